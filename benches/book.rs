@@ -1,0 +1,3 @@
+//! The book bench.
+
+fn main() {}

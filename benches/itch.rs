@@ -1,0 +1,3 @@
+//! The itch bench.
+
+fn main() {}

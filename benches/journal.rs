@@ -1,0 +1,3 @@
+//! The journal bench.
+
+fn main() {}

@@ -1,0 +1,3 @@
+//! The pipeline bench.
+
+fn main() {}

@@ -1,0 +1,3 @@
+//! The ring bench.
+
+fn main() {}

@@ -1,0 +1,1 @@
+//! The engine: wires feed, rings, books, strategy, portfolio and journal together.

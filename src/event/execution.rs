@@ -1,0 +1,357 @@
+//! The record of the execution ring: what became of an order, and what the portfolio needs to
+//! value it.
+
+use bytemuck::{Pod, Zeroable};
+
+use super::kinds::Text;
+use crate::units::{AccountId, OrderId, Price, Qty, Side};
+
+/// A record of the execution ring: 120 bytes.
+///
+/// Times are those of the cause, the market event whose sequence is [`Execution::cause`]. A match
+/// is two fills, maker then taker, with one `match_id`; where only one side is ours, it is one.
+///
+/// ```
+/// use ringtape::event::{Execution, ExecutionKind, Reason};
+///
+/// let mut execution = Execution::new(ExecutionKind::Rejected, 34_200_000_000_000, 13);
+/// execution.reason = Reason::OffTick as u16;
+/// assert_eq!(execution.kind(), Some(ExecutionKind::Rejected));
+/// assert_eq!(execution.reason().name(), "off_tick");
+/// ```
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Pod, Zeroable)]
+#[repr(C)]
+pub struct Execution {
+    /// Exchange time of the cause in ns.
+    pub ts_event: u64,
+    /// Engine clock of the cause in ns.
+    pub ts_ingest: u64,
+    /// Code of the [`ExecutionKind`].
+    pub kind: u8,
+    /// Code of the [`Side`]; 0 for none.
+    pub side: u8,
+    /// Bits of [`ExecutionFlags`](Execution).
+    pub flags: u16,
+    /// Number of the instrument.
+    pub instrument: u32,
+    /// The order.
+    pub order_id: u64,
+    /// Price of the fill, or the order's limit.
+    pub price: i64,
+    /// Quantity of the fill, or of the change.
+    pub qty: u64,
+    /// Quantity still open.
+    pub leaves: u64,
+    /// Quantity filled so far.
+    pub cum: u64,
+    /// The order on the other side of a fill; 0 when hidden.
+    pub contra_order_id: u64,
+    /// Number of the match that the two fills of a trade share.
+    pub match_id: u64,
+    /// Market sequence of the event that caused this record.
+    pub cause: u64,
+    /// Number of the order that replaces this one.
+    pub new_order_id: u64,
+    /// The account.
+    pub account: u32,
+    /// Code of the [`Reason`].
+    pub reason: u16,
+    /// Code of the [`Liquidity`]; 0 when nothing traded.
+    pub liquidity: u8,
+    /// Filling.
+    pub pad: u8,
+    /// Fee in 1e-9 of the currency; a rebate is negative.
+    pub fee: i64,
+    /// Zero.
+    pub reserved: u64,
+}
+
+macro_rules! codes {
+    ($(#[$doc:meta])* $name:ident: $repr:ty { $( $(#[$variant_doc:meta])* $variant:ident = $code:literal $text:literal, )+ }) => {
+        $(#[$doc])*
+        #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+        #[repr($repr)]
+        pub enum $name {
+            $( $(#[$variant_doc])* $variant = $code, )+
+        }
+
+        impl $name {
+            /// Every value, by ascending code.
+            pub const ALL: &[Self] = &[ $( Self::$variant, )+ ];
+
+            /// The value of a code; `None` for codes without one.
+            #[inline]
+            pub const fn from_code(code: $repr) -> Option<Self> {
+                match code {
+                    $( $code => Some(Self::$variant), )+
+                    _ => None,
+                }
+            }
+
+            /// The name in files and reports.
+            pub const fn name(self) -> &'static str {
+                match self {
+                    $( Self::$variant => $text, )+
+                }
+            }
+        }
+    };
+}
+
+codes! {
+    /// What an [`Execution`] says.
+    ExecutionKind: u8 {
+        /// The order was accepted.
+        Accepted = 1 "accepted",
+        /// The order, or the change of it, was rejected; the reason says why.
+        Rejected = 2 "rejected",
+        /// A part of the order, or all of it, traded.
+        Filled = 3 "filled",
+        /// The order left the market unfilled in part or whole.
+        Cancelled = 4 "cancelled",
+        /// Quantity was taken off the order.
+        Reduced = 5 "reduced",
+        /// The order was replaced by another.
+        Replaced = 6 "replaced",
+        /// A stop order triggered.
+        Triggered = 7 "triggered",
+        /// The order's time in force ended.
+        Expired = 8 "expired",
+        /// The touch of a held instrument changed; see [`Execution::quote`].
+        Quote = 9 "quote",
+        /// An instrument is introduced ([`Execution::listing`]) or its trading state changed.
+        Status = 10 "status",
+        /// All parts save their state here.
+        SnapshotMark = 11 "snapshot_mark",
+    }
+}
+
+codes! {
+    /// Why an order was rejected, cancelled or reduced.
+    Reason: u16 {
+        /// No special reason.
+        None = 0 "none",
+        /// The account asked for it.
+        Requested = 1 "requested",
+        /// The price is not a multiple of the tick.
+        OffTick = 2 "off_tick",
+        /// The quantity is not a multiple of the lot.
+        OffLot = 3 "off_lot",
+        /// The quantity is 0 or above the maximum.
+        BadQuantity = 4 "bad_quantity",
+        /// The price is not positive or above the maximum.
+        BadPrice = 5 "bad_price",
+        /// No such order.
+        UnknownOrder = 6 "unknown_order",
+        /// No such instrument.
+        UnknownInstrument = 7 "unknown_instrument",
+        /// An order of that number exists already.
+        DuplicateOrder = 8 "duplicate_order",
+        /// The order would have taken liquidity.
+        WouldTake = 9 "would_take",
+        /// Nothing was there to trade with.
+        NoLiquidity = 10 "no_liquidity",
+        /// The remainder of an immediate order.
+        ImmediateRemainder = 11 "immediate_remainder",
+        /// The whole quantity was not there.
+        NotFillable = 12 "not_fillable",
+        /// The instrument is not trading.
+        NotTrading = 13 "not_trading",
+        /// The session ended.
+        EndOfDay = 14 "end_of_day",
+        /// The kill switch was thrown.
+        Killed = 15 "killed",
+        /// A capacity limit of the engine was reached.
+        Capacity = 16 "capacity",
+        /// The position would have exceeded its limit.
+        PositionLimit = 17 "position_limit",
+        /// Introduces an instrument.
+        Listed = 18 "listed",
+    }
+}
+
+codes! {
+    /// Who provided the liquidity of a fill.
+    Liquidity: u8 {
+        /// The order rested.
+        Maker = 1 "maker",
+        /// The order arrived.
+        Taker = 2 "taker",
+        /// An auction or cross.
+        Auction = 3 "auction",
+    }
+}
+
+/// What the portfolio needs to mark a position: the touch, the last trade, the state.
+///
+/// Prices and quantities are in the instrument's increments; an empty side has quantity 0.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Quote {
+    /// Best bid.
+    pub bid_price: Price,
+    /// Displayed quantity at the best bid.
+    pub bid_qty: Qty,
+    /// Best offer.
+    pub ask_price: Price,
+    /// Displayed quantity at the best offer.
+    pub ask_qty: Qty,
+    /// Price of the last printable trade; `None` before the first.
+    pub last_price: Option<Price>,
+    /// Price of the closing cross; `None` before it.
+    pub close_price: Option<Price>,
+    /// Whether the instrument is trading; an unknown state counts as trading.
+    pub trading: bool,
+}
+
+/// An instrument as the execution ring introduces it, before its first other record.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Listing {
+    /// Symbol.
+    pub symbol: Text<24>,
+    /// Currency of prices.
+    pub currency: Text<4>,
+    /// Price increment in 1e-9 of the currency.
+    pub price_increment: u64,
+    /// Quantity increment in 1e-9 of a unit.
+    pub qty_increment: u64,
+    /// Currency units that one point of price is worth.
+    pub multiplier: u32,
+}
+
+/// Bits of [`Execution::flags`].
+impl Execution {
+    /// Quote: the instrument is trading.
+    pub const TRADING: u16 = 1 << 0;
+    /// Quote: `last_price` is there.
+    pub const HAS_LAST: u16 = 1 << 1;
+    /// Quote: `close_price` is there.
+    pub const HAS_CLOSE: u16 = 1 << 2;
+    /// Status: this record introduces an instrument.
+    pub const LISTING: u16 = 1 << 3;
+
+    /// A record with all else zero.
+    pub fn new(kind: ExecutionKind, ts_event: u64, instrument: u32) -> Self {
+        Self { ts_event, kind: kind as u8, instrument, ..Self::zeroed() }
+    }
+
+    /// A record that carries a quote.
+    pub fn from_quote(ts_event: u64, instrument: u32, quote: &Quote) -> Self {
+        let bit = |holds: bool, flag: u16| if holds { flag } else { 0 };
+        Self {
+            flags: bit(quote.trading, Self::TRADING)
+                | bit(quote.last_price.is_some(), Self::HAS_LAST)
+                | bit(quote.close_price.is_some(), Self::HAS_CLOSE),
+            price: quote.bid_price.0,
+            qty: quote.bid_qty.0,
+            leaves: quote.ask_qty.0,
+            cum: quote.ask_price.0.cast_unsigned(),
+            contra_order_id: quote.last_price.unwrap_or_default().0.cast_unsigned(),
+            match_id: quote.close_price.unwrap_or_default().0.cast_unsigned(),
+            ..Self::new(ExecutionKind::Quote, ts_event, instrument)
+        }
+    }
+
+    /// The quote of a record of kind `quote`; `None` for others.
+    pub fn quote(&self) -> Option<Quote> {
+        let has = |flag: u16| self.flags & flag != 0;
+        let price = |bits: u64| Price(bits.cast_signed());
+        (self.kind() == Some(ExecutionKind::Quote)).then(|| Quote {
+            bid_price: Price(self.price),
+            bid_qty: Qty(self.qty),
+            ask_price: price(self.cum),
+            ask_qty: Qty(self.leaves),
+            last_price: has(Self::HAS_LAST).then(|| price(self.contra_order_id)),
+            close_price: has(Self::HAS_CLOSE).then(|| price(self.match_id)),
+            trading: has(Self::TRADING),
+        })
+    }
+
+    /// A record that introduces an instrument.
+    pub fn from_listing(ts_event: u64, instrument: u32, listing: &Listing) -> Self {
+        let [first, second, third]: [u64; 3] = bytemuck::cast(listing.symbol);
+        Self {
+            flags: Self::LISTING,
+            reason: Reason::Listed as u16,
+            order_id: first,
+            contra_order_id: second,
+            match_id: third,
+            price: listing.price_increment.cast_signed(),
+            qty: listing.qty_increment,
+            leaves: u64::from(listing.multiplier),
+            cum: u64::from(u32::from_le_bytes(listing.currency.0)),
+            ..Self::new(ExecutionKind::Status, ts_event, instrument)
+        }
+    }
+
+    /// The instrument that a listing record introduces; `None` for other records.
+    pub fn listing(&self) -> Option<Listing> {
+        let is_listing =
+            self.kind() == Some(ExecutionKind::Status) && self.flags & Self::LISTING != 0;
+        is_listing.then(|| Listing {
+            symbol: bytemuck::cast([self.order_id, self.contra_order_id, self.match_id]),
+            currency: Text((self.cum as u32).to_le_bytes()),
+            price_increment: self.price.cast_unsigned(),
+            qty_increment: self.qty,
+            multiplier: self.leaves as u32,
+        })
+    }
+
+    /// The kind; `None` for a code that this version does not know.
+    #[inline]
+    pub fn kind(&self) -> Option<ExecutionKind> {
+        ExecutionKind::from_code(self.kind)
+    }
+
+    /// The side; `None` when the record has none.
+    #[inline]
+    pub fn side(&self) -> Option<Side> {
+        Side::from_code(self.side)
+    }
+
+    /// The reason; [`Reason::None`] for a code that this version does not know.
+    pub fn reason(&self) -> Reason {
+        Reason::from_code(self.reason).unwrap_or(Reason::None)
+    }
+
+    /// The order's number.
+    pub fn order_id(&self) -> OrderId {
+        OrderId(self.order_id)
+    }
+
+    /// The account's number.
+    pub fn account(&self) -> AccountId {
+        AccountId(self.account)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_quote_survives_the_record() {
+        let quote = Quote {
+            bid_price: Price(-5),
+            bid_qty: Qty(100),
+            ask_price: Price(7),
+            ask_qty: Qty(200),
+            last_price: Some(Price(6)),
+            close_price: None,
+            trading: true,
+        };
+        assert_eq!(Execution::from_quote(1, 2, &quote).quote(), Some(quote));
+        assert_eq!(Execution::new(ExecutionKind::Filled, 1, 2).quote(), None);
+    }
+
+    #[test]
+    fn a_listing_survives_the_record() {
+        let listing = Listing {
+            symbol: Text::new("A-SYMBOL-OF-24-LETTERS-X"),
+            currency: Text::new("USD"),
+            price_increment: 100_000,
+            qty_increment: 1_000_000_000,
+            multiplier: 50,
+        };
+        assert_eq!(Execution::from_listing(1, 2, &listing).listing(), Some(listing));
+    }
+}

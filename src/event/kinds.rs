@@ -1,0 +1,680 @@
+//! The one table of record kinds: code, name, group and payload fields of everything that rides
+//! the market ring.
+//!
+//! The macro below is the only list. From it come the [`Kind`] enum, the payload structures, the
+//! [`EventView`] that consumers match on, and the table [`KINDS`] that the decoder, the encoder,
+//! `ringtape dump`, the documentation and the tests share.
+//!
+//! A message that needs more room than one record goes on in records of a kind of its own
+//! (`instrument` in `instrument_terms` and `instrument_listing`, `notice` in `notice_more`); each
+//! record but the last carries [`Flags::CONTINUED`](super::Flags::CONTINUED).
+
+use std::mem::{offset_of, size_of};
+
+use bytemuck::{Pod, Zeroable};
+
+use super::Event;
+use crate::units::{AccountId, MatchId, OrderId, Price, Qty};
+
+/// Who puts records of a kind on the ring.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Group {
+    /// What a venue published.
+    Market,
+    /// What a user asks for: orders, limits, the kill switch.
+    Command,
+    /// What the engine itself notes: time, positions in the feed, snapshots.
+    Engine,
+}
+
+/// How a payload field reads.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum FieldType {
+    /// An unsigned integer of the field's size.
+    Unsigned,
+    /// An `i64` in the instrument's price increments.
+    Price,
+    /// A `u32` in the instrument's price increments.
+    Price32,
+    /// A `u64` in the instrument's quantity increments.
+    Qty,
+    /// One ASCII character; 0 when absent.
+    Letter,
+    /// ASCII text, padded with spaces or zeros.
+    Text,
+    /// Bytes as the venue sent them.
+    Raw,
+}
+
+/// One ASCII character of a venue's message; 0 when absent.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Pod, Zeroable)]
+#[repr(transparent)]
+pub struct Letter(pub u8);
+
+/// A price of at most 32 bits, in the instrument's price increments.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Pod, Zeroable)]
+#[repr(transparent)]
+pub struct Price32(pub u32);
+
+/// ASCII text of `N` bytes, padded with spaces or zeros.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Pod, Zeroable)]
+#[repr(transparent)]
+pub struct Text<const N: usize>(pub [u8; N]);
+
+/// Bytes as the venue sent them.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Pod, Zeroable)]
+#[repr(transparent)]
+pub struct Raw<const N: usize>(pub [u8; N]);
+
+/// A type that payload fields may have.
+trait Field {
+    const TYPE: FieldType;
+}
+
+macro_rules! field_types {
+    ($($ty:ty => $field:ident),* $(,)?) => {
+        $(impl Field for $ty { const TYPE: FieldType = FieldType::$field; })*
+    };
+}
+
+field_types! {
+    u8 => Unsigned, u16 => Unsigned, u32 => Unsigned, u64 => Unsigned,
+    OrderId => Unsigned, MatchId => Unsigned, AccountId => Unsigned,
+    Price => Price, Price32 => Price32, Qty => Qty, Letter => Letter,
+}
+
+impl<const N: usize> Field for Text<N> {
+    const TYPE: FieldType = FieldType::Text;
+}
+
+impl<const N: usize> Field for Raw<N> {
+    const TYPE: FieldType = FieldType::Raw;
+}
+
+/// A field of a payload: where it lies in the record and how it reads.
+#[derive(Clone, Copy, Debug)]
+pub struct FieldInfo {
+    /// The field's name; `pad` is filling and always zero.
+    pub name: &'static str,
+    /// What it holds, in a sentence.
+    pub summary: &'static str,
+    /// Byte offset within the [`Event`], 24..56.
+    pub offset: usize,
+    /// Bytes that it occupies.
+    pub bytes: usize,
+    /// How it reads.
+    pub field_type: FieldType,
+}
+
+/// A row of the table of kinds.
+#[derive(Clone, Copy, Debug)]
+pub struct KindInfo {
+    /// The kind.
+    pub kind: Kind,
+    /// Its name in dumps, filters and documents.
+    pub name: &'static str,
+    /// Who puts it on the ring.
+    pub group: Group,
+    /// What it means, in a sentence.
+    pub summary: &'static str,
+    /// Its payload, in the order of the bytes.
+    pub fields: &'static [FieldInfo],
+}
+
+macro_rules! kinds {
+    ($(
+        $(#[doc = $doc:literal])+
+        $group:ident $name:literal $kind:ident = $code:literal {
+            $( $(#[doc = $field_doc:literal])+ $field:ident: $ty:ty, )+
+        }
+    )+) => {
+        /// The kind of an [`Event`]: byte 16 of the record.
+        #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+        #[repr(u8)]
+        pub enum Kind {
+            $( $(#[doc = $doc])+ $kind = $code, )+
+        }
+
+        impl Kind {
+            /// The kind of a code; `None` for codes without one.
+            #[inline]
+            pub const fn from_code(code: u8) -> Option<Self> {
+                match code {
+                    $( $code => Some(Self::$kind), )+
+                    _ => None,
+                }
+            }
+        }
+
+        /// The payloads of all kinds, 32 bytes each.
+        pub mod payload {
+            use super::*;
+
+            $(
+                $(#[doc = $doc])+
+                #[derive(Clone, Copy, Debug, PartialEq, Eq, Pod, Zeroable)]
+                #[repr(C)]
+                pub struct $kind {
+                    $( $(#[doc = $field_doc])+ pub $field: $ty, )+
+                }
+
+                impl super::Payload for $kind {
+                    const KIND: Kind = Kind::$kind;
+                }
+
+                const _: () = assert!(size_of::<$kind>() == super::PAYLOAD_BYTES);
+            )+
+        }
+
+        /// A record with its payload typed by kind.
+        #[derive(Clone, Copy, Debug, PartialEq, Eq)]
+        pub enum EventView<'a> {
+            $( $(#[doc = $doc])+ $kind(&'a payload::$kind), )+
+            /// A code that this version does not know.
+            Unknown(u8),
+        }
+
+        impl Event {
+            /// The payload, typed by the record's kind.
+            #[inline]
+            pub fn view(&self) -> EventView<'_> {
+                match self.kind {
+                    $( $code => EventView::$kind(bytemuck::cast_ref(&self.payload)), )+
+                    code => EventView::Unknown(code),
+                }
+            }
+        }
+
+        /// Every kind, by ascending code.
+        pub const KINDS: &[KindInfo] = &[
+            $( KindInfo {
+                kind: Kind::$kind,
+                name: $name,
+                group: Group::$group,
+                summary: concat!($($doc),+),
+                fields: &[
+                    $( FieldInfo {
+                        name: stringify!($field),
+                        summary: concat!($($field_doc),+),
+                        offset: PAYLOAD_OFFSET + offset_of!(payload::$kind, $field),
+                        bytes: size_of::<$ty>(),
+                        field_type: <$ty as Field>::TYPE,
+                    }, )+
+                ],
+            }, )+
+        ];
+    };
+}
+
+/// Bytes of a payload.
+pub const PAYLOAD_BYTES: usize = 32;
+
+/// Offset of the payload within the record.
+pub const PAYLOAD_OFFSET: usize = offset_of!(Event, payload);
+
+/// A payload structure and the kind that it belongs to.
+pub trait Payload: Pod {
+    /// The kind whose payload this is.
+    const KIND: Kind;
+}
+
+kinds! {
+    /// An instrument's symbol and price increment; its terms and listing may follow.
+    Market "instrument" Instrument = 1 {
+        /// Symbol as the venue writes it.
+        symbol: Text<24>,
+        /// Smallest price step of the feed in 1e-9 of the currency.
+        price_increment: u64,
+    }
+    /// Continues an instrument: venue, currency, lot and multiplier.
+    Market "instrument_terms" InstrumentTerms = 2 {
+        /// Venue that lists it.
+        venue: Text<8>,
+        /// Currency of its prices, as ISO 4217.
+        currency: Text<4>,
+        /// Quantity increments of a round lot.
+        round_lot: u32,
+        /// Quantity increment in 1e-9 of a unit.
+        qty_increment: u64,
+        /// Currency units that one point of price is worth.
+        multiplier: u32,
+        /// 1 when the feed named no terms and these were assumed.
+        assumed: u32,
+    }
+    /// Continues an instrument: the fields of a stock directory message.
+    Market "instrument_listing" InstrumentListing = 3 {
+        /// Leverage factor of an exchange-traded product.
+        etp_leverage: u32,
+        /// Market category.
+        market_category: Letter,
+        /// Financial status indicator.
+        financial_status: Letter,
+        /// Y when only round lots are accepted.
+        round_lots_only: Letter,
+        /// Issue classification.
+        issue_class: Letter,
+        /// Issue sub-type.
+        issue_subtype: Text<2>,
+        /// P for a live instrument, T for a test one.
+        authenticity: Letter,
+        /// Y when the short sale threshold applies.
+        short_sale_threshold: Letter,
+        /// Y when set for an initial public offering.
+        ipo: Letter,
+        /// Limit-up limit-down tier, 1 or 2.
+        luld_tier: Letter,
+        /// Y for an exchange-traded product.
+        etp: Letter,
+        /// Y for an inverse product.
+        inverse: Letter,
+        /// Filling.
+        pad: Raw<16>,
+    }
+    /// An order enters the displayed book.
+    Market "add" Add = 4 {
+        /// The order's reference.
+        order_id: OrderId,
+        /// Its limit.
+        price: Price,
+        /// Its displayed quantity.
+        qty: Qty,
+        /// Market participant it is attributed to; zeros when anonymous.
+        attribution: Text<4>,
+        /// Filling.
+        pad: u32,
+    }
+    /// A displayed order is executed at its own price.
+    Market "execute" Execute = 5 {
+        /// The resting order.
+        order_id: OrderId,
+        /// Filling.
+        pad: u64,
+        /// Executed quantity.
+        qty: Qty,
+        /// Number of the match.
+        match_id: MatchId,
+    }
+    /// A displayed order is executed at another price than its own.
+    Market "execute_at" ExecuteAt = 6 {
+        /// The resting order.
+        order_id: OrderId,
+        /// Execution price.
+        price: Price,
+        /// Executed quantity.
+        qty: Qty,
+        /// Number of the match.
+        match_id: MatchId,
+    }
+    /// Shares are taken off a displayed order, which keeps its place.
+    Market "reduce" Reduce = 7 {
+        /// The resting order.
+        order_id: OrderId,
+        /// Filling.
+        pad: u64,
+        /// Quantity taken off.
+        qty: Qty,
+        /// Filling.
+        pad2: u64,
+    }
+    /// A displayed order leaves the book.
+    Market "delete" Delete = 8 {
+        /// The resting order.
+        order_id: OrderId,
+        /// Filling.
+        pad: Raw<24>,
+    }
+    /// A displayed order is replaced by a new one, at the back of its queue.
+    Market "replace" Replace = 9 {
+        /// The order that leaves.
+        order_id: OrderId,
+        /// The new order's limit.
+        price: Price,
+        /// The new order's open quantity.
+        qty: Qty,
+        /// The new order's reference.
+        new_order_id: OrderId,
+    }
+    /// A displayed order is changed to an absolute price and size.
+    Market "modify" Modify = 10 {
+        /// The resting order.
+        order_id: OrderId,
+        /// Its new limit.
+        price: Price,
+        /// Its new open quantity.
+        qty: Qty,
+        /// Filling.
+        pad: u64,
+    }
+    /// A trade without a displayed order.
+    Market "trade" Trade = 11 {
+        /// The hidden order's reference, 0 as a rule.
+        order_id: OrderId,
+        /// Trade price.
+        price: Price,
+        /// Traded quantity.
+        qty: Qty,
+        /// Number of the match.
+        match_id: MatchId,
+    }
+    /// An auction's or cross's print; a quantity of 0 is no trade.
+    Market "cross" Cross = 12 {
+        /// Type of the cross: O opening, C closing, H halt or IPO, I intraday.
+        cross_type: Letter,
+        /// Filling.
+        pad: Raw<7>,
+        /// Cross price.
+        price: Price,
+        /// Crossed quantity.
+        qty: Qty,
+        /// Number of the match.
+        match_id: MatchId,
+    }
+    /// A trade is broken: volume is reversed, the book is not.
+    Market "broken" Broken = 13 {
+        /// Filling.
+        pad: Raw<24>,
+        /// Number of the broken match.
+        match_id: MatchId,
+    }
+    /// Imbalance and indicative prices before a cross.
+    Market "imbalance" Imbalance = 14 {
+        /// Quantity that would pair at the reference price.
+        paired_qty: Qty,
+        /// Quantity that would not.
+        imbalance_qty: Qty,
+        /// Price that crosses the auction orders alone.
+        far_price: Price32,
+        /// Price that crosses auction and continuous orders.
+        near_price: Price32,
+        /// Price at which the quantities are counted.
+        reference_price: Price32,
+        /// Side of the imbalance: B, S, N none, O too few orders, P paused.
+        direction: Letter,
+        /// Type of the cross.
+        cross_type: Letter,
+        /// Deviation of near price from reference, as the venue codes it.
+        price_variation: Letter,
+        /// Filling.
+        pad: u8,
+    }
+    /// Price collar of a limit-up limit-down reopening auction.
+    Market "collar" Collar = 15 {
+        /// Reference price.
+        reference_price: Price,
+        /// Upper collar.
+        upper_price: Price,
+        /// Lower collar.
+        lower_price: Price,
+        /// Number of extensions.
+        extension: u64,
+    }
+    /// A price level's total is set; 0 removes it.
+    Market "level_set" LevelSet = 16 {
+        /// Orders at the level; 0 when the feed does not say.
+        order_count: u64,
+        /// Price of the level.
+        price: Price,
+        /// New total.
+        qty: Qty,
+        /// Filling.
+        pad: u64,
+    }
+    /// All orders and levels of the instrument are gone.
+    Market "clear" Clear = 17 {
+        /// Filling.
+        pad: Raw<32>,
+    }
+    /// Trading in an instrument is halted, paused, quoting or resumed.
+    Market "status" Status = 18 {
+        /// H halted, P paused, Q quotation only, T trading.
+        state: Letter,
+        /// Market that halted operationally (Q, B, X); 0 when the state holds everywhere.
+        market: Letter,
+        /// Reserved byte of the venue's message.
+        reserved: Letter,
+        /// Filling.
+        pad: u8,
+        /// Reason as the venue codes it.
+        reason: Text<4>,
+        /// Filling.
+        pad2: Raw<24>,
+    }
+    /// The session enters a phase.
+    Market "phase" Phase = 19 {
+        /// ITCH: O S Q M E C; order file: h halt, r resume, a auction, u uncross, d end of day.
+        code: Letter,
+        /// Filling.
+        pad: Raw<7>,
+        /// Reference price of an uncross; 0 when none.
+        reference_price: Price,
+        /// Lower collar of an uncross; 0 when none.
+        lower_price: Price,
+        /// Upper collar of an uncross; 0 when none.
+        upper_price: Price,
+    }
+    /// Any other message of the venue: type, length and the bytes after its header.
+    Market "notice" Notice = 20 {
+        /// The venue's message type.
+        message_type: Letter,
+        /// Filling.
+        pad: u8,
+        /// Bytes of the body; bytes past the records that follow are not kept.
+        body_bytes: u16,
+        /// The body's first bytes.
+        body: Raw<28>,
+    }
+    /// Continues a notice.
+    Market "notice_more" NoticeMore = 21 {
+        /// The body's next bytes.
+        body: Raw<32>,
+    }
+    /// Terms of the new order that follows: stop, trail, display, expiry.
+    Command "terms" Terms = 64 {
+        /// Price at which a stop order triggers; 0 when none.
+        stop_price: Price,
+        /// Offset of a trailing stop; 0 when none.
+        trail: Price,
+        /// Displayed quantity of an iceberg; 0 when all is displayed.
+        display_qty: Qty,
+        /// Time of expiry in ns; 0 when none.
+        expire_ts: u64,
+    }
+    /// More terms of the new order that follows: minimum quantity, self-trade group, cap.
+    Command "terms_more" TermsMore = 65 {
+        /// Quantity to be filled on entry at least; 0 when none.
+        min_qty: Qty,
+        /// Cap of a market order; 0 when none.
+        cap_price: Price,
+        /// Self-trade prevention group; 0 means the account.
+        self_trade_group: u64,
+        /// Filling.
+        pad: u64,
+    }
+    /// A new order.
+    Command "new_order" NewOrder = 66 {
+        /// The order's number.
+        order_id: OrderId,
+        /// Its limit; 0 for a market order without a cap.
+        price: Price,
+        /// Its quantity.
+        qty: Qty,
+        /// Account that sends it.
+        account: AccountId,
+        /// Order type: 0 limit, 1 market, 2 stop, 3 stop limit, 4 trailing, 5 trailing limit.
+        order_type: u8,
+        /// Time in force: 0 day, 1 GTC, 2 GTD, 3 IOC, 4 FOK, 5 opening, 6 closing.
+        time_in_force: u8,
+        /// Self-trade prevention: 0 none, 1 newest, 2 oldest, 3 both, 4 decrement.
+        self_trade: u8,
+        /// Bits: 1 post-only, 2 reprice, 4 hidden, 8 triggered by bid and offer.
+        instructions: u8,
+    }
+    /// An order is to be cancelled.
+    Command "cancel_order" CancelOrder = 67 {
+        /// The order.
+        order_id: OrderId,
+        /// Filling.
+        pad: Raw<16>,
+        /// Account that asks.
+        account: AccountId,
+        /// Filling.
+        pad2: u32,
+    }
+    /// An order is to be reduced.
+    Command "reduce_order" ReduceOrder = 68 {
+        /// The order.
+        order_id: OrderId,
+        /// Filling.
+        pad: u64,
+        /// Quantity to take off.
+        qty: Qty,
+        /// Account that asks.
+        account: AccountId,
+        /// Filling.
+        pad2: u32,
+    }
+    /// An order is to be replaced.
+    Command "replace_order" ReplaceOrder = 69 {
+        /// The order.
+        order_id: OrderId,
+        /// New limit.
+        price: Price,
+        /// New total quantity including what is filled; 0 when unchanged.
+        qty: Qty,
+        /// New number.
+        new_order_id: OrderId,
+    }
+    /// All orders of an account, instrument, side or price range are to be cancelled.
+    Command "mass_cancel" MassCancel = 70 {
+        /// Account.
+        account: AccountId,
+        /// Bits of the criteria that hold: 1 account, 2 instrument, 4 side, 8 price range.
+        criteria: u32,
+        /// Lowest price.
+        lower_price: Price,
+        /// Highest price.
+        upper_price: Price,
+        /// Filling.
+        pad: u64,
+    }
+    /// A risk limit is changed.
+    Command "limits" Limits = 71 {
+        /// Account.
+        account: AccountId,
+        /// Number of the limit.
+        limit: u32,
+        /// Its new value.
+        value: u64,
+        /// Filling.
+        pad: Raw<16>,
+    }
+    /// The kill switch: cancel everything of the account and send nothing more.
+    Command "kill" Kill = 72 {
+        /// Account.
+        account: AccountId,
+        /// 1 when all accounts are meant.
+        all_accounts: u32,
+        /// Filling.
+        pad: Raw<24>,
+    }
+    /// Live time, after a while without another event.
+    Engine "time" Time = 96 {
+        /// Filling.
+        pad: Raw<32>,
+    }
+    /// Where in the feed the next event comes from.
+    Engine "feed_mark" FeedMark = 97 {
+        /// Number of the source among the feeds of the run.
+        source: u64,
+        /// Byte offset after decompression.
+        byte_offset: u64,
+        /// Number of the next message.
+        message: u64,
+        /// Hash that identifies the source.
+        identity: u64,
+    }
+    /// All parts save their state here.
+    Engine "snapshot_mark" SnapshotMark = 98 {
+        /// Number of the snapshot.
+        snapshot: u64,
+        /// Filling.
+        pad: Raw<24>,
+    }
+}
+
+impl Kind {
+    /// The kind's row in the table.
+    pub fn info(self) -> &'static KindInfo {
+        let index = KINDS.partition_point(|info| (info.kind as u8) < self as u8);
+        &KINDS[index]
+    }
+
+    /// The kind's name in dumps, filters and documents.
+    pub fn name(self) -> &'static str {
+        self.info().name
+    }
+}
+
+impl<const N: usize> Text<N> {
+    /// Text padded with zeros, cut at `N` bytes.
+    pub fn new(text: &str) -> Self {
+        let mut bytes = [0; N];
+        let kept = text.len().min(N);
+        bytes[..kept].copy_from_slice(&text.as_bytes()[..kept]);
+        Self(bytes)
+    }
+
+    /// Text padded with zeros from a venue's field padded with spaces.
+    #[inline]
+    pub fn from_padded(field: &[u8]) -> Self {
+        let mut bytes = [0; N];
+        for (byte, &given) in bytes.iter_mut().zip(field) {
+            *byte = if given == b' ' { 0 } else { given };
+        }
+        Self(bytes)
+    }
+
+    /// The text without its padding; empty when it is not ASCII.
+    pub fn as_str(&self) -> &str {
+        let end = self.0.iter().rposition(|&b| b != 0 && b != b' ').map_or(0, |last| last + 1);
+        let text = &self.0[..end];
+        if text.is_ascii() { std::str::from_utf8(text).unwrap_or("") } else { "" }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn codes_ascend_and_lead_back_to_their_kind() {
+        assert!(KINDS.is_sorted_by(|a, b| (a.kind as u8) < (b.kind as u8)));
+        for info in KINDS {
+            assert_eq!(Kind::from_code(info.kind as u8), Some(info.kind));
+            assert_eq!(info.kind.name(), info.name);
+        }
+        assert_eq!(Kind::from_code(0), None);
+    }
+
+    #[test]
+    fn fields_fill_the_payload_without_a_hole() {
+        for info in KINDS {
+            let mut next = PAYLOAD_OFFSET;
+            for field in info.fields {
+                assert_eq!(field.offset, next, "{}.{}", info.name, field.name);
+                next += field.bytes;
+            }
+            assert_eq!(next, size_of::<Event>(), "{}", info.name);
+        }
+    }
+
+    #[test]
+    fn prices_quantities_and_match_numbers_lie_at_the_same_place_in_every_kind() {
+        for info in KINDS.iter().filter(|info| info.group == Group::Market) {
+            for (name, offset) in [("order_id", 24), ("price", 32), ("qty", 40), ("match_id", 48)] {
+                let field = info.fields.iter().find(|field| field.name == name);
+                assert!(field.is_none_or(|f| f.offset == offset), "{}.{name}", info.name);
+            }
+        }
+    }
+}

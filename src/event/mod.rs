@@ -1,0 +1,141 @@
+//! The records that ride the rings: [`Event`] on the market ring, [`Execution`] on the execution
+//! ring.
+//!
+//! Both are plain old data of fixed size without padding, little-endian on disk. Their kinds and
+//! payload fields stand in one table, [`kinds`]; instruments are gathered from records by
+//! [`InstrumentTable`].
+
+mod execution;
+pub mod instrument;
+pub mod kinds;
+
+use std::mem::{offset_of, size_of};
+
+use bytemuck::{Pod, Zeroable};
+
+pub use execution::{Execution, ExecutionKind, Liquidity, Listing, Quote, Reason};
+pub use instrument::{Instrument, InstrumentTable};
+pub use kinds::{EventView, KINDS, Kind, Payload, payload};
+
+use crate::limits::{EVENT_BYTES, EXECUTION_BYTES};
+use crate::units::Side;
+
+/// A record of the market ring: 56 bytes.
+///
+/// ```text
+///  0        8         16   17   18     20         24                              56
+///  | ts_event | ts_ingest | kind side flags instrument | payload by kind (32 bytes) |
+/// ```
+///
+/// ```
+/// use ringtape::event::{Event, EventView, Kind, payload};
+/// use ringtape::event::kinds::Text;
+/// use ringtape::units::{OrderId, Price, Qty, Side};
+///
+/// let add = payload::Add {
+///     order_id: OrderId(7),
+///     price: Price(3_201_400),
+///     qty: Qty(100),
+///     attribution: Text::new(""),
+///     pad: 0,
+/// };
+/// let event = Event::new(34_200_000_000_000, 13, add).with_side(Side::Buy);
+/// assert_eq!(event.kind(), Some(Kind::Add));
+/// assert!(matches!(event.view(), EventView::Add(a) if a.price == Price(3_201_400)));
+/// ```
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Pod, Zeroable)]
+#[repr(C)]
+pub struct Event {
+    /// Exchange time in ns since the Unix epoch, or since midnight when the feed has no date.
+    pub ts_event: u64,
+    /// Engine clock in ns; in a paced replay the intended time.
+    pub ts_ingest: u64,
+    /// Code of the [`Kind`].
+    pub kind: u8,
+    /// Code of the [`Side`]; 0 for none.
+    pub side: u8,
+    /// Bits of [`Flags`].
+    pub flags: u16,
+    /// Number of the instrument; 0 when the event is of none.
+    pub instrument: u32,
+    /// The payload; [`Event::view`] types it.
+    pub payload: [u64; 4],
+}
+
+const _: () = {
+    assert!(size_of::<Event>() == EVENT_BYTES);
+    assert!(offset_of!(Event, ts_ingest) == 8);
+    assert!(offset_of!(Event, kind) == 16);
+    assert!(offset_of!(Event, side) == 17);
+    assert!(offset_of!(Event, flags) == 18);
+    assert!(offset_of!(Event, instrument) == 20);
+    assert!(offset_of!(Event, payload) == 24);
+    assert!(size_of::<Execution>() == EXECUTION_BYTES);
+};
+
+/// Bits of [`Event::flags`].
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Flags;
+
+impl Flags {
+    /// Last record of one exchange event of this instrument.
+    pub const LAST: u16 = 1 << 0;
+    /// Part of a snapshot of the venue's book.
+    pub const SNAPSHOT: u16 = 1 << 1;
+    /// A print that counts as volume.
+    pub const PRINTABLE: u16 = 1 << 2;
+    /// The book may be wrong: messages before this one were lost.
+    pub const MAYBE_BAD: u16 = 1 << 3;
+    /// The next record belongs to this one.
+    pub const CONTINUED: u16 = 1 << 4;
+}
+
+impl Event {
+    /// An event with a typed payload, no side and no flags.
+    #[inline]
+    pub fn new<P: Payload>(ts_event: u64, instrument: u32, payload: P) -> Self {
+        Self {
+            ts_event,
+            ts_ingest: 0,
+            kind: P::KIND as u8,
+            side: 0,
+            flags: 0,
+            instrument,
+            payload: bytemuck::cast(payload),
+        }
+    }
+
+    /// The same event with a side.
+    #[inline]
+    #[must_use]
+    pub fn with_side(mut self, side: Side) -> Self {
+        self.side = side as u8;
+        self
+    }
+
+    /// The same event with more flags.
+    #[inline]
+    #[must_use]
+    pub fn with_flags(mut self, flags: u16) -> Self {
+        self.flags |= flags;
+        self
+    }
+
+    /// The kind; `None` for a code that this version does not know.
+    #[inline]
+    pub fn kind(&self) -> Option<Kind> {
+        Kind::from_code(self.kind)
+    }
+
+    /// The side; `None` when the event has none.
+    #[inline]
+    pub fn side(&self) -> Option<Side> {
+        Side::from_code(self.side)
+    }
+
+    /// Whether all of `flags` are set.
+    #[inline]
+    pub fn has(&self, flags: u16) -> bool {
+        self.flags & flags == flags
+    }
+}

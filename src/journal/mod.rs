@@ -1,0 +1,1 @@
+//! The journal: memory-mapped segments that are their own index.

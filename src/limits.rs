@@ -1,0 +1,60 @@
+//! Every limit of the engine in one place, related to one another at compile time.
+
+/// Bytes of an [`Event`](crate::event::Event) on the market ring.
+pub const EVENT_BYTES: usize = 56;
+
+/// Bytes of an [`Execution`](crate::event::Execution) on the execution ring.
+pub const EXECUTION_BYTES: usize = 120;
+
+/// Bytes of a processor's cache line.
+pub const CACHE_LINE_BYTES: usize = 64;
+
+/// Bytes of the stamp that precedes a record in a ring's slot or in a journal.
+pub const STAMP_BYTES: usize = 8;
+
+/// Slots of a ring when nothing else is asked for.
+pub const RING_CAPACITY_DEFAULT: usize = 1 << 14;
+
+/// Records that one `poll` hands out at most, so that gates move.
+pub const BATCH_RECORDS_MAX: usize = 1024;
+
+/// Records that the feed handler decodes before it reads the clock again.
+pub const FEED_BATCH_RECORDS: usize = 256;
+
+/// Records that one message of a feed may become, continuations included.
+pub const MESSAGE_RECORDS_MAX: usize = 8;
+
+/// Records between two feed marks at most, so that each journal block holds one.
+pub const FEED_MARK_RECORDS: usize = 512;
+
+/// Instruments of one run; ids are dense and below this.
+pub const INSTRUMENTS_MAX: usize = 1 << 20;
+
+/// Commands that wait in the inbox of a ring's writer.
+pub const INBOX_CAPACITY: usize = 1024;
+
+/// Bytes of a journal segment's header.
+pub const SEGMENT_HEADER_BYTES: usize = 4096;
+
+/// Bytes of a journal segment when nothing else is asked for.
+pub const SEGMENT_BYTES_DEFAULT: u64 = 256 << 20;
+
+/// Bytes of a journal segment at least.
+pub const SEGMENT_BYTES_MIN: u64 = 16 << 20;
+
+/// Bytes of a journal block; its first slot is the block header.
+pub const BLOCK_BYTES: usize = 64 << 10;
+
+/// Bytes ahead of the writer that a journal's helper keeps populated.
+pub const POPULATE_AHEAD_BYTES: usize = 16 << 20;
+
+const _: () = {
+    assert!((EVENT_BYTES + STAMP_BYTES).is_multiple_of(CACHE_LINE_BYTES));
+    assert!((EXECUTION_BYTES + STAMP_BYTES).is_multiple_of(CACHE_LINE_BYTES));
+    assert!(RING_CAPACITY_DEFAULT.is_power_of_two() && RING_CAPACITY_DEFAULT >= BATCH_RECORDS_MAX);
+    assert!(FEED_BATCH_RECORDS >= MESSAGE_RECORDS_MAX);
+    // A feed batch and its mark fit twice into a block of executions' size and of events' size.
+    assert!(FEED_MARK_RECORDS + FEED_BATCH_RECORDS < BLOCK_BYTES / 64 - 1);
+    assert!(SEGMENT_BYTES_MIN > (SEGMENT_HEADER_BYTES + BLOCK_BYTES) as u64);
+    assert!(SEGMENT_BYTES_DEFAULT >= SEGMENT_BYTES_MIN);
+};

@@ -1,0 +1,3 @@
+//! The `ringtape` program.
+
+fn main() {}

@@ -1,0 +1,1 @@
+//! The simulated venue: own orders beside the replica.

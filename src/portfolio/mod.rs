@@ -1,0 +1,1 @@
+//! Positions, cash, marks and fees in exact integers.

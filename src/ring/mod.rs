@@ -1,0 +1,1 @@
+//! The ring: a single writer, many readers, no lock; knows nothing of trading.

@@ -1,0 +1,1 @@
+//! Agents, runners and the plan that puts them on cores.

@@ -1,0 +1,1 @@
+//! Strategies, their desk and the built-in ones.
