@@ -102,6 +102,14 @@ pub enum Error {
         /// The stage that failed.
         upstream: String,
     },
+    /// An agent panicked; that is a bug, here or in a strategy or handler.
+    #[error("agent `{agent}` panicked: {panic}")]
+    AgentPanicked {
+        /// The agent.
+        agent: String,
+        /// The panic's message.
+        panic: String,
+    },
     /// A check that the caller asked for did not hold.
     #[error("{what}: {cure}")]
     CheckFailed {
@@ -147,7 +155,9 @@ impl Error {
             | Self::UnknownFormat { .. }
             | Self::BadJournal { .. }
             | Self::BadState { .. } => 3,
-            Self::ConsumerFailed { .. } | Self::UpstreamFailed { .. } => 4,
+            Self::ConsumerFailed { .. }
+            | Self::UpstreamFailed { .. }
+            | Self::AgentPanicked { .. } => 4,
         }
     }
 }

@@ -1,0 +1,189 @@
+//! Meters: histograms of durations, filled on the data plane without allocation.
+//!
+//! Values are recorded as they are. Latencies are measured from the intended time, so nothing is
+//! corrected afterwards (a correcting record would count the same delay twice).
+
+use hdrhistogram::Histogram;
+
+use crate::limits::BATCH_RECORDS_MAX;
+use crate::units::Nanos;
+
+/// The longest duration that a meter tells apart from longer ones.
+const LONGEST_NS: u64 = 3_600_000_000_000;
+
+/// Decimal digits that a meter keeps.
+const DIGITS: u8 = 3;
+
+/// Runs of equal ingest times that are kept until the batch's end is known.
+const RUNS_MAX: usize = BATCH_RECORDS_MAX;
+
+/// A histogram of durations in nanoseconds.
+#[derive(Clone, Debug)]
+pub struct Meter {
+    histogram: Histogram<u64>,
+}
+
+/// What a meter says, in nanoseconds; a percentile with too few samples behind it is `None`.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct LatencySummary {
+    /// Number of samples.
+    pub count: u64,
+    /// Median.
+    pub p50: Option<u64>,
+    /// 90th percentile.
+    pub p90: Option<u64>,
+    /// 99th percentile.
+    pub p99: Option<u64>,
+    /// 99.9th percentile.
+    pub p999: Option<u64>,
+    /// 99.99th percentile.
+    pub p9999: Option<u64>,
+    /// Longest.
+    pub max: Option<u64>,
+}
+
+impl Meter {
+    /// An empty meter; allocates all it will ever need.
+    pub fn new() -> Self {
+        let histogram = Histogram::new_with_bounds(1, LONGEST_NS, DIGITS)
+            .expect("the bounds are constants that the histogram allows");
+        Self { histogram }
+    }
+
+    /// Records one duration.
+    #[inline]
+    pub fn record(&mut self, ns: u64) {
+        self.histogram.saturating_record(ns);
+    }
+
+    /// Records the same duration `count` times.
+    #[inline]
+    pub fn record_many(&mut self, ns: u64, count: u64) {
+        self.histogram.saturating_record_n(ns, count);
+    }
+
+    /// Adds all that another meter has seen.
+    pub fn merge(&mut self, other: &Self) {
+        self.histogram.add(&other.histogram).expect("all meters have the same bounds");
+    }
+
+    /// Percentiles; those that need more samples than there are stay empty.
+    ///
+    /// A percentile of which fewer than ten samples lie above says nothing.
+    pub fn summary(&self) -> LatencySummary {
+        let count = self.histogram.len();
+        let at = |per_10k: u64| {
+            let above = count * (10_000 - per_10k) / 10_000;
+            (above >= 10).then(|| self.histogram.value_at_quantile(per_10k as f64 / 10_000.0))
+        };
+        LatencySummary {
+            count,
+            p50: at(5_000),
+            p90: at(9_000),
+            p99: at(9_900),
+            p999: at(9_990),
+            p9999: at(9_999),
+            max: (count > 0).then(|| self.histogram.max()),
+        }
+    }
+}
+
+impl Default for Meter {
+    fn default() -> Self {
+        Self::new()
+    }
+}
+
+/// The latency meter of a stage: notes ingest times while a batch is handled, and records all of
+/// them against the batch's end.
+///
+/// An event's latency is thus an upper bound: it is stamped when its whole batch was done. The mean
+/// batch length stands beside it.
+#[derive(Clone, Debug)]
+pub struct StageMeter {
+    meter: Meter,
+    /// Runs of equal ingest times since the last batch end: time and length.
+    runs: Vec<(u64, u64)>,
+    events: u64,
+    batches: u64,
+}
+
+impl StageMeter {
+    /// An empty meter.
+    pub fn new() -> Self {
+        Self { meter: Meter::new(), runs: Vec::with_capacity(RUNS_MAX), events: 0, batches: 0 }
+    }
+
+    /// Notes one event of the present batch.
+    #[inline]
+    pub fn note(&mut self, ts_ingest: u64) {
+        let is_full = self.runs.len() == RUNS_MAX;
+        if let Some((time, count)) = self.runs.last_mut() {
+            // WHY: a batch has at most as many runs as records; should a caller note more than one
+            // batch, the event counts with its neighbour rather than allocating.
+            if *time == ts_ingest || is_full {
+                *count += 1;
+                return;
+            }
+        }
+        self.runs.push((ts_ingest, 1));
+    }
+
+    /// Records everything noted as complete at `now`.
+    pub fn complete(&mut self, now: Nanos) {
+        if self.runs.is_empty() {
+            return;
+        }
+        for (time, count) in self.runs.drain(..) {
+            self.meter.record_many(now.0.saturating_sub(time), count);
+            self.events += count;
+        }
+        self.batches += 1;
+    }
+
+    /// The durations.
+    pub fn meter(&self) -> &Meter {
+        &self.meter
+    }
+
+    /// Events per batch in hundredths; 0 before the first batch.
+    pub fn mean_batch_hundredths(&self) -> u64 {
+        (self.events * 100).checked_div(self.batches).unwrap_or(0)
+    }
+}
+
+impl Default for StageMeter {
+    fn default() -> Self {
+        Self::new()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn percentiles_with_too_few_samples_stay_empty() {
+        let mut meter = Meter::new();
+        for ns in 1..=1_000 {
+            meter.record(ns);
+        }
+        let summary = meter.summary();
+        assert_eq!((summary.count, summary.p50, summary.p99), (1_000, Some(500), Some(990)));
+        assert_eq!((summary.p999, summary.p9999, summary.max), (None, None, Some(1_000)));
+        assert_eq!(Meter::new().summary(), LatencySummary::default());
+    }
+
+    #[test]
+    fn a_batch_is_stamped_with_its_end() {
+        let mut stage = StageMeter::new();
+        for time in [100, 100, 150] {
+            stage.note(time);
+        }
+        stage.complete(Nanos(200));
+        stage.complete(Nanos(900));
+        let summary = stage.meter().summary();
+        assert_eq!((summary.count, summary.max), (3, Some(100)));
+        assert_eq!(stage.mean_batch_hundredths(), 300);
+    }
+}

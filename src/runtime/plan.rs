@@ -1,0 +1,219 @@
+//! The plan: which agent on which runner, which runner on which core, and how runners wait.
+
+use std::fmt;
+use std::str::FromStr;
+
+use crate::error::{Error, Result};
+use crate::units::CoreId;
+
+/// How long a parked runner sleeps when its agents had nothing to do.
+const PARK: std::time::Duration = std::time::Duration::from_micros(50);
+
+/// How a runner waits when all of its agents had nothing to do.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Idle {
+    /// Not at all.
+    Spin,
+    /// One processor pause hint.
+    Pause,
+    /// Offers the core to other threads.
+    Yield,
+    /// Sleeps for some tens of microseconds.
+    Park,
+}
+
+impl Idle {
+    /// Waits once.
+    #[inline]
+    pub fn wait(self) {
+        match self {
+            Self::Spin => {}
+            Self::Pause => std::hint::spin_loop(),
+            Self::Yield => std::thread::yield_now(),
+            Self::Park => std::thread::sleep(PARK),
+        }
+    }
+}
+
+/// The way of waiting that the user asked for.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum WaitChoice {
+    /// From threads against allowed cores: pause with a core for each runner, else yield.
+    #[default]
+    Auto,
+    /// As given.
+    Fixed(Idle),
+}
+
+/// The names of all ways of waiting.
+const WAITS: [(&str, WaitChoice); 5] = [
+    ("auto", WaitChoice::Auto),
+    ("spin", WaitChoice::Fixed(Idle::Spin)),
+    ("pause", WaitChoice::Fixed(Idle::Pause)),
+    ("yield", WaitChoice::Fixed(Idle::Yield)),
+    ("park", WaitChoice::Fixed(Idle::Park)),
+];
+
+impl FromStr for WaitChoice {
+    type Err = Error;
+
+    fn from_str(text: &str) -> Result<Self> {
+        WAITS.iter().find(|(name, _)| *name == text).map(|(_, choice)| *choice).ok_or_else(|| {
+            Error::usage(
+                format!("unknown way of waiting `{text}`"),
+                "use auto, spin, pause, yield or park",
+            )
+        })
+    }
+}
+
+impl fmt::Display for WaitChoice {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let named = WAITS.iter().find(|(_, choice)| choice == self);
+        f.write_str(named.map_or("auto", |(name, _)| name))
+    }
+}
+
+/// An agent and the share of the work it is expected to have.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct AgentLoad {
+    /// The agent's name.
+    pub name: &'static str,
+    /// Expected cost relative to the others.
+    pub weight: u32,
+}
+
+/// One thread of the plan.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct PlannedRunner {
+    /// Names of its agents, in pipeline order.
+    pub agents: Vec<&'static str>,
+    /// The core to pin it to; `None` leaves it to the system.
+    pub core: Option<CoreId>,
+}
+
+/// Which agent runs on which thread and core.
+///
+/// ```
+/// use ringtape::runtime::{AgentLoad, Plan, WaitChoice};
+/// use ringtape::units::CoreId;
+///
+/// let agents = [
+///     AgentLoad { name: "feed", weight: 3 },
+///     AgentLoad { name: "journal", weight: 2 },
+///     AgentLoad { name: "matching", weight: 9 },
+/// ];
+/// let plan = Plan::new(&agents, Some(2), &[CoreId(0), CoreId(1)], WaitChoice::Auto)?;
+/// assert_eq!(plan.runners[0].agents, ["feed", "journal"]);
+/// assert_eq!(plan.runners[1].agents, ["matching"]);
+/// # Ok::<(), ringtape::error::Error>(())
+/// ```
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Plan {
+    /// The threads, in pipeline order.
+    pub runners: Vec<PlannedRunner>,
+    /// How each of them waits.
+    pub idle: Idle,
+}
+
+impl Plan {
+    /// Distributes `agents`, given in pipeline order, over `runners` threads.
+    ///
+    /// Without a number there are as many runners as cores, at most one an agent. Neighbours in the
+    /// pipeline are fused where the heaviest runner comes out lightest. With more runners than cores
+    /// none is pinned.
+    ///
+    /// # Errors
+    ///
+    /// [`Error::Usage`] for 0 runners.
+    pub fn new(
+        agents: &[AgentLoad],
+        runners: Option<usize>,
+        cores: &[CoreId],
+        wait: WaitChoice,
+    ) -> Result<Self> {
+        if runners == Some(0) {
+            return Err(Error::usage("0 runners cannot run anything", "ask for 1 or more"));
+        }
+        let count = runners.unwrap_or(cores.len().max(1)).min(agents.len());
+        let is_oversubscribed = count > cores.len();
+        let idle = match wait {
+            WaitChoice::Fixed(idle) => idle,
+            WaitChoice::Auto if is_oversubscribed => Idle::Yield,
+            WaitChoice::Auto => Idle::Pause,
+        };
+        let groups = lightest_cut(agents, count);
+        let runners = groups
+            .into_iter()
+            .enumerate()
+            .map(|(index, group)| PlannedRunner {
+                agents: group.iter().map(|agent| agent.name).collect(),
+                core: if is_oversubscribed { None } else { cores.get(index).copied() },
+            })
+            .collect();
+        Ok(Self { runners, idle })
+    }
+}
+
+/// Cuts `agents` into `count` groups of neighbours so that the heaviest group is lightest.
+fn lightest_cut(agents: &[AgentLoad], count: usize) -> Vec<&[AgentLoad]> {
+    let weight = |group: &[AgentLoad]| group.iter().map(|agent| agent.weight).sum::<u32>();
+    if count <= 1 {
+        return vec![agents];
+    }
+    (1..=agents.len() + 1 - count)
+        .map(|first| {
+            let mut groups = vec![&agents[..first]];
+            groups.extend(lightest_cut(&agents[first..], count - 1));
+            groups
+        })
+        .min_by_key(|groups| groups.iter().map(|group| weight(group)).max())
+        .expect("there are at least as many agents as groups")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const AGENTS: [AgentLoad; 5] = [
+        AgentLoad { name: "feed", weight: 3 },
+        AgentLoad { name: "market journal", weight: 2 },
+        AgentLoad { name: "matching", weight: 9 },
+        AgentLoad { name: "execution journal", weight: 1 },
+        AgentLoad { name: "portfolio", weight: 1 },
+    ];
+
+    fn plan(runners: Option<usize>, cores: usize) -> Plan {
+        let cores: Vec<_> = (0..cores).map(CoreId).collect();
+        Plan::new(&AGENTS, runners, &cores, WaitChoice::Auto).expect("a valid plan")
+    }
+
+    fn sizes(plan: &Plan) -> Vec<usize> {
+        plan.runners.iter().map(|runner| runner.agents.len()).collect()
+    }
+
+    #[test]
+    fn agents_are_fused_in_pipeline_order_where_cores_are_few() {
+        assert_eq!(sizes(&plan(None, 1)), [5]);
+        assert_eq!(sizes(&plan(None, 2)), [2, 3]);
+        assert_eq!(sizes(&plan(None, 3)), [2, 1, 2]);
+        assert_eq!(sizes(&plan(None, 8)), [1, 1, 1, 1, 1]);
+    }
+
+    #[test]
+    fn an_oversubscribed_plan_pins_nobody_and_yields() {
+        let plan = plan(Some(3), 2);
+        assert_eq!(plan.runners.len(), 3);
+        assert!(plan.runners.iter().all(|runner| runner.core.is_none()));
+        assert_eq!(plan.idle, Idle::Yield);
+    }
+
+    #[test]
+    fn every_way_of_waiting_is_read_back_as_it_was_written() {
+        for (name, choice) in WAITS {
+            assert_eq!(name.parse::<WaitChoice>().ok(), Some(choice));
+            assert_eq!(choice.to_string(), name);
+        }
+        assert!("spni".parse::<WaitChoice>().is_err());
+    }
+}
