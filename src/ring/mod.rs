@@ -1,1 +1,103 @@
 //! The ring: a single writer, many readers, no lock; knows nothing of trading.
+//!
+//! A [`RingBuilder`] declares the stages and which follow which; `build` hands out one
+//! [`Producer`] and one [`Consumer`] a stage. The graph as declared, here a diamond:
+//!
+//! ```text
+//!                  +--> journal --+
+//!     producer ----|              |---> matching
+//!                  +--> audit ----+
+//! ```
+//!
+//! and as built, slots and cursors, each cursor in a cache line of its own:
+//!
+//! ```text
+//!     slots       | 8 | 9 | 10| 11| 4 | 5 | 6 | 7 |     capacity 8, sequences shown
+//!                   ^                       ^   ^
+//!     producer      |  published = 12       |   |       writes 12 when matching is past 4
+//!     journal       |  released  = 8 -------|---|--.    waits for the stamp of its next slot
+//!     audit         '-----------------------|---'  |    released = 7
+//!     matching         released  = 6 -------'      '    waits for journal and audit: reads 6
+//! ```
+//!
+//! * The producer claims slots, writes them and commits. It may go `capacity` records ahead of the
+//!   slowest *sink*, a stage that no other follows; it keeps the last minimum it saw and looks
+//!   again only when that is used up.
+//! * A stage behind the producer waits at its next slot: the stamp beside the record says that a
+//!   commit has arrived, so news and record come in one cache line. When more has arrived already
+//!   it takes the producer's cursor instead and gets everything in one batch.
+//! * A stage behind others waits for the lowest of their cursors.
+//! * A closed ring and a failed producer are announced in the stamp that the stages watch; a
+//!   failed stage raises an alarm in its own cursor line, for the stages behind, and in the
+//!   producer's, which the producer looks at with every claim. So nobody waits for the dead.
+//!
+//! # A first program
+//!
+//! ```
+//! use std::thread;
+//!
+//! use ringtape::error::Result;
+//! use ringtape::ring::{RingBuilder, Wait};
+//!
+//! let mut builder = RingBuilder::<u64>::new("numbers", 64)?;
+//! let check = builder.stage("check", &[])?;
+//! let sum = builder.stage("sum", &[check])?;
+//! let (mut producer, mut consumers) = builder.build()?;
+//! let stages = [consumers.take(check)?, consumers.take(sum)?];
+//!
+//! let totals: Vec<u64> = thread::scope(|scope| {
+//!     let totals = stages.map(|mut stage| {
+//!         scope.spawn(move || {
+//!             let mut total = 0;
+//!             while !stage.is_finished() {
+//!                 let batch = stage.poll(usize::MAX)?;
+//!                 total += batch.iter().sum::<u64>();
+//!                 if batch.is_empty() {
+//!                     Wait::Yield.idle();
+//!                 }
+//!             }
+//!             Ok(total)
+//!         })
+//!     });
+//!     for number in 0..1000 {
+//!         let mut claim = producer.claim(1, Wait::Yield)?;
+//!         claim.set(0, number);
+//!         claim.commit_all();
+//!     }
+//!     producer.close();
+//!     totals.into_iter().map(|total| total.join().expect("no stage panics")).collect::<Result<_>>()
+//! })?;
+//! assert_eq!(totals, [499_500, 499_500]);
+//! # Ok::<(), ringtape::error::Error>(())
+//! ```
+//!
+//! # Memory ordering
+//!
+//! Every pair is a Release store and an Acquire load of the same atomic; there are no fences and
+//! no read-modify-write operations on the data path.
+//!
+//! | stored with Release | loaded with Acquire | carries |
+//! |---|---|---|
+//! | a slot's stamp, by `commit` and `close` | by a stage behind the producer | the records of the commit |
+//! | the producer's cursor, by `commit` | by a stage that lags | all records below |
+//! | a stage's cursor, by `release` | by the stages behind and, for sinks, by the producer | the stage's reads are over |
+//! | an alarm | by the stages behind and by the producer | who failed, where and why |
+//!
+//! After `build` nothing is allocated (a failure's text excepted), no lock is taken and no system
+//! call is made, except the yields of [`Wait::Yield`].
+
+mod consumer;
+mod failure;
+mod inbox;
+mod producer;
+mod slots;
+mod sync;
+mod topology;
+mod wait;
+
+pub use consumer::{Batch, Consumer};
+pub use inbox::{InboxReceiver, InboxSender, inbox};
+pub use producer::{Claim, Producer};
+pub use slots::Published;
+pub use topology::{Consumers, RingBuilder, StageCursor, StageId};
+pub use wait::Wait;

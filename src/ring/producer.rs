@@ -1,0 +1,263 @@
+//! The producer: claims free slots, writes them, publishes them.
+
+use bytemuck::Pod;
+
+use super::slots::{End, Writer};
+use super::wait::Wait;
+use crate::error::{Error, Result};
+
+/// The single writer of a ring.
+///
+/// Dropping it closes the ring: the consumers read what was published and finish. When it is
+/// dropped by a panic it fails instead, and the consumers get
+/// [`UpstreamFailed`](Error::UpstreamFailed) after what was published.
+///
+/// ```
+/// use ringtape::ring::{RingBuilder, Wait};
+///
+/// let mut builder = RingBuilder::<u64>::new("numbers", 4)?;
+/// let sum = builder.stage("sum", &[])?;
+/// let (mut producer, mut consumers) = builder.build()?;
+/// let mut sum = consumers.take(sum)?;
+///
+/// let mut claim = producer.claim(3, Wait::Yield)?;
+/// claim.for_each_mut(|i, number| *number = 10 * i as u64);
+/// claim.commit_all();
+/// assert!(producer.try_claim(2)?.is_none(), "three of four slots are taken");
+/// assert_eq!(sum.poll(usize::MAX)?.iter().sum::<u64>(), 30);
+/// assert_eq!(producer.free_slots()?, 4);
+/// # Ok::<(), ringtape::error::Error>(())
+/// ```
+#[derive(Debug)]
+pub struct Producer<T: Pod> {
+    writer: Writer<T>,
+    end: End,
+}
+
+impl<T: Pod> Producer<T> {
+    pub(super) fn new(writer: Writer<T>) -> Self {
+        Self { writer, end: End::Open }
+    }
+
+    /// Claims the next `n` slots, or `None` while fewer are free.
+    ///
+    /// # Errors
+    ///
+    /// * [`Error::Usage`] when `n` is 0 or greater than the capacity, or the ring is closed.
+    /// * [`Error::ConsumerFailed`] once any stage has failed; every later claim gets it too.
+    #[inline]
+    pub fn try_claim(&mut self, n: usize) -> Result<Option<Claim<'_, T>>> {
+        self.check(n)?;
+        if !self.has_free(n) {
+            return Ok(None);
+        }
+        Ok(Some(Claim { writer: &mut self.writer, len: n }))
+    }
+
+    /// Claims the next `n` slots, waiting until they are free.
+    ///
+    /// # Errors
+    ///
+    /// As [`Producer::try_claim`]: a stage that fails while this waits ends the wait.
+    #[inline]
+    pub fn claim(&mut self, n: usize, wait: Wait) -> Result<Claim<'_, T>> {
+        self.check(n)?;
+        while !self.has_free(n) {
+            wait.idle();
+            self.check(n)?;
+        }
+        Ok(Claim { writer: &mut self.writer, len: n })
+    }
+
+    /// The number of slots that can be claimed now.
+    ///
+    /// # Errors
+    ///
+    /// [`Error::ConsumerFailed`] once any stage has failed.
+    pub fn free_slots(&mut self) -> Result<usize> {
+        if self.writer.head().alarm.is_raised() {
+            return Err(self.refusal(1));
+        }
+        self.writer.refresh();
+        Ok(self.writer.free())
+    }
+
+    /// The sequence of the record that is published next: the number of records so far.
+    #[inline]
+    pub fn next_sequence(&self) -> u64 {
+        self.writer.next()
+    }
+
+    /// The number of slots.
+    pub fn capacity(&self) -> usize {
+        self.writer.capacity()
+    }
+
+    /// The ring's name.
+    pub fn name(&self) -> &str {
+        &self.writer.head().name
+    }
+
+    /// Ends the stream: the consumers read what was published and finish. Again it does nothing.
+    pub fn close(&mut self) {
+        self.end(End::Closed);
+    }
+
+    /// Ends the stream as failed: after what was published, the consumers get
+    /// [`UpstreamFailed`](Error::UpstreamFailed). On a closed ring it does nothing.
+    pub fn fail(&mut self) {
+        self.end(End::Failed);
+    }
+
+    fn end(&mut self, end: End) {
+        if self.end == End::Open {
+            self.end = end;
+            self.writer.end(end);
+        }
+    }
+
+    #[inline]
+    fn check(&self, n: usize) -> Result<()> {
+        let fits = n.wrapping_sub(1) < self.writer.capacity();
+        if fits && self.end == End::Open && !self.writer.head().alarm.is_raised() {
+            return Ok(());
+        }
+        Err(self.refusal(n))
+    }
+
+    #[inline]
+    fn has_free(&mut self, n: usize) -> bool {
+        if self.writer.free() < n {
+            self.writer.refresh();
+        }
+        self.writer.free() >= n
+    }
+
+    /// Why a claim of `n` is refused.
+    #[cold]
+    fn refusal(&self, n: usize) -> Error {
+        if let Some(failure) = self.writer.head().alarm.failure() {
+            return failure.clone().into_error();
+        }
+        let (name, capacity) = (self.name(), self.capacity());
+        if self.end != End::Open {
+            return Error::usage(format!("ring `{name}` is closed"), "claim before closing it");
+        }
+        let what = format!("ring `{name}` of {capacity} slots cannot claim {n}");
+        Error::usage(what, format!("claim from 1 to {capacity}, or build a larger ring"))
+    }
+}
+
+impl<T: Pod> Drop for Producer<T> {
+    fn drop(&mut self) {
+        self.end(if std::thread::panicking() { End::Failed } else { End::Closed });
+    }
+}
+
+/// Slots to be written, then published by a commit; dropped without one it publishes nothing.
+///
+/// A slot holds whatever record was there a lap ago until it is written.
+///
+/// No reference to a slot outlives the claim:
+///
+/// ```compile_fail
+/// # use ringtape::ring::RingBuilder;
+/// # let mut builder = RingBuilder::<u64>::new("numbers", 4).unwrap();
+/// # builder.stage("sum", &[]).unwrap();
+/// # let (mut producer, consumers) = builder.build().unwrap();
+/// let mut claim = producer.try_claim(1).unwrap().unwrap();
+/// let escaped = claim.slot(0);
+/// claim.commit_all();
+/// *escaped = 1;
+/// ```
+///
+/// nor the closure that fills it:
+///
+/// ```compile_fail
+/// # use ringtape::ring::RingBuilder;
+/// # let mut builder = RingBuilder::<u64>::new("numbers", 4).unwrap();
+/// # builder.stage("sum", &[]).unwrap();
+/// # let (mut producer, consumers) = builder.build().unwrap();
+/// let mut escaped: Option<&mut u64> = None;
+/// let mut claim = producer.try_claim(1).unwrap().unwrap();
+/// claim.for_each_mut(|_, slot| escaped = Some(slot));
+/// ```
+///
+/// and no second claim is made while one is open:
+///
+/// ```compile_fail
+/// # use ringtape::ring::RingBuilder;
+/// # let mut builder = RingBuilder::<u64>::new("numbers", 4).unwrap();
+/// # builder.stage("sum", &[]).unwrap();
+/// # let (mut producer, consumers) = builder.build().unwrap();
+/// let first = producer.try_claim(1).unwrap();
+/// let second = producer.try_claim(1).unwrap();
+/// drop(first);
+/// ```
+#[derive(Debug)]
+#[must_use = "a claim that is not committed publishes nothing"]
+pub struct Claim<'a, T: Pod> {
+    writer: &'a mut Writer<T>,
+    len: usize,
+}
+
+#[allow(clippy::len_without_is_empty)] // A claim holds at least one slot.
+impl<T: Pod> Claim<'_, T> {
+    /// The number of slots claimed.
+    #[inline]
+    pub fn len(&self) -> usize {
+        self.len
+    }
+
+    /// The sequence of the first slot.
+    #[inline]
+    pub fn first_sequence(&self) -> u64 {
+        self.writer.next()
+    }
+
+    /// Writes `value` to slot `i` of the claim.
+    ///
+    /// # Panics
+    ///
+    /// Unless `i` is less than the claim's length.
+    #[inline]
+    pub fn set(&mut self, i: usize, value: T) {
+        *self.slot(i) = value;
+    }
+
+    /// Slot `i` of the claim.
+    ///
+    /// # Panics
+    ///
+    /// Unless `i` is less than the claim's length.
+    #[inline]
+    pub fn slot(&mut self, i: usize) -> &mut T {
+        assert!(i < self.len, "slot {i} of a claim of {}", self.len);
+        self.writer.slot(i)
+    }
+
+    /// Calls `write` with each slot in order and its index in the claim.
+    #[inline]
+    pub fn for_each_mut(&mut self, mut write: impl FnMut(usize, &mut T)) {
+        for i in 0..self.len {
+            write(i, self.writer.slot(i));
+        }
+    }
+
+    /// Publishes the first `k` slots; the others can be claimed again.
+    ///
+    /// # Panics
+    ///
+    /// If `k` is greater than the claim's length.
+    #[inline]
+    pub fn commit(self, k: usize) {
+        assert!(k <= self.len, "commit of {k} in a claim of {}", self.len);
+        self.writer.publish(k);
+    }
+
+    /// Publishes every slot of the claim.
+    #[inline]
+    pub fn commit_all(self) {
+        self.writer.publish(self.len);
+    }
+}

@@ -1,0 +1,43 @@
+//! The atomics and the cell that the ring is made of: the standard library's, or loom's.
+//!
+//! Under `--cfg loom` the same ring runs inside loom, which tries every interleaving of its atomic
+//! operations and reports a data race on any slot. Everything else in the ring uses these names
+//! and knows nothing of the difference.
+
+pub(super) use std::sync::atomic::Ordering;
+
+#[cfg(loom)]
+pub(super) use loom::{
+    cell::UnsafeCell,
+    hint::spin_loop,
+    sync::atomic::{AtomicBool, AtomicU8, AtomicU64},
+    thread::yield_now,
+};
+#[cfg(not(loom))]
+pub(super) use std::{
+    hint::spin_loop,
+    sync::atomic::{AtomicBool, AtomicU8, AtomicU64},
+    thread::yield_now,
+};
+
+/// The standard cell behind loom's interface.
+#[cfg(not(loom))]
+#[derive(Debug)]
+pub(super) struct UnsafeCell<T>(std::cell::UnsafeCell<T>);
+
+#[cfg(not(loom))]
+impl<T> UnsafeCell<T> {
+    pub(super) fn new(value: T) -> Self {
+        Self(std::cell::UnsafeCell::new(value))
+    }
+
+    #[inline(always)]
+    pub(super) fn with<R>(&self, read: impl FnOnce(*const T) -> R) -> R {
+        read(self.0.get())
+    }
+
+    #[inline(always)]
+    pub(super) fn with_mut<R>(&self, write: impl FnOnce(*mut T) -> R) -> R {
+        write(self.0.get())
+    }
+}
