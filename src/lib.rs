@@ -12,6 +12,7 @@ pub mod limits;
 pub mod map;
 pub mod matching;
 pub mod portfolio;
+pub mod report;
 pub mod ring;
 pub mod runtime;
 pub mod state;

@@ -1,1 +1,29 @@
-//! The engine: wires feed, rings, books, strategy, portfolio and journal together.
+//! The engine: one feed, two rings, books, strategy, portfolio and journals on a few threads.
+//!
+//! ```text
+//!   inbox --+
+//!   feed ---+--> feed handler --> market ring --+--> market journal
+//!                                               +--> matching --> execution ring --+--> execution journal
+//!                                                                                  +--> portfolio
+//! ```
+//!
+//! Each box is an agent; [`Plan`](crate::runtime::Plan) puts them on threads. What comes out is a
+//! function of the feed and of what [`EngineConfig`] calls shaping: threads, waits, pace, ring sizes
+//! and journals change none of it.
+
+mod accounting;
+mod config;
+mod definitions;
+mod filter;
+pub mod generate;
+mod intake;
+mod journal_feed;
+mod matching;
+mod recording;
+mod stats;
+mod wiring;
+
+pub use config::{EngineConfig, Gate, JournalConfig};
+pub use journal_feed::{JOURNAL_FORMAT, JournalFeed};
+pub use stats::{Hashes, JournalReport, RunReport, StageReport};
+pub use wiring::{EXECUTIONS_DIR, Engine, MARKET_DIR, RUN_FILE};

@@ -14,6 +14,8 @@ use std::mem::{offset_of, size_of};
 use bytemuck::{Pod, Zeroable};
 
 use super::Event;
+use super::fields::Field;
+pub use super::fields::{FieldInfo, Letter, Price32, Raw, Text};
 use crate::units::{AccountId, MatchId, OrderId, Price, Qty};
 
 /// Who puts records of a kind on the ring.
@@ -25,85 +27,6 @@ pub enum Group {
     Command,
     /// What the engine itself notes: time, positions in the feed, snapshots.
     Engine,
-}
-
-/// How a payload field reads.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum FieldType {
-    /// An unsigned integer of the field's size.
-    Unsigned,
-    /// An `i64` in the instrument's price increments.
-    Price,
-    /// A `u32` in the instrument's price increments.
-    Price32,
-    /// A `u64` in the instrument's quantity increments.
-    Qty,
-    /// One ASCII character; 0 when absent.
-    Letter,
-    /// ASCII text, padded with spaces or zeros.
-    Text,
-    /// Bytes as the venue sent them.
-    Raw,
-}
-
-/// One ASCII character of a venue's message; 0 when absent.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Pod, Zeroable)]
-#[repr(transparent)]
-pub struct Letter(pub u8);
-
-/// A price of at most 32 bits, in the instrument's price increments.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Pod, Zeroable)]
-#[repr(transparent)]
-pub struct Price32(pub u32);
-
-/// ASCII text of `N` bytes, padded with spaces or zeros.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Pod, Zeroable)]
-#[repr(transparent)]
-pub struct Text<const N: usize>(pub [u8; N]);
-
-/// Bytes as the venue sent them.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Pod, Zeroable)]
-#[repr(transparent)]
-pub struct Raw<const N: usize>(pub [u8; N]);
-
-/// A type that payload fields may have.
-trait Field {
-    const TYPE: FieldType;
-}
-
-macro_rules! field_types {
-    ($($ty:ty => $field:ident),* $(,)?) => {
-        $(impl Field for $ty { const TYPE: FieldType = FieldType::$field; })*
-    };
-}
-
-field_types! {
-    u8 => Unsigned, u16 => Unsigned, u32 => Unsigned, u64 => Unsigned,
-    OrderId => Unsigned, MatchId => Unsigned, AccountId => Unsigned,
-    Price => Price, Price32 => Price32, Qty => Qty, Letter => Letter,
-}
-
-impl<const N: usize> Field for Text<N> {
-    const TYPE: FieldType = FieldType::Text;
-}
-
-impl<const N: usize> Field for Raw<N> {
-    const TYPE: FieldType = FieldType::Raw;
-}
-
-/// A field of a payload: where it lies in the record and how it reads.
-#[derive(Clone, Copy, Debug)]
-pub struct FieldInfo {
-    /// The field's name; `pad` is filling and always zero.
-    pub name: &'static str,
-    /// What it holds, in a sentence.
-    pub summary: &'static str,
-    /// Byte offset within the [`Event`], 24..56.
-    pub offset: usize,
-    /// Bytes that it occupies.
-    pub bytes: usize,
-    /// How it reads.
-    pub field_type: FieldType,
 }
 
 /// A row of the table of kinds.
@@ -612,33 +535,6 @@ impl Kind {
     /// The kind's name in dumps, filters and documents.
     pub fn name(self) -> &'static str {
         self.info().name
-    }
-}
-
-impl<const N: usize> Text<N> {
-    /// Text padded with zeros, cut at `N` bytes.
-    pub fn new(text: &str) -> Self {
-        let mut bytes = [0; N];
-        let kept = text.len().min(N);
-        bytes[..kept].copy_from_slice(&text.as_bytes()[..kept]);
-        Self(bytes)
-    }
-
-    /// Text padded with zeros from a venue's field padded with spaces.
-    #[inline]
-    pub fn from_padded(field: &[u8]) -> Self {
-        let mut bytes = [0; N];
-        for (byte, &given) in bytes.iter_mut().zip(field) {
-            *byte = if given == b' ' { 0 } else { given };
-        }
-        Self(bytes)
-    }
-
-    /// The text without its padding; empty when it is not ASCII.
-    pub fn as_str(&self) -> &str {
-        let end = self.0.iter().rposition(|&b| b != 0 && b != b' ').map_or(0, |last| last + 1);
-        let text = &self.0[..end];
-        if text.is_ascii() { std::str::from_utf8(text).unwrap_or("") } else { "" }
     }
 }
 

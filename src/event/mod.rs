@@ -2,10 +2,11 @@
 //! ring.
 //!
 //! Both are plain old data of fixed size without padding, little-endian on disk. Their kinds and
-//! payload fields stand in one table, [`kinds`]; instruments are gathered from records by
+//! payload fields stand in one table, [`kinds`], with the types of [`fields`]; instruments are gathered from records by
 //! [`InstrumentTable`].
 
 mod execution;
+pub mod fields;
 pub mod instrument;
 pub mod kinds;
 
@@ -43,7 +44,7 @@ use crate::units::Side;
 /// assert_eq!(event.kind(), Some(Kind::Add));
 /// assert!(matches!(event.view(), EventView::Add(a) if a.price == Price(3_201_400)));
 /// ```
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Pod, Zeroable)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Pod, Zeroable)]
 #[repr(C)]
 pub struct Event {
     /// Exchange time in ns since the Unix epoch, or since midnight when the feed has no date.
@@ -131,6 +132,18 @@ impl Event {
     #[inline]
     pub fn side(&self) -> Option<Side> {
         Side::from_code(self.side)
+    }
+
+    /// Whether the next record belongs to this one.
+    #[inline]
+    pub fn is_continued(&self) -> bool {
+        self.flags & Flags::CONTINUED != 0
+    }
+
+    /// Whether this is the last record of an exchange event of its instrument.
+    #[inline]
+    pub fn is_last(&self) -> bool {
+        self.flags & Flags::LAST != 0
     }
 
     /// Whether all of `flags` are set.

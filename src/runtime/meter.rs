@@ -114,9 +114,12 @@ impl StageMeter {
         Self { meter: Meter::new(), runs: Vec::with_capacity(RUNS_MAX), events: 0, batches: 0 }
     }
 
-    /// Notes one event of the present batch.
+    /// Notes one event of the present batch; an ingest time of 0 means that it has none.
     #[inline]
     pub fn note(&mut self, ts_ingest: u64) {
+        if ts_ingest == 0 {
+            return;
+        }
         let is_full = self.runs.len() == RUNS_MAX;
         if let Some((time, count)) = self.runs.last_mut() {
             // WHY: a batch has at most as many runs as records; should a caller note more than one

@@ -1,6 +1,5 @@
 //! The plan: which agent on which runner, which runner on which core, and how runners wait.
 
-use std::fmt;
 use std::str::FromStr;
 
 use crate::error::{Error, Result};
@@ -23,6 +22,16 @@ pub enum Idle {
 }
 
 impl Idle {
+    /// `spin`, `pause`, `yield` or `park`.
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::Spin => "spin",
+            Self::Pause => "pause",
+            Self::Yield => "yield",
+            Self::Park => "park",
+        }
+    }
+
     /// Waits once.
     #[inline]
     pub fn wait(self) {
@@ -45,32 +54,35 @@ pub enum WaitChoice {
     Fixed(Idle),
 }
 
-/// The names of all ways of waiting.
-const WAITS: [(&str, WaitChoice); 5] = [
-    ("auto", WaitChoice::Auto),
-    ("spin", WaitChoice::Fixed(Idle::Spin)),
-    ("pause", WaitChoice::Fixed(Idle::Pause)),
-    ("yield", WaitChoice::Fixed(Idle::Yield)),
-    ("park", WaitChoice::Fixed(Idle::Park)),
-];
+impl WaitChoice {
+    /// Every way of waiting.
+    const ALL: [Self; 5] = [
+        Self::Auto,
+        Self::Fixed(Idle::Spin),
+        Self::Fixed(Idle::Pause),
+        Self::Fixed(Idle::Yield),
+        Self::Fixed(Idle::Park),
+    ];
+
+    /// `auto`, or the name of what was fixed.
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::Auto => "auto",
+            Self::Fixed(idle) => idle.name(),
+        }
+    }
+}
 
 impl FromStr for WaitChoice {
     type Err = Error;
 
     fn from_str(text: &str) -> Result<Self> {
-        WAITS.iter().find(|(name, _)| *name == text).map(|(_, choice)| *choice).ok_or_else(|| {
+        Self::ALL.into_iter().find(|choice| choice.name() == text).ok_or_else(|| {
             Error::usage(
                 format!("unknown way of waiting `{text}`"),
                 "use auto, spin, pause, yield or park",
             )
         })
-    }
-}
-
-impl fmt::Display for WaitChoice {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let named = WAITS.iter().find(|(_, choice)| choice == self);
-        f.write_str(named.map_or("auto", |(name, _)| name))
     }
 }
 
@@ -210,9 +222,8 @@ mod tests {
 
     #[test]
     fn every_way_of_waiting_is_read_back_as_it_was_written() {
-        for (name, choice) in WAITS {
-            assert_eq!(name.parse::<WaitChoice>().ok(), Some(choice));
-            assert_eq!(choice.to_string(), name);
+        for choice in WaitChoice::ALL {
+            assert_eq!(choice.name().parse::<WaitChoice>().ok(), Some(choice));
         }
         assert!("spni".parse::<WaitChoice>().is_err());
     }

@@ -1,0 +1,189 @@
+//! `ringtape book`: an instrument's order book.
+
+use clap::Args;
+use ringtape::book::Replica;
+use ringtape::error::{Error, Result};
+use ringtape::event::{Event, EventView};
+use ringtape::feed::{Feed, Fill};
+use ringtape::limits::FEED_BATCH_RECORDS;
+use ringtape::report::format::{thousands, time_of_day};
+use ringtape::units::{InstrumentId, Side};
+
+use super::input::Input;
+use super::{Ending, parse, term};
+
+#[derive(Debug, Args)]
+pub(super) struct BookArgs {
+    #[command(flatten)]
+    input: Input,
+    /// The instrument; may be left out when the feed has one
+    #[arg(long, value_name = "SYMBOL")]
+    symbol: Option<String>,
+    /// Stop before the first message at or after this time, HH:MM[:SS[.n]] in the feed's clock
+    #[arg(long, value_name = "TIME", conflicts_with = "csv")]
+    at: Option<String>,
+    /// Levels to print on each side
+    #[arg(long, value_name = "N", default_value_t = 10, conflicts_with = "csv")]
+    depth: usize,
+    /// Print best bid and offer after every message of the symbol, as CSV
+    #[arg(long)]
+    csv: bool,
+}
+
+pub(super) fn run(args: &BookArgs) -> Result<Ending> {
+    let mut feed = args.input.open()?;
+    let midnight = args.input.date.as_deref().map(parse::eastern_midnight).transpose()?;
+    let midnight = midnight.unwrap_or(0);
+    let until = args.at.as_deref().map(parse::time_of_day).transpose()?;
+    let mut follower = Follower::new(args.symbol.clone(), midnight);
+    let mut csv = args.csv.then(term::Stdout::lock);
+    if let Some(out) = &mut csv {
+        out.line(
+            "message,ts_ns,bid_price,bid_qty,ask_price,ask_qty,live_orders,bid_levels,ask_levels",
+        )?;
+    }
+    follow(feed.as_mut(), &mut follower, until, csv.as_mut())?;
+    let instrument = follower.chosen()?;
+    match csv {
+        Some(out) => out.finish()?,
+        None => print_depth(&follower, instrument, args.depth)?,
+    }
+    Ok(Ending::Done)
+}
+
+/// A replica with the message numbers of its feed and the instrument that was asked for.
+struct Follower {
+    replica: Replica,
+    symbol: Option<String>,
+    instrument: Option<InstrumentId>,
+    midnight_ns: u64,
+    message: u64,
+    last_ts: u64,
+}
+
+impl Follower {
+    fn new(symbol: Option<String>, midnight_ns: u64) -> Self {
+        Self {
+            replica: Replica::new(),
+            symbol,
+            instrument: None,
+            midnight_ns,
+            message: 0,
+            last_ts: 0,
+        }
+    }
+
+    /// Applies one record; whether it ended a message of the chosen instrument.
+    fn apply(&mut self, event: &Event) -> Result<bool> {
+        if let EventView::Instrument(defined) = event.view() {
+            self.choose(InstrumentId(event.instrument), defined.symbol.as_str())?;
+        }
+        self.replica.apply(event);
+        self.last_ts = event.ts_event - self.midnight_ns;
+        let is_chosen = self.instrument == Some(InstrumentId(event.instrument));
+        Ok(is_chosen && !event.is_continued())
+    }
+
+    /// Takes note of an instrument: is it the one?
+    fn choose(&mut self, id: InstrumentId, symbol: &str) -> Result<()> {
+        match (&self.symbol, self.instrument) {
+            (Some(wanted), _) if wanted == symbol => self.instrument = Some(id),
+            (None, None) => self.instrument = Some(id),
+            (None, Some(first)) if first != id => {
+                let first = self.replica.instruments().symbol(first);
+                return Err(Error::usage(
+                    format!("the feed has several instruments, {first} and {symbol} among them"),
+                    "choose one with --symbol",
+                ));
+            }
+            _ => {}
+        }
+        Ok(())
+    }
+
+    fn chosen(&self) -> Result<InstrumentId> {
+        self.instrument.ok_or_else(|| {
+            let what = self.symbol.as_ref().map_or_else(
+                || "the feed names no instrument".to_owned(),
+                |symbol| format!("symbol {symbol} is not in the feed"),
+            );
+            Error::usage(what, "`ringtape info` lists the instruments of a feed")
+        })
+    }
+}
+
+/// Follows the feed to its end or to `until`, with a row a message when `csv` is given.
+fn follow(
+    feed: &mut dyn Feed,
+    follower: &mut Follower,
+    until: Option<u64>,
+    mut csv: Option<&mut term::Stdout>,
+) -> Result<()> {
+    let until = until.map_or(u64::MAX, |time| time + follower.midnight_ns);
+    let mut batch = vec![Event::default(); FEED_BATCH_RECORDS];
+    while let Fill::Records(count) = feed.fill(&mut batch)? {
+        for event in &batch[..count] {
+            if event.ts_event >= until {
+                return Ok(());
+            }
+            let is_row = follower.apply(event)?;
+            if let Some(out) = csv.as_mut().filter(|_| is_row) {
+                row(out, follower, InstrumentId(event.instrument))?;
+            }
+            follower.message += u64::from(!event.is_continued());
+        }
+    }
+    Ok(())
+}
+
+fn row(out: &mut term::Stdout, follower: &Follower, id: InstrumentId) -> Result<()> {
+    let touch = follower.replica.touch(id);
+    let [bids, asks] = [Side::Buy, Side::Sell].map(|side| {
+        let levels = follower.replica.levels(id, side);
+        levels.fold((0, 0), |(levels, orders), level| (levels + 1, orders + level.orders))
+    });
+    out.line(format_args!(
+        "{},{},{},{},{},{},{},{},{}",
+        follower.message,
+        follower.last_ts,
+        touch.bid_price,
+        touch.bid_qty,
+        touch.ask_price,
+        touch.ask_qty,
+        bids.1 + asks.1,
+        bids.0,
+        asks.0
+    ))
+}
+
+fn print_depth(follower: &Follower, id: InstrumentId, depth: usize) -> Result<()> {
+    let replica = &follower.replica;
+    let symbol = replica.instruments().symbol(id);
+    let instrument = replica.instruments().get(id);
+    let price = |price| {
+        instrument.map_or_else(|| format!("{price}"), |terms| terms.format_price(price))
+    };
+    let mut out = term::Stdout::lock();
+    let time = time_of_day(follower.last_ts);
+    out.line(format_args!("{symbol} after message {} at {time}", follower.message))?;
+    out.line(format_args!(
+        "{:>7} {:>12} {:>14}   {:<14} {:<12} {}",
+        "orders", "qty", "bid", "ask", "qty", "orders"
+    ))?;
+    let mut bids = replica.levels(id, Side::Buy).take(depth);
+    let mut asks = replica.levels(id, Side::Sell).take(depth);
+    loop {
+        let (bid, ask) = (bids.next(), asks.next());
+        if bid.is_none() && ask.is_none() {
+            break;
+        }
+        let left = bid.map_or_else(String::new, |level| {
+            format!("{:>7} {:>12} {:>14}", level.orders, thousands(level.qty.0), price(level.price))
+        });
+        let right = ask.map_or_else(String::new, |level| {
+            format!("{:<14} {:<12} {}", price(level.price), thousands(level.qty.0), level.orders)
+        });
+        out.line(format_args!("{left:>35}   {right}"))?;
+    }
+    out.finish()
+}

@@ -1,0 +1,104 @@
+//! `run.toml`: everything that shapes the state of a run, in the words of the command line.
+
+use std::fs;
+use std::path::Path;
+
+use ringtape::engine::RUN_FILE;
+use ringtape::error::{Error, Result};
+use serde::{Deserialize, Serialize};
+
+/// The flags of `replay` that shape the state; the file beside a journal holds the same names.
+///
+/// An empty string or list means that the flag was not given.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize, clap::Args)]
+#[serde(deny_unknown_fields, default, rename_all = "kebab-case")]
+pub(super) struct RunConfig {
+    /// Date of the session, YYYY-MM-DD, for feeds that only have times of day
+    #[arg(long, value_name = "DATE")]
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(super) date: Option<String>,
+    /// Follow these symbols only
+    #[arg(long, value_name = "A,B", value_delimiter = ',')]
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(super) symbols: Option<Vec<String>>,
+    /// Strategy and its parameters: `maker:symbols=A,B,lots=1,limit=1000`, or `none`
+    #[arg(long, value_name = "NAME[:key=value,...]")]
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(super) strategy: Option<String>,
+    /// Latency from a strategy's order to the venue: `order=50us`
+    #[arg(long, value_name = "order=TIME")]
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(super) latency: Option<String>,
+    /// Rules of own fills: `default`, or `conservative` without hidden and crossing-add fills
+    #[arg(long, value_name = "RULES")]
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(super) fills: Option<String>,
+    /// Fees in currency: `maker=-0.0020/share,taker=0.0030/share`; none unless given
+    #[arg(long, value_name = "SCHEDULE", allow_hyphen_values = true)]
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(super) fees: Option<String>,
+    /// Widest spread whose middle marks a position, in per cent [default: 5]
+    #[arg(long, value_name = "PERCENT")]
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(super) mark_max_spread: Option<String>,
+}
+
+impl RunConfig {
+    /// The configuration that the run in `dir` was recorded with.
+    pub(super) fn read(dir: &Path) -> Result<Self> {
+        let path = dir.join(RUN_FILE);
+        let text = fs::read_to_string(&path).map_err(|error| Error::io("read", &path, error))?;
+        toml::from_str(&text).map_err(|error| {
+            Error::usage(
+                format!("{}: {}", path.display(), error.message()),
+                "it is written by `replay --journal` and not meant to be edited",
+            )
+        })
+    }
+
+    /// The text of `run.toml`.
+    pub(super) fn to_toml(&self) -> String {
+        let body = toml::to_string(self).expect("strings and lists of strings are valid TOML");
+        format!("# What shaped the state of this run; `ringtape replay` of this directory repeats it.\n{body}")
+    }
+
+    /// This configuration where it says something, and `recorded` elsewhere.
+    pub(super) fn or(self, recorded: Self) -> Self {
+        Self {
+            date: self.date.or(recorded.date),
+            symbols: self.symbols.or(recorded.symbols),
+            strategy: self.strategy.or(recorded.strategy),
+            latency: self.latency.or(recorded.latency),
+            fills: self.fills.or(recorded.fills),
+            fees: self.fees.or(recorded.fees),
+            mark_max_spread: self.mark_max_spread.or(recorded.mark_max_spread),
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_configuration_is_read_back_as_it_was_written() {
+        let config = RunConfig {
+            symbols: Some(vec!["A".to_owned(), "B".to_owned()]),
+            strategy: Some("maker:lots=2".to_owned()),
+            mark_max_spread: Some("2.5".to_owned()),
+            ..RunConfig::default()
+        };
+        let read: RunConfig = toml::from_str(&config.to_toml()).expect("own output");
+        assert_eq!(read, config);
+    }
+
+    #[test]
+    fn a_flag_goes_before_what_was_recorded() {
+        let flag = |text: &str| Some(text.to_owned());
+        let given = RunConfig { strategy: flag("none"), ..RunConfig::default() };
+        let recorded =
+            RunConfig { strategy: flag("maker"), fills: flag("conservative"), ..given.clone() };
+        let merged = given.or(recorded);
+        assert_eq!((merged.strategy, merged.fills), (flag("none"), flag("conservative")));
+    }
+}

@@ -1,0 +1,262 @@
+//! `ringtape dump`: a feed or journal in lines.
+
+use std::fmt::Write;
+
+use clap::Args;
+use ringtape::error::{Error, Result};
+use ringtape::event::fields::FieldValue;
+use ringtape::event::kinds::KINDS;
+use ringtape::event::{Event, InstrumentTable, Kind};
+use ringtape::feed::Fill;
+use ringtape::limits::FEED_BATCH_RECORDS;
+use ringtape::report::format::time_of_day;
+use ringtape::units::InstrumentId;
+use serde_json::{Map, Value, json};
+
+use super::input::Input;
+use super::{Ending, parse, term};
+
+#[derive(Debug, Args)]
+pub(super) struct DumpArgs {
+    #[command(flatten)]
+    input: Input,
+    /// Messages of these symbols only
+    #[arg(long, value_name = "A,B", value_delimiter = ',')]
+    symbol: Vec<String>,
+    /// Messages of these kinds only
+    #[arg(long, value_name = "KIND,...", value_delimiter = ',')]
+    kind: Vec<String>,
+    /// Messages at or after this time, HH:MM[:SS[.n]] in the feed's clock
+    #[arg(long, value_name = "TIME")]
+    from: Option<String>,
+    /// Messages before this time
+    #[arg(long, value_name = "TIME")]
+    until: Option<String>,
+    /// Messages that name this order
+    #[arg(long, value_name = "REF")]
+    order: Option<u64>,
+    /// At most so many messages
+    #[arg(long, value_name = "N")]
+    limit: Option<u64>,
+    /// As CSV, prices in increments
+    #[arg(long, conflicts_with = "json")]
+    csv: bool,
+    /// As JSON, one object a line, prices in increments
+    #[arg(long)]
+    json: bool,
+}
+
+pub(super) fn run(args: &DumpArgs) -> Result<Ending> {
+    let mut feed = args.input.open()?;
+    let mut dump = Dump::new(args)?;
+    if args.csv {
+        dump.out.line("message,ts_ns,kind,symbol,side,last,fields")?;
+    }
+    let mut batch = vec![Event::default(); FEED_BATCH_RECORDS];
+    while let Fill::Records(count) = feed.fill(&mut batch)? {
+        for event in &batch[..count] {
+            if !dump.take(*event)? {
+                dump.out.finish()?;
+                return Ok(Ending::Done);
+            }
+        }
+    }
+    dump.out.finish()?;
+    Ok(Ending::Done)
+}
+
+/// Puts records together to messages, chooses and prints them.
+struct Dump<'a> {
+    args: &'a DumpArgs,
+    kinds: Vec<Kind>,
+    from: u64,
+    until: u64,
+    midnight_ns: u64,
+    instruments: InstrumentTable,
+    /// The records of one line: one, or one with its continuations.
+    unit: Vec<Event>,
+    message: u64,
+    printed: u64,
+    out: term::Stdout,
+}
+
+impl<'a> Dump<'a> {
+    fn new(args: &'a DumpArgs) -> Result<Self> {
+        let time = |text: &Option<String>| text.as_deref().map(parse::time_of_day).transpose();
+        let date = args.input.date.as_deref().map(parse::eastern_midnight).transpose()?;
+        Ok(Self {
+            kinds: args.kind.iter().map(|name| kind(name)).collect::<Result<_>>()?,
+            from: time(&args.from)?.unwrap_or(0),
+            until: time(&args.until)?.unwrap_or(u64::MAX),
+            midnight_ns: date.unwrap_or(0),
+            instruments: InstrumentTable::default(),
+            unit: Vec::new(),
+            message: 0,
+            printed: 0,
+            out: term::Stdout::lock(),
+            args,
+        })
+    }
+
+    /// Takes a record in; whether more are wanted.
+    fn take(&mut self, event: Event) -> Result<bool> {
+        self.instruments.apply(&event);
+        if !self.unit.is_empty() && !is_continuation(&event) {
+            // Definitions that were made up for a message that follows them.
+            self.print_unit()?;
+        }
+        self.unit.push(event);
+        if !event.is_continued() {
+            self.print_unit()?;
+            self.message += 1;
+        }
+        Ok(self.args.limit.is_none_or(|limit| self.printed < limit))
+    }
+
+    fn print_unit(&mut self) -> Result<()> {
+        let unit = std::mem::take(&mut self.unit);
+        if self.is_wanted(&unit) {
+            let line = if self.args.json {
+                self.json_line(&unit)
+            } else if self.args.csv {
+                self.csv_line(&unit)
+            } else {
+                self.text_line(&unit)
+            };
+            self.out.line(line)?;
+            self.printed += 1;
+        }
+        self.unit = unit;
+        self.unit.clear();
+        Ok(())
+    }
+
+    fn is_wanted(&self, unit: &[Event]) -> bool {
+        let head = &unit[0];
+        let time = head.ts_event - self.midnight_ns;
+        (self.from..self.until).contains(&time)
+            && (self.kinds.is_empty() || head.kind().is_some_and(|kind| self.kinds.contains(&kind)))
+            && (self.args.symbol.is_empty() || self.args.symbol.contains(&self.symbol(head)))
+            && self.args.order.is_none_or(|order| names_order(unit, order))
+    }
+
+    fn symbol(&self, event: &Event) -> String {
+        match event.instrument {
+            0 => String::new(),
+            id => self.instruments.symbol(InstrumentId(id)),
+        }
+    }
+
+    fn text_line(&self, unit: &[Event]) -> String {
+        let head = &unit[0];
+        let time = time_of_day(head.ts_event - self.midnight_ns);
+        let side = head.side().map_or("", |side| side.name());
+        let last = if unit[unit.len() - 1].is_last() { "" } else { " +" };
+        let mut line = format!(
+            "{:>9} {time} {:<12} {:<8} {side:<4}",
+            self.message,
+            name(head),
+            self.symbol(head)
+        );
+        let instrument = self.instruments.get(InstrumentId(head.instrument));
+        for (field, value) in fields(unit) {
+            let shown = match (value, instrument) {
+                (FieldValue::Price(price), Some(terms)) => terms.format_price(price),
+                (value, _) => plain(value),
+            };
+            if !shown.is_empty() {
+                let _ = write!(line, " {field}={shown}");
+            }
+        }
+        line + last
+    }
+
+    fn csv_line(&self, unit: &[Event]) -> String {
+        let head = &unit[0];
+        let side = head.side().map_or("", |side| side.name());
+        let fields: Vec<_> =
+            fields(unit).map(|(field, value)| format!("{field}={}", plain(value))).collect();
+        format!(
+            "{},{},{},{},{side},{},{}",
+            self.message,
+            head.ts_event,
+            name(head),
+            self.symbol(head),
+            u8::from(unit[unit.len() - 1].is_last()),
+            fields.join("|")
+        )
+    }
+
+    fn json_line(&self, unit: &[Event]) -> String {
+        let head = &unit[0];
+        let mut object = Map::new();
+        object.insert("message".to_owned(), json!(self.message));
+        object.insert("ts_ns".to_owned(), json!(head.ts_event));
+        object.insert("kind".to_owned(), json!(name(head)));
+        object.insert("symbol".to_owned(), json!(self.symbol(head)));
+        object.insert("side".to_owned(), json!(head.side().map(|side| side.name())));
+        object.insert("last".to_owned(), json!(unit[unit.len() - 1].is_last()));
+        for (field, value) in fields(unit) {
+            let value = match value {
+                FieldValue::Unsigned(number) => json!(number),
+                FieldValue::Price(price) => json!(price.0),
+                other => json!(plain(other)),
+            };
+            object.insert(field.to_owned(), value);
+        }
+        Value::Object(object).to_string()
+    }
+}
+
+/// The kind that `name` means.
+fn kind(name: &str) -> Result<Kind> {
+    KINDS.iter().find(|info| info.name == name).map(|info| info.kind).ok_or_else(|| {
+        let names: Vec<_> = KINDS.iter().map(|info| info.name).collect();
+        Error::usage(format!("unknown kind `{name}`"), format!("use {}", names.join(", ")))
+    })
+}
+
+/// Whether a record goes on with what the one before it began.
+fn is_continuation(event: &Event) -> bool {
+    matches!(
+        event.kind(),
+        Some(
+            Kind::InstrumentTerms | Kind::InstrumentListing | Kind::NoticeMore | Kind::TermsMore
+        )
+    )
+}
+
+fn name(event: &Event) -> &'static str {
+    event.kind().map_or("unknown", Kind::name)
+}
+
+/// The fields of a message's records, without filling.
+fn fields(unit: &[Event]) -> impl Iterator<Item = (&'static str, FieldValue<'_>)> {
+    unit.iter().flat_map(|event| {
+        let fields = event.kind().map_or(&[][..], |kind| kind.info().fields);
+        fields
+            .iter()
+            .filter(|field| !field.is_filling())
+            .map(move |field| (field.name, field.read(event)))
+    })
+}
+
+fn names_order(unit: &[Event], order: u64) -> bool {
+    fields(unit).any(|(field, value)| {
+        matches!(field, "order_id" | "new_order_id") && value == FieldValue::Unsigned(order)
+    })
+}
+
+/// A value without an instrument's help: prices in increments, bytes in hex.
+fn plain(value: FieldValue<'_>) -> String {
+    match value {
+        FieldValue::Unsigned(number) => number.to_string(),
+        FieldValue::Price(price) => price.to_string(),
+        FieldValue::Letter(letter) => letter.map_or_else(String::new, |letter| letter.to_string()),
+        FieldValue::Text(text) => text.to_owned(),
+        FieldValue::Raw(bytes) => {
+            let end = bytes.iter().rposition(|byte| *byte != 0).map_or(0, |last| last + 1);
+            bytes[..end].iter().map(|byte| format!("{byte:02x}")).collect()
+        }
+    }
+}

@@ -1,0 +1,93 @@
+//! The command line: the only part that prints, exits and reads flags.
+//!
+//! Text for people goes to stderr, data to stdout. Exit codes: 0 done, 1 a requested check failed,
+//! 2 usage, missing file or refused combination, 3 unreadable or corrupt input, 4 the run failed,
+//! 130 interrupted. A closed pipe is 0.
+
+mod bench;
+mod book;
+mod completions;
+mod config;
+mod dump;
+mod generate;
+mod info;
+mod input;
+mod journal;
+mod parse;
+mod replay;
+mod term;
+
+use std::process::ExitCode;
+
+use clap::{Parser, Subcommand};
+use ringtape::error::Error;
+
+/// A low-latency trading event engine: replays recorded market feeds through books, strategies,
+/// portfolio and journal, with the same result every time.
+#[derive(Debug, Parser)]
+#[command(name = "ringtape", version, arg_required_else_help = true, max_term_width = 100)]
+struct Cli {
+    #[command(subcommand)]
+    command: Command,
+}
+
+#[derive(Debug, Subcommand)]
+enum Command {
+    /// Run the whole engine over a recorded feed
+    Replay(replay::ReplayArgs),
+    /// Describe a feed or journal: format, span, messages by type, top instruments, faults
+    Info(info::InfoArgs),
+    /// Print a feed or journal, one line a message
+    Dump(dump::DumpArgs),
+    /// Rebuild an instrument's order book
+    Book(book::BookArgs),
+    /// Check journals
+    #[command(subcommand)]
+    Journal(journal::JournalCommand),
+    /// Write a synthetic feed with the statistics of a real day
+    Generate(generate::GenerateArgs),
+    /// Measure this machine
+    #[command(subcommand)]
+    Bench(bench::BenchCommand),
+    /// Print a completion script for a shell
+    Completions(completions::CompletionsArgs),
+}
+
+/// How a command ended when it did not fail.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Ending {
+    Done,
+    CheckFailed,
+    Interrupted,
+}
+
+impl Ending {
+    fn code(self) -> u8 {
+        match self {
+            Self::Done => 0,
+            Self::CheckFailed => 1,
+            Self::Interrupted => 130,
+        }
+    }
+}
+
+/// Runs the command that the arguments name.
+pub(crate) fn main() -> ExitCode {
+    let outcome = match Cli::parse().command {
+        Command::Replay(args) => replay::run(args),
+        Command::Info(args) => info::run(&args),
+        Command::Dump(args) => dump::run(&args),
+        Command::Book(args) => book::run(&args),
+        Command::Journal(command) => journal::run(&command),
+        Command::Generate(args) => generate::run(&args),
+        Command::Bench(command) => bench::run(&command),
+        Command::Completions(args) => completions::run(&args),
+    };
+    ExitCode::from(outcome.map_or_else(|error| report(&error), Ending::code))
+}
+
+/// Tells the user of an error and gives its exit code.
+fn report(error: &Error) -> u8 {
+    eprintln!("ringtape: {error}");
+    error.exit_code()
+}

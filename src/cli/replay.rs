@@ -1,0 +1,223 @@
+//! `ringtape replay`: the main job.
+
+use std::path::{Path, PathBuf};
+use std::time::Duration;
+
+use clap::Args;
+use ringtape::engine::{Engine, EngineConfig, Gate, JournalConfig, RunReport};
+use ringtape::error::{Error, Result};
+use ringtape::feed::Pace;
+use ringtape::journal::verify_any;
+use ringtape::engine::{EXECUTIONS_DIR, MARKET_DIR};
+use ringtape::portfolio::{FeeSchedule, MarkRule, PortfolioConfig};
+use ringtape::report::{self, DataFaults, Machine};
+use ringtape::runtime::WaitChoice;
+use ringtape::strategy::{StrategySpec, TraderConfig};
+use serde_json::{Value, json};
+
+use super::config::RunConfig;
+use super::{Ending, input, parse, term};
+
+/// Time between two looks at a running engine.
+const LOOK_INTERVAL: Duration = Duration::from_millis(5);
+
+#[derive(Debug, Args)]
+pub(super) struct ReplayArgs {
+    /// Recorded feed, plain or gzip; `-` for stdin; or the directory of a run's journal
+    #[arg(value_name = "FEED")]
+    feed: PathBuf,
+    #[command(flatten)]
+    config: RunConfig,
+    /// Keep journals of both rings in this new directory
+    #[arg(long, value_name = "DIR")]
+    journal: Option<PathBuf>,
+    /// What matching waits for before it acts on an event: `none` or `journaled`
+    #[arg(long, value_name = "GATE", default_value = "none")]
+    gate: String,
+    /// Pace as recorded, times a factor: `1x`, `10x`, `0.5x`, or `max`
+    #[arg(long, value_name = "X", conflicts_with = "rate")]
+    speed: Option<String>,
+    /// Pace evenly, so many messages a second
+    #[arg(long, value_name = "N")]
+    rate: Option<String>,
+    /// Cores to run on, `0,2-3`; all that are allowed unless given
+    #[arg(long, value_name = "LIST")]
+    cores: Option<String>,
+    /// Number of threads; one a core unless given
+    #[arg(long, value_name = "N")]
+    runners: Option<usize>,
+    /// How threads wait: auto, spin, pause, yield or park
+    #[arg(long, value_name = "WAIT", default_value = "auto")]
+    wait: String,
+    /// Check after every execution that the money adds up; exit 1 when it does not
+    #[arg(long)]
+    audit: bool,
+    /// Exit 1 when the feed has data faults
+    #[arg(long)]
+    strict: bool,
+    /// Exit 1 unless the state hash is this one
+    #[arg(long, value_name = "HASH")]
+    expect_hash: Option<String>,
+    /// Print the report to stdout as one JSON document instead of to stderr as text
+    #[arg(long)]
+    json: bool,
+}
+
+pub(super) fn run(args: ReplayArgs) -> Result<Ending> {
+    let expected = args.expect_hash.as_deref().map(parse_hash).transpose()?;
+    let is_recorded_run = args.feed.is_dir();
+    let recorded = is_recorded_run.then(|| RunConfig::read(&args.feed)).transpose()?;
+    let shape = args.config.clone().or(recorded.clone().unwrap_or_default());
+    let config = engine_config(&args, &shape)?;
+    let feed = input::open(&args.feed, shape.date.as_deref())?;
+    let stored_bytes = feed.description().stored_bytes;
+    if recorded.is_some_and(|recorded| recorded != shape) {
+        eprintln!("ringtape: another configuration than the recorded one: this is a new run");
+    }
+
+    let engine = Engine::start(feed, config)?;
+    stop_on_interrupt(&engine)?;
+    let mut progress = term::Progress::new(stored_bytes);
+    while !engine.is_finished() {
+        std::thread::sleep(LOOK_INTERVAL);
+        let (messages, bytes) = engine.progress();
+        progress.update(messages, bytes);
+    }
+    progress.clear();
+    let report = engine.join();
+    let journal = verified_journal(args.journal.as_deref(), &report)?;
+    print_report(&report, journal, args.json)?;
+    ending(report, args.strict, expected)
+}
+
+/// What the engine is told: by the flags, and by what shapes the state.
+fn engine_config(args: &ReplayArgs, shape: &RunConfig) -> Result<EngineConfig> {
+    let pace = match (&args.speed, &args.rate) {
+        (Some(speed), _) => speed.parse()?,
+        (None, Some(rate)) => Pace::per_second(parse::count(rate)?)?,
+        (None, None) => Pace::Max,
+    };
+    Ok(EngineConfig {
+        symbols: shape.symbols.clone().unwrap_or_default(),
+        trader: trader_config(shape)?,
+        portfolio: PortfolioConfig {
+            marks: mark_rule(shape.mark_max_spread.as_deref())?,
+            audit: args.audit,
+            ..PortfolioConfig::default()
+        },
+        journal: args.journal.as_ref().map(|dir| JournalConfig::new(dir, shape.to_toml())),
+        gate: args.gate.parse::<Gate>()?,
+        pace,
+        runners: args.runners,
+        cores: args.cores.as_deref().map(parse::cores).transpose()?.unwrap_or_default(),
+        wait: args.wait.parse::<WaitChoice>()?,
+        ..EngineConfig::default()
+    })
+}
+
+/// The strategy with its venue and fees; `None` without a strategy.
+pub(super) fn trader_config(shape: &RunConfig) -> Result<Option<TraderConfig>> {
+    let Some(strategy) = shape.strategy.as_deref().filter(|name| *name != "none") else {
+        return Ok(None);
+    };
+    let mut config = TraderConfig::new(StrategySpec::parse(strategy)?.build()?);
+    if let Some(latency) = &shape.latency {
+        let time = latency.strip_prefix("order=").ok_or_else(|| {
+            Error::usage(format!("`{latency}` is no latency"), "write order=50us")
+        })?;
+        config.venue.order_latency_ns = parse::duration(time)?;
+    }
+    config.venue.conservative = match shape.fills.as_deref() {
+        None | Some("default") => false,
+        Some("conservative") => true,
+        Some(other) => {
+            return Err(Error::usage(
+                format!("unknown rules of fills `{other}`"),
+                "use default or conservative",
+            ));
+        }
+    };
+    if let Some(fees) = &shape.fees {
+        config.venue.fees = fees.parse::<FeeSchedule>()?;
+    }
+    Ok(Some(config))
+}
+
+fn mark_rule(max_spread: Option<&str>) -> Result<MarkRule> {
+    let Some(text) = max_spread else { return Ok(MarkRule::default()) };
+    let percent = text.trim_end_matches('%');
+    // Parts per million of a per cent are four decimal places.
+    match parse::decimal(percent, 4).map(u32::try_from) {
+        Some(Ok(max_spread_ppm)) => Ok(MarkRule { max_spread_ppm }),
+        _ => Err(Error::usage(format!("`{text}` is no percentage"), "write 5 or 0.5")),
+    }
+}
+
+/// The first Ctrl-C stops the feed, so that everything drains and reports; the second aborts.
+fn stop_on_interrupt(engine: &Engine) -> Result<()> {
+    let stop = engine.stop_flag();
+    ctrlc::set_handler(move || {
+        if stop.is_set() {
+            std::process::exit(i32::from(Ending::Interrupted.code()));
+        }
+        eprintln!("\nringtape: stopping; once more to abort");
+        stop.set();
+    })
+    .map_err(|error| Error::usage(format!("cannot handle Ctrl-C: {error}"), "report this"))
+}
+
+/// Reads back what was journaled and describes it; null without a journal.
+fn verified_journal(dir: Option<&Path>, report: &RunReport) -> Result<Value> {
+    let (Some(dir), Some(journal)) = (dir, &report.journal) else { return Ok(Value::Null) };
+    let market = verify_any(&dir.join(MARKET_DIR))?;
+    let executions = verify_any(&dir.join(EXECUTIONS_DIR))?;
+    let is_whole = market.records == journal.market.records
+        && executions.records == journal.executions.records
+        && market.sealed
+        && executions.sealed;
+    Ok(json!({
+        "path": dir.display().to_string(),
+        "market": { "records": market.records, "bytes": market.bytes },
+        "executions": { "records": executions.records, "bytes": executions.bytes },
+        "durability": "pagecache",
+        "stalls": journal.stalls,
+        "verified": is_whole,
+    }))
+}
+
+fn print_report(report: &RunReport, journal: Value, as_json: bool) -> Result<()> {
+    let machine = Machine::look();
+    if as_json {
+        let document = report::run_json(report, &machine, journal);
+        return term::print(format_args!("{document:#}"));
+    }
+    eprint!("{}", report::run_text(report, &machine));
+    Ok(())
+}
+
+/// How the command ends, by what was found and asked for.
+fn ending(report: RunReport, strict: bool, expected: Option<u64>) -> Result<Ending> {
+    let faults = DataFaults::of(&report).found().count();
+    if let Some(error) = report.error {
+        return Err(error);
+    }
+    if report.interrupted {
+        return Ok(Ending::Interrupted);
+    }
+    let state = report.hashes.state();
+    if let Some(expected) = expected.filter(|&expected| expected != state) {
+        eprintln!("ringtape: the state hash is {state:016x}, not {expected:016x} as expected");
+        return Ok(Ending::CheckFailed);
+    }
+    if strict && faults > 0 {
+        eprintln!("ringtape: {faults} kinds of data fault, and --strict was given");
+        return Ok(Ending::CheckFailed);
+    }
+    Ok(Ending::Done)
+}
+
+fn parse_hash(text: &str) -> Result<u64> {
+    u64::from_str_radix(text.trim_start_matches("0x"), 16).map_err(|_| {
+        Error::usage(format!("`{text}` is no hash"), "give the 16 hex digits of a state hash")
+    })
+}

@@ -1,0 +1,100 @@
+//! The terminal: data to stdout, progress to stderr, closed pipes.
+
+use std::io::{self, BufWriter, IsTerminal, StdoutLock, Write};
+use std::path::Path;
+use std::time::{Duration, Instant};
+
+use ringtape::error::{Error, Result};
+use ringtape::report::format::{duration, thousands};
+
+/// Time between two updates of the progress line.
+const PROGRESS_INTERVAL: Duration = Duration::from_millis(200);
+
+/// Bytes that are gathered before they are written to stdout.
+const STDOUT_BUFFER_BYTES: usize = 1 << 16;
+
+/// Buffered stdout whose closing by the reader ends the program quietly.
+pub(super) struct Stdout(BufWriter<StdoutLock<'static>>);
+
+impl Stdout {
+    pub(super) fn lock() -> Self {
+        Self(BufWriter::with_capacity(STDOUT_BUFFER_BYTES, io::stdout().lock()))
+    }
+
+    /// Writes a line.
+    pub(super) fn line(&mut self, line: impl std::fmt::Display) -> Result<()> {
+        writeln!(self.0, "{line}").or_else(closed_pipe)
+    }
+
+    /// Writes what is still buffered.
+    pub(super) fn finish(mut self) -> Result<()> {
+        self.0.flush().or_else(closed_pipe)
+    }
+}
+
+/// Writes one document to stdout.
+pub(super) fn print(document: impl std::fmt::Display) -> Result<()> {
+    let mut out = Stdout::lock();
+    out.line(document)?;
+    out.finish()
+}
+
+/// Ends the program with success when the reader of stdout has gone; else gives an error.
+fn closed_pipe(error: io::Error) -> Result<()> {
+    if error.kind() == io::ErrorKind::BrokenPipe {
+        std::process::exit(0);
+    }
+    Err(Error::io("write to", "stdout", error))
+}
+
+/// A progress line by bytes of the feed, when stderr is a terminal.
+pub(super) struct Progress {
+    total_bytes: Option<u64>,
+    started: Instant,
+    shown: Option<Instant>,
+    is_terminal: bool,
+}
+
+impl Progress {
+    pub(super) fn new(total_bytes: Option<u64>) -> Self {
+        Self {
+            total_bytes: total_bytes.filter(|&bytes| bytes > 0),
+            started: Instant::now(),
+            shown: None,
+            is_terminal: io::stderr().is_terminal(),
+        }
+    }
+
+    /// Shows how far the feed was read, now and then.
+    pub(super) fn update(&mut self, messages: u64, bytes: u64) {
+        if !self.is_terminal || self.shown.is_some_and(|at| at.elapsed() < PROGRESS_INTERVAL) {
+            return;
+        }
+        self.shown = Some(Instant::now());
+        let elapsed = self.started.elapsed().as_nanos();
+        let far = self.total_bytes.map_or_else(String::new, |total| {
+            let left = elapsed * u128::from(total.saturating_sub(bytes)) / u128::from(bytes.max(1));
+            let percent = (bytes * 100 / total).min(100);
+            format!("{percent:>3} %, {} left, ", duration(left as u64))
+        });
+        eprint!("\r\x1b[K{far}{} messages", thousands(messages));
+    }
+
+    /// Takes the line away.
+    pub(super) fn clear(&self) {
+        if self.shown.is_some() {
+            eprint!("\r\x1b[K");
+        }
+    }
+}
+
+/// Refuses to overwrite `path` unless forced.
+pub(super) fn check_overwrite(path: &Path, force: bool) -> Result<()> {
+    if path.exists() && !force {
+        return Err(Error::usage(
+            format!("{} exists already", path.display()),
+            "choose another name, or overwrite it with --force",
+        ));
+    }
+    Ok(())
+}

@@ -1,0 +1,112 @@
+//! What an engine is told.
+
+use std::path::PathBuf;
+use std::str::FromStr;
+
+use crate::error::{Error, Result};
+use crate::feed::Pace;
+use crate::limits::{RING_CAPACITY_DEFAULT, SEGMENT_BYTES_DEFAULT};
+use crate::portfolio::PortfolioConfig;
+use crate::runtime::WaitChoice;
+use crate::strategy::TraderConfig;
+use crate::units::CoreId;
+
+/// How an engine is put together.
+///
+/// What shapes the state is the feed, [`symbols`](Self::symbols), [`trader`](Self::trader) and
+/// [`portfolio`](Self::portfolio). Everything else changes speed and records, never results.
+#[derive(Debug)]
+pub struct EngineConfig {
+    /// Symbols to follow; empty for all.
+    pub symbols: Vec<String>,
+    /// Strategy, venue and fees; `None` rebuilds books only.
+    pub trader: Option<TraderConfig>,
+    /// Initial cash and rules of marking.
+    pub portfolio: PortfolioConfig,
+    /// Whether to check the audit identity after every execution.
+    pub audit: bool,
+    /// Where to keep the journals; `None` keeps none.
+    pub journal: Option<JournalConfig>,
+    /// What matching waits for before it acts on an event.
+    pub gate: Gate,
+    /// When events are due.
+    pub pace: Pace,
+    /// Threads; `None` for one a core.
+    pub runners: Option<usize>,
+    /// Cores to use; empty for all that are allowed.
+    pub cores: Vec<CoreId>,
+    /// How threads wait.
+    pub wait: WaitChoice,
+    /// Slots of each ring, a power of two.
+    pub ring_slots: usize,
+}
+
+/// Where and how to keep the journals of a run.
+#[derive(Clone, Debug)]
+pub struct JournalConfig {
+    /// Directory that will hold `market/`, `executions/` and `run.toml`.
+    pub dir: PathBuf,
+    /// Bytes of a segment.
+    pub segment_bytes: u64,
+    /// Text of `run.toml`: everything that shapes the state of the run.
+    pub run_toml: String,
+}
+
+impl JournalConfig {
+    /// Journals in `dir` with segments of the default size.
+    pub fn new(dir: impl Into<PathBuf>, run_toml: impl Into<String>) -> Self {
+        Self {
+            dir: dir.into(),
+            segment_bytes: SEGMENT_BYTES_DEFAULT,
+            run_toml: run_toml.into(),
+        }
+    }
+}
+
+/// What matching waits for before it acts on an event.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum Gate {
+    /// Nothing: matching and journal run side by side.
+    #[default]
+    None,
+    /// The event is in the market journal.
+    Journaled,
+}
+
+impl Gate {
+    /// `none` or `journaled`.
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::None => "none",
+            Self::Journaled => "journaled",
+        }
+    }
+}
+
+impl FromStr for Gate {
+    type Err = Error;
+
+    fn from_str(text: &str) -> Result<Self> {
+        [Self::None, Self::Journaled].into_iter().find(|gate| gate.name() == text).ok_or_else(
+            || Error::usage(format!("unknown gate `{text}`"), "use `none` or `journaled`"),
+        )
+    }
+}
+
+impl Default for EngineConfig {
+    fn default() -> Self {
+        Self {
+            symbols: Vec::new(),
+            trader: None,
+            portfolio: PortfolioConfig::default(),
+            audit: false,
+            journal: None,
+            gate: Gate::None,
+            pace: Pace::Max,
+            runners: None,
+            cores: Vec::new(),
+            wait: WaitChoice::Auto,
+            ring_slots: RING_CAPACITY_DEFAULT,
+        }
+    }
+}

@@ -1,0 +1,297 @@
+//! The feed handler: the agent that owns the feed and is the single writer of the market ring.
+
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
+
+use super::definitions::Definitions;
+use super::filter::SymbolFilter;
+use super::stats::{Handover, IntakeOutcome, hand_over};
+use crate::clock::Clock;
+use crate::error::Result;
+use crate::event::{Event, payload};
+use crate::feed::{Feed, Fill, Pacer};
+use crate::limits::{FEED_BATCH_RECORDS, FEED_MARK_RECORDS, MESSAGE_RECORDS_MAX};
+use crate::ring::{InboxReceiver, Producer};
+use crate::runtime::{Agent, StageMeter, StopFlag};
+use crate::units::Nanos;
+
+/// Name of the agent.
+pub(super) const FEED: &str = "feed";
+
+/// How far the feed handler is, readable from any thread.
+#[derive(Debug, Default)]
+pub(super) struct Progress {
+    pub(super) messages: AtomicU64,
+    pub(super) stored_bytes: AtomicU64,
+}
+
+/// What the feed handler is made of.
+pub(super) struct IntakeParts {
+    pub(super) feed: Box<dyn Feed>,
+    /// `None` once the stream is closed.
+    pub(super) ring: Option<Producer<Event>>,
+    pub(super) inbox: InboxReceiver<Event>,
+    pub(super) clock: Clock,
+    pub(super) pacer: Pacer,
+    /// Whether records wait until they are due.
+    pub(super) is_paced: bool,
+    pub(super) filter: SymbolFilter,
+    pub(super) stop: StopFlag,
+    pub(super) progress: Arc<Progress>,
+    /// Records that a journal segment holds; `None` without a journal.
+    pub(super) segment_records: Option<u64>,
+    pub(super) handover: Handover<IntakeOutcome>,
+}
+
+/// The feed handler.
+///
+/// ```text
+///   feed --> staged records --> market ring
+///               ^       ^
+///   inbox ------+       +------ feed marks, definitions at the start of a segment
+/// ```
+///
+/// Records are staged in a buffer of fixed size and published as slots get free and, in a paced
+/// replay, as they get due.
+pub(super) struct Intake {
+    parts: IntakeParts,
+    /// Records on their way to the ring are `staged[next..len]`.
+    staged: Box<[Event; FEED_BATCH_RECORDS]>,
+    next: usize,
+    len: usize,
+    /// Sequence of the first record that is not staged yet.
+    sequence: u64,
+    /// Records staged since the last feed mark; none was staged before the first.
+    since_mark: Option<usize>,
+    definitions: Definitions,
+    /// Engine time at which a paced feed began.
+    started: Option<Nanos>,
+    last_ts_event: u64,
+    /// Messages of the feed that have been staged.
+    messages: u64,
+    state: State,
+    meter: StageMeter,
+    outcome: IntakeOutcome,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum State {
+    Reading,
+    /// The feed is over; what is staged is still to be published.
+    Ending,
+    Done,
+}
+
+impl Intake {
+    pub(super) fn new(parts: IntakeParts) -> Self {
+        Self {
+            parts,
+            staged: Box::new([bytemuck::Zeroable::zeroed(); FEED_BATCH_RECORDS]),
+            next: 0,
+            len: 0,
+            sequence: 0,
+            since_mark: None,
+            definitions: Definitions::default(),
+            started: None,
+            last_ts_event: 0,
+            messages: 0,
+            state: State::Reading,
+            meter: StageMeter::new(),
+            outcome: IntakeOutcome::default(),
+        }
+    }
+
+    /// Stages the next records; says how many messages or commands were taken in.
+    fn refill(&mut self) -> usize {
+        self.next = 0;
+        self.len = 0;
+        if self.parts.stop.is_set() {
+            self.outcome.interrupted = true;
+            self.end();
+            return 1;
+        }
+        let room = self.room_in_segment();
+        if self.is_at_segment_start() {
+            self.definitions.begin_reissue();
+        }
+        let reissued = self.definitions.reissue(&mut self.staged[..room]);
+        if reissued > 0 {
+            self.len = reissued;
+            self.since_mark = None;
+        } else if room < MESSAGE_RECORDS_MAX {
+            // A message's records stay together, so the segment ends with marks.
+            (0..room).for_each(|_| self.stage_mark());
+        } else {
+            if self.since_mark.is_none_or(|records| records >= FEED_MARK_RECORDS) {
+                self.stage_mark();
+            }
+            self.stage_commands();
+            self.stage_messages(room);
+        }
+        self.sequence += self.len as u64;
+        self.len
+    }
+
+    /// Records that can be staged at once without crossing the end of a journal segment.
+    fn room_in_segment(&self) -> usize {
+        let batch = self.staged.len();
+        self.parts.segment_records.map_or(batch, |records| {
+            usize::try_from(records - self.sequence % records).map_or(batch, |left| left.min(batch))
+        })
+    }
+
+    fn is_at_segment_start(&self) -> bool {
+        self.parts.segment_records.is_some_and(|records| self.sequence.is_multiple_of(records))
+    }
+
+    /// Stages a record of where the next message starts.
+    fn stage_mark(&mut self) {
+        let position = self.parts.feed.position();
+        let mark = payload::FeedMark {
+            source: 0,
+            byte_offset: position.byte_offset,
+            message: position.message,
+            identity: self.parts.feed.description().identity,
+        };
+        self.staged[self.len] = Event::new(self.last_ts_event, 0, mark);
+        self.staged[self.len].ts_ingest = self.parts.clock.now().0;
+        self.len += 1;
+        self.since_mark = Some(0);
+    }
+
+    /// Stages the commands that wait in the inbox, sequenced between two messages.
+    fn stage_commands(&mut self) {
+        while self.len + MESSAGE_RECORDS_MAX < self.staged.len() / 2 {
+            let Some(mut command) = self.parts.inbox.try_take() else { return };
+            command.ts_event = command.ts_event.max(self.last_ts_event);
+            command.ts_ingest = self.parts.clock.now().0;
+            self.staged[self.len] = command;
+            self.len += 1;
+            self.outcome.commands += 1;
+        }
+    }
+
+    /// Stages the feed's next messages, up to `room` records in all.
+    fn stage_messages(&mut self, room: usize) {
+        if room - self.len < MESSAGE_RECORDS_MAX {
+            return;
+        }
+        match self.parts.feed.fill(&mut self.staged[self.len..room]) {
+            Ok(Fill::Records(count)) => self.take_in(count),
+            Ok(Fill::Pending) => {}
+            Ok(Fill::End) => self.end(),
+            Err(error) => {
+                self.outcome.error = Some(error);
+                self.end();
+            }
+        }
+        let position = self.parts.feed.position();
+        self.parts.progress.messages.store(position.message, Ordering::Relaxed);
+        self.parts.progress.stored_bytes.store(position.stored_bytes, Ordering::Relaxed);
+    }
+
+    /// Times, filters and notes the `count` records that the feed just delivered.
+    fn take_in(&mut self, count: usize) {
+        let now = self.parts.clock.now();
+        let batch = &mut self.staged[self.len..self.len + count];
+        self.last_ts_event = batch[count - 1].ts_event.max(self.last_ts_event);
+        if self.parts.is_paced {
+            let started = self.started.get_or_insert(now).0;
+            let mut message = self.messages;
+            for event in batch.iter_mut() {
+                let offset = self.parts.pacer.intended(event.ts_event, message);
+                event.ts_ingest = started + offset.unwrap_or(0);
+                message += u64::from(!event.is_continued());
+            }
+        } else {
+            batch.iter_mut().for_each(|event| event.ts_ingest = now.0);
+        }
+        self.messages = self.parts.feed.position().message;
+        self.definitions.note(batch);
+        let kept = self.parts.filter.retain(batch);
+        self.outcome.filtered += (count - kept) as u64;
+        self.len += kept;
+        self.since_mark = self.since_mark.map(|records| records + kept);
+    }
+
+    /// Lets the stream end with a mark of how far the feed was read.
+    fn end(&mut self) {
+        if self.len < self.staged.len() {
+            self.stage_mark();
+        }
+        self.state = State::Ending;
+    }
+
+    /// Publishes what is staged, due and fits; says how many records that were.
+    fn publish(&mut self) -> Result<usize> {
+        let Some(ring) = &mut self.parts.ring else { return Ok(0) };
+        let staged = &self.staged[self.next..self.len];
+        let due = if self.parts.is_paced {
+            let now = self.parts.clock.now().0;
+            staged.iter().take_while(|event| event.ts_ingest <= now).count()
+        } else {
+            staged.len()
+        };
+        let count = due.min(ring.free_slots()?);
+        if count == 0 {
+            return Ok(0);
+        }
+        let Some(mut claim) = ring.try_claim(count)? else { return Ok(0) };
+        for (index, event) in staged[..count].iter().enumerate() {
+            claim.set(index, *event);
+            self.meter.note(event.ts_ingest);
+        }
+        claim.commit_all();
+        if self.outcome.first_published.is_none() {
+            self.outcome.first_published = Some(self.parts.clock.now());
+        }
+        self.next += count;
+        self.outcome.records += count as u64;
+        Ok(count)
+    }
+}
+
+impl Agent for Intake {
+    fn name(&self) -> &str {
+        FEED
+    }
+
+    fn do_work(&mut self) -> Result<usize> {
+        let mut taken = 0;
+        if self.next == self.len {
+            match self.state {
+                State::Reading => taken = self.refill(),
+                State::Ending => {
+                    self.parts.ring = None;
+                    self.state = State::Done;
+                    return Ok(1);
+                }
+                State::Done => return Ok(0),
+            }
+        }
+        Ok(self.publish()?.max(taken))
+    }
+
+    fn completed(&mut self, now: Nanos) {
+        self.meter.complete(now);
+    }
+
+    fn is_done(&self) -> bool {
+        self.state == State::Done
+    }
+
+    fn fail(&mut self, _cause: &str) {
+        if let Some(ring) = &mut self.parts.ring {
+            ring.fail();
+        }
+    }
+
+    fn finish(&mut self) {
+        let mut outcome = std::mem::take(&mut self.outcome);
+        outcome.description = self.parts.feed.description().clone();
+        outcome.checks = self.parts.feed.checks().clone();
+        outcome.missing_symbols = self.parts.filter.missing();
+        outcome.latency = std::mem::take(&mut self.meter);
+        hand_over(&self.parts.handover, outcome);
+    }
+}

@@ -1,0 +1,242 @@
+//! The matching agent: books, own orders and strategy on one thread, and the single writer of the
+//! execution ring.
+
+use super::stats::{Handover, MatchingOutcome, hand_over};
+use crate::book::Replica;
+use crate::error::Result;
+use crate::event::{Event, Execution, ExecutionKind, Kind};
+use crate::hash::RunningHash;
+use crate::limits::BATCH_RECORDS_MAX;
+use crate::ring::{Consumer, Producer};
+use crate::runtime::{Agent, StageMeter};
+use crate::strategy::Trader;
+use crate::units::Nanos;
+
+/// Name of the agent.
+pub(super) const MATCHING: &str = "matching";
+
+/// The matching agent.
+///
+/// It takes the next event only when everything the last one caused is on the execution ring, so
+/// it needs no more than one slot there and never blocks.
+pub(super) struct Matching {
+    market: Consumer<Event>,
+    outlet: Outlet,
+    replica: Replica,
+    trader: Option<Trader>,
+    state: State,
+    meter: StageMeter,
+    handover: Handover<MatchingOutcome>,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum State {
+    Starting,
+    Following,
+    /// The market is over; what the end caused is still to be published.
+    Ending,
+    Done,
+}
+
+/// Executions on their way to the ring.
+struct Outlet {
+    /// `None` once the stream is closed.
+    ring: Option<Producer<Execution>>,
+    pending: Vec<Execution>,
+    /// Those of `pending` before this one are published.
+    published: usize,
+    /// Those of `pending` before this one are stamped and hashed.
+    stamped: usize,
+    hash: RunningHash,
+    count: u64,
+}
+
+impl Matching {
+    pub(super) fn new(
+        market: Consumer<Event>,
+        executions: Producer<Execution>,
+        trader: Option<Trader>,
+        handover: Handover<MatchingOutcome>,
+    ) -> Self {
+        let outlet = Outlet {
+            ring: Some(executions),
+            pending: Vec::with_capacity(BATCH_RECORDS_MAX),
+            published: 0,
+            stamped: 0,
+            hash: RunningHash::default(),
+            count: 0,
+        };
+        Self {
+            market,
+            outlet,
+            replica: Replica::new(),
+            trader,
+            state: State::Starting,
+            meter: StageMeter::new(),
+            handover,
+        }
+    }
+
+    /// Applies the next batch to the books alone.
+    fn follow_books(&mut self) -> Result<usize> {
+        let batch = self.market.poll(BATCH_RECORDS_MAX)?;
+        for event in batch.iter() {
+            self.replica.apply(event);
+            self.meter.note(event.ts_ingest);
+        }
+        Ok(batch.len())
+    }
+
+    /// Applies events to books, own orders and strategy until their executions fill the ring.
+    fn follow_trading(&mut self) -> Result<usize> {
+        let Self { market, outlet, replica, trader: Some(trader), meter, .. } = self else {
+            return Ok(0);
+        };
+        let batch = market.poll(BATCH_RECORDS_MAX)?;
+        let mut sequence = batch.first_sequence();
+        let mut done = 0;
+        for event in batch.iter() {
+            let out = &mut outlet.pending;
+            trader.before(event, replica, out)?;
+            if event.kind == Kind::Kill as u8 {
+                trader.kill(out);
+            }
+            let change = replica.apply(event);
+            trader.after(event, &change, replica, out)?;
+            meter.note(event.ts_ingest);
+            done += 1;
+            if !outlet.is_empty() {
+                outlet.stamp(sequence, event.ts_ingest);
+                if !outlet.publish()? {
+                    break;
+                }
+            }
+            sequence += 1;
+        }
+        batch.end_at(done);
+        Ok(done)
+    }
+
+    /// Lets strategy and orders come to their end.
+    fn end(&mut self) -> Result<()> {
+        let last = self.market.position().saturating_sub(1);
+        if let Some(trader) = &mut self.trader {
+            trader.end(&self.replica, &mut self.outlet.pending)?;
+        }
+        self.outlet.stamp(last, 0);
+        Ok(())
+    }
+}
+
+impl Outlet {
+    fn is_empty(&self) -> bool {
+        self.published == self.pending.len()
+    }
+
+    /// Completes the executions that the event at `cause` gave rise to, and hashes them.
+    fn stamp(&mut self, cause: u64, ts_ingest: u64) {
+        for execution in &mut self.pending[self.stamped..] {
+            if execution.kind() != Some(ExecutionKind::SnapshotMark) {
+                self.hash.update(bytemuck::bytes_of(&Execution {
+                    ts_ingest: 0,
+                    cause: 0,
+                    reserved: 0,
+                    ..*execution
+                }));
+            }
+            execution.cause = cause;
+            execution.ts_ingest = ts_ingest;
+            self.count += 1;
+        }
+        self.stamped = self.pending.len();
+    }
+
+    /// Publishes what fits; whether that was all.
+    fn publish(&mut self) -> Result<bool> {
+        let Some(ring) = &mut self.ring else { return Ok(true) };
+        while self.published < self.pending.len() {
+            let left = &self.pending[self.published..];
+            let count = left.len().min(ring.free_slots()?);
+            if count == 0 {
+                return Ok(false);
+            }
+            let Some(mut claim) = ring.try_claim(count)? else { return Ok(false) };
+            for (index, execution) in left[..count].iter().enumerate() {
+                claim.set(index, *execution);
+            }
+            claim.commit_all();
+            self.published += count;
+        }
+        self.pending.clear();
+        self.published = 0;
+        self.stamped = 0;
+        Ok(true)
+    }
+}
+
+impl Agent for Matching {
+    fn name(&self) -> &str {
+        MATCHING
+    }
+
+    fn do_work(&mut self) -> Result<usize> {
+        let before = self.outlet.published;
+        if !self.outlet.is_empty() && !self.outlet.publish()? {
+            return Ok(self.outlet.published - before);
+        }
+        match self.state {
+            State::Starting => {
+                if let Some(trader) = &mut self.trader {
+                    trader.start(&self.replica, &mut self.outlet.pending)?;
+                }
+                self.outlet.stamp(0, 0);
+                self.state = State::Following;
+                Ok(1)
+            }
+            State::Following if self.market.is_finished() => {
+                self.end()?;
+                self.state = State::Ending;
+                Ok(1)
+            }
+            State::Following if self.trader.is_some() => self.follow_trading(),
+            State::Following => self.follow_books(),
+            State::Ending => {
+                self.outlet.ring = None;
+                self.state = State::Done;
+                Ok(1)
+            }
+            State::Done => Ok(0),
+        }
+    }
+
+    fn completed(&mut self, now: Nanos) {
+        self.meter.complete(now);
+    }
+
+    fn is_done(&self) -> bool {
+        self.state == State::Done
+    }
+
+    fn fail(&mut self, cause: &str) {
+        let position = self.market.position();
+        self.market.fail(position, cause);
+        if let Some(ring) = &mut self.outlet.ring {
+            ring.fail();
+        }
+    }
+
+    fn finish(&mut self) {
+        let trader = self.trader.as_ref();
+        let outcome = MatchingOutcome {
+            totals: self.replica.totals(),
+            counts: self.replica.counts().clone(),
+            books_hash: self.replica.books_hash(),
+            orders_hash: self.outlet.hash.value(),
+            trades: trader.map(|trader| *trader.counts()).unwrap_or_default(),
+            executions: self.outlet.count,
+            warnings: trader.map(Trader::warnings).unwrap_or_default(),
+            latency: std::mem::take(&mut self.meter),
+        };
+        hand_over(&self.handover, outcome);
+    }
+}

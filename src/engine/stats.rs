@@ -1,0 +1,257 @@
+//! What a run has to tell: the outcomes that agents hand over and the report made of them.
+
+use std::sync::{Arc, OnceLock};
+
+use super::wiring::Outcomes;
+use crate::book::{ReplicaCounts, Totals};
+use crate::error::{Error, Result};
+use crate::feed::{Checks, Description};
+use crate::hash::RunningHash;
+use crate::journal::Summary;
+use crate::portfolio::PositionRow;
+use crate::runtime::{Plan, RunnerReport, StageMeter};
+use crate::strategy::TraderCounts;
+use crate::units::Nanos;
+
+/// Where an agent leaves its outcome when it ends, for the thread that joins the run.
+pub(super) type Handover<T> = Arc<OnceLock<T>>;
+
+/// Leaves an outcome; an agent ends once, so a second one is dropped.
+pub(super) fn hand_over<T>(handover: &Handover<T>, outcome: T) {
+    let _ = handover.set(outcome);
+}
+
+/// Takes an outcome; the default when its agent never came to its end.
+pub(super) fn take<T: Default>(handover: Handover<T>) -> T {
+    Arc::into_inner(handover).and_then(OnceLock::into_inner).unwrap_or_default()
+}
+
+/// What the feed handler did.
+#[derive(Debug, Default)]
+pub(super) struct IntakeOutcome {
+    pub(super) description: Description,
+    pub(super) checks: Checks,
+    pub(super) records: u64,
+    pub(super) filtered: u64,
+    pub(super) commands: u64,
+    pub(super) missing_symbols: Vec<String>,
+    pub(super) interrupted: bool,
+    pub(super) first_published: Option<Nanos>,
+    pub(super) error: Option<Error>,
+    pub(super) latency: StageMeter,
+}
+
+/// What a journal agent did.
+#[derive(Debug, Default)]
+pub(super) struct RecordingOutcome {
+    /// `None` when the agent failed before it could close the journal.
+    pub(super) closed: Option<Result<Summary>>,
+    pub(super) stalls: u64,
+    pub(super) latency: StageMeter,
+}
+
+/// What the matching agent did.
+#[derive(Debug, Default)]
+pub(super) struct MatchingOutcome {
+    pub(super) totals: Totals,
+    pub(super) counts: ReplicaCounts,
+    pub(super) books_hash: u64,
+    pub(super) orders_hash: u64,
+    pub(super) trades: TraderCounts,
+    pub(super) executions: u64,
+    pub(super) warnings: Vec<String>,
+    pub(super) latency: StageMeter,
+}
+
+/// What the portfolio agent did.
+#[derive(Debug, Default)]
+pub(super) struct AccountingOutcome {
+    pub(super) rows: Vec<PositionRow>,
+    pub(super) hash: u64,
+    pub(super) audits: u64,
+    pub(super) latency: StageMeter,
+}
+
+/// The hashes by which runs are compared.
+///
+/// Equal state gives equal hashes on every machine and in every arrangement of threads, journal on
+/// or off. Each is a [`RunningHash`]; the crate's documentation says over what.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Hashes {
+    /// Of every change of a touch, then of all resting orders.
+    pub books: u64,
+    /// Of every execution record.
+    pub orders: u64,
+    /// Of positions, cost, cash and fees.
+    pub portfolio: u64,
+}
+
+impl Hashes {
+    /// The hash over the three: the one number of a run.
+    pub fn state(&self) -> u64 {
+        let mut hash = RunningHash::default();
+        for part in [self.books, self.orders, self.portfolio] {
+            hash.update(&part.to_le_bytes());
+        }
+        hash.value()
+    }
+}
+
+/// The latency of one stage from intended time to its effect.
+#[derive(Clone, Debug)]
+pub struct StageReport {
+    /// The stage; `ring` is the feed handler's publication.
+    pub name: &'static str,
+    /// Latencies and batch lengths.
+    pub latency: StageMeter,
+}
+
+/// What a run wrote to its journals.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct JournalReport {
+    /// The market journal.
+    pub market: Summary,
+    /// The execution journal.
+    pub executions: Summary,
+    /// Times that a writer had to wait for space to be prepared.
+    pub stalls: u64,
+}
+
+/// Everything a finished run has to tell.
+#[derive(Debug)]
+pub struct RunReport {
+    /// What was replayed.
+    pub feed: Description,
+    /// What the feed counted and checked.
+    pub checks: Checks,
+    /// Records that went over the market ring.
+    pub records: u64,
+    /// Records of symbols that were not wanted.
+    pub filtered: u64,
+    /// Wanted symbols that the feed never defined.
+    pub missing_symbols: Vec<String>,
+    /// Commands that came through the inbox.
+    pub commands: u64,
+    /// Size of the books at the end.
+    pub totals: Totals,
+    /// What the replica counted.
+    pub counts: ReplicaCounts,
+    /// Orders and fills of the strategy.
+    pub trades: TraderCounts,
+    /// Records that went over the execution ring.
+    pub executions: u64,
+    /// Positions and money.
+    pub portfolio: Vec<PositionRow>,
+    /// Times that the audit identity was checked and held.
+    pub audits: u64,
+    /// Hashes of the state.
+    pub hashes: Hashes,
+    /// Time from the start of the first agent to the end of the last.
+    pub wall: Nanos,
+    /// Time from the start to the first published event.
+    pub first_event: Option<Nanos>,
+    /// Whether the replay was paced; if not, latencies are those of a saturated engine.
+    pub is_paced: bool,
+    /// Latency by stage, in pipeline order.
+    pub stages: Vec<StageReport>,
+    /// The plan as made.
+    pub plan: Plan,
+    /// The runners, in the order of the plan.
+    pub runners: Vec<RunnerReport>,
+    /// What was journaled; `None` without a journal.
+    pub journal: Option<JournalReport>,
+    /// Findings of strategy and venue.
+    pub trader_warnings: Vec<String>,
+    /// Whether the user stopped the run.
+    pub interrupted: bool,
+    /// What ended the run before the feed did; `None` when all went well.
+    pub error: Option<Error>,
+}
+
+/// What a report is made of.
+pub(super) struct RunParts {
+    pub(super) plan: Plan,
+    pub(super) runners: Vec<RunnerReport>,
+    pub(super) outcomes: Outcomes,
+    pub(super) started: Nanos,
+    pub(super) wall: Nanos,
+    pub(super) is_paced: bool,
+}
+
+impl RunReport {
+    pub(super) fn new(mut parts: RunParts) -> Self {
+        let intake = take(parts.outcomes.intake);
+        let matching = take(parts.outcomes.matching);
+        let accounting = take(parts.outcomes.accounting);
+        let recording = parts.outcomes.recording.map(|journals| journals.map(take));
+        let mut error = root_cause(&mut parts.runners).or(intake.error);
+        let mut stages = vec![StageReport { name: "ring", latency: intake.latency }];
+        let mut journal = None;
+        let mut journal_stages = Vec::new();
+        if let Some([market, executions]) = recording {
+            let mut summary = |outcome: Option<Result<Summary>>| match outcome {
+                Some(Ok(summary)) => summary,
+                Some(Err(failed)) => {
+                    error.get_or_insert(failed);
+                    Summary::default()
+                }
+                None => Summary::default(),
+            };
+            journal = Some(JournalReport {
+                market: summary(market.closed),
+                executions: summary(executions.closed),
+                stalls: market.stalls + executions.stalls,
+            });
+            journal_stages.push(StageReport { name: "journal", latency: market.latency });
+        }
+        stages.append(&mut journal_stages);
+        stages.push(StageReport { name: "matching", latency: matching.latency });
+        stages.push(StageReport { name: "portfolio", latency: accounting.latency });
+        Self {
+            feed: intake.description,
+            checks: intake.checks,
+            records: intake.records,
+            filtered: intake.filtered,
+            commands: intake.commands,
+            missing_symbols: intake.missing_symbols,
+            totals: matching.totals,
+            counts: matching.counts,
+            trades: matching.trades,
+            executions: matching.executions,
+            portfolio: accounting.rows,
+            audits: accounting.audits,
+            hashes: Hashes {
+                books: matching.books_hash,
+                orders: matching.orders_hash,
+                portfolio: accounting.hash,
+            },
+            wall: parts.wall,
+            first_event: intake.first_published.map(|at| Nanos(at.0 - parts.started.0)),
+            is_paced: parts.is_paced,
+            stages,
+            plan: parts.plan,
+            runners: parts.runners,
+            journal,
+            trader_warnings: matching.warnings,
+            interrupted: intake.interrupted,
+            error,
+        }
+    }
+
+    /// Messages of the feed per second.
+    pub fn messages_per_second(&self) -> u64 {
+        let wall = u128::from(self.wall.0.max(1));
+        (u128::from(self.checks.messages) * 1_000_000_000 / wall) as u64
+    }
+}
+
+/// The failure that the others follow from: the first that is not about another stage's failure.
+fn root_cause(runners: &mut [RunnerReport]) -> Option<Error> {
+    let is_consequence = |error: &Error| {
+        matches!(error, Error::ConsumerFailed { .. } | Error::UpstreamFailed { .. })
+    };
+    let mut failures: Vec<_> =
+        runners.iter_mut().flat_map(|runner| runner.failures.drain(..)).collect();
+    failures.sort_by_key(|failure| is_consequence(&failure.error));
+    failures.into_iter().next().map(|failure| failure.error)
+}

@@ -1,0 +1,326 @@
+//! The wiring: rings, agents and runners of one run.
+
+use std::fs;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
+
+use super::accounting::{Accounting, PORTFOLIO};
+use super::config::{EngineConfig, Gate, JournalConfig};
+use super::filter::SymbolFilter;
+use super::intake::{FEED, Intake, IntakeParts, Progress};
+use super::matching::{MATCHING, Matching};
+use super::recording::{CauseGate, EXECUTION_JOURNAL, MARKET_JOURNAL, Recording};
+use super::stats::{
+    AccountingOutcome, Handover, IntakeOutcome, MatchingOutcome, RecordingOutcome, RunParts, RunReport,
+};
+use crate::clock::Clock;
+use crate::error::{Error, Result};
+use crate::event::{Event, Execution};
+use crate::feed::{Feed, Pace, Pacer};
+use crate::hash::hash_bytes;
+use crate::journal::{JournalOptions, Writer, records_per_segment};
+use crate::limits::INBOX_CAPACITY;
+use crate::portfolio::Portfolio;
+use crate::ring::{Consumer, InboxSender, Producer, RingBuilder, StageCursor, inbox};
+use crate::runtime::{Agent, AgentLoad, Plan, Runner, StopFlag, allowed_cores};
+use crate::strategy::Trader;
+use crate::units::Nanos;
+
+/// Expected cost of an event to each agent, in ns; it only decides who shares a thread.
+const LOADS: [(&str, u32); 5] =
+    [(FEED, 25), (MARKET_JOURNAL, 15), (MATCHING, 90), (EXECUTION_JOURNAL, 1), (PORTFOLIO, 1)];
+
+/// File that says what shaped the state of a run.
+pub const RUN_FILE: &str = "run.toml";
+
+/// Directory of the market journal within a run's directory.
+pub const MARKET_DIR: &str = "market";
+
+/// Directory of the execution journal within a run's directory.
+pub const EXECUTIONS_DIR: &str = "executions";
+
+/// An engine that is running.
+///
+/// ```
+/// use ringtape::engine::{Engine, EngineConfig};
+/// use ringtape::feed::itch::ItchFeed;
+///
+/// let session = [0, 12, b'S', 0, 0, 0, 0, 0, 0, 0, 0, 0, 1, b'O'];
+/// let feed = ItchFeed::from_bytes("example", session.to_vec(), &Default::default())?;
+/// let report = Engine::start(Box::new(feed), EngineConfig::default())?.join();
+/// assert_eq!(report.checks.messages, 1);
+/// assert!(report.error.is_none());
+/// # Ok::<(), ringtape::error::Error>(())
+/// ```
+#[derive(Debug)]
+pub struct Engine {
+    plan: Plan,
+    runners: Vec<Runner>,
+    stop: StopFlag,
+    inbox: InboxSender<Event>,
+    progress: Arc<Progress>,
+    clock: Clock,
+    started: Nanos,
+    outcomes: Outcomes,
+    is_paced: bool,
+}
+
+/// Where the agents leave what they have to tell.
+#[derive(Debug, Default)]
+pub(super) struct Outcomes {
+    pub(super) intake: Handover<IntakeOutcome>,
+    pub(super) matching: Handover<MatchingOutcome>,
+    pub(super) accounting: Handover<AccountingOutcome>,
+    /// Market and execution journal; `None` without journals.
+    pub(super) recording: Option<[Handover<RecordingOutcome>; 2]>,
+}
+
+impl Engine {
+    /// Wires an engine and starts its threads.
+    ///
+    /// # Errors
+    ///
+    /// [`Error::Usage`] for a configuration that cannot be, and whatever keeps the journals from
+    /// being created. Nothing has been started then.
+    pub fn start(feed: Box<dyn Feed>, config: EngineConfig) -> Result<Self> {
+        let clock = Clock::new();
+        let started = clock.now();
+        let plan = plan(&config)?;
+        let is_paced = config.pace != Pace::Max;
+        let stop = StopFlag::default();
+        let progress = Arc::<Progress>::default();
+        let (sender, receiver) = inbox(INBOX_CAPACITY);
+        let market = MarketRing::build(&config)?;
+        let executions = ExecutionRing::build(&config)?;
+        let journals = config
+            .journal
+            .as_ref()
+            .map(|journal| create_journals(journal, feed.description().identity))
+            .transpose()?;
+        let mut outcomes = Outcomes::default();
+
+        let intake = Intake::new(IntakeParts {
+            feed,
+            ring: Some(market.producer),
+            inbox: receiver,
+            clock: clock.clone(),
+            pacer: Pacer::new(config.pace),
+            is_paced,
+            filter: SymbolFilter::new(&config.symbols),
+            stop: stop.clone(),
+            progress: progress.clone(),
+            segment_records: config
+                .journal
+                .as_ref()
+                .map(|journal| records_per_segment::<Event>(journal.segment_bytes)),
+            handover: outcomes.intake.clone(),
+        });
+        let matching = Matching::new(
+            market.matching,
+            executions.producer,
+            config.trader.map(Trader::new),
+            outcomes.matching.clone(),
+        );
+        let accounting = Accounting::new(
+            executions.portfolio,
+            Portfolio::new(config.portfolio),
+            config.audit,
+            outcomes.accounting.clone(),
+        );
+        // Pipeline order, as in the plan.
+        let mut agents: Vec<Box<dyn Agent>> = vec![Box::new(intake), Box::new(matching)];
+        let journal_rings = market.journal.zip(executions.journal);
+        if let (Some((writes_market, writes_executions)), Some((from_market, from_executions))) =
+            (journals, journal_rings)
+        {
+            let [market_outcome, executions_outcome] =
+                outcomes.recording.insert(Default::default()).clone();
+            let gate = CauseGate { journaled: from_market.cursor, cause: |e: &Execution| e.cause };
+            let records_market = Recording::new(
+                MARKET_JOURNAL,
+                from_market.consumer,
+                writes_market,
+                None,
+                |event: &Event| event.ts_ingest,
+                market_outcome,
+            );
+            let records_executions = Recording::new(
+                EXECUTION_JOURNAL,
+                from_executions,
+                writes_executions,
+                Some(gate),
+                |execution: &Execution| execution.ts_ingest,
+                executions_outcome,
+            );
+            agents.insert(1, Box::new(records_market));
+            agents.push(Box::new(records_executions));
+        }
+        agents.push(Box::new(accounting));
+
+        let mut agents = agents.into_iter();
+        let runners = plan
+            .runners
+            .iter()
+            .map(|planned| {
+                let own = agents.by_ref().take(planned.agents.len()).collect();
+                Runner::start(planned, plan.idle, &clock, own)
+            })
+            .collect::<Result<_>>()?;
+        Ok(Self {
+            plan,
+            runners,
+            stop,
+            inbox: sender,
+            progress,
+            clock,
+            started,
+            outcomes,
+            is_paced,
+        })
+    }
+
+    /// The flag that stops the feed; everything behind it drains and the run ends with a report.
+    pub fn stop_flag(&self) -> StopFlag {
+        self.stop.clone()
+    }
+
+    /// Where other threads post commands; the feed handler sequences them between two messages.
+    pub fn inbox(&self) -> InboxSender<Event> {
+        self.inbox.clone()
+    }
+
+    /// The plan that the engine runs by.
+    pub fn plan(&self) -> &Plan {
+        &self.plan
+    }
+
+    /// Messages and stored bytes that were taken from the feed so far.
+    pub fn progress(&self) -> (u64, u64) {
+        let read = |counter: &AtomicU64| counter.load(Ordering::Relaxed);
+        (read(&self.progress.messages), read(&self.progress.stored_bytes))
+    }
+
+    /// Whether all threads have ended.
+    pub fn is_finished(&self) -> bool {
+        self.runners.iter().all(Runner::is_finished)
+    }
+
+    /// Waits for the end of the run and reports.
+    pub fn join(self) -> RunReport {
+        let runners = self.runners.into_iter().map(Runner::join).collect();
+        let wall = Nanos(self.clock.now().0 - self.started.0);
+        RunReport::new(RunParts {
+            plan: self.plan,
+            runners,
+            outcomes: self.outcomes,
+            started: self.started,
+            wall,
+            is_paced: self.is_paced,
+        })
+    }
+}
+
+/// The market ring and its consumers.
+struct MarketRing {
+    producer: Producer<Event>,
+    matching: Consumer<Event>,
+    journal: Option<JournalStage>,
+}
+
+/// The journal's end of the market ring.
+struct JournalStage {
+    consumer: Consumer<Event>,
+    cursor: StageCursor,
+}
+
+impl MarketRing {
+    fn build(config: &EngineConfig) -> Result<Self> {
+        let mut builder = RingBuilder::new("market", config.ring_slots)?;
+        let journal =
+            config.journal.as_ref().map(|_| builder.stage(MARKET_JOURNAL, &[])).transpose()?;
+        let upstream = match (config.gate, journal) {
+            (Gate::None, _) => vec![],
+            (Gate::Journaled, Some(journal)) => vec![journal],
+            (Gate::Journaled, None) => {
+                return Err(Error::usage(
+                    "the gate `journaled` needs a journal",
+                    "name a journal directory, or use the gate `none`",
+                ));
+            }
+        };
+        let matching = builder.stage(MATCHING, &upstream)?;
+        let (producer, mut consumers) = builder.build()?;
+        let journal = journal
+            .map(|stage| {
+                let cursor = consumers.cursor(stage)?;
+                consumers.take(stage).map(|consumer| JournalStage { consumer, cursor })
+            })
+            .transpose()?;
+        Ok(Self { producer, matching: consumers.take(matching)?, journal })
+    }
+}
+
+/// The execution ring and its consumers.
+struct ExecutionRing {
+    producer: Producer<Execution>,
+    portfolio: Consumer<Execution>,
+    journal: Option<Consumer<Execution>>,
+}
+
+impl ExecutionRing {
+    fn build(config: &EngineConfig) -> Result<Self> {
+        let mut builder = RingBuilder::new("executions", config.ring_slots)?;
+        let journal =
+            config.journal.as_ref().map(|_| builder.stage(EXECUTION_JOURNAL, &[])).transpose()?;
+        let portfolio = builder.stage(PORTFOLIO, &[])?;
+        let (producer, mut consumers) = builder.build()?;
+        let journal = journal.map(|stage| consumers.take(stage)).transpose()?;
+        Ok(Self { producer, portfolio: consumers.take(portfolio)?, journal })
+    }
+}
+
+/// The plan for the agents that `config` needs.
+fn plan(config: &EngineConfig) -> Result<Plan> {
+    let has_journal = config.journal.is_some();
+    let is_needed = |name| has_journal || (name != MARKET_JOURNAL && name != EXECUTION_JOURNAL);
+    let loads: Vec<AgentLoad> = LOADS
+        .iter()
+        .filter(|(name, _)| is_needed(*name))
+        .map(|&(name, weight)| AgentLoad { name, weight })
+        .collect();
+    let allowed = allowed_cores();
+    if let Some(core) = config.cores.iter().find(|core| !allowed.contains(core)) {
+        let list: Vec<_> = allowed.iter().map(ToString::to_string).collect();
+        return Err(Error::usage(
+            format!("core {core} is not among those that this process may use"),
+            format!("choose from {}", list.join(",")),
+        ));
+    }
+    let cores = if config.cores.is_empty() { &allowed } else { &config.cores };
+    Plan::new(&loads, config.runners, cores, config.wait)
+}
+
+/// Creates both journals and the file that says what shapes the run.
+fn create_journals(
+    journal: &JournalConfig,
+    feed_identity: u64,
+) -> Result<(Writer<Event>, Writer<Execution>)> {
+    let run_file = journal.dir.join(RUN_FILE);
+    if run_file.exists() {
+        return Err(Error::usage(
+            format!("{} already holds a run", journal.dir.display()),
+            "name another directory, or remove this one first",
+        ));
+    }
+    let options = JournalOptions {
+        segment_bytes: journal.segment_bytes,
+        run_hash: hash_bytes(journal.run_toml.as_bytes()),
+        feed_identity,
+        ..JournalOptions::default()
+    };
+    let market = Writer::create(&journal.dir.join(MARKET_DIR), &options)?;
+    let executions = Writer::create(&journal.dir.join(EXECUTIONS_DIR), &options)?;
+    fs::write(&run_file, &journal.run_toml)
+        .map_err(|source| Error::io("write", run_file, source))?;
+    Ok((market, executions))
+}

@@ -1,0 +1,92 @@
+//! How numbers, times and durations read in reports.
+
+use crate::feed::Description;
+
+/// ns of one second.
+const SECOND: u64 = 1_000_000_000;
+
+/// `1234567` as `1,234,567`.
+pub fn thousands(number: u64) -> String {
+    let digits = number.to_string();
+    let mut text = String::with_capacity(digits.len() * 4 / 3);
+    for (index, digit) in digits.chars().enumerate() {
+        if index > 0 && (digits.len() - index).is_multiple_of(3) {
+            text.push(',');
+        }
+        text.push(digit);
+    }
+    text
+}
+
+/// A duration in the largest unit of which there is at least one, with three digits or more.
+///
+/// ```
+/// use ringtape::report::format::duration;
+///
+/// assert_eq!(duration(950), "950 ns");
+/// assert_eq!(duration(12_345), "12.3 us");
+/// assert_eq!(duration(61_000_000_000), "61.0 s");
+/// ```
+pub fn duration(ns: u64) -> String {
+    let tenths = |unit: u64, name: &str| {
+        let tenths = ns / (unit / 10);
+        format!("{}.{} {name}", tenths / 10, tenths % 10)
+    };
+    match ns {
+        0..1_000 => format!("{ns} ns"),
+        1_000..1_000_000 => tenths(1_000, "us"),
+        1_000_000..SECOND => tenths(1_000_000, "ms"),
+        _ => tenths(SECOND, "s"),
+    }
+}
+
+/// A size in the largest binary unit of which there is at least one.
+pub fn bytes(count: u64) -> String {
+    const UNITS: [(&str, u32); 3] = [("GiB", 30), ("MiB", 20), ("KiB", 10)];
+    UNITS.iter().find(|(_, shift)| count >> shift > 0).map_or_else(
+        || format!("{count} B"),
+        |(name, shift)| {
+            let tenths = count * 10 >> shift;
+            format!("{}.{} {name}", tenths / 10, tenths % 10)
+        },
+    )
+}
+
+/// A time of day, `HH:MM:SS.nnnnnnnnn`, of ns since some midnight.
+pub fn time_of_day(ns: u64) -> String {
+    let seconds = ns / SECOND;
+    let (hours, minutes) = (seconds / 3_600 % 24, seconds / 60 % 60);
+    format!("{hours:02}:{minutes:02}:{:02}.{:09}", seconds % 60, ns % SECOND)
+}
+
+/// What the types that a feed counts are called: the venue's letters, or names of kinds.
+pub fn type_name(feed: &Description, code: u8) -> String {
+    if feed.format == crate::engine::JOURNAL_FORMAT {
+        let kind = crate::event::Kind::from_code(code);
+        kind.map_or_else(|| format!("kind {code}"), |kind| kind.name().to_owned())
+    } else if code.is_ascii_graphic() {
+        char::from(code).to_string()
+    } else {
+        format!("0x{code:02x}")
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn thousands_are_parted_by_commas() {
+        for (number, text) in [(0, "0"), (999, "999"), (1_000, "1,000"), (1_234_567, "1,234,567")] {
+            assert_eq!(thousands(number), text);
+        }
+    }
+
+    #[test]
+    fn times_and_sizes_read_as_people_write_them() {
+        assert_eq!(time_of_day(34_200_000_000_001), "09:30:00.000000001");
+        assert_eq!(bytes(1_023), "1023 B");
+        assert_eq!(bytes(1_536), "1.5 KiB");
+        assert_eq!(duration(999_999), "999.9 us");
+    }
+}

@@ -1,0 +1,197 @@
+//! A run as one JSON document for scripts.
+
+use serde_json::{Map, Value, json};
+
+use super::findings::{DataFaults, warnings};
+use super::format::type_name;
+use super::machine::Machine;
+use crate::engine::RunReport;
+use crate::portfolio::PositionRow;
+use crate::runtime::LatencySummary;
+
+/// Version of the document's shape; it grows when a field changes its meaning or goes away.
+const SCHEMA: u64 = 1;
+
+/// The document of a finished run.
+pub fn run_json(run: &RunReport, machine: &Machine, journal: Value) -> Value {
+    let checks = &run.checks;
+    let by_type: Map<String, Value> = (0..=u8::MAX)
+        .filter(|&code| checks.by_type[usize::from(code)] > 0)
+        .map(|code| (type_name(&run.feed, code), json!(checks.by_type[usize::from(code)])))
+        .collect();
+    json!({
+        "schema": SCHEMA,
+        "ringtape": machine.version,
+        "machine": {
+            "cpu": machine.cpu,
+            "cores_allowed": machine.cores_allowed,
+            "kernel": machine.kernel,
+            "clock": machine.clock,
+            "clock_read_ns": machine.clock_read_ns,
+            "optimised": machine.is_optimised,
+        },
+        "feed": {
+            "origin": run.feed.origin,
+            "format": run.feed.format,
+            "compression": run.feed.compression,
+            "identity": format!("{:016x}", run.feed.identity),
+            "messages": checks.messages,
+            "records": run.records,
+            "bytes": checks.bytes,
+            "by_type": by_type,
+            "first_ts": checks.first_ts,
+            "last_ts": checks.last_ts,
+            "gaps": checks.gaps.count,
+            "unknown_orders": run.counts.unknown_orders.count,
+            "complete": checks.has_start && checks.has_end,
+            "faults": faults(run),
+        },
+        "books": {
+            "instruments": run.totals.instruments,
+            "live_orders": run.totals.live_orders,
+            "peak_live_orders": run.totals.peak_live_orders,
+            "levels": run.totals.levels,
+            "crossed": run.counts.crossed.count,
+        },
+        "hashes": {
+            "books": format!("{:016x}", run.hashes.books),
+            "orders": format!("{:016x}", run.hashes.orders),
+            "portfolio": format!("{:016x}", run.hashes.portfolio),
+        },
+        "state_hash": format!("{:016x}", run.hashes.state()),
+        "throughput": {
+            "messages_per_s": run.messages_per_second(),
+            "wall_s": seconds(run.wall.0),
+            "first_event_ns": run.first_event.map(|at| at.0),
+            "stages": shares(run),
+        },
+        "latency_ns": latencies(run),
+        "hiccup_ns": hiccups(run),
+        "journal": journal,
+        "orders": {
+            "submitted": run.trades.submitted,
+            "accepted": run.trades.accepted,
+            "rejected": run.trades.rejected,
+            "cancelled": run.trades.cancelled,
+        },
+        "fills": run.trades.fills,
+        "audits": run.audits,
+        "portfolio": run.portfolio.iter().map(position).collect::<Vec<_>>(),
+        "plan": plan(run),
+        "interrupted": run.interrupted,
+        "error": run.error.as_ref().map(ToString::to_string),
+        "warnings": warnings(run),
+    })
+}
+
+fn seconds(ns: u64) -> f64 {
+    ns as f64 / 1e9
+}
+
+/// Each data fault with its count and place; the place is null when there was none.
+fn faults(run: &RunReport) -> Value {
+    let faults: Map<String, Value> = DataFaults::of(run)
+        .all()
+        .iter()
+        .map(|fault| {
+            let located = fault.located;
+            let place = |message: u64| (located.count > 0).then_some(message);
+            let value = json!({
+                "count": located.count,
+                "counted_in": fault.counted_in,
+                "first": place(located.first),
+                "last": place(located.last),
+            });
+            (fault.name.to_owned(), value)
+        })
+        .collect();
+    Value::Object(faults)
+}
+
+fn shares(run: &RunReport) -> Value {
+    let agents = run.runners.iter().enumerate().flat_map(|(runner, report)| {
+        report.agents.iter().map(move |agent| {
+            let value = json!({
+                "runner": runner,
+                "busy_ns": agent.busy.0,
+                "share": seconds(agent.busy.0) / seconds(report.wall.0.max(1)),
+                "records": agent.work,
+                "batches": agent.batches,
+            });
+            (agent.name.clone(), value)
+        })
+    });
+    Value::Object(agents.collect())
+}
+
+fn latencies(run: &RunReport) -> Value {
+    let basis = if run.is_paced { "intended" } else { "saturated" };
+    let mut stages = Map::new();
+    stages.insert("basis".to_owned(), json!(basis));
+    for stage in &run.stages {
+        let mut value = summary(&stage.latency.meter().summary());
+        value["mean_batch"] = json!(stage.latency.mean_batch_hundredths() as f64 / 100.0);
+        stages.insert(stage.name.to_owned(), value);
+    }
+    Value::Object(stages)
+}
+
+fn hiccups(run: &RunReport) -> Value {
+    let runners = run.runners.iter().enumerate().map(|(index, runner)| {
+        let mut value = summary(&runner.hiccups.summary());
+        value["involuntary_switches"] = json!(runner.usage.involuntary_switches);
+        value["faults"] = json!(runner.usage.minor_faults + runner.usage.major_faults);
+        value["steal_ms"] = json!(runner.usage.steal_ms);
+        (format!("runner{index}"), value)
+    });
+    Value::Object(runners.collect())
+}
+
+/// Percentiles in ns; null where there are too few samples.
+fn summary(summary: &LatencySummary) -> Value {
+    json!({
+        "count": summary.count,
+        "p50": summary.p50,
+        "p90": summary.p90,
+        "p99": summary.p99,
+        "p999": summary.p999,
+        "p9999": summary.p9999,
+        "max": summary.max,
+    })
+}
+
+/// A position; money as decimal strings, so that no reader rounds it.
+fn position(row: &PositionRow) -> Value {
+    json!({
+        "account": row.account.0,
+        "instrument": row.symbol,
+        "currency": row.currency.as_str(),
+        "position": row.position,
+        "cash": row.cash.to_string(),
+        "realised": row.realised.to_string(),
+        "unrealised": row.unrealised.to_string(),
+        "fees": row.fees.to_string(),
+        "equity": row.equity.to_string(),
+        "mark": row.mark.map(|mark| mark.to_string()),
+        "priced": row.priced,
+        "turnover": row.turnover.to_string(),
+        "fills": row.fills,
+    })
+}
+
+fn plan(run: &RunReport) -> Value {
+    let runners: Vec<_> = run
+        .plan
+        .runners
+        .iter()
+        .zip(&run.runners)
+        .map(|(planned, got)| {
+            json!({
+                "agents": planned.agents,
+                "core_asked": planned.core.map(|core| core.0),
+                "cores_got": got.cores_got.iter().map(|core| core.0).collect::<Vec<_>>(),
+            })
+        })
+        .collect();
+    json!({ "runners": runners, "wait": run.plan.idle.name() })
+}

@@ -1,0 +1,14 @@
+//! Reports: a finished run as text for people and as one JSON document for scripts.
+
+pub mod format;
+mod findings;
+#[cfg(feature = "cli")]
+mod json;
+mod machine;
+mod text;
+
+pub use findings::{DataFault, DataFaults, warnings};
+#[cfg(feature = "cli")]
+pub use json::run_json;
+pub use machine::Machine;
+pub use text::run_text;

@@ -1,0 +1,323 @@
+//! A run as text for people: plan and machine first, then what happened, warnings last.
+
+use std::fmt::Write;
+
+use super::findings::warnings;
+use super::format::{bytes, duration, thousands, time_of_day, type_name};
+use super::machine::Machine;
+use crate::engine::RunReport;
+use crate::portfolio::PositionRow;
+use crate::runtime::{AgentUsage, LatencySummary};
+use crate::units::Money;
+
+/// ns of one day; exchange times beyond it are since the Unix epoch.
+const DAY_NS: u64 = 86_400_000_000_000;
+
+/// The report of a finished run, ending with the line of the state hash.
+pub fn run_text(run: &RunReport, machine: &Machine) -> String {
+    let mut text = String::new();
+    plan(&mut text, run, machine);
+    feed(&mut text, run);
+    latency(&mut text, run);
+    hiccups(&mut text, run);
+    throughput(&mut text, run);
+    books(&mut text, run);
+    trading(&mut text, run);
+    journal(&mut text, run);
+    let warnings = warnings(run);
+    if !warnings.is_empty() {
+        heading(&mut text, "warnings");
+        for warning in warnings {
+            line(&mut text, &format!("! {warning}"));
+        }
+    }
+    hashes(&mut text, run);
+    text
+}
+
+fn heading(text: &mut String, title: &str) {
+    let _ = writeln!(text, "\n{title}");
+}
+
+fn line(text: &mut String, content: &str) {
+    let _ = writeln!(text, "  {content}");
+}
+
+fn row(text: &mut String, label: &str, content: &str) {
+    let _ = writeln!(text, "  {label:<14} {content}");
+}
+
+fn plan(text: &mut String, run: &RunReport, machine: &Machine) {
+    let build = if machine.is_optimised { "optimised" } else { "unoptimised" };
+    let _ = writeln!(text, "ringtape {} ({build} build), {}", machine.version, run.feed.origin);
+    heading(text, "plan and machine");
+    for (index, (planned, runner)) in run.plan.runners.iter().zip(&run.runners).enumerate() {
+        let core = match (runner.core_asked, runner.cores_got.as_slice()) {
+            (Some(asked), [got]) if *got == asked => format!("on core {asked}"),
+            (Some(asked), _) => format!("asked for core {asked}, not pinned"),
+            (None, _) => "not pinned".to_owned(),
+        };
+        row(text, &format!("runner {index}"), &format!("{} {core}", planned.agents.join(", ")));
+    }
+    row(text, "waiting", run.plan.idle.name());
+    row(
+        text,
+        "machine",
+        &format!(
+            "{}, {} cores allowed, Linux {}",
+            machine.cpu, machine.cores_allowed, machine.kernel
+        ),
+    );
+    row(text, "clock", &format!("{}, {} ns a read", machine.clock, machine.clock_read_ns));
+}
+
+fn feed(text: &mut String, run: &RunReport) {
+    let checks = &run.checks;
+    heading(text, "feed");
+    let compression = match run.feed.compression {
+        "none" => String::new(),
+        other => format!(" in {other}"),
+    };
+    row(
+        text,
+        "format",
+        &format!(
+            "{}{compression}, {} messages, {}",
+            run.feed.format,
+            thousands(checks.messages),
+            bytes(checks.bytes)
+        ),
+    );
+    if let (Some(first), Some(last)) = (checks.first_ts, checks.last_ts) {
+        row(text, "span", &format!("{} to {}", clock_time(first), clock_time(last)));
+    }
+    let completeness = match (checks.has_start, checks.has_end) {
+        (true, true) => "whole session",
+        (true, false) => "from the start of the session, without its end",
+        (false, true) => "up to the end of the session, without its start",
+        (false, false) => "a slice of a session",
+    };
+    row(text, "completeness", completeness);
+    let types: Vec<_> = (0..=u8::MAX)
+        .filter(|&code| checks.by_type[usize::from(code)] > 0)
+        .map(|code| {
+            let count = thousands(checks.by_type[usize::from(code)]);
+            format!("{} {count}", type_name(&run.feed, code))
+        })
+        .collect();
+    row(text, "by type", &types.join("  "));
+    if run.filtered > 0 {
+        row(text, "left out", &format!("{} records of other symbols", thousands(run.filtered)));
+    }
+}
+
+/// A time of day, with the date as days since the Unix epoch taken off.
+fn clock_time(ns: u64) -> String {
+    let suffix = if ns < DAY_NS { "" } else { " UTC" };
+    format!("{}{suffix}", time_of_day(ns))
+}
+
+fn latency(text: &mut String, run: &RunReport) {
+    if run.is_paced {
+        heading(text, "latency from intended time (a batch is stamped with its end)");
+    } else {
+        heading(text, "saturated: not latency (time from decode to effect at full speed)");
+    }
+    percentile_head(text);
+    for stage in &run.stages {
+        let batch = stage.latency.mean_batch_hundredths();
+        let note = format!("mean batch {}.{:02}", batch / 100, batch % 100);
+        percentile_row(text, stage.name, &stage.latency.meter().summary(), &note);
+    }
+}
+
+fn hiccups(text: &mut String, run: &RunReport) {
+    heading(text, "hiccups of the machine (gaps between clock reads of idle duty cycles)");
+    percentile_head(text);
+    for (index, runner) in run.runners.iter().enumerate() {
+        let usage = &runner.usage;
+        let note = format!(
+            "{} switches, {} faults, {} ms stolen",
+            usage.involuntary_switches,
+            usage.minor_faults + usage.major_faults,
+            usage.steal_ms
+        );
+        percentile_row(text, &format!("runner {index}"), &runner.hiccups.summary(), &note);
+    }
+}
+
+fn percentile_head(text: &mut String) {
+    let _ = writeln!(
+        text,
+        "  {:<14} {:>10} {:>10} {:>10} {:>10} {:>10} {:>10}",
+        "", "p50", "p90", "p99", "p99.9", "p99.99", "max"
+    );
+}
+
+fn percentile_row(text: &mut String, label: &str, summary: &LatencySummary, note: &str) {
+    let cell = |value: Option<u64>| value.map_or_else(|| "n/a".to_owned(), duration);
+    let _ = writeln!(
+        text,
+        "  {label:<14} {:>10} {:>10} {:>10} {:>10} {:>10} {:>10}  {note}",
+        cell(summary.p50),
+        cell(summary.p90),
+        cell(summary.p99),
+        cell(summary.p999),
+        cell(summary.p9999),
+        cell(summary.max)
+    );
+}
+
+fn throughput(text: &mut String, run: &RunReport) {
+    heading(text, "throughput");
+    let pace = if run.is_paced { "paced" } else { "full speed" };
+    row(
+        text,
+        "messages",
+        &format!(
+            "{} a second over {} ({pace})",
+            thousands(run.messages_per_second()),
+            duration(run.wall.0)
+        ),
+    );
+    if let Some(first) = run.first_event {
+        row(text, "first event", &format!("{} after the start", duration(first.0)));
+    }
+    for runner in &run.runners {
+        for agent in &runner.agents {
+            row(text, &agent.name, &share(agent, runner.wall.0, run.checks.messages));
+        }
+    }
+}
+
+/// An agent's share of its runner's time and its cost a message.
+fn share(agent: &AgentUsage, wall_ns: u64, messages: u64) -> String {
+    let permille = (agent.busy.0 * 1_000).checked_div(wall_ns).unwrap_or(0);
+    let tenths = (agent.busy.0 * 10).checked_div(messages).unwrap_or(0);
+    format!(
+        "busy {}.{} % of its runner's time, {}.{} ns a message, {} records",
+        permille / 10,
+        permille % 10,
+        tenths / 10,
+        tenths % 10,
+        thousands(agent.work)
+    )
+}
+
+fn books(text: &mut String, run: &RunReport) {
+    let totals = &run.totals;
+    heading(text, "books at the end");
+    row(
+        text,
+        "books",
+        &format!(
+            "{} instruments, {} live orders on {} levels, {} at the peak",
+            thousands(totals.instruments as u64),
+            thousands(totals.live_orders as u64),
+            thousands(totals.levels as u64),
+            thousands(totals.peak_live_orders as u64)
+        ),
+    );
+}
+
+fn trading(text: &mut String, run: &RunReport) {
+    heading(text, "orders, fills and money");
+    let trades = &run.trades;
+    row(
+        text,
+        "orders",
+        &format!(
+            "{} accepted, {} rejected, {} cancelled, {} fills",
+            thousands(trades.accepted),
+            thousands(trades.rejected),
+            thousands(trades.cancelled),
+            thousands(trades.fills)
+        ),
+    );
+    if run.audits > 0 {
+        row(text, "audit", &format!("identity held {} times", thousands(run.audits)));
+    }
+    if run.portfolio.is_empty() {
+        return;
+    }
+    let _ = writeln!(
+        text,
+        "  {:<8} {:<10} {:>9} {:>16} {:>14} {:>14} {:>12} {:>14}",
+        "account", "symbol", "position", "cash", "realised", "unrealised", "fees", "equity"
+    );
+    for row in &run.portfolio {
+        position(text, row);
+    }
+    total(text, &run.portfolio);
+}
+
+fn position(text: &mut String, row: &PositionRow) {
+    let note = if row.priced || row.position == 0 { "" } else { "  unpriced" };
+    money_row(
+        text,
+        &row.account.to_string(),
+        &row.symbol,
+        &row.position.to_string(),
+        [row.cash, row.realised, row.unrealised, row.fees, row.equity],
+        note,
+    );
+}
+
+/// The total of several rows, where they are all of one currency.
+fn total(text: &mut String, rows: &[PositionRow]) {
+    let is_one_currency = rows.iter().all(|row| row.currency == rows[0].currency);
+    if rows.len() < 2 || !is_one_currency {
+        return;
+    }
+    let sum = |field: fn(&PositionRow) -> Money| Money(rows.iter().map(|row| field(row).0).sum());
+    let sums = [
+        sum(|row| row.cash),
+        sum(|row| row.realised),
+        sum(|row| row.unrealised),
+        sum(|row| row.fees),
+        sum(|row| row.equity),
+    ];
+    money_row(text, "", "total", "", sums, "");
+}
+
+fn money_row(
+    text: &mut String,
+    account: &str,
+    symbol: &str,
+    position: &str,
+    amounts: [Money; 5],
+    note: &str,
+) {
+    let [cash, realised, unrealised, fees, equity] = amounts.map(|money| money.to_string());
+    let _ = writeln!(
+        text,
+        "  {account:<8} {symbol:<10} {position:>9} {cash:>16} {realised:>14} {unrealised:>14} \
+         {fees:>12} {equity:>14}{note}"
+    );
+}
+
+fn journal(text: &mut String, run: &RunReport) {
+    let Some(journal) = &run.journal else { return };
+    heading(text, "journal");
+    for (label, summary) in [("market", &journal.market), ("executions", &journal.executions)] {
+        row(
+            text,
+            label,
+            &format!(
+                "{} records in {} segments, {}",
+                thousands(summary.records),
+                summary.segments,
+                bytes(summary.bytes)
+            ),
+        );
+    }
+    row(text, "durability", "pagecache: survives a killed process, not a power cut");
+}
+
+fn hashes(text: &mut String, run: &RunReport) {
+    heading(text, "hashes");
+    row(text, "books", &format!("{:016x}", run.hashes.books));
+    row(text, "orders", &format!("{:016x}", run.hashes.orders));
+    row(text, "portfolio", &format!("{:016x}", run.hashes.portfolio));
+    let _ = writeln!(text, "state hash {:016x}", run.hashes.state());
+}
