@@ -1,1 +1,3 @@
 //! The engine: wires feed, rings, books, strategy, portfolio and journal together.
+
+pub mod generate;
