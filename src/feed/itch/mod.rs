@@ -25,6 +25,7 @@
 //! * cross trades and imbalances have 8-byte quantities, all others 4 bytes.
 
 mod decode;
+mod encode;
 mod group;
 mod messages;
 mod recognise;
@@ -34,6 +35,7 @@ mod view;
 use std::fmt;
 use std::io::Read;
 
+pub use encode::Encoder;
 pub use table::{MESSAGES, MessageInfo, message};
 
 use self::decode::{Decoder, Fault, FaultKind, Framing, Stop};

@@ -1,0 +1,158 @@
+//! The generator's own lean books: just enough to know the touch and who is first in each queue.
+//!
+//! A ladder keeps prices as *keys* that grow with the price's priority (the price itself for bids,
+//! its complement for offers), so that both sides share one code: the touch is the last level, and
+//! one tick up is one tick more aggressive.
+
+use crate::units::Side;
+
+/// No order.
+const NONE: u32 = u32::MAX;
+
+/// Index of an order in [`Orders`].
+pub(super) type Handle = u32;
+
+/// A displayed order.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Order {
+    pub(super) id: u64,
+    pub(super) key: u32,
+    pub(super) qty: u32,
+    prev: Handle,
+    next: Handle,
+    /// Number of its insertion, so that a reused slot is told from its predecessor; 0 when free.
+    pub(super) stamp: u32,
+    pub(super) side: Side,
+    /// A stub quote, which stays all day.
+    pub(super) is_stub: bool,
+}
+
+/// The orders of all books.
+#[derive(Clone, Debug, Default)]
+pub(super) struct Orders {
+    slots: Vec<Order>,
+    free: Vec<Handle>,
+    stamps: u32,
+}
+
+/// A price level: its orders in the order of their arrival.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Level {
+    pub(super) key: u32,
+    pub(super) head: Handle,
+    pub(super) tail: Handle,
+    pub(super) orders: u32,
+}
+
+/// One side of a book, worst price first.
+#[derive(Clone, Debug, Default)]
+pub(super) struct Ladder {
+    levels: Vec<Level>,
+}
+
+/// The key of a price on a side, and the price of a key.
+#[inline]
+pub(super) fn key_of(side: Side, price: u32) -> u32 {
+    match side {
+        Side::Buy => price,
+        Side::Sell => !price,
+    }
+}
+
+impl Order {
+    pub(super) fn new(id: u64, side: Side, price: u32, qty: u32) -> Self {
+        let key = key_of(side, price);
+        Self { id, key, qty, prev: NONE, next: NONE, stamp: 0, side, is_stub: false }
+    }
+
+    pub(super) fn price(&self) -> u32 {
+        key_of(self.side, self.key)
+    }
+}
+
+impl Orders {
+    #[inline]
+    pub(super) fn get(&self, handle: Handle) -> &Order {
+        &self.slots[handle as usize]
+    }
+
+    #[inline]
+    pub(super) fn get_mut(&mut self, handle: Handle) -> &mut Order {
+        &mut self.slots[handle as usize]
+    }
+
+    fn store(&mut self, mut order: Order) -> Handle {
+        self.stamps = self.stamps.wrapping_add(1).max(1);
+        order.stamp = self.stamps;
+        if let Some(handle) = self.free.pop() {
+            self.slots[handle as usize] = order;
+            return handle;
+        }
+        self.slots.push(order);
+        (self.slots.len() - 1) as Handle
+    }
+}
+
+impl Ladder {
+    #[inline]
+    pub(super) fn best(&self) -> Option<&Level> {
+        self.levels.last()
+    }
+
+    /// Where a key's level is, or where it belongs.
+    #[inline]
+    fn find(&self, key: u32) -> Result<usize, usize> {
+        const NEAR: usize = 8;
+        let len = self.levels.len();
+        let near = len.saturating_sub(NEAR);
+        for index in (near..len).rev() {
+            let there = self.levels[index].key;
+            if there <= key {
+                return if there == key { Ok(index) } else { Err(index + 1) };
+            }
+        }
+        self.levels[..near].binary_search_by_key(&key, |level| level.key)
+    }
+
+    /// Puts an order at the back of its queue.
+    pub(super) fn insert(&mut self, orders: &mut Orders, order: Order) -> Handle {
+        let handle = orders.store(order);
+        match self.find(order.key) {
+            Ok(index) => {
+                let level = &mut self.levels[index];
+                orders.get_mut(level.tail).next = handle;
+                orders.get_mut(handle).prev = level.tail;
+                level.tail = handle;
+                level.orders += 1;
+            }
+            Err(index) => {
+                let level = Level { key: order.key, head: handle, tail: handle, orders: 1 };
+                self.levels.insert(index, level);
+            }
+        }
+        handle
+    }
+
+    /// Takes an order out.
+    pub(super) fn remove(&mut self, orders: &mut Orders, handle: Handle) -> Order {
+        let order = *orders.get(handle);
+        let index = self.find(order.key).expect("a resting order has a level");
+        let level = &mut self.levels[index];
+        level.orders -= 1;
+        if level.orders == 0 {
+            self.levels.remove(index);
+        } else {
+            match order.prev {
+                NONE => level.head = order.next,
+                prev => orders.get_mut(prev).next = order.next,
+            }
+            match order.next {
+                NONE => level.tail = order.prev,
+                next => orders.get_mut(next).prev = order.prev,
+            }
+        }
+        orders.get_mut(handle).stamp = 0;
+        orders.free.push(handle);
+        order
+    }
+}

@@ -1,0 +1,355 @@
+//! Instruments with their books, and what happens to orders outside of executions: arrival,
+//! deletion, reduction, replacement.
+
+use crate::event::kinds::Text;
+use crate::units::Side;
+
+use super::book::{Handle, Ladder, Level, Order, Orders, key_of};
+use super::random::Random;
+use super::symbols::{self, Terms};
+use super::tape::Tape;
+
+/// Market participants that attribute their quotes; invented.
+pub(super) const PARTICIPANTS: [&str; 12] = [
+    "ALFQ", "BRVQ", "CHRL", "DLTQ", "ECHQ", "FXTR", "GLFQ", "HTLQ", "INDQ", "JLTQ", "KILQ", "LIMQ",
+];
+
+/// Distances from the touch in ticks of orders that neither improve nor join, in busy instruments.
+const DISTANCE_BUSY: &[(u32, u32, u32)] = &[
+    (143, 1, 1),
+    (270, 2, 2),
+    (421, 3, 4),
+    (627, 5, 8),
+    (817, 9, 32),
+    (944, 33, 128),
+    (1008, 129, 288),
+    (1024, 289, 600),
+];
+
+/// The same in the others: more orders far away.
+const DISTANCE_QUIET: &[(u32, u32, u32)] = &[
+    (143, 1, 1),
+    (270, 2, 2),
+    (421, 3, 4),
+    (600, 5, 8),
+    (720, 9, 32),
+    (800, 33, 128),
+    (820, 129, 512),
+    (1024, 513, 4_000),
+];
+
+/// Prices of stub quotes in 0.0001 dollars.
+const STUB_PRICES: [(Side, u32); 2] = [(Side::Buy, 1), (Side::Sell, 1_999_999_900)];
+
+/// Recent orders among which a deletion keeps the order of arrival exactly.
+const RECENT_EXACT: usize = 64;
+
+/// What may happen to an instrument's orders.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum State {
+    Trading,
+    /// Orders may enter and leave, and the book may cross.
+    Quoting,
+    /// Orders may only leave.
+    Halted,
+}
+
+/// An instrument.
+#[derive(Clone, Debug)]
+pub(super) struct Stock {
+    pub(super) terms: Terms,
+    pub(super) state: State,
+    /// The price that makers and takers think right; moves at random.
+    pub(super) fair: u32,
+    pub(super) ladders: [Ladder; 2],
+    pub(super) live: u32,
+    /// Its part of all live orders and messages, of 2^32.
+    pub(super) share: u64,
+    distances: &'static [(u32, u32, u32)],
+    /// Orders by arrival, latest last, with their stamps; gone ones are forgotten when met.
+    recent: Vec<(Handle, u32)>,
+}
+
+/// All instruments, their orders, and the tape that everything is written on.
+#[derive(Clone, Debug)]
+pub(super) struct Market {
+    pub(super) stocks: Vec<Stock>,
+    pub(super) orders: Orders,
+    pub(super) random: Random,
+    pub(super) tape: Tape,
+}
+
+/// The instrument number of a stock: its locate, from 1.
+pub(super) fn locate(stock: usize) -> u32 {
+    stock as u32 + 1
+}
+
+impl Stock {
+    fn new(terms: Terms, share: u64, is_busy: bool) -> Self {
+        Self {
+            state: State::Trading,
+            fair: terms.price,
+            ladders: [Ladder::default(), Ladder::default()],
+            live: 0,
+            share,
+            distances: if is_busy { DISTANCE_BUSY } else { DISTANCE_QUIET },
+            recent: Vec::new(),
+            terms,
+        }
+    }
+
+    #[inline]
+    pub(super) fn best(&self, side: Side) -> Option<Level> {
+        self.ladders[side.index()].best().copied()
+    }
+
+    /// The best price of a side.
+    #[inline]
+    pub(super) fn best_price(&self, side: Side) -> Option<u32> {
+        self.best(side).map(|level| key_of(side, level.key))
+    }
+
+    /// The distance from the fair price within which prices count as the market's.
+    #[inline]
+    pub(super) fn band(&self) -> u32 {
+        (16 + 8 * self.terms.half_spread) * self.terms.tick
+    }
+
+    /// Whether the touch of a side lies on the wrong side of the fair price.
+    fn is_stale(&self, side: Side) -> bool {
+        self.best(side).is_some_and(|level| level.key >= key_of(side, self.fair))
+    }
+
+    /// The position of a random recent order: the later the likelier, over all scales.
+    fn draw_recent(&self, random: &mut Random) -> Option<usize> {
+        let last = self.recent.len().checked_sub(1)?;
+        let octaves = usize::BITS - self.recent.len().leading_zeros();
+        let octave = random.below(octaves).min(random.below(octaves));
+        let rank = match octave {
+            0 => 0,
+            _ => (1 << (octave - 1)) + random.below(1 << (octave - 1)) as usize,
+        };
+        Some(last - rank.min(last))
+    }
+
+    /// Takes an entry out of `recent`, keeping the order of the latest ones.
+    fn forget(&mut self, position: usize) {
+        let len = self.recent.len();
+        if len - position > RECENT_EXACT {
+            let donor = len - RECENT_EXACT;
+            self.recent[position] = self.recent[donor];
+            self.recent.remove(donor);
+        } else {
+            self.recent.remove(position);
+        }
+    }
+}
+
+impl Market {
+    pub(super) fn new(symbols: u32, weights: &[u64], mut random: Random) -> Self {
+        let total: u128 = weights.iter().map(|&weight| u128::from(weight)).sum();
+        let stocks = (0..symbols)
+            .map(|rank| {
+                let terms = symbols::terms(rank, symbols, &mut random);
+                let share = (u128::from(weights[rank as usize]) << 32) / total;
+                Stock::new(terms, share as u64, rank < symbols.div_ceil(20))
+            })
+            .collect();
+        let tape = Tape::new(symbols as usize);
+        Self { stocks, orders: Orders::default(), random, tape }
+    }
+
+    /// Moves the fair price now and then, a few ticks at most, within half to double the first.
+    #[inline]
+    pub(super) fn drift(&mut self, stock: usize) {
+        if !self.random.chance(40) {
+            return;
+        }
+        let stock = &mut self.stocks[stock];
+        let step = stock.terms.tick * self.random.between(1, stock.terms.half_spread);
+        let is_up = self.random.chance(512);
+        let (low, high) = (stock.terms.price / 2, stock.terms.price * 2);
+        let low = low.max(stock.terms.floor + stock.band());
+        let high = high.min(stock.terms.cap - stock.band());
+        let moved = if is_up { stock.fair + step } else { stock.fair - step };
+        if (low..=high).contains(&moved) {
+            stock.fair = moved;
+        }
+    }
+
+    /// Shares of a new order: 73 % round lots of 100, 25 % odd lots, the rest larger.
+    pub(super) fn draw_size(&mut self) -> u32 {
+        match self.random.below(1024) {
+            0..748 => 100,
+            748..1004 => self.random.between(1, 99),
+            _ => 100 * self.random.between(2, 50),
+        }
+    }
+
+    /// A price for a new order that neither locks nor crosses the displayed book.
+    fn draw_price(&mut self, stock: usize, side: Side) -> u32 {
+        let random = &mut self.random;
+        let stock = &self.stocks[stock];
+        let Terms { tick, half_spread, floor, cap, .. } = stock.terms;
+        let fair = key_of(side, stock.fair);
+        let jitter = random.below(3).min(half_spread);
+        let mut top = fair - (half_spread + 1 - jitter) * tick;
+        if let Some(opposite) = stock.best_price(side.opposite()) {
+            top = top.min(key_of(side, opposite) - tick);
+        }
+        let near = match stock.best(side) {
+            Some(level) if level.key + stock.band() >= fair => level.key.min(top),
+            _ => top,
+        };
+        let key = match random.below(1024) {
+            0..143 if near < top => {
+                let room = (top - near) / tick;
+                near + random.between(1, room.min(2 * half_spread)) * tick
+            }
+            0..363 => near,
+            _ => {
+                let price = key_of(side, near);
+                let room = match side {
+                    Side::Buy => (price - floor) / tick,
+                    Side::Sell => (cap - price) / tick,
+                };
+                let distance = random.from_table(stock.distances);
+                near - (if distance > room { distance % (room + 1) } else { distance }) * tick
+            }
+        };
+        key_of(side, key)
+    }
+
+    fn draw_side(&mut self) -> Side {
+        if self.random.chance(512) { Side::Buy } else { Side::Sell }
+    }
+
+    /// A new order at a price that does not cross.
+    pub(super) fn add(&mut self, stock: usize, is_attributed: bool) {
+        let side = self.draw_side();
+        let price = self.draw_price(stock, side);
+        let qty = self.draw_size();
+        let attribution = match is_attributed {
+            true => Text::new(self.random.pick(&PARTICIPANTS)),
+            false => Text::new(""),
+        };
+        self.enter(stock, side, (price, qty), attribution);
+        self.tape.end_event();
+    }
+
+    /// A new order through the fair price, as a quoting period allows.
+    pub(super) fn add_through(&mut self, stock: usize) {
+        let side = self.draw_side();
+        let Terms { tick, half_spread, .. } = self.stocks[stock].terms;
+        let ticks = self.random.between(0, 2 * half_spread);
+        let price = key_of(side, key_of(side, self.stocks[stock].fair) + ticks * tick);
+        let qty = self.draw_size();
+        self.enter(stock, side, (price, qty), Text::new(""));
+        self.tape.end_event();
+    }
+
+    /// Writes an add and puts the order into the book, the exchange event left open.
+    pub(super) fn enter(
+        &mut self,
+        stock: usize,
+        side: Side,
+        (price, qty): (u32, u32),
+        attribution: Text<4>,
+    ) {
+        let id = self.tape.next_id(locate(stock));
+        self.tape.add(locate(stock), side, id, (price, qty), attribution);
+        self.insert(stock, Order::new(id, side, price, qty));
+    }
+
+    /// The stub quotes of a market maker without opinion.
+    pub(super) fn add_stubs(&mut self, stock: usize) {
+        for (side, price) in STUB_PRICES {
+            let id = self.tape.next_id(locate(stock));
+            let attribution = Text::new(PARTICIPANTS[stock % PARTICIPANTS.len()]);
+            self.tape.add(locate(stock), side, id, (price, 100), attribution);
+            self.tape.end_event();
+            let mut order = Order::new(id, side, price, 100);
+            order.is_stub = true;
+            self.insert(stock, order);
+        }
+    }
+
+    #[inline]
+    fn insert(&mut self, stock: usize, order: Order) {
+        let stock = &mut self.stocks[stock];
+        let handle = stock.ladders[order.side.index()].insert(&mut self.orders, order);
+        stock.recent.push((handle, self.orders.get(handle).stamp));
+        stock.live += 1;
+        // Executed orders stay in `recent` until they are met; they must not outnumber the rest.
+        if stock.recent.len() > 2 * stock.live as usize + 64 {
+            stock.recent.retain(|&(handle, stamp)| self.orders.get(handle).stamp == stamp);
+        }
+    }
+
+    /// Takes an order out of the book and writes nothing.
+    #[inline]
+    pub(super) fn take_out(&mut self, stock: usize, handle: Handle) -> Order {
+        let stock = &mut self.stocks[stock];
+        let side = self.orders.get(handle).side;
+        stock.live -= 1;
+        stock.ladders[side.index()].remove(&mut self.orders, handle)
+    }
+
+    /// An order whose owner acts now: one at a stale touch, else a recent one.
+    fn draw_order(&mut self, stock: usize, stubs_too: bool) -> Option<Handle> {
+        const TRIES: usize = 6;
+        let stock = &mut self.stocks[stock];
+        for side in [Side::Buy, Side::Sell] {
+            if stock.is_stale(side) && self.random.chance(640) {
+                let level = stock.best(side)?;
+                let is_latest = self.random.chance(640);
+                return Some(if is_latest { level.tail } else { level.head });
+            }
+        }
+        for _ in 0..TRIES {
+            let position = stock.draw_recent(&mut self.random)?;
+            let (handle, stamp) = stock.recent[position];
+            let order = self.orders.get(handle);
+            if order.stamp != stamp {
+                stock.forget(position);
+            } else if stubs_too || !order.is_stub {
+                return Some(handle);
+            }
+        }
+        None
+    }
+
+    /// Deletes an order; `false` when none was found.
+    pub(super) fn delete(&mut self, stock: usize, stubs_too: bool) -> bool {
+        let Some(handle) = self.draw_order(stock, stubs_too) else { return false };
+        let order = self.take_out(stock, handle);
+        self.tape.delete(locate(stock), order.id);
+        true
+    }
+
+    /// Replaces an order by another of its side; `false` when none was found.
+    pub(super) fn replace(&mut self, stock: usize) -> bool {
+        let Some(handle) = self.draw_order(stock, false) else { return false };
+        let old = self.take_out(stock, handle);
+        let price = self.draw_price(stock, old.side);
+        let qty = if self.random.chance(700) { old.qty } else { self.draw_size() };
+        let id = self.tape.next_id(locate(stock));
+        self.tape.replace(locate(stock), (old.id, id), (price, qty));
+        self.insert(stock, Order::new(id, old.side, price, qty));
+        true
+    }
+
+    /// Takes shares off an order; `false` when none was found.
+    pub(super) fn reduce(&mut self, stock: usize) -> bool {
+        let Some(handle) = self.draw_order(stock, false) else { return false };
+        let order = self.orders.get_mut(handle);
+        if order.qty < 2 {
+            return false;
+        }
+        let qty = self.random.between(1, order.qty - 1);
+        order.qty -= qty;
+        let id = order.id;
+        self.tape.reduce(locate(stock), id, qty);
+        true
+    }
+}
