@@ -67,7 +67,13 @@ fn describe(name: &str, found: &VerifyReport) {
         if found.sealed { "closed cleanly" } else { "not closed" }
     );
     if let Some(torn) = &found.torn_tail {
-        eprintln!("  ! torn tail: {torn}");
+        eprintln!(
+            "  ! torn tail: nothing readable from sequence {} on ({}, byte {}): the writer was \
+             stopped in mid-record; what is before is whole",
+            torn.sequence,
+            torn.path.display(),
+            torn.offset
+        );
     }
 }
 
@@ -79,6 +85,10 @@ fn json_of(found: &VerifyReport) -> Value {
         "first_sequence": found.first_sequence,
         "next_sequence": found.next_sequence,
         "sealed": found.sealed,
-        "torn_tail": found.torn_tail.as_ref().map(ToString::to_string),
+        "torn_tail": found.torn_tail.as_ref().map(|torn| json!({
+            "segment": torn.path.display().to_string(),
+            "sequence": torn.sequence,
+            "offset": torn.offset,
+        })),
     })
 }

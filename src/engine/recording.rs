@@ -49,7 +49,7 @@ impl<R: Record> Recording<R> {
     }
 }
 
-impl<R: Record> Agent for Recording<R> {
+impl<R: Record + Send + Sync> Agent for Recording<R> {
     fn name(&self) -> &str {
         self.name
     }
@@ -88,7 +88,7 @@ impl<R: Record> Agent for Recording<R> {
 
     fn finish(&mut self) {
         let stalls = self.writer.as_ref().map_or(0, Writer::stalls);
-        let closed = self.writer.take().map(Writer::close).transpose();
+        let closed = self.writer.take().map(Writer::close);
         let latency = std::mem::take(&mut self.meter);
         hand_over(&self.handover, RecordingOutcome { closed, stalls, latency });
     }
