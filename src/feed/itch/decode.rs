@@ -168,7 +168,7 @@ pub(crate) enum Stop {
 /// What is wrong with a message.
 #[derive(Debug)]
 pub(crate) struct Fault {
-    /// Offset of the faulty byte in the window.
+    /// Offset of the faulty byte from the message's length prefix.
     pub(crate) at: usize,
     pub(crate) what: String,
     pub(crate) kind: FaultKind,
@@ -334,7 +334,7 @@ impl Decoder {
             let side = side_code(u8_at(view, SIDE_AT)) & shape.side_mask;
             let mut event = self.order(view, shape, header, side, false);
             messages::complete_order(view, shape.side_mask != 0, &mut event)
-                .map_err(|field| Stop::damaged(at + PREFIX_BYTES + field.offset, field.what))?;
+                .map_err(|field| Stop::damaged(PREFIX_BYTES + field.offset, field.what))?;
             chain.push_event(event);
         } else {
             messages::decode(view, body, &mut chain);
@@ -369,12 +369,12 @@ impl Decoder {
         // Only a whole prefix and letter say how long the frame is.
         let needed = match there {
             0..=PREFIX_BYTES => PREFIX_BYTES + HEADER_BYTES,
-            _ => PREFIX_BYTES + self.length(view, at)?,
+            _ => PREFIX_BYTES + self.length(view)?,
         };
         let next = at + needed;
         if next > window.limit {
             return Err(match window.is_ended {
-                true => Stop::truncated(at, there, needed),
+                true => Stop::truncated(there, needed),
                 false => Stop::Starved,
             });
         }
@@ -396,15 +396,15 @@ impl Decoder {
         self.framing == Framing::Prefixed && prefix(view) == 0
     }
 
-    /// Bytes of the message at `at` without its prefix.
-    fn length(&self, view: &View, at: usize) -> Result<usize, Stop> {
+    /// Bytes of a message without its prefix.
+    fn length(&self, view: &View) -> Result<usize, Stop> {
         let letter = u8_at(view, 0);
         let name = Byte(letter);
         let said = usize::from(prefix(view));
         match (self.framing, message(letter)) {
             (Framing::Prefixed, Some(known)) if said == known.bytes => Ok(said),
             (Framing::Prefixed, Some(known)) => Err(Stop::damaged(
-                at,
+                0,
                 format!(
                     "the length prefix says {said} bytes, but a message of type {name} ({}) has {}",
                     known.name, known.bytes,
@@ -412,7 +412,7 @@ impl Decoder {
             )),
             (Framing::Prefixed, None) if said >= HEADER_BYTES => Ok(said),
             (Framing::Prefixed, None) => Err(Stop::damaged(
-                at,
+                0,
                 format!(
                     "a message of unknown type {name} is said to have {said} bytes, fewer than the \
                      {HEADER_BYTES} of every header",
@@ -420,11 +420,11 @@ impl Decoder {
             )),
             (Framing::ByType, Some(known)) if said == 0 => Ok(known.bytes),
             (Framing::ByType, Some(_)) => Err(Stop::damaged(
-                at,
+                0,
                 format!("a length prefix says {said} bytes, but all before it were zero"),
             )),
             (Framing::ByType, None) => Err(Stop::damaged(
-                at + PREFIX_BYTES,
+                PREFIX_BYTES,
                 format!("message type {name} is unknown, and no length says where it ends"),
             )),
         }
@@ -436,9 +436,9 @@ impl Stop {
         Self::Fault(Fault { at, what, kind: FaultKind::Damaged })
     }
 
-    fn truncated(at: usize, has: usize, needs: usize) -> Self {
+    fn truncated(has: usize, needs: usize) -> Self {
         let what = format!("the data end inside a message: {has} of {needs} bytes are there");
-        Self::Fault(Fault { at, what, kind: FaultKind::Truncated })
+        Self::Fault(Fault { at: 0, what, kind: FaultKind::Truncated })
     }
 }
 
