@@ -437,7 +437,7 @@ impl Stop {
     }
 
     fn truncated(has: usize, needs: usize) -> Self {
-        let what = format!("the data end inside a message: {has} of {needs} bytes are there");
+        let what = format!("the recording ends inside a message: {has} of {needs} bytes are there");
         Self::Fault(Fault { at: 0, what, kind: FaultKind::Truncated })
     }
 }
