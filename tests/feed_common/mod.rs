@@ -3,7 +3,7 @@
 
 use std::io::{self, Read};
 
-use ringtape::event::{Event, Flags};
+use ringtape::event::{Event, EventView, Flags};
 use ringtape::feed::itch::{ItchFeed, MESSAGES, message};
 use ringtape::feed::{Feed, Fill, OpenOptions};
 
@@ -100,6 +100,18 @@ pub fn events_of(bytes: Vec<u8>) -> Vec<Event> {
 /// The records of each message.
 pub fn messages(events: &[Event]) -> impl Iterator<Item = &[Event]> {
     events.split_inclusive(|event| !event.has(Flags::CONTINUED))
+}
+
+fn is_assumed(event: &Event) -> bool {
+    matches!(event.view(), EventView::InstrumentTerms(terms) if terms.assumed == 1)
+}
+
+/// The message's own records, without the introduction of its instrument.
+pub fn own(chain: &[Event]) -> &[Event] {
+    match chain {
+        [_, terms, own @ ..] if is_assumed(terms) => own,
+        own => own,
+    }
 }
 
 /// A reader that gives one to seven bytes at a time, and is interrupted now and then.

@@ -28,6 +28,7 @@ mod decode;
 mod group;
 mod messages;
 mod recognise;
+mod shape;
 mod table;
 mod view;
 
