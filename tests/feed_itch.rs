@@ -3,24 +3,13 @@
 //! Would catch a message that is lost, counted twice, decoded at a wrong offset or grouped wrongly.
 
 mod common;
+mod feed_common;
 
 use std::path::Path;
 
+use feed_common::drain;
 use ringtape::event::{Event, EventView, Flags, Kind};
-use ringtape::feed::{self, Feed, Fill, OpenOptions};
-
-/// Everything that a feed delivers.
-fn drain(feed: &mut dyn Feed) -> Vec<Event> {
-    let mut events = Vec::new();
-    let mut batch = [bytemuck::Zeroable::zeroed(); 64];
-    loop {
-        match feed.fill(&mut batch).expect("a good feed") {
-            Fill::Records(count) => events.extend_from_slice(&batch[..count]),
-            Fill::Pending => unreachable!("a recording never waits"),
-            Fill::End => return events,
-        }
-    }
-}
+use ringtape::feed::{self, Feed, OpenOptions};
 
 fn open(path: &Path) -> Box<dyn Feed> {
     feed::open(path, &OpenOptions::default()).expect("a recording that opens")

@@ -27,7 +27,7 @@ const MAGICS: &[(&[u8], &str, &str)] = &[
     (b"\xfd7zXZ\0", "xz-compressed data", "unpack it first, for example with `unxz`"),
 ];
 
-const UNZSTD: &str = "unpack it first: `zstd -dc FILE | ringtape ... -`";
+const UNZSTD: &str = "unpack it first, for example with `unzstd`";
 const CAPTURE: &str = "give a file of messages with 2-byte lengths (NASDAQ BinaryFILE)";
 
 /// Bytes from the start that decide whether a source is text.
@@ -65,10 +65,7 @@ fn text_refusal(text: &[u8]) -> Refusal {
     } else if columns.len() > 1 {
         Refusal::new("this looks like CSV text, not in this build", CURE)
     } else if line.len() >= 24 && line.iter().all(is_base64) {
-        Refusal::new(
-            "this looks like base64 text",
-            "decode it first: `base64 -d FILE | ringtape ... -`",
-        )
+        Refusal::new("this looks like base64 text", "decode it first, for example with `base64 -d`")
     } else {
         Refusal::new("this looks like text, not market data", CURE)
     }

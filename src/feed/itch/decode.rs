@@ -6,7 +6,7 @@
 //!  length  u8     u16      u16        u48 ns since midnight
 //! ```
 //!
-//! All integers are big-endian and unsigned. Six letters make up 96 % of a day (A D U E X P) and
+//! All integers are big-endian and unsigned. Six letters make up 98 % of a day (A D U E X P) and
 //! their fields are few: reference, quantity, price, one number more. They are decoded without a
 //! branch on the letter, from a table that says where the fields lie; everything else takes the
 //! other road, [`Decoder::other`], which also deals with every doubt: frames that do not fit, the
@@ -18,14 +18,14 @@
 use bytemuck::Zeroable;
 
 use super::group::Header;
-use super::messages::{self, Byte, Chain, stock_at};
-use super::table::{MESSAGES, message};
+use super::messages::{self, Byte, Chain};
+use super::shape::{ORDER_AT, SHAPES, SIDE_AT, Shape, side_code};
+use super::table::message;
 use super::view::{HEADER_BYTES, PREFIX_BYTES, View, prefix, u8_at, u32_at, u64_at, view};
 use crate::event::{Event, Flags};
 use crate::feed::Checks;
 use crate::feed::source::Window;
 use crate::limits::MESSAGE_RECORDS_MAX;
-use crate::units::Side;
 
 /// How the ends of messages are found.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -35,109 +35,6 @@ pub(crate) enum Framing {
     /// By the length of each type: every prefix is zero.
     ByType,
 }
-
-/// Where the fields of a message lie that decodes without a branch.
-#[derive(Clone, Copy)]
-struct Shape {
-    /// Bytes of the message; 0 for letters that ITCH 5.0 does not use.
-    bytes: u16,
-    kind: u8,
-    flags: u16,
-    /// Whether the message is about an order or a hidden trade.
-    is_order: bool,
-    /// Whether the table alone decodes it.
-    is_complete: bool,
-    /// Whether the message names its stock.
-    has_stock: bool,
-    /// All ones when the message has a side, else 0.
-    side_mask: u8,
-    qty_at: u8,
-    qty_mask: u32,
-    price_at: u8,
-    price_mask: u32,
-    fourth_at: u8,
-    fourth_mask: u64,
-}
-
-/// Offset of the reference in all messages about orders.
-const ORDER_AT: u8 = 11;
-
-/// Offset of the side in A, F and P.
-pub(super) const SIDE_AT: u8 = 19;
-
-impl Shape {
-    const NONE: Self = Self {
-        bytes: 0,
-        kind: 0,
-        flags: 0,
-        is_order: false,
-        is_complete: false,
-        has_stock: false,
-        side_mask: 0,
-        qty_at: 0,
-        qty_mask: 0,
-        price_at: 0,
-        price_mask: 0,
-        fourth_at: 0,
-        fourth_mask: 0,
-    };
-
-    /// The same with the places of quantity, price and fourth word; 0 where there is none.
-    const fn fields(self, qty_at: u8, price_at: u8, fourth_at: u8) -> Self {
-        Self {
-            is_order: true,
-            is_complete: true,
-            qty_at,
-            qty_mask: if qty_at == 0 { 0 } else { u32::MAX },
-            price_at,
-            price_mask: if price_at == 0 { 0 } else { u32::MAX },
-            fourth_at,
-            fourth_mask: if fourth_at == 0 { 0 } else { u64::MAX },
-            ..self
-        }
-    }
-
-    const fn sided(self) -> Self {
-        Self { side_mask: u8::MAX, ..self }
-    }
-
-    const fn printable(self) -> Self {
-        Self { flags: Flags::PRINTABLE, ..self }
-    }
-
-    /// Has the fields, and something more that the table cannot say.
-    const fn incomplete(self) -> Self {
-        Self { is_complete: false, ..self }
-    }
-}
-
-/// The shapes by letter.
-static SHAPES: [Shape; 256] = {
-    let mut shapes = [Shape::NONE; 256];
-    let mut index = 0;
-    while index < MESSAGES.len() {
-        let row = &MESSAGES[index];
-        let plain = Shape {
-            bytes: row.bytes as u16,
-            kind: row.kind as u8,
-            has_stock: stock_at(row.letter) != 0,
-            ..Shape::NONE
-        };
-        shapes[row.letter as usize] = match row.letter {
-            b'A' => plain.fields(20, 32, 0).sided(),
-            b'F' => plain.fields(20, 32, 0).sided().incomplete(),
-            b'E' => plain.fields(19, 0, 23).printable(),
-            b'C' => plain.fields(19, 32, 23).incomplete(),
-            b'X' => plain.fields(19, 0, 0),
-            b'D' => plain.fields(0, 0, 0),
-            b'U' => plain.fields(27, 31, 19),
-            b'P' => plain.fields(20, 32, 36).sided().printable(),
-            _ => plain,
-        };
-        index += 1;
-    }
-    shapes
-};
 
 /// What one call of [`Decoder::decode`] did.
 #[derive(Debug)]
@@ -168,7 +65,7 @@ pub(crate) enum Stop {
 /// What is wrong with a message.
 #[derive(Debug)]
 pub(crate) struct Fault {
-    /// Offset of the faulty byte in the window.
+    /// Offset of the faulty byte from the message's length prefix.
     pub(crate) at: usize,
     pub(crate) what: String,
     pub(crate) kind: FaultKind,
@@ -282,7 +179,7 @@ impl Decoder {
             ts_ingest: 0,
             kind: shape.kind,
             side,
-            flags: shape.flags | u16::from(is_last) * Flags::LAST,
+            flags: shape.flags | (u16::from(is_last) * Flags::LAST),
             instrument: u32::from(header.locate()),
             payload: [
                 u64_at(view, ORDER_AT),
@@ -334,7 +231,7 @@ impl Decoder {
             let side = side_code(u8_at(view, SIDE_AT)) & shape.side_mask;
             let mut event = self.order(view, shape, header, side, false);
             messages::complete_order(view, shape.side_mask != 0, &mut event)
-                .map_err(|field| Stop::damaged(at + PREFIX_BYTES + field.offset, field.what))?;
+                .map_err(|field| Stop::damaged(PREFIX_BYTES + field.offset, field.what))?;
             chain.push_event(event);
         } else {
             messages::decode(view, body, &mut chain);
@@ -369,12 +266,12 @@ impl Decoder {
         // Only a whole prefix and letter say how long the frame is.
         let needed = match there {
             0..=PREFIX_BYTES => PREFIX_BYTES + HEADER_BYTES,
-            _ => PREFIX_BYTES + self.length(view, at)?,
+            _ => PREFIX_BYTES + self.length(view)?,
         };
         let next = at + needed;
         if next > window.limit {
             return Err(match window.is_ended {
-                true => Stop::truncated(at, there, needed),
+                true => Stop::truncated(there, needed),
                 false => Stop::Starved,
             });
         }
@@ -396,15 +293,15 @@ impl Decoder {
         self.framing == Framing::Prefixed && prefix(view) == 0
     }
 
-    /// Bytes of the message at `at` without its prefix.
-    fn length(&self, view: &View, at: usize) -> Result<usize, Stop> {
+    /// Bytes of a message without its prefix.
+    fn length(&self, view: &View) -> Result<usize, Stop> {
         let letter = u8_at(view, 0);
         let name = Byte(letter);
         let said = usize::from(prefix(view));
         match (self.framing, message(letter)) {
             (Framing::Prefixed, Some(known)) if said == known.bytes => Ok(said),
             (Framing::Prefixed, Some(known)) => Err(Stop::damaged(
-                at,
+                0,
                 format!(
                     "the length prefix says {said} bytes, but a message of type {name} ({}) has {}",
                     known.name, known.bytes,
@@ -412,7 +309,7 @@ impl Decoder {
             )),
             (Framing::Prefixed, None) if said >= HEADER_BYTES => Ok(said),
             (Framing::Prefixed, None) => Err(Stop::damaged(
-                at,
+                0,
                 format!(
                     "a message of unknown type {name} is said to have {said} bytes, fewer than the \
                      {HEADER_BYTES} of every header",
@@ -420,11 +317,11 @@ impl Decoder {
             )),
             (Framing::ByType, Some(known)) if said == 0 => Ok(known.bytes),
             (Framing::ByType, Some(_)) => Err(Stop::damaged(
-                at,
+                0,
                 format!("a length prefix says {said} bytes, but all before it were zero"),
             )),
             (Framing::ByType, None) => Err(Stop::damaged(
-                at + PREFIX_BYTES,
+                PREFIX_BYTES,
                 format!("message type {name} is unknown, and no length says where it ends"),
             )),
         }
@@ -436,14 +333,8 @@ impl Stop {
         Self::Fault(Fault { at, what, kind: FaultKind::Damaged })
     }
 
-    fn truncated(at: usize, has: usize, needs: usize) -> Self {
-        let what = format!("the data end inside a message: {has} of {needs} bytes are there");
-        Self::Fault(Fault { at, what, kind: FaultKind::Truncated })
+    fn truncated(has: usize, needs: usize) -> Self {
+        let what = format!("the recording ends inside a message: {has} of {needs} bytes are there");
+        Self::Fault(Fault { at: 0, what, kind: FaultKind::Truncated })
     }
-}
-
-/// The code of the [`Side`] that a letter names; 0 when it names none.
-#[inline(always)]
-fn side_code(letter: u8) -> u8 {
-    u8::from(letter == b'B') * Side::Buy as u8 + u8::from(letter == b'S') * Side::Sell as u8
 }

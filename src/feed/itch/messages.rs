@@ -12,7 +12,7 @@
 
 use std::fmt;
 
-use super::decode::SIDE_AT;
+use super::shape::SIDE_AT;
 use super::view::{
     View, letter_at, long_qty_at, match_at, price_at, price32_at, text_at, u8_at, u32_at,
 };

@@ -29,6 +29,7 @@ mod encode;
 mod group;
 mod messages;
 mod recognise;
+mod shape;
 mod table;
 mod view;
 
