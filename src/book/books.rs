@@ -56,6 +56,12 @@ pub(super) fn touch_of(best: &[Best; 2]) -> Touch {
 }
 
 impl Book {
+    /// Whether anything but resting orders tells it from a new book.
+    pub(super) fn is_used(&self) -> bool {
+        let flags = self.is_halted || self.is_open || self.is_crossing_counted;
+        flags || self.state != 0 || self.marked != <[Best; 2]>::default()
+    }
+
     /// The level at `price` changed to `qty`, which is not 0.
     #[inline]
     fn level_changed(&mut self, side: Side, price: Price, qty: Qty) {

@@ -3,8 +3,8 @@
 //! A broken trade names its match and nothing else, so its quantity must be remembered. Broken
 //! trades are a handful a day while prints are millions (7 million on a busy NASDAQ day), so a
 //! print costs one sequential write of 24 bytes and a broken trade a search from the latest print
-//! back. The newest [`BREAKABLE_PRINTS_MAX`] are kept: at most 24 MiB, never an allocation once
-//! that is reached. A break of an older print is counted, and its volume stays.
+//! back. The newest [`BREAKABLE_PRINTS_MAX`] are kept in 24 MiB, reserved at the start and backed
+//! with memory as prints come. A break of an older print is counted, and its volume stays.
 
 use crate::error::Result;
 use crate::limits::BREAKABLE_PRINTS_MAX;
@@ -20,7 +20,7 @@ struct Print {
 }
 
 /// The newest prints, in a ring.
-#[derive(Clone, Debug, Default)]
+#[derive(Clone, Debug)]
 pub(super) struct Prints {
     prints: Vec<Print>,
     /// Where the oldest print is, once the ring is full.
@@ -49,9 +49,9 @@ impl Prints {
         Some(std::mem::take(&mut print.qty))
     }
 
-    /// Bytes of memory held.
+    /// Bytes of memory used.
     pub(super) fn bytes(&self) -> usize {
-        self.prints.capacity() * size_of::<Print>()
+        self.prints.len() * size_of::<Print>()
     }
 
     /// Writes the prints, oldest first.
@@ -72,15 +72,21 @@ impl Prints {
         if count > BREAKABLE_PRINTS_MAX {
             return Err(reader.bad(format!("{count} prints are more than are kept")));
         }
-        let mut prints = Vec::with_capacity(count);
+        let mut loaded = Self::default();
         for _ in 0..count {
-            prints.push(Print {
+            loaded.prints.push(Print {
                 match_id: MatchId(reader.u64()?),
                 instrument: InstrumentId(reader.u32()?),
                 qty: Qty(reader.u64()?),
             });
         }
-        Ok(Self { prints, oldest: 0 })
+        Ok(loaded)
+    }
+}
+
+impl Default for Prints {
+    fn default() -> Self {
+        Self { prints: Vec::with_capacity(BREAKABLE_PRINTS_MAX), oldest: 0 }
     }
 }
 

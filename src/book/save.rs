@@ -30,9 +30,12 @@ impl Replica {
         writer.put_len(self.books.peak_orders);
         writer.put_len(self.books.live_orders());
         writer.put_len(self.tapes.len());
-        for (book, tape) in self.books.books.iter().zip(&self.tapes) {
-            save_book(book, writer);
-            save_tape(tape, writer);
+        let used = |&id: &usize| self.books.books[id].is_used() || self.tapes[id].is_used();
+        writer.put_len((0..self.tapes.len()).filter(used).count());
+        for id in (0..self.tapes.len()).filter(used) {
+            writer.put_u32(id as u32);
+            save_book(&self.books.books[id], writer);
+            save_tape(&self.tapes[id], writer);
         }
         for id in (0..self.tapes.len() as u32).map(InstrumentId) {
             for side in [Side::Buy, Side::Sell] {
@@ -62,15 +65,11 @@ impl Replica {
         }
         let mut books = Books::with_capacity(orders);
         books.next_priority = next_priority;
-        let mut tapes = Vec::new();
-        let count = reader.len(BOOK_BYTES)?;
-        if count > INSTRUMENTS_MAX {
-            return Err(reader.bad(format!("{count} books are more than instruments may be")));
-        }
-        for id in (0..count as u32).map(InstrumentId) {
-            books.books.push(load_book(reader)?);
-            let units = instruments.get(id).map(Units::of);
-            tapes.push(Tape { units, ..load_tape(reader)? });
+        let mut tapes = load_books(&mut books.books, reader)?;
+        for (id, instrument) in instruments.iter() {
+            let tape: Option<&mut Tape> = tapes.get_mut(id.0 as usize);
+            tape.ok_or_else(|| reader.bad(format!("instrument {id} has no book")))?.units =
+                Some(Units::of(instrument));
         }
         load_orders(orders, &mut books, reader)?;
         books.peak_orders = peak_orders.max(orders);
@@ -78,8 +77,8 @@ impl Replica {
     }
 }
 
-/// Bytes of a saved book and tape.
-const BOOK_BYTES: usize = 2 * 16 + 4 + 2 * 9 + 7 * 8;
+/// Bytes of a saved book and tape with their number.
+const BOOK_BYTES: usize = 4 + 2 * 16 + 4 + 2 * 9 + 7 * 8;
 
 /// Bytes of a saved order.
 const ORDER_BYTES: usize = 8 + 4 + 1 + 8 + 8 + 8;
@@ -91,6 +90,25 @@ fn save_order(order: &OrderView, writer: &mut StateWriter) {
     writer.put_i64(order.price.0);
     writer.put_u64(order.qty.0);
     writer.put_u64(order.priority);
+}
+
+/// Reads the books, still without orders, and gives the tapes beside them.
+fn load_books(books: &mut Vec<Book>, reader: &mut StateReader<'_>) -> Result<Vec<Tape>> {
+    let count = reader.u64()?;
+    if count > INSTRUMENTS_MAX as u64 {
+        return Err(reader.bad(format!("{count} books are more than instruments may be")));
+    }
+    books.resize_with(count as usize, Book::default);
+    let mut tapes = vec![Tape::default(); books.len()];
+    for _ in 0..reader.len(BOOK_BYTES)? {
+        let id = reader.u32()?;
+        let Some(book) = books.get_mut(id as usize) else {
+            return Err(reader.bad(format!("book {id} of {count}")));
+        };
+        *book = load_book(reader)?;
+        tapes[id as usize] = load_tape(reader)?;
+    }
+    Ok(tapes)
 }
 
 /// Puts saved orders into their queues, which they fill front to back, one queue after another.

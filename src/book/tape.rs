@@ -46,6 +46,13 @@ pub(super) struct Units {
     qty_increment: u64,
 }
 
+impl Tape {
+    /// Whether anything but units tells it from a new tape.
+    pub(super) fn is_used(&self) -> bool {
+        *self != Self { units: self.units, ..Self::default() }
+    }
+}
+
 impl Units {
     /// The units of a defined instrument.
     pub(super) fn of(instrument: &Instrument) -> Self {
