@@ -1,1 +1,63 @@
 //! The journal: memory-mapped segments that are their own index.
+//!
+//! One [`Writer`] appends the records of a ring to a directory of segments; any number of
+//! [`Reader`]s follow it from any process, while it writes or years later; [`verify`] says whether
+//! a journal is whole. [`format`] documents every byte, enough to write a reader from.
+//!
+//! ```text
+//!   ring batch                        DIR/00000000000000000000.tape   sealed
+//!      |                              DIR/00000000000004189185.tape   being written
+//!      v             prepares ahead   DIR/00000000000008378370.tape   prepared
+//!   Writer <-------- helper thread    DIR/writer.lock                 held by the writer
+//!      |  mapped stores
+//!      v
+//!   segment -------> Reader, verify: any process, any number
+//! ```
+//!
+//! # What survives what
+//!
+//! There is one level of durability so far, the page cache. Every appended record survives the end
+//! of the process, `kill -9` included. A power cut or a crash of the operating system may lose what
+//! the kernel had not yet written back, by its defaults the last 30 seconds or so. [`Writer::close`]
+//! forces the last segment to the disk.
+//!
+//! # Example
+//!
+//! ```
+//! use ringtape::event::{Event, payload};
+//! use ringtape::journal::{JournalOptions, Read, Reader, Writer, verify};
+//! use ringtape::units::OrderId;
+//!
+//! # let scratch = tempfile::tempdir()?;
+//! # let dir = scratch.path().join("market");
+//! let mut writer = Writer::<Event>::create(&dir, &JournalOptions::default())?;
+//! let delete = Event::new(34_200_000_000_000, 13, payload::Delete { order_id: OrderId(7), ..Default::default() });
+//! writer.append(&delete)?;
+//! writer.close()?;
+//!
+//! let mut reader = Reader::<Event>::open(&dir)?;
+//! let mut events = [bytemuck::Zeroable::zeroed(); 64];
+//! assert_eq!(reader.read(&mut events)?, Read::Records(1));
+//! assert_eq!(events[0], delete);
+//! assert_eq!(reader.read(&mut events)?, Read::End);
+//! assert_eq!(verify::<Event>(&dir)?.records, 1);
+//! # Ok::<(), Box<dyn std::error::Error>>(())
+//! ```
+
+mod crc;
+mod directory;
+pub mod format;
+mod prepare;
+mod reader;
+mod record;
+mod segment;
+mod tape;
+mod verify;
+mod writer;
+
+pub use format::SegmentHeader;
+pub use reader::{Read, Reader};
+pub use record::{Record, records_per_segment, schema_hash};
+pub use tape::TornTail;
+pub use verify::{VerifyReport, verify, verify_any};
+pub use writer::{ClockCalibration, JournalOptions, Summary, Writer};

@@ -1,0 +1,466 @@
+//! The bytes of a journal, enough to write a reader from.
+//!
+//! A journal is a directory of segments. A segment is a file `<first sequence, 20 digits>.tape` of
+//! fixed length, all numbers little-endian, what is not written zero:
+//!
+//! ```text
+//! 0        4096          4096+64Ki      4096+128Ki                       length
+//! | header | block 0     | block 1     | ...         | trailer (60 KiB)  |
+//!          | slot 0 | slot 1 | slot 2 | ... |
+//!            block    record   record          a slot is 64 bytes for events, 128 for executions
+//!            header
+//! ```
+//!
+//! The length is a multiple of 64 KiB, so after the header and the whole blocks 60 KiB remain: the
+//! trailer is one more block that never holds records, so that a full segment has room for its
+//! seal. With `s` bytes a slot a block holds `n = 65536 / s - 1` records (events: 1,023), and
+//! record `i` of a segment lies at `4096 + (i / n) * 65536 + (i % n + 1) * s`: no index is needed.
+//! A record's sequence is the segment's first sequence + `i`.
+//!
+//! # Slots
+//!
+//! Every slot begins with its commit word and is not written while that is 0:
+//!
+//! ```text
+//! 0            4       8                                  slot_bytes
+//! | low u32    | crc   | record, block header or seal     |
+//! ```
+//!
+//! * `low u32`: low bits of the sequence; of its complement in a seal, so that no flipped bit turns
+//!   one into the other. It tells a reader cheaply that a slot is another's.
+//! * `crc`: CRC32C over epoch (`u64`), sequence (`u64`) and the rest of the slot; 0 is stored as
+//!   `0xffffffff`. Epoch and sequence are in it so that recycled or misplaced slots never pass. For
+//!   a block header the sequence is that of the block's first record, for a seal that of the record
+//!   which would have come next.
+//!
+//! The commit word is stored last, so a reader in another process that sees a good CRC has the
+//! whole record. At the end of a journal that is being written, a bad slot means "not yet"; it is
+//! corruption once a later slot is good.
+//!
+//! # Segment header
+//!
+//! ```text
+//!    0 magic "RINGTAPE"            40 slot_bytes u32             144 run_hash u64
+//!    8 endianness u32 0x01020304   44 record_bytes u32           152 feed_identity u64
+//!   12 version u32                 48 segment_bytes u64          160 clock_counter u64
+//!   16 compatible u64              56 schema_name 24 bytes       168 clock_wall_ns u64
+//!   24 incompatible u64            80 schema_hash u64            176 clock_counter_hz u64
+//!   32 header_bytes u32            88 journal_id 16 bytes        184 zero
+//!   36 block_bytes u32            104 segment_number u64        4084 crc u32
+//!                                 112 first_sequence u64        4088 opening u64
+//!                                 120 epoch u64
+//!                                 128 boot_id 16 bytes
+//! ```
+//!
+//! The reasons stand at the fields of [`SegmentHeader`]. `crc` is CRC32C over bytes 0..4084; its
+//! place and the length of the header are the same in every version. `opening` is 0 while the
+//! segment is only prepared ahead, and is stored when it comes into use: low half the CRC of the
+//! last record before the segment (0 in the first), which chains the segments; high half the CRC of
+//! a slot with the segment's first sequence whose only word is that low half.
+//!
+//! # Block header (slot 0 of each block) and seal (the slot after the last record)
+//!
+//! ```text
+//!            8                16               24         32        40                48
+//! block:     | "ringtblk"     | first_sequence | time_max | durable | number previous | zero
+//! seal:      | "ringseal"     | next_sequence  | time_max | durable | reason  last    | zero
+//! ```
+//!
+//! * `time_max`: highest time of any record before; never falls from block to block, so a time is
+//!   found by binary search over block headers.
+//! * `durable`: every record below this sequence was known to be on the disk.
+//! * `number`, `previous` (`u32` each): number of the block in its segment and CRC of the record
+//!   before it, 0 for none, so that a block of another journal is noticed.
+//! * `reason` (`u32`): 1 the journal goes on in the next segment, 2 the writer closed it.
+//! * `last` (`u32`): CRC of the last record, to which the next segment's `opening` refers.
+//!
+//! # A worked example
+//!
+//! The first slot of a block of records at sequence 5, epoch 0, read with nothing but a CRC32C:
+//!
+//! ```
+//! let slot = "05000000 25fe0ae2 \
+//!             0100000000000000 0200000000000000 0300000000000000 0400000000000000 \
+//!             0500000000000000 0600000000000000 0700000000000000";
+//! let hex: String = slot.split_whitespace().collect();
+//! let bytes: Vec<u8> =
+//!     (0..64).map(|i| u8::from_str_radix(&hex[2 * i..2 * i + 2], 16).unwrap()).collect();
+//!
+//! let epoch = 0u64.to_le_bytes();
+//! let sequence = 5u64.to_le_bytes();
+//! assert_eq!(bytes[..4], sequence[..4]);
+//! let crc = crc32c::crc32c(&[&epoch[..], &sequence[..], &bytes[8..]].concat());
+//! assert_eq!(bytes[4..8], crc.to_le_bytes());
+//! ```
+
+use bytemuck::{Pod, Zeroable};
+
+use super::crc::SlotCrc;
+use crate::limits::{BLOCK_BYTES, SEGMENT_HEADER_BYTES, STAMP_BYTES};
+
+/// The first bytes of a segment.
+pub const MAGIC: [u8; 8] = *b"RINGTAPE";
+
+/// The version of the format that this crate writes, and the newest that it reads.
+pub const VERSION: u32 = 1;
+
+/// What `endianness` reads on a machine of the right byte order.
+pub const ENDIANNESS: u32 = 0x0102_0304;
+
+/// Features that a reader must know to read a segment; this version knows none.
+pub const INCOMPATIBLE_KNOWN: u64 = 0;
+
+/// Bytes of a record type's name in the header.
+pub const NAME_BYTES: usize = 24;
+
+/// Bytes of a slot at most.
+pub const SLOT_BYTES_MAX: usize = 4096;
+
+/// Offset of the header's CRC, which covers everything before it.
+pub const HEADER_CRC_OFFSET: usize = 4084;
+
+/// Offset of the opening word.
+pub const OPENING_OFFSET: usize = 4088;
+
+/// Words of a slot behind its commit word at most.
+pub(super) const SLOT_WORDS_MAX: usize = SLOT_BYTES_MAX / 8 - 1;
+
+const BLOCK_MAGIC: [u8; 8] = *b"ringtblk";
+const SEAL_MAGIC: [u8; 8] = *b"ringseal";
+
+// Records and headers are written as they lie in memory.
+const _: () = assert!(cfg!(target_endian = "little"), "journals are little-endian");
+
+/// The fields of a segment's header; all but those marked are equal in all segments of a journal.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Pod, Zeroable)]
+#[repr(C)]
+pub struct SegmentHeader {
+    /// [`MAGIC`]: files are recognised by content.
+    pub magic: [u8; 8],
+    /// [`ENDIANNESS`]: a reader of the wrong byte order notices at once.
+    pub endianness: u32,
+    /// [`VERSION`]: a newer one is refused with advice.
+    pub version: u32,
+    /// Bits of features that a reader may ignore.
+    pub compatible: u64,
+    /// Bits of features without which a reader would read wrong data.
+    pub incompatible: u64,
+    /// Bytes of the header; the first block begins here.
+    pub header_bytes: u32,
+    /// Bytes of a block.
+    pub block_bytes: u32,
+    /// Bytes of a slot: 8 of the commit word and the record.
+    pub slot_bytes: u32,
+    /// Bytes of a record.
+    pub record_bytes: u32,
+    /// Bytes of the file; another length means that it was cut or extended later.
+    pub segment_bytes: u64,
+    /// Name of the record type, padded with zeros: what a tool without its type shows.
+    pub schema_name: [u8; NAME_BYTES],
+    /// Hash of the record's layout: another layout of the same name is refused.
+    pub schema_hash: u64,
+    /// Random number of the journal: a segment of another one is noticed.
+    pub journal_id: [u8; 16],
+    /// Number of the segment, from 0: a missing one is noticed. Per segment.
+    pub segment_number: u64,
+    /// Sequence of the first record, as in the file's name: a renamed file is noticed. Per segment.
+    pub first_sequence: u64,
+    /// Number of the continuous run of writing; what an earlier run left behind never passes for
+    /// the present one's. Rises within a journal.
+    pub epoch: u64,
+    /// Boot of the machine that wrote it: tells a killed process from a lost machine. Per epoch.
+    pub boot_id: [u8; 16],
+    /// Hash of the configuration that shapes the run's state: a resume under another is refused.
+    pub run_hash: u64,
+    /// Hash of the feed's identity: a resume with another feed is refused.
+    pub feed_identity: u64,
+    /// Counter of the engine's clock at `clock_wall_ns`; 0 if not calibrated.
+    pub clock_counter: u64,
+    /// Wall clock in ns since the Unix epoch at `clock_counter`.
+    pub clock_wall_ns: u64,
+    /// Rate of the counter, to convert raw readings.
+    pub clock_counter_hz: u64,
+}
+
+const _: () = {
+    use std::mem::offset_of;
+    assert!(size_of::<SegmentHeader>() == 184);
+    assert!(offset_of!(SegmentHeader, compatible) == 16);
+    assert!(offset_of!(SegmentHeader, header_bytes) == 32);
+    assert!(offset_of!(SegmentHeader, segment_bytes) == 48);
+    assert!(offset_of!(SegmentHeader, schema_hash) == 80);
+    assert!(offset_of!(SegmentHeader, segment_number) == 104);
+    assert!(offset_of!(SegmentHeader, boot_id) == 128);
+    assert!(offset_of!(SegmentHeader, clock_counter_hz) == 176);
+    assert!(HEADER_CRC_OFFSET + 4 == OPENING_OFFSET);
+    assert!(OPENING_OFFSET + STAMP_BYTES == SEGMENT_HEADER_BYTES);
+    assert!(2 * SLOT_BYTES_MAX <= BLOCK_BYTES - SEGMENT_HEADER_BYTES);
+    assert!(size_of::<BlockHeader>() == 56 && size_of::<Seal>() == 56);
+};
+
+impl SegmentHeader {
+    /// The name of the record type, as far as it is text.
+    pub fn schema_name(&self) -> String {
+        let end = self.schema_name.iter().position(|&byte| byte == 0).unwrap_or(NAME_BYTES);
+        String::from_utf8_lossy(&self.schema_name[..end]).into_owned()
+    }
+
+    /// The header as it stands in the file, not yet opened.
+    pub(super) fn encode(&self) -> [u8; SEGMENT_HEADER_BYTES] {
+        let mut bytes = [0; SEGMENT_HEADER_BYTES];
+        bytes[..size_of::<Self>()].copy_from_slice(bytemuck::bytes_of(self));
+        let crc = crc32c::crc32c(&bytes[..HEADER_CRC_OFFSET]);
+        bytes[HEADER_CRC_OFFSET..OPENING_OFFSET].copy_from_slice(&crc.to_le_bytes());
+        bytes
+    }
+
+    /// The header in a file's first bytes, or what is wrong with them and what to do.
+    pub(super) fn decode(
+        bytes: &[u8; SEGMENT_HEADER_BYTES],
+    ) -> Result<Self, (usize, String, &'static str)> {
+        let header: Self = bytemuck::pod_read_unaligned(&bytes[..size_of::<Self>()]);
+        if header.magic != MAGIC {
+            return Err((0, "this is no journal segment".into(), "remove it, or restore a copy"));
+        }
+        if header.endianness == ENDIANNESS.swap_bytes() {
+            return Err((8, "the byte order is not this machine's".into(), "read it elsewhere"));
+        }
+        let stored = u32::from_le_bytes([bytes[4084], bytes[4085], bytes[4086], bytes[4087]]);
+        if stored != crc32c::crc32c(&bytes[..HEADER_CRC_OFFSET]) {
+            let what = "the segment header is damaged".into();
+            return Err((HEADER_CRC_OFFSET, what, "restore the segment from a copy"));
+        }
+        let update = "use a newer ringtape";
+        if header.version > VERSION {
+            let what = format!("format version {} is newer than {VERSION}", header.version);
+            return Err((12, what, update));
+        }
+        if header.incompatible & !INCOMPATIBLE_KNOWN != 0 {
+            let unknown = header.incompatible & !INCOMPATIBLE_KNOWN;
+            return Err((24, format!("it needs unknown features {unknown:#x}"), update));
+        }
+        if !header.has_sound_geometry() {
+            return Err((32, "sizes in the header contradict one another".into(), update));
+        }
+        Ok(header)
+    }
+
+    fn has_sound_geometry(&self) -> bool {
+        let slot = self.slot_bytes as usize;
+        self.endianness == ENDIANNESS
+            && self.version > 0
+            && self.header_bytes as usize == SEGMENT_HEADER_BYTES
+            && self.block_bytes as usize == BLOCK_BYTES
+            && slot.is_power_of_two()
+            && (64..=SLOT_BYTES_MAX).contains(&slot)
+            && self.record_bytes as usize == slot - STAMP_BYTES
+            && self.segment_bytes.is_multiple_of(BLOCK_BYTES as u64)
+            && self.segment_bytes >= 2 * BLOCK_BYTES as u64
+            && usize::try_from(self.segment_bytes).is_ok()
+    }
+
+    pub(super) fn geometry(&self) -> Geometry {
+        Geometry::new(self.slot_bytes as usize, self.segment_bytes)
+    }
+}
+
+/// Where the slots of a segment lie.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Geometry {
+    pub(super) slot_bytes: usize,
+    /// Records of a whole block.
+    pub(super) block_records: u64,
+    /// Whole blocks.
+    pub(super) blocks: u64,
+}
+
+impl Geometry {
+    pub(super) fn new(slot_bytes: usize, segment_bytes: u64) -> Self {
+        let blocks = segment_bytes.saturating_sub(SEGMENT_HEADER_BYTES as u64);
+        Self {
+            slot_bytes,
+            block_records: (BLOCK_BYTES / slot_bytes - 1) as u64,
+            blocks: blocks / BLOCK_BYTES as u64,
+        }
+    }
+
+    /// Records of a full segment; also the index of the slot for the seal of one.
+    pub(super) fn records(self) -> u64 {
+        self.blocks * self.block_records
+    }
+
+    /// Words of a slot behind the commit word.
+    #[inline]
+    pub(super) fn slot_words(self) -> usize {
+        self.slot_bytes / 8 - 1
+    }
+
+    /// Offset of block `number`; the trailer is the block after the last.
+    #[inline]
+    pub(super) fn block_offset(self, number: u64) -> usize {
+        SEGMENT_HEADER_BYTES + number as usize * BLOCK_BYTES
+    }
+
+    /// Offset of the slot of record `index`.
+    #[inline]
+    pub(super) fn slot_offset(self, index: u64) -> usize {
+        let in_block = (index % self.block_records + 1) as usize;
+        self.block_offset(index / self.block_records) + in_block * self.slot_bytes
+    }
+}
+
+/// The commit word of a slot; for a seal, `sequence` is the complement of the next one.
+#[inline]
+pub(super) fn commit_word(sequence: u64, crc: u32) -> u64 {
+    sequence & 0xffff_ffff | u64::from(crc) << 32
+}
+
+/// The opening word of a segment.
+pub(super) fn opening_word(crc: SlotCrc, first_sequence: u64, previous: u32) -> u64 {
+    let check = crc.of(first_sequence, &[u64::from(previous).to_le_bytes()]);
+    commit_word(u64::from(previous), check)
+}
+
+/// What the first slot of a block holds behind its commit word.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Pod, Zeroable)]
+#[repr(C)]
+pub(super) struct BlockHeader {
+    magic: [u8; 8],
+    pub(super) first_sequence: u64,
+    pub(super) time_max: u64,
+    pub(super) durable: u64,
+    pub(super) number: u32,
+    pub(super) previous_crc: u32,
+    zero: [u64; 2],
+}
+
+/// What the slot after the last record holds behind its commit word.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Pod, Zeroable)]
+#[repr(C)]
+pub(super) struct Seal {
+    magic: [u8; 8],
+    pub(super) next_sequence: u64,
+    pub(super) time_max: u64,
+    pub(super) durable: u64,
+    pub(super) reason: u32,
+    pub(super) last_crc: u32,
+    zero: [u64; 2],
+}
+
+/// Reason of a seal: the journal goes on in the next segment.
+pub(super) const SEAL_ROLL: u32 = 1;
+
+/// Reason of a seal: the writer closed the journal.
+pub(super) const SEAL_CLOSE: u32 = 2;
+
+impl BlockHeader {
+    pub(super) fn new(first_sequence: u64, time_max: u64, number: u32, previous_crc: u32) -> Self {
+        let (magic, durable, zero) = (BLOCK_MAGIC, 0, [0; 2]);
+        Self { magic, first_sequence, time_max, durable, number, previous_crc, zero }
+    }
+
+    pub(super) fn is_sound(&self) -> bool {
+        self.magic == BLOCK_MAGIC
+    }
+}
+
+impl Seal {
+    pub(super) fn new(next_sequence: u64, time_max: u64, reason: u32, last_crc: u32) -> Self {
+        let (magic, durable, zero) = (SEAL_MAGIC, 0, [0; 2]);
+        Self { magic, next_sequence, time_max, durable, reason, last_crc, zero }
+    }
+
+    pub(super) fn is_sound(&self) -> bool {
+        self.magic == SEAL_MAGIC && matches!(self.reason, SEAL_ROLL | SEAL_CLOSE)
+    }
+}
+
+/// The words of a slot whose record is shorter than the slot: a block header or a seal.
+#[derive(Debug)]
+pub(super) struct SlotBuffer {
+    words: [[u8; 8]; SLOT_WORDS_MAX],
+}
+
+impl SlotBuffer {
+    pub(super) fn new() -> Self {
+        Self { words: [[0; 8]; SLOT_WORDS_MAX] }
+    }
+
+    /// The first `count` words, for filling.
+    pub(super) fn first_mut(&mut self, count: usize) -> &mut [[u8; 8]] {
+        &mut self.words[..count]
+    }
+
+    /// A buffer that begins with `record` and is zero behind it.
+    pub(super) fn holding<T: Pod>(record: &T) -> Self {
+        let mut buffer = Self::new();
+        let bytes = bytemuck::bytes_of(record);
+        buffer.words.as_flattened_mut()[..bytes.len()].copy_from_slice(bytes);
+        buffer
+    }
+
+    /// What the buffer begins with.
+    pub(super) fn get<T: Pod>(&self) -> T {
+        bytemuck::pod_read_unaligned(&self.words.as_flattened()[..size_of::<T>()])
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+
+    use super::*;
+    use crate::journal::directory::new_header;
+
+    proptest! {
+        #[test]
+        fn every_record_has_a_slot_of_its_own_between_the_block_headers(
+            slot_shift in 6u32..13, blocks in 2u64..600, pick in any::<u64>(),
+        ) {
+            let slot = 1usize << slot_shift;
+            let bytes = blocks * BLOCK_BYTES as u64;
+            let geometry = Geometry::new(slot, bytes);
+            prop_assert_eq!(geometry.blocks, blocks - 1);
+            let index = pick % (geometry.records() + 1);
+            let offset = geometry.slot_offset(index);
+            prop_assert!((offset - SEGMENT_HEADER_BYTES) % BLOCK_BYTES >= slot);
+            prop_assert!(offset + slot <= bytes as usize);
+            prop_assert!(offset.is_multiple_of(slot.min(SEGMENT_HEADER_BYTES)));
+            if index < geometry.records() {
+                let next = geometry.slot_offset(index + 1);
+                let crosses = (index + 1).is_multiple_of(geometry.block_records);
+                prop_assert_eq!(next - offset, if crosses { 2 * slot } else { slot });
+            }
+        }
+    }
+
+    #[test]
+    fn a_header_comes_back_as_it_was_written_and_no_flipped_bit_passes() {
+        let header = new_header("event", 64, 7, 16 << 20);
+        let bytes = header.encode();
+        assert_eq!(SegmentHeader::decode(&bytes), Ok(header));
+        assert_eq!(header.schema_name(), "event");
+        for bit in 0..HEADER_CRC_OFFSET * 8 + 32 {
+            let mut bytes = bytes;
+            bytes[bit / 8] ^= 1 << (bit % 8);
+            assert!(SegmentHeader::decode(&bytes).is_err(), "bit {bit}");
+        }
+    }
+
+    #[test]
+    fn a_newer_version_and_unknown_features_are_refused_by_name() {
+        let header = new_header("event", 64, 7, 16 << 20);
+        let newer = SegmentHeader { version: VERSION + 1, ..header }.encode();
+        let (_, what, cure) = SegmentHeader::decode(&newer).unwrap_err();
+        assert_eq!((what.as_str(), cure), ("format version 2 is newer than 1", update()));
+        let unknown = SegmentHeader { incompatible: 4, ..header }.encode();
+        let (_, what, cure) = SegmentHeader::decode(&unknown).unwrap_err();
+        assert_eq!((what.as_str(), cure), ("it needs unknown features 0x4", update()));
+        let ignorable = SegmentHeader { compatible: 4, ..header };
+        assert_eq!(SegmentHeader::decode(&ignorable.encode()), Ok(ignorable));
+    }
+
+    fn update() -> &'static str {
+        "use a newer ringtape"
+    }
+}

@@ -1,0 +1,125 @@
+//! A reader of one type of record: any number of them, in any process, also while the writer
+//! writes.
+
+use std::marker::PhantomData;
+use std::path::Path;
+
+use super::directory::segment_path;
+use super::format::SegmentHeader;
+use super::record::{Record, slot_bytes};
+use super::segment::bad;
+use super::tape::{Head, Tape};
+use crate::error::Result;
+
+/// What a [`Reader::read`] found.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Read {
+    /// So many records were copied, at least one.
+    Records(usize),
+    /// Nothing yet: the writer is alive and may append more.
+    Pending,
+    /// Nothing, and nothing will come: the journal is sealed, or its writer is gone.
+    End,
+}
+
+/// Reads the records of a journal in order.
+///
+/// Follows a living writer over any number of segments; each record is delivered once, in order,
+/// and only if its CRC is right. The module's [example](super) shows one at work.
+#[derive(Debug)]
+pub struct Reader<R> {
+    tape: Tape,
+    _records: PhantomData<fn() -> R>,
+}
+
+impl<R: Record> Reader<R> {
+    /// Opens the journal in `dir` at its first record.
+    ///
+    /// # Errors
+    ///
+    /// [`Error::Usage`](crate::error::Error::Usage) for a directory without segments,
+    /// [`Error::BadJournal`](crate::error::Error::BadJournal) for segments that are damaged, are
+    /// not one journal, hold other records or need a newer version.
+    pub fn open(dir: &Path) -> Result<Self> {
+        let tape = Tape::open(dir)?;
+        check_record_type::<R>(dir, tape.header())?;
+        Ok(Self { tape, _records: PhantomData })
+    }
+
+    /// Copies the records that come next to the start of `records` and moves behind them.
+    ///
+    /// May return fewer than there is room for although more are there. What `records` holds behind
+    /// the returned count is unspecified.
+    ///
+    /// # Errors
+    ///
+    /// [`Error::BadJournal`](crate::error::Error::BadJournal) where records are damaged or missing
+    /// and later ones are there; all records before were delivered.
+    ///
+    /// # Panics
+    ///
+    /// If `records` is empty.
+    pub fn read(&mut self, records: &mut [R]) -> Result<Read> {
+        assert!(!records.is_empty(), "no room for a record");
+        let words_each = const { slot_bytes::<R>() / 8 - 1 };
+        let words = bytemuck::cast_slice_mut::<R, u8>(records).as_chunks_mut().0;
+        loop {
+            let count = self.tape.read(words_each, words)?;
+            if count > 0 {
+                return Ok(Read::Records(count));
+            }
+            match self.tape.head()? {
+                Head::More => {}
+                Head::Pending => return Ok(Read::Pending),
+                Head::End { .. } => return Ok(Read::End),
+            }
+        }
+    }
+
+    /// Moves to the record of `sequence`, or behind the last record.
+    ///
+    /// # Errors
+    ///
+    /// [`Error::Usage`](crate::error::Error::Usage) if the journal does not reach there; the
+    /// position stays.
+    pub fn seek(&mut self, sequence: u64) -> Result<()> {
+        self.tape.seek(sequence)
+    }
+
+    /// The sequence of the record that comes next.
+    pub fn position(&self) -> u64 {
+        self.tape.position()
+    }
+
+    /// The first sequence that the journal still holds.
+    pub fn first_sequence(&self) -> u64 {
+        self.tape.first_sequence()
+    }
+
+    /// The header of the segment at the position.
+    pub fn header(&self) -> &SegmentHeader {
+        self.tape.header()
+    }
+}
+
+/// Refuses a journal of other records than `R`.
+pub(super) fn check_record_type<R: Record>(dir: &Path, header: &SegmentHeader) -> Result<()> {
+    let slot = const { slot_bytes::<R>() };
+    let path = segment_path(dir, header.first_sequence);
+    let name = header.schema_name();
+    if name != R::NAME || header.slot_bytes as usize != slot {
+        let what = format!(
+            "the journal holds `{name}` records of {} bytes, not `{}` of {}",
+            header.record_bytes,
+            R::NAME,
+            size_of::<R>(),
+        );
+        return Err(bad(&path, 40, what, "read it as what it is"));
+    }
+    if header.schema_hash != R::SCHEMA {
+        let what =
+            format!("the journal's `{name}` records have another layout than this version's");
+        return Err(bad(&path, 80, what, "read it with the version that wrote it"));
+    }
+    Ok(())
+}

@@ -1,0 +1,253 @@
+//! One segment as a reader sees it.
+
+use std::fs::File;
+use std::io::{self, Read as _};
+use std::path::{Path, PathBuf};
+
+use super::crc::SlotCrc;
+use super::format::{
+    BlockHeader, Geometry, OPENING_OFFSET, Seal, SegmentHeader, SlotBuffer, opening_word,
+};
+use crate::error::{Error, Result};
+use crate::limits::SEGMENT_HEADER_BYTES;
+use crate::map::ReadMap;
+
+/// A mapped segment whose header was found sound.
+#[derive(Debug)]
+pub(super) struct Segment {
+    pub(super) path: PathBuf,
+    pub(super) header: SegmentHeader,
+    pub(super) geometry: Geometry,
+    map: ReadMap,
+    crc: SlotCrc,
+}
+
+/// What stands where a record could.
+#[derive(Clone, Copy, Debug)]
+pub(super) enum Slot {
+    /// A whole record.
+    Record,
+    /// A whole seal.
+    Seal(Seal),
+    /// Neither: not written, half written or damaged.
+    Unreadable,
+}
+
+/// How far a segment has come into use.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Opening {
+    /// Prepared ahead only.
+    Prepared,
+    /// In use, behind a record with this CRC.
+    Opened(u32),
+}
+
+/// Reads and checks the header of a segment file, without mapping it.
+pub(super) fn read_header(path: &Path) -> Result<SegmentHeader> {
+    open_checked(path).map(|(_, header)| header)
+}
+
+fn open_checked(path: &Path) -> Result<(File, SegmentHeader)> {
+    let failed = |source| Error::io("read", path, source);
+    let mut file = File::open(path).map_err(failed)?;
+    let bytes = file.metadata().map_err(failed)?.len();
+    let mut head = [0; SEGMENT_HEADER_BYTES];
+    file.read_exact(&mut head).map_err(|source| match source.kind() {
+        io::ErrorKind::UnexpectedEof => bad(
+            path,
+            bytes,
+            format!("the segment has only {bytes} bytes, less than its header"),
+            "restore it from a copy",
+        ),
+        _ => failed(source),
+    })?;
+    let header = SegmentHeader::decode(&head)
+        .map_err(|(offset, what, cure)| bad(path, offset as u64, what, cure))?;
+    if bytes != header.segment_bytes {
+        let what = format!(
+            "the segment has {bytes} bytes instead of {}: it was cut or extended",
+            header.segment_bytes
+        );
+        return Err(bad(path, bytes.min(header.segment_bytes), what, "restore it from a copy"));
+    }
+    Ok((file, header))
+}
+
+/// An [`Error::BadJournal`].
+pub(super) fn bad(
+    path: &Path,
+    offset: u64,
+    what: impl Into<String>,
+    cure: impl Into<String>,
+) -> Error {
+    Error::BadJournal { path: path.to_owned(), offset, what: what.into(), cure: cure.into() }
+}
+
+impl Segment {
+    /// Maps a segment that should be in use; one that is only prepared must be empty.
+    pub(super) fn open_in_use(path: &Path) -> Result<Self> {
+        let segment = Self::open(path)?;
+        match (segment.opening()?, segment.first_data()) {
+            (Opening::Prepared, Some(_)) => Err(segment.lost_opening()),
+            _ => Ok(segment),
+        }
+    }
+
+    /// The error of a segment that holds data and yet was never opened.
+    pub(super) fn lost_opening(&self) -> Error {
+        let what = "the segment holds data and yet was never opened: its opening word was lost";
+        bad(&self.path, OPENING_OFFSET as u64, what, "restore the segment from a copy")
+    }
+
+    /// Maps a segment after checking its header and length.
+    pub(super) fn open(path: &Path) -> Result<Self> {
+        let (file, header) = open_checked(path)?;
+        let map = ReadMap::new(&file, path)?;
+        if map.bytes() as u64 != header.segment_bytes {
+            return Err(bad(path, 0, "the segment changes its length", "stop who does that"));
+        }
+        Ok(Self {
+            path: path.to_owned(),
+            header,
+            geometry: header.geometry(),
+            map,
+            crc: SlotCrc::new(header.epoch),
+        })
+    }
+
+    /// Whether the segment is in use, from its opening word.
+    pub(super) fn opening(&self) -> Result<Opening> {
+        let word = self.map.load_acquire(OPENING_OFFSET);
+        let previous = word as u32;
+        if word == 0 {
+            Ok(Opening::Prepared)
+        } else if word == opening_word(self.crc, self.header.first_sequence, previous) {
+            Ok(Opening::Opened(previous))
+        } else {
+            let what = "the opening word of the segment is damaged";
+            Err(bad(&self.path, OPENING_OFFSET as u64, what, "restore the segment from a copy"))
+        }
+    }
+
+    /// Copies whole records from `index` on, all within one block, into `out` of `words_each` words
+    /// a record; returns how many and the CRC of the last.
+    #[inline]
+    pub(super) fn read_run(
+        &self,
+        index: u64,
+        words_each: usize,
+        out: &mut [[u8; 8]],
+    ) -> (usize, u32) {
+        let mut offset = self.geometry.slot_offset(index);
+        let mut sequence = self.header.first_sequence + index;
+        let mut last = (0, 0);
+        for record in out.chunks_exact_mut(words_each) {
+            let commit = self.map.load_acquire(offset);
+            if commit as u32 != sequence as u32 {
+                break;
+            }
+            self.map.load(offset + 8, record);
+            let crc = (commit >> 32) as u32;
+            if self.crc.of(sequence, record) != crc {
+                break;
+            }
+            last = (last.0 + 1, crc);
+            offset += (words_each + 1) * 8;
+            sequence += 1;
+        }
+        last
+    }
+
+    /// What stands at the slot of record `index`, which may be the one after the last.
+    pub(super) fn slot(&self, index: u64) -> Slot {
+        let sequence = self.header.first_sequence + index;
+        let offset = self.geometry.slot_offset(index);
+        if index < self.geometry.records() && self.load_slot(offset, sequence, sequence).is_some() {
+            return Slot::Record;
+        }
+        let seal = self.load_slot(offset, sequence, !sequence).map(|buffer| buffer.get());
+        match seal {
+            Some(seal @ Seal { .. }) if seal.is_sound() => Slot::Seal(seal),
+            _ => Slot::Unreadable,
+        }
+    }
+
+    /// The header of block `number`, which may be the trailer; `None` unless it is whole.
+    pub(super) fn block(&self, number: u64) -> Option<BlockHeader> {
+        let sequence = self.header.first_sequence + number * self.geometry.block_records;
+        let offset = self.geometry.block_offset(number);
+        let header: BlockHeader = self.load_slot(offset, sequence, sequence)?.get();
+        let sound = header.is_sound() && u64::from(header.number) == number;
+        sound.then_some(header)
+    }
+
+    /// The content of a slot whose commit word has this tag, if the CRC is right.
+    fn load_slot(&self, offset: usize, sequence: u64, tag: u64) -> Option<SlotBuffer> {
+        let commit = self.map.load_acquire(offset);
+        if commit == 0 || commit as u32 != tag as u32 {
+            return None;
+        }
+        let mut buffer = SlotBuffer::new();
+        let words = buffer.first_mut(self.geometry.slot_words());
+        self.map.load(offset + 8, words);
+        let right = self.crc.of(sequence, words) == (commit >> 32) as u32;
+        right.then_some(buffer)
+    }
+
+    /// Whether a record or seal stands at `index`, in a block whose header is whole.
+    pub(super) fn is_readable(&self, index: u64) -> bool {
+        self.block(index / self.geometry.block_records).is_some()
+            && !matches!(self.slot(index), Slot::Unreadable)
+    }
+
+    /// Whether something stands at `index` that is written only after what is before `index`.
+    fn is_evidence(&self, index: u64) -> bool {
+        let begins_block = index.is_multiple_of(self.geometry.block_records);
+        !matches!(self.slot(index), Slot::Unreadable)
+            || begins_block && self.block(index / self.geometry.block_records).is_some()
+    }
+
+    /// The first index behind `index` that proves that `index` was once written; `index` itself if
+    /// its own slot is whole and only its block's header is not.
+    pub(super) fn first_evidence(&self, index: u64) -> Option<u64> {
+        if !matches!(self.slot(index), Slot::Unreadable) && !self.is_readable(index) {
+            return Some(index);
+        }
+        (index + 1..=self.geometry.records()).find(|&later| self.is_evidence(later))
+    }
+
+    /// Like [`first_evidence`](Self::first_evidence), at distances that double: cheap enough to
+    /// ask again and again while a writer is at work, and certain once it has gone on.
+    pub(super) fn glimpse_evidence(&self, index: u64) -> Option<u64> {
+        if !matches!(self.slot(index), Slot::Unreadable) && !self.is_readable(index) {
+            return Some(index);
+        }
+        let distances = (0..u64::BITS).map(|doubling| 1 << doubling);
+        distances
+            .map_while(|distance| index.checked_add(distance))
+            .take_while(|&later| later <= self.geometry.records())
+            .find(|&later| self.is_evidence(later))
+    }
+
+    /// The byte where the slot of `index` begins, or that of its block's header if that is not
+    /// whole: the first byte that is not part of what can be read.
+    pub(super) fn end_offset(&self, index: u64) -> usize {
+        let block = index / self.geometry.block_records;
+        let begins_block = index.is_multiple_of(self.geometry.block_records);
+        if begins_block && self.block(block).is_none() {
+            self.geometry.block_offset(block)
+        } else {
+            self.geometry.slot_offset(index)
+        }
+    }
+
+    /// The first byte, as a multiple of 8, that is not zero though nothing readable is there.
+    pub(super) fn first_garbage(&self, index: u64) -> Option<usize> {
+        self.map.find_nonzero(self.end_offset(index)..self.map.bytes())
+    }
+
+    /// The first byte, as a multiple of 8, of the first block that is not zero.
+    pub(super) fn first_data(&self) -> Option<usize> {
+        self.map.find_nonzero(self.geometry.block_offset(0)..self.geometry.block_offset(1))
+    }
+}
