@@ -213,7 +213,7 @@ impl Market {
                     Side::Buy => (price - floor) / tick,
                     Side::Sell => (cap - price) / tick,
                 };
-                let distance = random.from_table(stock.distances);
+                let distance = random.in_table(stock.distances);
                 near - (if distance > room { distance % (room + 1) } else { distance }) * tick
             }
         };

@@ -70,6 +70,8 @@ pub struct Generator {
     phase: usize,
     /// The stock of the step before; bursts stay with it.
     stock: usize,
+    /// The stock whose orders leave next at the end of the day.
+    cleared: usize,
     /// Cumulated weights of the actions, and steps until they are set anew.
     weights: [u64; MIX.len()],
     weighing_due: u32,
@@ -107,6 +109,7 @@ impl Generator {
             given: 0,
             phase: 0,
             stock: 0,
+            cleared: 0,
             weights: [0; MIX.len()],
             weighing_due: 0,
             live_wanted: 0,
@@ -221,6 +224,9 @@ impl Generator {
         if !is_burst || self.market.random.chance(512) {
             self.stock = self.activity.draw(&mut self.market.random);
         }
+        if phase.is_last && self.market.stocks[self.stock].live == 0 {
+            self.stock = self.next_with_orders();
+        }
         self.happen(&phase, left);
         true
     }
@@ -242,6 +248,18 @@ impl Generator {
         let same_time = random.chance(150);
         let gap = if same_time { 0 } else { random.below_wide((mean / 2).min(CLOSE_NS) + 1) };
         ((now + gap).min(end.max(now)), true)
+    }
+
+    /// A stock that has orders left, for the end of the day; the current one when none has.
+    fn next_with_orders(&mut self) -> usize {
+        let stocks = &self.market.stocks;
+        for _ in 0..stocks.len() {
+            if stocks[self.cleared].live > 0 {
+                return self.cleared;
+            }
+            self.cleared = (self.cleared + 1) % stocks.len();
+        }
+        self.stock
     }
 
     /// One action of the current stock.
@@ -285,17 +303,20 @@ impl Generator {
         }
     }
 
-    /// An add or a delete, whichever brings the stock's live orders nearer to their target.
+    /// An add or a delete, whichever brings the live orders nearer to their target: those of the
+    /// stock, or all of them when the books empty.
     #[inline]
     fn churn(&mut self, phase: &Phase) {
         const LEAN_MAX: i64 = 480;
         let market = &mut self.market;
         let stock = &market.stocks[self.stock];
-        let wanted = (self.live_wanted * stock.share) >> 32;
-        let wanted = if phase.is_last { wanted } else { wanted.max(2) } as i64;
-        let missing = wanted - i64::from(stock.live);
-        let lean = (missing * 1024 / (wanted / 4 + 4)).clamp(-LEAN_MAX, LEAN_MAX);
-        let adds = market.random.chance((512 + lean) as u32);
+        let lean = if phase.is_last {
+            (self.live_wanted as i64 - market.tape.summary.live as i64) * 64
+        } else {
+            let wanted = ((self.live_wanted * stock.share) >> 32).max(2) as i64;
+            (wanted - i64::from(stock.live)) * 1024 / (wanted / 4 + 4)
+        };
+        let adds = market.random.chance((512 + lean.clamp(-LEAN_MAX, LEAN_MAX)) as u32);
         if adds || !market.delete(self.stock, phase.is_last) {
             market.add(self.stock, false);
         }

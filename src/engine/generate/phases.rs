@@ -71,7 +71,7 @@ impl Plan {
         // The last two messages end the session; directory and participants precede the phases.
         let end = messages - 2;
         let before = 3 * symbols + messages * POSITIONS_PPM / 1_000_000;
-        let last_messages = (messages / 20).max(live + live / 20) + CROSS_MESSAGES * symbols;
+        let last_messages = (messages / 20).max(live + live / 8) + CROSS_MESSAGES * symbols;
         let elastic = end - last_messages - before;
 
         let mut ends = [PhaseEnd::default(); PHASES.len()];

@@ -46,7 +46,7 @@ impl Random {
     /// A number from a table of `(below, low, high)`: the first row whose `below` exceeds a number
     /// under 1,024, and a number of its `low..=high`.
     #[inline]
-    pub(super) fn from_table(&mut self, table: &[(u32, u32, u32)]) -> u32 {
+    pub(super) fn in_table(&mut self, table: &[(u32, u32, u32)]) -> u32 {
         let drawn = self.below(1024);
         let row = table.iter().find(|row| drawn < row.0);
         row.map_or(0, |&(_, low, high)| self.between(low, high))

@@ -101,7 +101,7 @@ pub(super) fn terms(rank: u32, count: u32, random: &mut Random) -> Terms {
         return Terms { ticker, price, tick: 1, half_spread, floor: 1, cap: DOLLAR - 1 };
     }
     let is_busy = rank < count.div_ceil(8);
-    let dollars = random.from_table(if is_busy { DOLLARS_OF_BUSY } else { DOLLARS });
+    let dollars = random.in_table(if is_busy { DOLLARS_OF_BUSY } else { DOLLARS });
     let price = dollars * DOLLAR + random.below(100) * 100;
     let by_price = match dollars {
         0..20 => 1,

@@ -171,7 +171,8 @@ impl Tape {
             qty: Qty(shares),
             match_id,
         };
-        self.push(b'Q', instrument, None, Flags::PRINTABLE | Flags::LAST, cross);
+        let printable = if shares == 0 { 0 } else { Flags::PRINTABLE };
+        self.push(b'Q', instrument, None, printable | Flags::LAST, cross);
     }
 
     pub(super) fn broken(&mut self, instrument: u32, match_id: u64) {
@@ -253,7 +254,7 @@ impl Tape {
             financial_status: Letter(b'N'),
             round_lots_only: Letter(b'N'),
             issue_class: Letter(b'C'),
-            issue_subtype: Text(*b"Z "),
+            issue_subtype: Text::new("Z"),
             authenticity: Letter(b'P'),
             short_sale_threshold: Letter(b'N'),
             ipo: Letter(if is_offering { b'Y' } else { b'N' }),

@@ -52,7 +52,7 @@ impl Market {
             return false;
         }
         let side = self.draw_resting_side(stock);
-        let orders = self.random.from_table(TAKEN);
+        let orders = self.random.in_table(TAKEN);
         let Some(sweep) = self.sweep(stock, side, orders) else { return false };
         let tape = &mut self.tape;
         tape.summary.aggressors += 1;
@@ -60,7 +60,7 @@ impl Market {
 
         let prints_hidden = sweep.is_exhausted && self.random.chance(200);
         if prints_hidden {
-            for _ in 0..self.random.from_table(TAKEN_HIDDEN) {
+            for _ in 0..self.random.in_table(TAKEN_HIDDEN) {
                 let qty = self.draw_size();
                 self.tape.trade(locate(stock), (sweep.price, qty));
             }
@@ -140,7 +140,7 @@ impl Market {
     pub(super) fn trade_hidden(&mut self, stock: usize) -> bool {
         let Some(price) = self.midpoint(stock) else { return false };
         self.tape.start_event(locate(stock));
-        for _ in 0..self.random.from_table(TAKEN_HIDDEN) {
+        for _ in 0..self.random.in_table(TAKEN_HIDDEN) {
             let qty = self.draw_size();
             self.tape.trade(locate(stock), (price, qty));
         }
@@ -211,7 +211,7 @@ impl Market {
             return (0, 0);
         }
         let mut shares = 0;
-        for _ in 0..self.random.from_table(TAKEN_IN_CROSS) {
+        for _ in 0..self.random.in_table(TAKEN_IN_CROSS) {
             let Some(level) = self.stocks[stock].best(side) else { break };
             if level.key != first.key {
                 break;

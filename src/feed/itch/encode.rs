@@ -125,10 +125,15 @@ impl Encoder {
     /// the engine, instruments that a reader assumed, values that do not fit their fields.
     pub fn encode(&mut self, records: &[Event], out: &mut Vec<u8>) -> bool {
         let (Some(first), Some(last)) = (records.first(), records.last()) else { return false };
+        let records = match first.view() {
+            EventView::Instrument(instrument) => {
+                self.learn(first.instrument, instrument.symbol);
+                without_assumed(records)
+            }
+            _ => records,
+        };
+        let Some(first) = records.first() else { return false };
         let view = first.view();
-        if let EventView::Instrument(instrument) = view {
-            self.learn(first.instrument, instrument.symbol);
-        }
         let tracking = self.next_tracking(&view, first.has(Flags::PRINTABLE));
         let written = self.encode_message(view, records, tracking, out).is_some();
         if written {
@@ -357,7 +362,15 @@ fn append_status(status: &payload::Status, stock: [u8; 8], header: Header, out: 
     }
 }
 
-/// A stock directory message, unless its terms were assumed; fields without a record are blank.
+/// The records after an instrument whose terms a reader assumed: the message that named it.
+fn without_assumed(records: &[Event]) -> &[Event] {
+    match records.get(1).map(Event::view) {
+        Some(EventView::InstrumentTerms(terms)) if terms.assumed != 0 => &records[2..],
+        _ => records,
+    }
+}
+
+/// A stock directory message; fields without a record are blank.
 fn append_directory(
     records: &[Event],
     stock: [u8; 8],
@@ -368,7 +381,6 @@ fn append_directory(
     let mut listing: payload::InstrumentListing = bytemuck::Zeroable::zeroed();
     for record in records {
         match record.view() {
-            EventView::InstrumentTerms(terms) if terms.assumed != 0 => return None,
             EventView::InstrumentTerms(terms) => round_lot = terms.round_lot,
             EventView::InstrumentListing(given) => listing = *given,
             EventView::Instrument(given) if given.symbol.0[8..] != [0; 16] => return None,
