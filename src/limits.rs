@@ -48,6 +48,9 @@ pub const BLOCK_BYTES: usize = 64 << 10;
 /// Bytes ahead of the writer that a journal's helper keeps populated.
 pub const POPULATE_AHEAD_BYTES: usize = 16 << 20;
 
+/// Prints of one replica that a broken trade can still take back: the newest ones.
+pub const BREAKABLE_PRINTS_MAX: usize = 1 << 20;
+
 const _: () = {
     assert!((EVENT_BYTES + STAMP_BYTES).is_multiple_of(CACHE_LINE_BYTES));
     assert!((EXECUTION_BYTES + STAMP_BYTES).is_multiple_of(CACHE_LINE_BYTES));

@@ -1,1 +1,52 @@
-//! Full-depth order books and the replica that keeps them in step with a feed.
+//! Order books: every order of every instrument, rebuilt from a market-by-order feed.
+//!
+//! ```text
+//!  OrderIndex            Slab<Order>  32 bytes each          Slab<Level>  32 bytes each
+//!  | tag, handle | ----> | id, qty, priority, level ------> | price, total, count, owner |
+//!  | tag, handle |       |                                   |                            |
+//!  | empty       |       | next, prev: the queue <---------- | head, tail                 |
+//!                                                                      ^
+//!  Book (two cache lines, by instrument)                               |
+//!  | touch, touch as last hashed |  Ladder: | price, level | ... | price, level |  <- touch
+//!  | bids, asks, status, flags   | -------> worst                        best
+//! ```
+//!
+//! * Orders and levels live in slabs and name each other by `u32` handles. A level is an intrusive
+//!   queue, so an order leaves from the middle of it without a search.
+//! * A ladder holds a side's levels sorted in one vector with the best at its end.
+//! * The index finds an order by its reference: open addressing, 8 bytes a slot, no tombstones.
+//! * The touch lies in the book itself and is kept up to date, so that asking for it, and testing
+//!   after LAST whether it changed, reads one line.
+//!
+//! | operation | cost |
+//! |---|---|
+//! | add at a price where orders rest | search from the touch, O(log levels) at worst |
+//! | add at a new price | the same, and 16 bytes moved for each level nearer the touch |
+//! | execute, reduce, delete | O(1); the last order of a level takes the level out, as above |
+//! | replace, modify | delete and add; a modify that keeps its place is O(1) |
+//! | touch, order by reference | O(1) |
+//! | books hash, save, load | O(orders) |
+//!
+//! A live order costs 32 bytes of slab and 12 to 24 bytes of index; a level 32 bytes of slab and 16
+//! of ladder; an instrument 128 bytes of book and the tape beside it. Nothing allocates once slabs,
+//! index and ladders have grown to the session's size.
+
+mod books;
+mod counts;
+mod digest;
+mod index;
+mod ladder;
+mod messages;
+mod order;
+mod prints;
+mod replica;
+mod save;
+mod slab;
+mod tape;
+mod view;
+
+pub use counts::{ReplicaCounts, Totals};
+pub use order::ORDER_QTY_MAX;
+pub use replica::Replica;
+pub use tape::InstrumentStats;
+pub use view::{Change, ChangeKind, LevelView, OrderView, Touch};

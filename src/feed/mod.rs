@@ -1,6 +1,15 @@
 //! Feeds: pull iterators that turn a recording into [`Event`]s and know no ring.
+//!
+//! [`open`] recognises a recording by its content and takes off gzip; what it returns is pulled
+//! through [`Feed::fill`], a batch of records at a time. [`Pacer`] says when each is due.
 
 pub mod itch;
+pub mod pace;
+mod sniff;
+mod source;
+
+pub use pace::{Pace, Pacer};
+pub use source::{OpenOptions, open};
 
 use crate::error::Result;
 use crate::event::Event;

@@ -1,0 +1,301 @@
+//! The books of all instruments over one store of orders: what replica and matcher share.
+//!
+//! Nothing here knows a feed or a command. Callers look an order up once and name it by handle.
+
+use super::index::{Found, OrderIndex};
+use super::ladder::Ladder;
+use super::order::{Level, Order};
+use super::slab::{NIL, Slab};
+use super::view::{LevelView, OrderView, Touch};
+use crate::units::{InstrumentId, OrderId, Price, Qty, Side};
+
+/// The best level of one side; zeros when the side is empty.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub(super) struct Best {
+    pub(super) price: Price,
+    pub(super) qty: Qty,
+}
+
+/// One instrument's book: two cache lines, the first of which most messages need alone.
+#[derive(Clone, Debug, Default)]
+#[repr(C, align(64))]
+pub(super) struct Book {
+    /// The touch now, by side.
+    pub(super) best: [Best; 2],
+    /// The touch as it was last looked at after LAST, by side.
+    pub(super) marked: [Best; 2],
+    ladders: [Ladder; 2],
+    /// Trading state as the venue's letter; 0 while unknown.
+    pub(super) state: u8,
+    /// Whether the instrument's own market has halted operationally.
+    pub(super) is_halted: bool,
+    /// Whether the last record was without LAST.
+    pub(super) is_open: bool,
+    /// Whether a crossed touch has been counted since the touch last changed.
+    pub(super) is_crossing_counted: bool,
+}
+
+const _: () = assert!(size_of::<Book>() == 128);
+
+/// All books, the orders in them and the index of references.
+#[derive(Clone, Debug)]
+pub(super) struct Books {
+    pub(super) books: Vec<Book>,
+    orders: Slab<Order>,
+    levels: Slab<Level>,
+    index: OrderIndex,
+    pub(super) next_priority: u64,
+    pub(super) peak_orders: usize,
+}
+
+/// A pair of sides as a touch.
+#[inline]
+pub(super) fn touch_of(best: &[Best; 2]) -> Touch {
+    let [bid, ask] = best;
+    Touch { bid_price: bid.price, bid_qty: bid.qty, ask_price: ask.price, ask_qty: ask.qty }
+}
+
+impl Book {
+    /// The level at `price` changed to `qty`, which is not 0.
+    #[inline]
+    fn level_changed(&mut self, side: Side, price: Price, qty: Qty) {
+        let best = &mut self.best[side.index()];
+        if best.qty.0 == 0 || !side.is_better(best.price, price) {
+            *best = Best { price, qty };
+        }
+    }
+}
+
+impl Books {
+    pub(super) fn with_capacity(orders: usize) -> Self {
+        Self {
+            books: Vec::new(),
+            orders: Slab::with_capacity(orders),
+            levels: Slab::with_capacity(orders / 8),
+            index: OrderIndex::with_capacity(orders),
+            next_priority: 0,
+            peak_orders: 0,
+        }
+    }
+
+    /// The order of a reference.
+    #[inline]
+    pub(super) fn find(&self, order_id: OrderId) -> Option<Found> {
+        self.index.find(order_id, &self.orders)
+    }
+
+    /// The order of a handle.
+    #[inline]
+    pub(super) fn view(&self, handle: u32) -> OrderView {
+        let order = &self.orders[handle];
+        let level = &self.levels[order.level];
+        OrderView {
+            order_id: order.order_id,
+            instrument: level.instrument(),
+            side: level.side(),
+            price: level.price,
+            qty: order.qty(),
+            priority: order.priority(),
+        }
+    }
+
+    /// Puts an order at the back of its queue and gives it the next priority.
+    ///
+    /// `order.order_id` is not live, `order.qty` is 1..=[`ORDER_QTY_MAX`](super::ORDER_QTY_MAX),
+    /// and the instrument has a book.
+    #[inline]
+    pub(super) fn add(&mut self, order: OrderView) -> OrderView {
+        let order = OrderView { priority: self.next_priority, ..order };
+        self.next_priority += 1;
+        self.restore(order);
+        order
+    }
+
+    /// Puts an order at the back of its queue with the priority that it has.
+    #[inline]
+    pub(super) fn restore(&mut self, order: OrderView) {
+        let handle = self.enqueue(&order);
+        self.index.insert(order.order_id, handle);
+        self.peak_orders = self.peak_orders.max(self.orders.live());
+    }
+
+    /// Takes an order out of its book.
+    #[inline]
+    pub(super) fn remove(&mut self, found: Found) {
+        self.index.remove(found);
+        self.dequeue(found.handle);
+    }
+
+    /// Takes `by` off an order that has more; it keeps its place.
+    #[inline]
+    pub(super) fn reduce(&mut self, handle: u32, by: Qty) {
+        let order = &mut self.orders[handle];
+        debug_assert!(by < order.qty(), "an order without quantity leaves the book");
+        order.set_qty(Qty(order.qty().0 - by.0));
+        let level = &mut self.levels[order.level];
+        level.qty.0 = level.qty.0.wrapping_sub(by.0);
+        let (side, price, qty) = (level.side(), level.price, level.qty);
+        self.books[level.instrument().0 as usize].level_changed(side, price, qty);
+    }
+
+    /// Takes all orders of an instrument out; says how many there were.
+    pub(super) fn clear(&mut self, instrument: InstrumentId) -> u32 {
+        let book = &mut self.books[instrument.0 as usize];
+        let mut cleared = 0;
+        for ladder in &mut book.ladders {
+            for level in ladder.levels() {
+                let mut handle = self.levels[level].head;
+                while handle != NIL {
+                    let order = self.orders[handle];
+                    if let Some(found) = self.index.find(order.order_id, &self.orders) {
+                        self.index.remove(found);
+                    }
+                    self.orders.remove(handle);
+                    handle = order.next;
+                    cleared += 1;
+                }
+                self.levels.remove(level);
+            }
+            ladder.clear();
+        }
+        book.best = Default::default();
+        cleared
+    }
+
+    /// The touch of an instrument.
+    #[inline]
+    pub(super) fn touch(&self, instrument: InstrumentId) -> Touch {
+        self.book(instrument).map_or(Touch::default(), |book| touch_of(&book.best))
+    }
+
+    /// The levels of a side, best last.
+    pub(super) fn levels(
+        &self,
+        instrument: InstrumentId,
+        side: Side,
+    ) -> impl DoubleEndedIterator<Item = &Level> {
+        let ladder = self.book(instrument).map(|book| &book.ladders[side.index()]);
+        ladder.into_iter().flat_map(Ladder::levels).map(|level| &self.levels[level])
+    }
+
+    /// The level at a price.
+    pub(super) fn level(
+        &self,
+        instrument: InstrumentId,
+        side: Side,
+        price: Price,
+    ) -> Option<&Level> {
+        let ladder = &self.book(instrument)?.ladders[side.index()];
+        ladder.find(side, price).ok().map(|level| &self.levels[level])
+    }
+
+    /// The orders of a level, front to back.
+    pub(super) fn queue(&self, level: &Level) -> impl Iterator<Item = OrderView> {
+        let handle_or_end = |handle: u32| (handle != NIL).then_some(handle);
+        std::iter::successors(handle_or_end(level.head), move |&handle| {
+            handle_or_end(self.orders[handle].next)
+        })
+        .map(|handle| self.view(handle))
+    }
+
+    /// Orders in all books.
+    pub(super) fn live_orders(&self) -> usize {
+        self.orders.live()
+    }
+
+    /// Levels in all books.
+    pub(super) fn live_levels(&self) -> usize {
+        self.levels.live()
+    }
+
+    /// Bytes of memory held.
+    pub(super) fn bytes(&self) -> usize {
+        let ladders: usize =
+            self.books.iter().flat_map(|book| &book.ladders).map(Ladder::bytes).sum();
+        let books = self.books.capacity() * size_of::<Book>();
+        books + ladders + self.orders.bytes() + self.levels.bytes() + self.index.bytes()
+    }
+
+    #[inline]
+    fn book(&self, instrument: InstrumentId) -> Option<&Book> {
+        self.books.get(instrument.0 as usize)
+    }
+
+    /// Stores an order and links it behind its level's last one.
+    #[inline]
+    fn enqueue(&mut self, view: &OrderView) -> u32 {
+        let &OrderView { instrument, side, price, .. } = view;
+        let book = &mut self.books[instrument.0 as usize];
+        let ladder = &mut book.ladders[side.index()];
+        let at = match ladder.find(side, price) {
+            Ok(level) => level,
+            Err(place) => {
+                let level = self.levels.insert(Level::new(instrument, side, price));
+                ladder.insert(place, side, price, level);
+                level
+            }
+        };
+        let handle = self.orders.insert(Order::new(view.order_id, view.qty, view.priority, at));
+        let level = &mut self.levels[at];
+        level.qty.0 = level.qty.0.wrapping_add(view.qty.0);
+        level.orders += 1;
+        let last = std::mem::replace(&mut level.tail, handle);
+        book.level_changed(side, price, level.qty);
+        if last == NIL {
+            level.head = handle;
+        } else {
+            self.orders[handle].prev = last;
+            self.orders[last].next = handle;
+        }
+        handle
+    }
+
+    /// Unlinks an order and gives its room back, and its level's if it was the last one there.
+    #[inline]
+    fn dequeue(&mut self, handle: u32) {
+        let order = self.orders[handle];
+        self.orders.remove(handle);
+        let level = &mut self.levels[order.level];
+        if level.orders == 1 {
+            self.drop_level(order.level);
+            return;
+        }
+        level.orders -= 1;
+        level.qty.0 = level.qty.0.wrapping_sub(order.qty().0);
+        if order.prev == NIL {
+            level.head = order.next;
+        } else {
+            self.orders[order.prev].next = order.next;
+        }
+        if order.next == NIL {
+            level.tail = order.prev;
+        } else {
+            self.orders[order.next].prev = order.prev;
+        }
+        let (side, price, qty) = (level.side(), level.price, level.qty);
+        self.books[level.instrument().0 as usize].level_changed(side, price, qty);
+    }
+
+    /// Takes a level out of its ladder.
+    fn drop_level(&mut self, handle: u32) {
+        let level = self.levels[handle];
+        self.levels.remove(handle);
+        let (side, price) = (level.side(), level.price);
+        let book = &mut self.books[level.instrument().0 as usize];
+        let ladder = &mut book.ladders[side.index()];
+        ladder.remove(side, price);
+        let best = &mut book.best[side.index()];
+        if best.price == price {
+            *best = ladder.best().map_or(Best::default(), |level| {
+                let level = &self.levels[level];
+                Best { price: level.price, qty: level.qty }
+            });
+        }
+    }
+}
+
+impl From<&Level> for LevelView {
+    fn from(level: &Level) -> Self {
+        Self { price: level.price, qty: level.qty, orders: level.orders }
+    }
+}

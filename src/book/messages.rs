@@ -1,0 +1,259 @@
+//! What each kind of message means to the replica.
+
+use super::index::Found;
+use super::order::ORDER_QTY_MAX;
+use super::replica::{Replica, nothing};
+use super::tape::{Units, add};
+use super::view::{Change, ChangeKind, OrderView};
+use crate::event::{Event, payload};
+use crate::units::{InstrumentId, MatchId, OrderId, Price, Qty};
+
+/// What an execution message says, at the order's price or another.
+pub(super) struct ExecutionMessage {
+    order_id: OrderId,
+    qty: Qty,
+    match_id: MatchId,
+    /// The price if that is not the order's.
+    price: Option<Price>,
+    is_printable: bool,
+}
+
+impl From<&payload::Execute> for ExecutionMessage {
+    #[inline]
+    fn from(message: &payload::Execute) -> Self {
+        let &payload::Execute { order_id, qty, match_id, .. } = message;
+        Self { order_id, qty, match_id, price: None, is_printable: true }
+    }
+}
+
+impl ExecutionMessage {
+    #[inline]
+    pub(super) fn at(message: &payload::ExecuteAt, is_printable: bool) -> Self {
+        let &payload::ExecuteAt { order_id, qty, match_id, price } = message;
+        Self { order_id, qty, match_id, price: Some(price), is_printable }
+    }
+}
+
+/// Messages that name one order.
+impl Replica {
+    #[inline]
+    pub(super) fn add(&mut self, event: &Event, message: &payload::Add) -> Change {
+        let Some(side) = event.side() else {
+            self.counts.sideless_orders += 1;
+            return nothing(event);
+        };
+        let Some(qty) = self.order_qty(message.qty) else { return nothing(event) };
+        let order = OrderView {
+            order_id: message.order_id,
+            instrument: InstrumentId(event.instrument),
+            side,
+            price: message.price,
+            qty,
+            priority: 0,
+        };
+        if let Some(found) = self.books.find(order.order_id) {
+            self.counts.duplicate_adds += 1;
+            return self.swap(found, order);
+        }
+        let order = self.books.add(order);
+        Change { kind: ChangeKind::Added, order, qty: Qty(0), new: None, left_book: false }
+    }
+
+    #[inline]
+    pub(super) fn delete(&mut self, event: &Event, order_id: OrderId) -> Change {
+        match self.find(event, order_id) {
+            Some((found, order)) => self.take_off(ChangeKind::Deleted, found, order, order.qty),
+            None => self.unknown(event, order_id, Qty(0)),
+        }
+    }
+
+    #[inline]
+    pub(super) fn reduce(&mut self, event: &Event, message: &payload::Reduce) -> Change {
+        let &payload::Reduce { order_id, qty, .. } = message;
+        match self.find(event, order_id) {
+            Some((found, order)) => self.take_off(ChangeKind::Reduced, found, order, qty),
+            None => self.unknown(event, order_id, qty),
+        }
+    }
+
+    #[inline]
+    pub(super) fn execute(&mut self, event: &Event, message: &ExecutionMessage) -> Change {
+        let found = self.find(event, message.order_id);
+        let instrument =
+            found.map_or(InstrumentId(event.instrument), |(_, order)| order.instrument);
+        let stats = &mut self.tapes[instrument.0 as usize].stats;
+        if message.is_printable {
+            add(&mut stats.executed_qty, message.qty);
+            let price = message.price.or(found.map(|(_, order)| order.price));
+            self.print(instrument, message.match_id, message.qty, price);
+        } else {
+            add(&mut stats.unprinted_qty, message.qty);
+        }
+        match found {
+            Some((found, order)) => self.take_off(ChangeKind::Executed, found, order, message.qty),
+            None => self.unknown(event, message.order_id, message.qty),
+        }
+    }
+
+    #[inline]
+    pub(super) fn replace(&mut self, event: &Event, message: &payload::Replace) -> Change {
+        let &payload::Replace { order_id, price, qty, new_order_id } = message;
+        let Some((found, old)) = self.find(event, order_id) else {
+            return self.unknown(event, order_id, qty);
+        };
+        match self.order_qty(qty) {
+            Some(qty) => self.swap(found, OrderView { order_id: new_order_id, price, qty, ..old }),
+            None => self.take_off(ChangeKind::Deleted, found, old, old.qty),
+        }
+    }
+
+    #[inline]
+    pub(super) fn modify(&mut self, event: &Event, message: &payload::Modify) -> Change {
+        let &payload::Modify { order_id, price, qty, .. } = message;
+        let Some((found, old)) = self.find(event, order_id) else {
+            return self.unknown(event, order_id, qty);
+        };
+        let Some(qty) = self.order_qty(qty) else {
+            return self.take_off(ChangeKind::Deleted, found, old, old.qty);
+        };
+        let new = OrderView { price, qty, ..old };
+        if price != old.price || qty > old.qty {
+            self.books.remove(found);
+            let new = Some(self.books.add(new));
+            return Change {
+                kind: ChangeKind::Modified,
+                order: old,
+                qty: Qty(0),
+                new,
+                left_book: false,
+            };
+        }
+        let taken = Qty(old.qty.0 - qty.0);
+        if taken.0 > 0 {
+            self.books.reduce(found.handle, taken);
+        }
+        let new = Some(new);
+        Change { kind: ChangeKind::Modified, order: old, qty: taken, new, left_book: false }
+    }
+
+    /// The live order of a reference.
+    #[inline]
+    fn find(&mut self, event: &Event, order_id: OrderId) -> Option<(Found, OrderView)> {
+        let found = self.books.find(order_id)?;
+        let order = self.books.view(found.handle);
+        self.counts.foreign_orders += u64::from(order.instrument.0 != event.instrument);
+        Some((found, order))
+    }
+
+    /// Takes `qty` off an order, or all of it if it has no more.
+    #[inline]
+    fn take_off(&mut self, kind: ChangeKind, found: Found, order: OrderView, qty: Qty) -> Change {
+        let taken = qty.min(order.qty);
+        let left_book = taken == order.qty;
+        if left_book {
+            self.counts.excess_quantities += u64::from(qty > taken);
+            self.books.remove(found);
+        } else if taken.0 > 0 {
+            self.books.reduce(found.handle, taken);
+        } else {
+            self.counts.zero_quantities += 1;
+            let (order_id, instrument) = (order.order_id, order.instrument);
+            return Change::of_none(ChangeKind::None, order_id, instrument, taken);
+        }
+        Change { kind, order, qty: taken, new: None, left_book }
+    }
+
+    /// Puts a new order in the place of one that leaves. Another live order under the new one's
+    /// reference leaves too: its delete must have been lost.
+    #[inline]
+    fn swap(&mut self, found: Found, new: OrderView) -> Change {
+        let order = self.books.view(found.handle);
+        self.books.remove(found);
+        if let Some(duplicate) = self.books.find(new.order_id) {
+            self.counts.duplicate_adds += 1;
+            self.books.remove(duplicate);
+        }
+        let new = Some(self.books.add(new));
+        Change { kind: ChangeKind::Replaced, order, qty: order.qty, new, left_book: true }
+    }
+
+    /// The quantity with which an order rests; `None` if it has none.
+    #[inline]
+    fn order_qty(&mut self, qty: Qty) -> Option<Qty> {
+        self.counts.zero_quantities += u64::from(qty.0 == 0);
+        self.counts.oversized_orders += u64::from(qty > ORDER_QTY_MAX);
+        (qty.0 > 0).then_some(qty.min(ORDER_QTY_MAX))
+    }
+
+    #[cold]
+    fn unknown(&mut self, event: &Event, order_id: OrderId, qty: Qty) -> Change {
+        self.counts.unknown_orders.note(self.applied - 1);
+        let instrument = InstrumentId(event.instrument);
+        Change::of_none(ChangeKind::Unknown, order_id, instrument, qty)
+    }
+}
+
+/// Messages that name no displayed order.
+impl Replica {
+    pub(super) fn define(&mut self, event: &Event) {
+        self.instruments.apply(event);
+        let id = InstrumentId(event.instrument);
+        self.tapes[id.0 as usize].units = self.instruments.get(id).map(Units::of);
+    }
+
+    pub(super) fn trade(&mut self, instrument: InstrumentId, message: &payload::Trade) {
+        self.counts.zero_quantities += u64::from(message.qty.0 == 0);
+        add(&mut self.tapes[instrument.0 as usize].stats.hidden_qty, message.qty);
+        self.print(instrument, message.match_id, message.qty, Some(message.price));
+    }
+
+    pub(super) fn cross(&mut self, instrument: InstrumentId, message: &payload::Cross) {
+        let tape = &mut self.tapes[instrument.0 as usize];
+        add(&mut tape.stats.cross_qty, message.qty);
+        if message.qty.0 > 0 && message.cross_type.0 == b'C' {
+            tape.close_price = Some(message.price);
+        }
+        self.print(instrument, message.match_id, message.qty, Some(message.price));
+    }
+
+    pub(super) fn break_trade(&mut self, instrument: InstrumentId, match_id: MatchId) {
+        match self.prints.take(match_id, instrument) {
+            Some(qty) => self.tapes[instrument.0 as usize].stats.reverse(qty),
+            None => self.counts.unknown_breaks += 1,
+        }
+    }
+
+    pub(super) fn set_status(&mut self, instrument: InstrumentId, message: &payload::Status) {
+        let venue = self.instruments.get(instrument).map_or("", |found| found.venue.as_str());
+        let own_market = match venue {
+            "BX" => b'B',
+            "PSX" => b'X',
+            _ => b'Q',
+        };
+        let book = &mut self.books.books[instrument.0 as usize];
+        match message.market.0 {
+            0 => book.state = message.state.0,
+            market if market == own_market => book.is_halted = message.state.0 == b'H',
+            _ => {}
+        }
+    }
+
+    /// A printed quantity: volume, last price, and what a later break needs. Quantity 0 is no print.
+    #[inline]
+    fn print(
+        &mut self,
+        instrument: InstrumentId,
+        match_id: MatchId,
+        qty: Qty,
+        price: Option<Price>,
+    ) {
+        if qty.0 == 0 {
+            return;
+        }
+        let tape = &mut self.tapes[instrument.0 as usize];
+        add(&mut tape.stats.volume, qty);
+        tape.stats.trades += 1;
+        tape.last_price = price.or(tape.last_price);
+        self.prints.note(match_id, instrument, qty);
+    }
+}

@@ -1,0 +1,125 @@
+//! The prints that may still be broken: quantity by match number.
+//!
+//! A broken trade names its match and nothing else, so its quantity must be remembered. Broken
+//! trades are a handful a day while prints are millions (7 million on a busy NASDAQ day), so a
+//! print costs one sequential write of 24 bytes and a broken trade a search from the latest print
+//! back. The newest [`BREAKABLE_PRINTS_MAX`] are kept: at most 24 MiB, never an allocation once
+//! that is reached. A break of an older print is counted, and its volume stays.
+
+use crate::error::Result;
+use crate::limits::BREAKABLE_PRINTS_MAX;
+use crate::state::{StateReader, StateWriter};
+use crate::units::{InstrumentId, MatchId, Qty};
+
+/// One print.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+struct Print {
+    match_id: MatchId,
+    instrument: InstrumentId,
+    qty: Qty,
+}
+
+/// The newest prints, in a ring.
+#[derive(Clone, Debug, Default)]
+pub(super) struct Prints {
+    prints: Vec<Print>,
+    /// Where the oldest print is, once the ring is full.
+    oldest: usize,
+}
+
+impl Prints {
+    /// Remembers a print.
+    #[inline]
+    pub(super) fn note(&mut self, match_id: MatchId, instrument: InstrumentId, qty: Qty) {
+        let print = Print { match_id, instrument, qty };
+        if self.prints.len() < BREAKABLE_PRINTS_MAX {
+            self.prints.push(print);
+            return;
+        }
+        self.prints[self.oldest] = print;
+        self.oldest = (self.oldest + 1) % BREAKABLE_PRINTS_MAX;
+    }
+
+    /// The quantity of a print that is broken now; `None` when it is not known or was broken before.
+    pub(super) fn take(&mut self, match_id: MatchId, instrument: InstrumentId) -> Option<Qty> {
+        let (newer, older) = self.prints.split_at_mut(self.oldest);
+        let print = newer.iter_mut().rev().chain(older.iter_mut().rev()).find(|print| {
+            print.match_id == match_id && print.instrument == instrument && print.qty.0 > 0
+        })?;
+        Some(std::mem::take(&mut print.qty))
+    }
+
+    /// Bytes of memory held.
+    pub(super) fn bytes(&self) -> usize {
+        self.prints.capacity() * size_of::<Print>()
+    }
+
+    /// Writes the prints, oldest first.
+    pub(super) fn save(&self, writer: &mut StateWriter) {
+        let (newer, older) = self.prints.split_at(self.oldest);
+        writer.put_len(self.prints.len());
+        for print in older.iter().chain(newer) {
+            writer.put_u64(print.match_id.0);
+            writer.put_u32(print.instrument.0);
+            writer.put_u64(print.qty.0);
+        }
+    }
+
+    /// Reads what [`save`](Self::save) wrote.
+    pub(super) fn load(reader: &mut StateReader<'_>) -> Result<Self> {
+        const PRINT_BYTES: usize = 20;
+        let count = reader.len(PRINT_BYTES)?;
+        if count > BREAKABLE_PRINTS_MAX {
+            return Err(reader.bad(format!("{count} prints are more than are kept")));
+        }
+        let mut prints = Vec::with_capacity(count);
+        for _ in 0..count {
+            prints.push(Print {
+                match_id: MatchId(reader.u64()?),
+                instrument: InstrumentId(reader.u32()?),
+                qty: Qty(reader.u64()?),
+            });
+        }
+        Ok(Self { prints, oldest: 0 })
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const X: InstrumentId = InstrumentId(3);
+
+    #[test]
+    fn a_print_is_broken_once_and_only_on_its_instrument() {
+        let mut prints = Prints::default();
+        prints.note(MatchId(7), X, Qty(100));
+        assert_eq!(prints.take(MatchId(7), InstrumentId(4)), None);
+        assert_eq!(prints.take(MatchId(7), X), Some(Qty(100)));
+        assert_eq!(prints.take(MatchId(7), X), None);
+    }
+
+    #[test]
+    fn the_newest_prints_are_kept_in_bounded_memory_and_survive_saving() {
+        let mut prints = Prints::default();
+        for number in 0..BREAKABLE_PRINTS_MAX as u64 + 2 {
+            prints.note(MatchId(number), X, Qty(number + 1));
+        }
+        let mut writer = StateWriter::default();
+        prints.save(&mut writer);
+        let bytes = writer.into_bytes();
+        let mut reader = StateReader::new("test", &bytes);
+        let mut loaded = Prints::load(&mut reader).expect("just saved");
+        for prints in [&mut prints, &mut loaded] {
+            assert_eq!(prints.take(MatchId(1), X), None);
+            assert_eq!(prints.take(MatchId(2), X), Some(Qty(3)));
+            let newest = BREAKABLE_PRINTS_MAX as u64 + 1;
+            assert_eq!(prints.take(MatchId(newest), X), Some(Qty(newest + 1)));
+            prints.note(MatchId(newest + 1), X, Qty(1));
+            assert_eq!(prints.take(MatchId(3), X), Some(Qty(4)));
+            prints.note(MatchId(newest + 2), X, Qty(1));
+            assert_eq!(prints.take(MatchId(4), X), Some(Qty(5)));
+        }
+        assert_eq!(prints.prints.len(), BREAKABLE_PRINTS_MAX);
+    }
+}

@@ -1,0 +1,247 @@
+//! Saving and loading a replica.
+//!
+//! The books are written as their queues, so that a loaded replica packs its orders anew: handles
+//! and spare room differ, nothing that the replica says or does later differs.
+
+use super::books::{Best, Book, Books};
+use super::counts::ReplicaCounts;
+use super::order::{ORDER_QTY_MAX, PRIORITY_MAX};
+use super::prints::Prints;
+use super::replica::Replica;
+use super::tape::{InstrumentStats, Tape, Units};
+use super::view::OrderView;
+use crate::error::Result;
+use crate::event::{Event, InstrumentTable};
+use crate::feed::Located;
+use crate::hash::RunningHash;
+use crate::limits::{EVENT_BYTES, INSTRUMENTS_MAX};
+use crate::state::{StateReader, StateWriter};
+use crate::units::{InstrumentId, OrderId, Price, Qty, Side};
+
+impl Replica {
+    /// Writes everything that the replica's answers and future depend on.
+    pub fn save(&self, writer: &mut StateWriter) {
+        writer.put_u64(self.applied);
+        writer.put_u64(self.touches.value());
+        save_counts(&self.counts, writer);
+        self.prints.save(writer);
+        save_instruments(&self.instruments, writer);
+        writer.put_u64(self.books.next_priority);
+        writer.put_len(self.books.peak_orders);
+        writer.put_len(self.books.live_orders());
+        writer.put_len(self.tapes.len());
+        for (book, tape) in self.books.books.iter().zip(&self.tapes) {
+            save_book(book, writer);
+            save_tape(tape, writer);
+        }
+        for id in (0..self.tapes.len() as u32).map(InstrumentId) {
+            for side in [Side::Buy, Side::Sell] {
+                for level in self.books.levels(id, side) {
+                    self.books.queue(level).for_each(|order| save_order(&order, writer));
+                }
+            }
+        }
+    }
+
+    /// Reads what [`save`](Self::save) wrote.
+    ///
+    /// # Errors
+    ///
+    /// [`Error::BadState`](crate::error::Error::BadState) for bytes that no replica writes.
+    pub fn load(reader: &mut StateReader<'_>) -> Result<Self> {
+        let applied = reader.u64()?;
+        let touches = RunningHash::resume(reader.u64()?);
+        let counts = load_counts(reader)?;
+        let prints = Prints::load(reader)?;
+        let instruments = load_instruments(reader)?;
+        let next_priority = reader.u64()?;
+        let peak_orders = reader.u64()? as usize;
+        let orders = reader.len(ORDER_BYTES)?;
+        if next_priority > PRIORITY_MAX {
+            return Err(reader.bad(format!("priority {next_priority} is out of range")));
+        }
+        let mut books = Books::with_capacity(orders);
+        books.next_priority = next_priority;
+        let mut tapes = Vec::new();
+        let count = reader.len(BOOK_BYTES)?;
+        if count > INSTRUMENTS_MAX {
+            return Err(reader.bad(format!("{count} books are more than instruments may be")));
+        }
+        for id in (0..count as u32).map(InstrumentId) {
+            books.books.push(load_book(reader)?);
+            let units = instruments.get(id).map(Units::of);
+            tapes.push(Tape { units, ..load_tape(reader)? });
+        }
+        load_orders(orders, &mut books, reader)?;
+        books.peak_orders = peak_orders.max(orders);
+        Ok(Self { books, tapes, instruments, prints, counts, touches, applied })
+    }
+}
+
+/// Bytes of a saved book and tape.
+const BOOK_BYTES: usize = 2 * 16 + 4 + 2 * 9 + 7 * 8;
+
+/// Bytes of a saved order.
+const ORDER_BYTES: usize = 8 + 4 + 1 + 8 + 8 + 8;
+
+fn save_order(order: &OrderView, writer: &mut StateWriter) {
+    writer.put_u64(order.order_id.0);
+    writer.put_u32(order.instrument.0);
+    writer.put_u8(order.side as u8);
+    writer.put_i64(order.price.0);
+    writer.put_u64(order.qty.0);
+    writer.put_u64(order.priority);
+}
+
+/// Puts saved orders into their queues, which they fill front to back, one queue after another.
+fn load_orders(count: usize, books: &mut Books, reader: &mut StateReader<'_>) -> Result<()> {
+    let mut last: Option<OrderView> = None;
+    for _ in 0..count {
+        let order = load_order(reader)?;
+        let OrderView { instrument, side, price, priority, .. } = order;
+        let queue = (instrument, side, price);
+        let follows = last.is_some_and(|last| {
+            (last.instrument, last.side, last.price) == queue && last.priority < priority
+        });
+        let fits = (instrument.0 as usize) < books.books.len()
+            && (1..=ORDER_QTY_MAX.0).contains(&order.qty.0)
+            && priority < books.next_priority
+            && books.find(order.order_id).is_none()
+            && (follows || books.level(instrument, side, price).is_none());
+        if !fits {
+            return Err(reader.bad(format!("order {} cannot rest as it says", order.order_id)));
+        }
+        books.restore(order);
+        last = Some(order);
+    }
+    Ok(())
+}
+
+fn load_order(reader: &mut StateReader<'_>) -> Result<OrderView> {
+    let (order_id, instrument) = (OrderId(reader.u64()?), InstrumentId(reader.u32()?));
+    let Some(side) = Side::from_code(reader.u8()?) else {
+        return Err(reader.bad(format!("order {order_id} has no side")));
+    };
+    let (price, qty, priority) = (Price(reader.i64()?), Qty(reader.u64()?), reader.u64()?);
+    Ok(OrderView { order_id, instrument, side, price, qty, priority })
+}
+
+fn save_book(book: &Book, writer: &mut StateWriter) {
+    for side in &book.marked {
+        writer.put_i64(side.price.0);
+        writer.put_u64(side.qty.0);
+    }
+    writer.put_u8(book.state);
+    writer.put_bool(book.is_halted);
+    writer.put_bool(book.is_open);
+    writer.put_bool(book.is_crossing_counted);
+}
+
+fn load_book(reader: &mut StateReader<'_>) -> Result<Book> {
+    let mut book = Book::default();
+    for side in &mut book.marked {
+        *side = Best { price: Price(reader.i64()?), qty: Qty(reader.u64()?) };
+    }
+    book.state = reader.u8()?;
+    book.is_halted = reader.bool()?;
+    book.is_open = reader.bool()?;
+    book.is_crossing_counted = reader.bool()?;
+    Ok(book)
+}
+
+fn save_tape(tape: &Tape, writer: &mut StateWriter) {
+    for price in [tape.last_price, tape.close_price] {
+        writer.put_bool(price.is_some());
+        writer.put_i64(price.map_or(0, |price| price.0));
+    }
+    let stats = &tape.stats;
+    for qty in [
+        stats.volume,
+        stats.executed_qty,
+        stats.unprinted_qty,
+        stats.hidden_qty,
+        stats.cross_qty,
+        stats.broken_qty,
+    ] {
+        writer.put_u64(qty.0);
+    }
+    writer.put_u64(stats.trades);
+}
+
+fn load_tape(reader: &mut StateReader<'_>) -> Result<Tape> {
+    let mut price = || -> Result<Option<Price>> {
+        let is_known = reader.bool()?;
+        let price = Price(reader.i64()?);
+        Ok(is_known.then_some(price))
+    };
+    let (last_price, close_price) = (price()?, price()?);
+    let stats = InstrumentStats {
+        volume: Qty(reader.u64()?),
+        executed_qty: Qty(reader.u64()?),
+        unprinted_qty: Qty(reader.u64()?),
+        hidden_qty: Qty(reader.u64()?),
+        cross_qty: Qty(reader.u64()?),
+        broken_qty: Qty(reader.u64()?),
+        trades: reader.u64()?,
+    };
+    Ok(Tape { stats, last_price, close_price, units: None })
+}
+
+fn save_instruments(table: &InstrumentTable, writer: &mut StateWriter) {
+    writer.put_len(table.len());
+    for (id, instrument) in table.iter() {
+        writer.put_bytes(bytemuck::cast_slice(&InstrumentTable::events(0, id, instrument)));
+    }
+}
+
+fn load_instruments(reader: &mut StateReader<'_>) -> Result<InstrumentTable> {
+    let mut table = InstrumentTable::default();
+    for _ in 0..reader.len(2 * EVENT_BYTES)? {
+        for record in reader.bytes()?.chunks(EVENT_BYTES) {
+            let event: Event = bytemuck::try_pod_read_unaligned(record)
+                .map_err(|_| reader.bad("an instrument is not whole"))?;
+            table.apply(&event);
+        }
+    }
+    Ok(table)
+}
+
+fn save_counts(counts: &ReplicaCounts, writer: &mut StateWriter) {
+    for Located { count, first, last } in [counts.unknown_orders, counts.crossed] {
+        for number in [count, first, last] {
+            writer.put_u64(number);
+        }
+    }
+    for count in [
+        counts.duplicate_adds,
+        counts.zero_quantities,
+        counts.excess_quantities,
+        counts.oversized_orders,
+        counts.sideless_orders,
+        counts.foreign_orders,
+        counts.instruments_out_of_range,
+        counts.unsupported,
+        counts.unknown_breaks,
+    ] {
+        writer.put_u64(count);
+    }
+}
+
+fn load_counts(reader: &mut StateReader<'_>) -> Result<ReplicaCounts> {
+    let mut located = || -> Result<Located> {
+        Ok(Located { count: reader.u64()?, first: reader.u64()?, last: reader.u64()? })
+    };
+    Ok(ReplicaCounts {
+        unknown_orders: located()?,
+        crossed: located()?,
+        duplicate_adds: reader.u64()?,
+        zero_quantities: reader.u64()?,
+        excess_quantities: reader.u64()?,
+        oversized_orders: reader.u64()?,
+        sideless_orders: reader.u64()?,
+        foreign_orders: reader.u64()?,
+        instruments_out_of_range: reader.u64()?,
+        unsupported: reader.u64()?,
+        unknown_breaks: reader.u64()?,
+    })
+}

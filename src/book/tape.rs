@@ -1,0 +1,114 @@
+//! What is known of an instrument beside its book: prices and volume of the tape, and the units in
+//! which its touch is hashed.
+
+use super::books::{Best, touch_of};
+use crate::event::Instrument;
+use crate::hash::{RunningHash, hash_bytes};
+use crate::units::{InstrumentId, Price, Qty};
+
+/// What was traded in one instrument.
+///
+/// `volume = executed_qty + hidden_qty + cross_qty - broken_qty`, all in quantity increments.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct InstrumentStats {
+    /// Printed volume.
+    pub volume: Qty,
+    /// Printed executions of displayed orders, of unknown references too.
+    pub executed_qty: Qty,
+    /// Executions of displayed orders that print elsewhere, such as in a cross.
+    pub unprinted_qty: Qty,
+    /// Trades without a displayed order.
+    pub hidden_qty: Qty,
+    /// Crosses.
+    pub cross_qty: Qty,
+    /// Broken trades.
+    pub broken_qty: Qty,
+    /// Prints that count as volume; broken ones are taken off.
+    pub trades: u64,
+}
+
+/// The tape of one instrument.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub(super) struct Tape {
+    pub(super) stats: InstrumentStats,
+    pub(super) last_price: Option<Price>,
+    pub(super) close_price: Option<Price>,
+    /// Units for hashing; `None` until they are needed or the instrument is defined.
+    pub(super) units: Option<Units>,
+}
+
+/// An instrument's symbol and increments as hashes need them.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) struct Units {
+    /// Hash of the symbol's text.
+    pub(super) symbol: u64,
+    price_increment: u64,
+    qty_increment: u64,
+}
+
+impl Units {
+    /// The units of a defined instrument.
+    pub(super) fn of(instrument: &Instrument) -> Self {
+        Self {
+            symbol: hash_bytes(instrument.symbol.as_str().as_bytes()),
+            price_increment: instrument.price_increment,
+            qty_increment: instrument.qty_increment,
+        }
+    }
+
+    /// The units of an instrument without a definition: its number for a symbol, US equity
+    /// increments.
+    #[cold]
+    pub(super) fn assumed(id: InstrumentId) -> Self {
+        Self::of(&Instrument::us_equity(&format!("#{id}")))
+    }
+
+    /// `price` in 1e-9 of the currency, modulo 2^64.
+    #[inline]
+    pub(super) fn price(&self, price: Price) -> u64 {
+        price.0.cast_unsigned().wrapping_mul(self.price_increment)
+    }
+
+    /// `qty` in 1e-9 of a unit, modulo 2^64.
+    #[inline]
+    pub(super) fn qty(&self, qty: Qty) -> u64 {
+        qty.0.wrapping_mul(self.qty_increment)
+    }
+
+    /// Takes a touch into a running hash: symbol, bid price, bid quantity, ask price, ask quantity.
+    #[inline]
+    pub(super) fn hash_touch(&self, best: &[Best; 2], hash: &mut RunningHash) {
+        let touch = touch_of(best);
+        hash_words(
+            hash,
+            [
+                self.symbol,
+                self.price(touch.bid_price),
+                self.qty(touch.bid_qty),
+                self.price(touch.ask_price),
+                self.qty(touch.ask_qty),
+            ],
+        );
+    }
+}
+
+/// Takes numbers into a running hash as one little-endian record.
+#[inline]
+pub(super) fn hash_words<const N: usize>(hash: &mut RunningHash, words: [u64; N]) {
+    hash.update(bytemuck::cast_slice(&words.map(u64::to_le)));
+}
+
+impl InstrumentStats {
+    /// Takes a broken trade back.
+    pub(super) fn reverse(&mut self, qty: Qty) {
+        add(&mut self.broken_qty, qty);
+        self.volume.0 = self.volume.0.saturating_sub(qty.0);
+        self.trades = self.trades.saturating_sub(1);
+    }
+}
+
+/// Adds to a sum that stays at the largest number rather than wrap.
+#[inline]
+pub(super) fn add(sum: &mut Qty, qty: Qty) {
+    sum.0 = sum.0.saturating_add(qty.0);
+}
