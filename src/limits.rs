@@ -51,6 +51,9 @@ pub const POPULATE_AHEAD_BYTES: usize = 16 << 20;
 /// Prints of one replica that a broken trade can still take back: the newest ones.
 pub const BREAKABLE_PRINTS_MAX: usize = 1 << 20;
 
+/// Commands of a strategy that may arrive between two events; the rest waits for the next event.
+pub const COMMANDS_PER_EVENT_MAX: usize = 1024;
+
 const _: () = {
     assert!((EVENT_BYTES + STAMP_BYTES).is_multiple_of(CACHE_LINE_BYTES));
     assert!((EXECUTION_BYTES + STAMP_BYTES).is_multiple_of(CACHE_LINE_BYTES));

@@ -167,6 +167,8 @@ codes! {
         PositionLimit = 17 "position_limit",
         /// Introduces an instrument.
         Listed = 18 "listed",
+        /// A replacement's total was not above what had been filled.
+        ReplacedBelowCum = 19 "replaced_below_cum",
     }
 }
 

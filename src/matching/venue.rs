@@ -1,0 +1,545 @@
+//! The venue: takes commands after their latency, and lets the tape fill own orders.
+
+use super::lane::{Lane, LaneFill, Reach};
+use super::order::{NewOrder, OpenOrder, OrderState, OwnOrder, TimeInForce};
+use super::wire::{Command, InFlight, Wire};
+use crate::book::{Change, ChangeKind, ORDER_QTY_MAX, OrderView, Replica};
+use crate::event::{Event, EventView, Execution, ExecutionKind, Flags, Kind, Reason};
+use crate::limits::INSTRUMENTS_MAX;
+use crate::units::{AccountId, InstrumentId, Nanos, OrderId, Price, Qty, Side};
+
+/// Time from a strategy's decision to the order's arrival, unless set otherwise: 50 us.
+pub const LATENCY_DEFAULT: Nanos = Nanos(50_000);
+
+/// What shapes the simulated venue.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct VenueConfig {
+    /// Time from a strategy's decision to the order's arrival.
+    pub latency: Nanos,
+    /// Whether to leave out fills from hidden trades and from crossing orders.
+    pub conservative: bool,
+}
+
+impl Default for VenueConfig {
+    fn default() -> Self {
+        Self { latency: LATENCY_DEFAULT, conservative: false }
+    }
+}
+
+/// No lane yet.
+pub(super) const NO_LANE: u32 = u32::MAX;
+
+/// Own orders against the tape; the module's table says how.
+///
+/// Every record that the venue writes has its cause's exchange time; cause, ingest time and fee are
+/// for the caller to fill in. Match numbers count own matches from 1.
+///
+/// ```
+/// use ringtape::book::Replica;
+/// use ringtape::event::{ExecutionKind, Instrument, InstrumentTable};
+/// use ringtape::matching::{Command, NewOrder, Venue, VenueConfig};
+/// use ringtape::units::{AccountId, InstrumentId, Nanos, OrderId, Price, Qty, Side};
+///
+/// let aapl = InstrumentId(13);
+/// let mut replica = Replica::new();
+/// for event in InstrumentTable::events(0, aapl, &Instrument::us_equity("AAPL")) {
+///     replica.apply(&event);
+/// }
+/// let mut venue = Venue::new(VenueConfig { latency: Nanos(50), ..VenueConfig::default() });
+/// let terms = NewOrder::limit(aapl, Side::Buy, Price(3_201_400), Qty(100));
+/// let order_id = OrderId(OrderId::OWN | 1);
+/// venue.send(Nanos(1_000), AccountId(0), aapl, Command::New { order_id, terms });
+///
+/// let mut out = Vec::new();
+/// assert_eq!(venue.receive(Nanos(1_049), Nanos(1_049), &replica, &mut out), None);
+/// assert_eq!(venue.receive(Nanos(1_060), Nanos(1_060), &replica, &mut out), Some(Nanos(1_050)));
+/// assert_eq!(out[0].kind(), Some(ExecutionKind::Accepted));
+/// assert!(venue.order(order_id).is_some());
+/// ```
+#[derive(Clone, Debug)]
+pub struct Venue {
+    config: VenueConfig,
+    pub(super) lanes: Vec<Lane>,
+    /// By instrument: index into `lanes`.
+    pub(super) lane_of: Vec<u32>,
+    /// Orders at the venue by ascending number.
+    pub(super) live: Vec<(OrderId, InstrumentId)>,
+    pub(super) wire: Wire,
+    pub(super) matches: u64,
+    pub(super) is_killed: bool,
+    /// Fills of the record at hand; empty between calls.
+    fills: Vec<LaneFill>,
+}
+
+impl Venue {
+    /// A venue without own orders.
+    pub fn new(config: VenueConfig) -> Self {
+        Self {
+            config,
+            lanes: vec![],
+            lane_of: vec![],
+            live: vec![],
+            wire: Wire::default(),
+            matches: 0,
+            is_killed: false,
+            fills: vec![],
+        }
+    }
+
+    /// What shapes the venue.
+    pub fn config(&self) -> VenueConfig {
+        self.config
+    }
+
+    /// Sends a command about `instrument`; it arrives after the latency.
+    pub fn send(
+        &mut self,
+        now: Nanos,
+        account: AccountId,
+        instrument: InstrumentId,
+        command: Command,
+    ) {
+        let due = Nanos(now.0.saturating_add(self.config.latency.0));
+        self.wire.send(InFlight { due, account, instrument, command });
+    }
+
+    /// When the next command arrives; `None` when nothing is in flight.
+    #[inline]
+    pub fn next_due(&self) -> Option<Nanos> {
+        self.wire.next_due()
+    }
+
+    /// Lets the first command that is due by `until` arrive and returns when it was due.
+    ///
+    /// Commands of an instrument wait while an exchange event of it is open. Records get the
+    /// exchange time `ts_event`.
+    pub fn receive(
+        &mut self,
+        until: Nanos,
+        ts_event: Nanos,
+        replica: &Replica,
+        out: &mut Vec<Execution>,
+    ) -> Option<Nanos> {
+        let is_ready = |instrument| !replica.is_event_open(instrument);
+        let InFlight { due, account, instrument, command } = self.wire.receive(until, is_ready)?;
+        match command {
+            Command::New { order_id, terms } => {
+                self.new_order(OwnOrder::new(order_id, account, terms), ts_event, replica, out);
+            }
+            Command::Cancel { order_id } => match self.remove(order_id) {
+                Some(order) => {
+                    out.push(order.ended(ExecutionKind::Cancelled, ts_event, Reason::Requested));
+                }
+                None => out.push(unknown_order(order_id, account, instrument, ts_event)),
+            },
+            Command::Reduce { order_id, qty } => match self.get_mut(order_id) {
+                Some(_) => self.reduce(order_id, qty, ts_event, out),
+                None => out.push(unknown_order(order_id, account, instrument, ts_event)),
+            },
+            Command::Replace { order_id, new_order_id, price, qty } => {
+                match self.get_mut(order_id).copied() {
+                    Some(old) => {
+                        self.replace(&old, new_order_id, price, qty, ts_event, replica, out);
+                    }
+                    None => out.push(Execution {
+                        new_order_id: new_order_id.0,
+                        ..unknown_order(order_id, account, instrument, ts_event)
+                    }),
+                }
+            }
+        }
+        Some(due)
+    }
+
+    /// Applies what an event did to the replica: queue positions, then own fills.
+    ///
+    /// To be called for every event of an instrument with [`is_active`](Self::is_active), after the
+    /// replica applied it.
+    pub fn after(
+        &mut self,
+        event: &Event,
+        change: &Change,
+        replica: &Replica,
+        out: &mut Vec<Execution>,
+    ) {
+        let instrument = InstrumentId(event.instrument);
+        let Some(lane) = self.lane_index(instrument) else { return };
+        let lane = &mut self.lanes[lane];
+        lane.follow(change);
+        let is_trading = replica.is_trading(instrument);
+        let takes_all = is_trading && !self.config.conservative;
+        let fills = &mut self.fills;
+        match change.kind {
+            ChangeKind::Executed => {
+                let is_printable =
+                    event.kind != Kind::ExecuteAt as u8 || event.has(Flags::PRINTABLE);
+                if is_trading && is_printable {
+                    let reach = Reach::Order(change.order);
+                    lane.fill_passively(reach, change.qty, OrderId(0), fills);
+                }
+            }
+            ChangeKind::Added if takes_all => meet_crossing_order(lane, &change.order, fills),
+            ChangeKind::Replaced | ChangeKind::Modified if takes_all => {
+                if let Some(new) = change.new.filter(|new| new.priority != change.order.priority) {
+                    meet_crossing_order(lane, &new, fills);
+                }
+            }
+            ChangeKind::None => match event.view() {
+                EventView::Trade(trade) if takes_all => {
+                    let buys = Reach::UpTo(Side::Buy, trade.price);
+                    let used = lane.fill_passively(buys, trade.qty, OrderId(0), fills);
+                    let sells = Reach::UpTo(Side::Sell, trade.price);
+                    lane.fill_passively(sells, Qty(trade.qty.0 - used.0), OrderId(0), fills);
+                }
+                EventView::Cross(cross) => lane.fill_in_cross(cross.price, cross.qty, fills),
+                _ => {}
+            },
+            _ => {}
+        }
+        self.report_fills(Nanos(event.ts_event), out);
+        if event.has(Flags::LAST) && is_trading {
+            self.enter_halted(instrument, Nanos(event.ts_event), replica, out);
+        }
+    }
+
+    /// Whether events of an instrument can change own orders, or what was taken for them.
+    #[inline]
+    pub fn is_active(&self, instrument: InstrumentId) -> bool {
+        self.lane_index(instrument).is_some_and(|lane| !self.lanes[lane].is_idle())
+    }
+
+    /// Ends the session: every order expires, what is in flight is rejected.
+    pub fn end_of_day(&mut self, ts_event: Nanos, out: &mut Vec<Execution>) {
+        self.end_orders(ExecutionKind::Expired, Reason::EndOfDay, ts_event, out);
+        // A cancel in flight finds its order gone: there is nothing to reject.
+        for in_flight in self.wire.drain() {
+            let rejected = match in_flight.command {
+                Command::New { order_id, terms } => {
+                    let order = OwnOrder::new(order_id, in_flight.account, terms);
+                    order.ended(ExecutionKind::Rejected, ts_event, Reason::EndOfDay)
+                }
+                Command::Replace { order_id, new_order_id, .. } => Execution {
+                    new_order_id: new_order_id.0,
+                    reason: Reason::EndOfDay as u16,
+                    ..unknown_order(order_id, in_flight.account, in_flight.instrument, ts_event)
+                },
+                Command::Cancel { .. } | Command::Reduce { .. } => continue,
+            };
+            out.push(rejected);
+        }
+    }
+
+    /// Throws the kill switch: every order is cancelled, and what arrives from now on is rejected.
+    pub fn kill(&mut self, ts_event: Nanos, out: &mut Vec<Execution>) {
+        self.is_killed = true;
+        self.end_orders(ExecutionKind::Cancelled, Reason::Killed, ts_event, out);
+    }
+
+    /// An order that is in flight or at the venue.
+    pub fn order(&self, order_id: OrderId) -> Option<OpenOrder> {
+        match self.find_live(order_id) {
+            Ok(index) => self.open_orders(self.live[index].1).find(|o| o.order_id == order_id),
+            Err(_) => self.in_flight().find(|order| order.order_id == order_id),
+        }
+    }
+
+    /// Own orders of an instrument at the venue: bids, then offers, each best first.
+    pub fn open_orders(&self, instrument: InstrumentId) -> impl Iterator<Item = OpenOrder> {
+        let lane = self.lane_index(instrument).map(|lane| &self.lanes[lane]);
+        lane.into_iter().flat_map(Lane::open_orders)
+    }
+
+    /// The instrument of an order that is in flight or at the venue.
+    pub fn instrument_of(&self, order_id: OrderId) -> Option<InstrumentId> {
+        let in_flight = || {
+            self.wire.iter().find_map(|in_flight| {
+                let sent = match in_flight.command {
+                    Command::New { order_id, .. } => order_id,
+                    Command::Replace { new_order_id, .. } => new_order_id,
+                    Command::Cancel { .. } | Command::Reduce { .. } => return None,
+                };
+                (sent == order_id).then_some(in_flight.instrument)
+            })
+        };
+        self.find_live(order_id).map(|index| self.live[index].1).ok().or_else(in_flight)
+    }
+
+    /// New orders on their way to the venue, in the order in which they were sent.
+    pub fn in_flight(&self) -> impl Iterator<Item = OpenOrder> {
+        self.wire.iter().filter_map(|in_flight| match in_flight.command {
+            Command::New { order_id, terms } => {
+                let order = OwnOrder::new(order_id, in_flight.account, terms);
+                Some(OpenOrder::of(&order, OrderState::InFlight))
+            }
+            _ => None,
+        })
+    }
+
+    fn new_order(
+        &mut self,
+        order: OwnOrder,
+        ts_event: Nanos,
+        replica: &Replica,
+        out: &mut Vec<Execution>,
+    ) {
+        match self.refusal(&order, replica) {
+            None => {
+                out.push(order.report(ExecutionKind::Accepted, ts_event, Reason::None));
+                self.enter(order, ts_event, replica, out);
+            }
+            Some(reason) => out.push(order.ended(ExecutionKind::Rejected, ts_event, reason)),
+        }
+    }
+
+    fn reduce(&mut self, id: OrderId, qty: Qty, ts_event: Nanos, out: &mut Vec<Execution>) {
+        let Some(order) = self.get_mut(id) else { return };
+        if qty.0 == 0 {
+            out.push(order.report(ExecutionKind::Rejected, ts_event, Reason::BadQuantity));
+        } else if qty < order.leaves() {
+            order.terms.qty.0 -= qty.0;
+            let reduced = order.report(ExecutionKind::Reduced, ts_event, Reason::Requested);
+            out.push(Execution { qty: qty.0, ..reduced });
+        } else if let Some(order) = self.remove(id) {
+            out.push(order.ended(ExecutionKind::Cancelled, ts_event, Reason::Requested));
+        }
+    }
+
+    #[expect(clippy::too_many_arguments, reason = "the fields of one command")]
+    fn replace(
+        &mut self,
+        old: &OwnOrder,
+        new_id: OrderId,
+        price: Price,
+        qty: Qty,
+        ts_event: Nanos,
+        replica: &Replica,
+        out: &mut Vec<Execution>,
+    ) {
+        let qty = if qty.0 == 0 { old.terms.qty } else { qty };
+        if qty <= old.cum {
+            self.remove(old.id);
+            let reason = Reason::ReplacedBelowCum;
+            out.push(old.ended(ExecutionKind::Cancelled, ts_event, reason));
+            return;
+        }
+        let terms = NewOrder { price, qty, ..old.terms };
+        let new = OwnOrder { cum: old.cum, ..OwnOrder::new(new_id, old.account, terms) };
+        let of_old = |kind, reason| Execution {
+            order_id: old.id.0,
+            new_order_id: new_id.0,
+            ..new.report(kind, ts_event, reason)
+        };
+        if let Some(reason) = self.refusal(&new, replica) {
+            out.push(of_old(ExecutionKind::Rejected, reason));
+            return;
+        }
+        self.remove(old.id);
+        out.push(of_old(ExecutionKind::Replaced, Reason::Requested));
+        self.enter(new, ts_event, replica, out);
+    }
+
+    /// Why an order is not accepted; `None` when it is.
+    fn refusal(&self, order: &OwnOrder, replica: &Replica) -> Option<Reason> {
+        let NewOrder { instrument, price, qty, time_in_force, is_post_only, .. } = order.terms;
+        if self.is_killed {
+            return Some(Reason::Killed);
+        }
+        let known = replica.instruments().get(instrument);
+        let Some(known) = known.filter(|_| (instrument.0 as usize) < INSTRUMENTS_MAX) else {
+            return Some(Reason::UnknownInstrument);
+        };
+        if self.find_live(order.id).is_ok() {
+            return Some(Reason::DuplicateOrder);
+        }
+        if qty.0 == 0 || qty > ORDER_QTY_MAX {
+            return Some(Reason::BadQuantity);
+        }
+        if price.0 <= 0
+            || i64::try_from(known.price_increment)
+                .map_or(true, |increment| price.0.checked_mul(increment).is_none())
+        {
+            return Some(Reason::BadPrice);
+        }
+        if price.0 % known.tick(price) != 0 {
+            return Some(Reason::OffTick);
+        }
+        let is_trading = replica.is_trading(instrument);
+        if !is_trading && time_in_force != TimeInForce::Day {
+            return Some(Reason::NotTrading);
+        }
+        let would_take =
+            || self.lane_or_empty(instrument, |lane| lane.takeable(order, replica).0 > 0);
+        (is_post_only && is_trading && would_take()).then_some(Reason::WouldTake)
+    }
+
+    /// An accepted order trades, rests, waits or is cancelled.
+    fn enter(
+        &mut self,
+        mut order: OwnOrder,
+        ts_event: Nanos,
+        replica: &Replica,
+        out: &mut Vec<Execution>,
+    ) {
+        let instrument = order.terms.instrument;
+        let lane_index = self.make_lane(instrument);
+        let lane = &mut self.lanes[lane_index];
+        let cancelled =
+            |order: &OwnOrder, why| order.ended(ExecutionKind::Cancelled, ts_event, why);
+        if !replica.is_trading(instrument) {
+            lane.halted.push(order);
+            self.note_live(order.id, instrument);
+            return;
+        }
+        let is_all_or_none = order.terms.time_in_force == TimeInForce::Fok;
+        if is_all_or_none && lane.takeable(&order, replica) < order.leaves() {
+            out.push(cancelled(&order, Reason::NotFillable));
+            return;
+        }
+        lane.take(&mut order, replica, &mut self.fills);
+        let rests = order.leaves().0 > 0 && order.terms.time_in_force == TimeInForce::Day;
+        if rests {
+            lane.rest(order, replica);
+            self.note_live(order.id, instrument);
+        }
+        self.report_fills(ts_event, out);
+        if !rests && order.leaves().0 > 0 {
+            out.push(cancelled(&order, Reason::ImmediateRemainder));
+        }
+    }
+
+    /// Trading resumed: orders that waited enter in the order of their arrival.
+    fn enter_halted(
+        &mut self,
+        instrument: InstrumentId,
+        ts_event: Nanos,
+        replica: &Replica,
+        out: &mut Vec<Execution>,
+    ) {
+        let Some(lane) = self.lane_index(instrument) else { return };
+        if self.lanes[lane].halted.is_empty() {
+            return;
+        }
+        for order in std::mem::take(&mut self.lanes[lane].halted) {
+            self.forget_live(order.id);
+            let would_take = self.lanes[lane].takeable(&order, replica).0 > 0;
+            if order.terms.is_post_only && would_take {
+                out.push(order.ended(ExecutionKind::Cancelled, ts_event, Reason::WouldTake));
+            } else {
+                self.enter(order, ts_event, replica, out);
+            }
+        }
+    }
+
+    /// Takes out every order at the venue, by ascending number.
+    fn end_orders(
+        &mut self,
+        kind: ExecutionKind,
+        reason: Reason,
+        ts_event: Nanos,
+        out: &mut Vec<Execution>,
+    ) {
+        for (order_id, instrument) in std::mem::take(&mut self.live) {
+            let lane = self.lane_index(instrument).map(|lane| &mut self.lanes[lane]);
+            if let Some(order) = lane.and_then(|lane| lane.remove(order_id)) {
+                out.push(order.ended(kind, ts_event, reason));
+            }
+        }
+    }
+
+    /// Turns the fills of the record at hand into execution records.
+    fn report_fills(&mut self, ts_event: Nanos, out: &mut Vec<Execution>) {
+        for index in 0..self.fills.len() {
+            let fill = self.fills[index];
+            self.matches += 1;
+            if fill.order.leaves().0 == 0 {
+                self.forget_live(fill.order.id);
+            }
+            out.push(Execution {
+                price: fill.price.0,
+                qty: fill.qty.0,
+                contra_order_id: fill.contra.0,
+                match_id: self.matches,
+                liquidity: fill.liquidity as u8,
+                ..fill.order.report(ExecutionKind::Filled, ts_event, Reason::None)
+            });
+        }
+        self.fills.clear();
+    }
+
+    #[inline]
+    fn lane_index(&self, instrument: InstrumentId) -> Option<usize> {
+        let index = *self.lane_of.get(instrument.0 as usize)?;
+        (index != NO_LANE).then_some(index as usize)
+    }
+
+    fn lane_or_empty<T>(&self, instrument: InstrumentId, look: impl FnOnce(&Lane) -> T) -> T {
+        match self.lane_index(instrument) {
+            Some(lane) => look(&self.lanes[lane]),
+            None => look(&Lane::new(instrument)),
+        }
+    }
+
+    pub(super) fn make_lane(&mut self, instrument: InstrumentId) -> usize {
+        let index = instrument.0 as usize;
+        if self.lane_of.len() <= index {
+            self.lane_of.resize(index + 1, NO_LANE);
+        }
+        if self.lane_of[index] == NO_LANE {
+            self.lane_of[index] = self.lanes.len() as u32;
+            self.lanes.push(Lane::new(instrument));
+        }
+        self.lane_of[index] as usize
+    }
+
+    fn find_live(&self, order_id: OrderId) -> Result<usize, usize> {
+        self.live.binary_search_by_key(&order_id, |&(id, _)| id)
+    }
+
+    fn note_live(&mut self, order_id: OrderId, instrument: InstrumentId) {
+        if let Err(index) = self.find_live(order_id) {
+            self.live.insert(index, (order_id, instrument));
+        }
+    }
+
+    fn forget_live(&mut self, order_id: OrderId) {
+        if let Ok(index) = self.find_live(order_id) {
+            self.live.remove(index);
+        }
+    }
+
+    fn get_mut(&mut self, order_id: OrderId) -> Option<&mut OwnOrder> {
+        let (_, instrument) = self.live[self.find_live(order_id).ok()?];
+        let lane = self.lane_index(instrument)?;
+        self.lanes[lane].get_mut(order_id)
+    }
+
+    fn remove(&mut self, order_id: OrderId) -> Option<OwnOrder> {
+        let (_, instrument) = self.live[self.find_live(order_id).ok()?];
+        self.forget_live(order_id);
+        let lane = self.lane_index(instrument)?;
+        self.lanes[lane].remove(order_id)
+    }
+}
+
+/// A real order came to rest on the other side of own orders that it crosses.
+fn meet_crossing_order(lane: &mut Lane, real: &OrderView, fills: &mut Vec<LaneFill>) {
+    let shares = lane.taken.visible(real.order_id, real.qty);
+    let reach = Reach::UpTo(real.side.opposite(), real.price);
+    let used = lane.fill_passively(reach, shares, real.order_id, fills);
+    lane.taken.add(real.order_id, used);
+}
+
+/// The answer to a command about an order that is not at the venue.
+fn unknown_order(
+    order_id: OrderId,
+    account: AccountId,
+    instrument: InstrumentId,
+    ts_event: Nanos,
+) -> Execution {
+    Execution {
+        order_id: order_id.0,
+        account: account.0,
+        reason: Reason::UnknownOrder as u16,
+        ..Execution::new(ExecutionKind::Rejected, ts_event.0, instrument.0)
+    }
+}

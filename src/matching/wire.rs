@@ -1,0 +1,93 @@
+//! Commands on their way to the venue.
+
+use std::collections::VecDeque;
+
+use super::order::NewOrder;
+use crate::units::{AccountId, InstrumentId, Nanos, OrderId, Price, Qty};
+
+/// What a strategy sends to the venue.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Command {
+    /// A new order.
+    New {
+        /// Its number.
+        order_id: OrderId,
+        /// Its terms.
+        terms: NewOrder,
+    },
+    /// An order is to be cancelled.
+    Cancel {
+        /// The order.
+        order_id: OrderId,
+    },
+    /// Quantity is to be taken off an order, which keeps its place.
+    Reduce {
+        /// The order.
+        order_id: OrderId,
+        /// Quantity to take off.
+        qty: Qty,
+    },
+    /// An order is to be replaced by a new one, which loses its place.
+    Replace {
+        /// The order.
+        order_id: OrderId,
+        /// The number of the new one.
+        new_order_id: OrderId,
+        /// The new limit.
+        price: Price,
+        /// The new total including what is filled; 0 when unchanged.
+        qty: Qty,
+    },
+}
+
+/// A command with its way behind or before it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) struct InFlight {
+    pub(super) due: Nanos,
+    pub(super) account: AccountId,
+    /// The instrument that the sender meant; of an order that is gone, it is what it was.
+    pub(super) instrument: InstrumentId,
+    pub(super) command: Command,
+}
+
+/// Commands in flight, in the order in which they were sent.
+///
+/// With a constant latency and a time that never runs back, that is also the order of arrival.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub(super) struct Wire {
+    queue: VecDeque<InFlight>,
+}
+
+impl Wire {
+    pub(super) fn send(&mut self, in_flight: InFlight) {
+        debug_assert!(self.queue.back().is_none_or(|last| last.due <= in_flight.due));
+        self.queue.push_back(in_flight);
+    }
+
+    /// When the next command arrives; `None` when nothing is in flight.
+    pub(super) fn next_due(&self) -> Option<Nanos> {
+        self.queue.front().map(|first| first.due)
+    }
+
+    /// The first command due by `until` whose instrument is ready for it.
+    ///
+    /// A command that has to wait holds up only commands of its own instrument.
+    pub(super) fn receive(
+        &mut self,
+        until: Nanos,
+        is_ready: impl Fn(InstrumentId) -> bool,
+    ) -> Option<InFlight> {
+        let due = self.queue.iter().take_while(|in_flight| in_flight.due <= until);
+        let index = due.enumerate().find(|(_, in_flight)| is_ready(in_flight.instrument))?.0;
+        self.queue.remove(index)
+    }
+
+    /// Takes everything off the wire.
+    pub(super) fn drain(&mut self) -> impl Iterator<Item = InFlight> {
+        self.queue.drain(..)
+    }
+
+    pub(super) fn iter(&self) -> impl ExactSizeIterator<Item = &InFlight> {
+        self.queue.iter()
+    }
+}
