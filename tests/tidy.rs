@@ -10,8 +10,24 @@ use std::path::{Path, PathBuf};
 
 /// The modules in reading order, which is the order of the data: each may use those before it.
 const ORDER: [&str; 18] = [
-    "error", "units", "limits", "hash", "state", "clock", "map", "event", "feed", "ring",
-    "runtime", "book", "matching", "portfolio", "strategy", "journal", "engine", "report",
+    "error",
+    "units",
+    "limits",
+    "hash",
+    "state",
+    "clock",
+    "map",
+    "event",
+    "feed",
+    "ring",
+    "runtime",
+    "book",
+    "matching",
+    "portfolio",
+    "strategy",
+    "journal",
+    "engine",
+    "report",
 ];
 
 /// Files that may use `unsafe`.
@@ -29,8 +45,18 @@ const LINE_COLUMNS_MAX: usize = 100;
 
 /// Visible entries of the top level; `fuzz`, `python` and `target` come and go.
 const TOP_LEVEL: [&str; 12] = [
-    "CHANGELOG.md", "Cargo.lock", "Cargo.toml", "LICENSE-APACHE", "LICENSE-MIT", "README.md",
-    "benches", "examples", "feeds", "src", "target", "tests",
+    "CHANGELOG.md",
+    "Cargo.lock",
+    "Cargo.toml",
+    "LICENSE-APACHE",
+    "LICENSE-MIT",
+    "README.md",
+    "benches",
+    "examples",
+    "feeds",
+    "src",
+    "target",
+    "tests",
 ];
 
 fn root() -> &'static Path {
@@ -78,9 +104,7 @@ fn code(text: &str) -> String {
 fn used_modules(code: &str) -> BTreeSet<String> {
     code.split("crate::")
         .skip(1)
-        .map(|rest| {
-            rest.chars().take_while(|c| c.is_ascii_alphanumeric() || *c == '_').collect()
-        })
+        .map(|rest| rest.chars().take_while(|c| c.is_ascii_alphanumeric() || *c == '_').collect())
         .collect()
 }
 

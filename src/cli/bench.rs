@@ -14,7 +14,7 @@ use ringtape::report::Machine;
 use ringtape::report::format::{bytes, thousands};
 use serde_json::{Value, json};
 
-use super::replay::trader_config;
+use super::replay::trader;
 use super::{Ending, config::RunConfig, parse, term};
 
 #[derive(Debug, Subcommand)]
@@ -99,7 +99,7 @@ fn round(args: &PipelineArgs, session: &Arc<[u8]>) -> Result<RunReport> {
         std::env::temp_dir().join(format!("ringtape-bench-{}", std::process::id()))
     });
     let config = EngineConfig {
-        trader: trader_config(&shape)?,
+        trader: trader(&shape)?,
         journal: (!args.no_journal).then(|| JournalConfig::new(&dir, shape.to_toml())),
         runners: args.runners,
         ..EngineConfig::default()
@@ -166,7 +166,10 @@ impl Figures {
             self.session_checksum
         );
         eprintln!("journal    {}", if self.has_journal { "on" } else { "off" });
-        eprintln!("messages/s {min} / {median} / {max} (min / median / max of {} rounds)", self.rates.len());
+        eprintln!(
+            "messages/s {min} / {median} / {max} (min / median / max of {} rounds)",
+            self.rates.len()
+        );
         for (runner, agent, each, share) in &self.stages {
             eprintln!(
                 "  runner {runner}  {agent:<18} {each:>7.1} ns a message, {:>3}.{} % of its time",

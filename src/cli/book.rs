@@ -160,9 +160,8 @@ fn print_depth(follower: &Follower, id: InstrumentId, depth: usize) -> Result<()
     let replica = &follower.replica;
     let symbol = replica.instruments().symbol(id);
     let instrument = replica.instruments().get(id);
-    let price = |price| {
-        instrument.map_or_else(|| format!("{price}"), |terms| terms.format_price(price))
-    };
+    let price =
+        |price| instrument.map_or_else(|| format!("{price}"), |terms| terms.format_price(price));
     let mut out = term::Stdout::lock();
     let time = time_of_day(follower.last_ts);
     out.line(format_args!("{symbol} after message {} at {time}", follower.message))?;

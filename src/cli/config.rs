@@ -5,6 +5,8 @@ use std::path::Path;
 
 use ringtape::engine::RUN_FILE;
 use ringtape::error::{Error, Result};
+use ringtape::matching::VenueConfig;
+use ringtape::strategy::StrategySpec;
 use serde::{Deserialize, Serialize};
 
 /// The flags of `replay` that shape the state; the file beside a journal holds the same names.
@@ -59,7 +61,9 @@ impl RunConfig {
     /// The text of `run.toml`.
     pub(super) fn to_toml(&self) -> String {
         let body = toml::to_string(self).expect("strings and lists of strings are valid TOML");
-        format!("# What shaped the state of this run; `ringtape replay` of this directory repeats it.\n{body}")
+        format!(
+            "# What shaped the state of this run; `ringtape replay` of this directory repeats it.\n{body}"
+        )
     }
 
     /// This configuration where it says something, and `recorded` elsewhere.
@@ -73,6 +77,20 @@ impl RunConfig {
             fees: self.fees.or(recorded.fees),
             mark_max_spread: self.mark_max_spread.or(recorded.mark_max_spread),
         }
+    }
+}
+
+impl RunConfig {
+    /// The same configuration with what a strategy defaults to spelled out, so that a later version
+    /// with other defaults still repeats the run.
+    pub(super) fn spelled_out(mut self) -> Result<Self> {
+        if let Some(strategy) = &mut self.strategy {
+            *strategy = strategy.parse::<StrategySpec>()?.to_string();
+            let latency = VenueConfig::default().latency;
+            self.latency.get_or_insert_with(|| format!("order={latency}ns"));
+            self.fills.get_or_insert_with(|| "default".to_owned());
+        }
+        Ok(self)
     }
 }
 

@@ -220,9 +220,7 @@ fn kind(name: &str) -> Result<Kind> {
 fn is_continuation(event: &Event) -> bool {
     matches!(
         event.kind(),
-        Some(
-            Kind::InstrumentTerms | Kind::InstrumentListing | Kind::NoticeMore | Kind::TermsMore
-        )
+        Some(Kind::InstrumentTerms | Kind::InstrumentListing | Kind::NoticeMore | Kind::TermsMore)
     )
 }
 

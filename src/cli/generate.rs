@@ -43,8 +43,8 @@ pub(super) fn run(args: &GenerateArgs) -> Result<Ending> {
         write(&mut generator, std::io::stdout().lock(), args)?;
     } else {
         term::check_overwrite(&args.output, args.force)?;
-        let file = File::create(&args.output)
-            .map_err(|error| Error::io("create", &args.output, error))?;
+        let file =
+            File::create(&args.output).map_err(|error| Error::io("create", &args.output, error))?;
         if args.output.extension().is_some_and(|extension| extension == "gz") {
             let mut encoder = GzEncoder::new(file, Compression::best());
             write(&mut generator, &mut encoder, args)?;
@@ -70,7 +70,5 @@ fn profile(args: &GenerateArgs) -> Result<Profile> {
 fn write(generator: &mut Generator, out: impl Write, args: &GenerateArgs) -> Result<()> {
     let mut out = BufWriter::with_capacity(BUFFER_BYTES, out);
     let written = generator.write_itch(&mut out).map(|_| ());
-    written
-        .and_then(|()| out.flush())
-        .map_err(|error| Error::io("write", &args.output, error))
+    written.and_then(|()| out.flush()).map_err(|error| Error::io("write", &args.output, error))
 }

@@ -107,7 +107,11 @@ fn describe(feed: &dyn Feed, census: &Census) -> Result<()> {
     for code in 0..=u8::MAX {
         let count = checks.by_type[usize::from(code)];
         if count > 0 {
-            out.line(format_args!("  {:<12}{:>14}", type_name(description, code), thousands(count)))?;
+            out.line(format_args!(
+                "  {:<12}{:>14}",
+                type_name(description, code),
+                thousands(count)
+            ))?;
         }
     }
     out.line("busiest")?;
@@ -119,7 +123,11 @@ fn describe(feed: &dyn Feed, census: &Census) -> Result<()> {
 
 fn faults(feed: &dyn Feed) -> [(&'static str, Located); 3] {
     let checks = feed.checks();
-    [("gaps", checks.gaps), ("backwards", checks.backwards), ("unknown_types", checks.unknown_types)]
+    [
+        ("gaps", checks.gaps),
+        ("backwards", checks.backwards),
+        ("unknown_types", checks.unknown_types),
+    ]
 }
 
 fn json_of(feed: &dyn Feed, census: &Census) -> Value {

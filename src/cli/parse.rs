@@ -84,12 +84,9 @@ pub(super) fn cores(text: &str) -> Result<Vec<CoreId>> {
 /// A duration with its unit, `50us`, in ns.
 pub(super) fn duration(text: &str) -> Result<u64> {
     const UNITS: [(&str, u32); 4] = [("ns", 0), ("us", 3), ("ms", 6), ("s", 9)];
-    UNITS
-        .iter()
-        .find_map(|(unit, places)| decimal(text.strip_suffix(unit)?, *places))
-        .ok_or_else(|| {
-            Error::usage(format!("`{text}` is no duration"), "write 500ns, 50us, 1.5ms or 2s")
-        })
+    UNITS.iter().find_map(|(unit, places)| decimal(text.strip_suffix(unit)?, *places)).ok_or_else(
+        || Error::usage(format!("`{text}` is no duration"), "write 500ns, 50us, 1.5ms or 2s"),
+    )
 }
 
 /// A decimal without sign times 10^`places`; `None` when it is none or has more places than that.
@@ -113,8 +110,7 @@ fn days_since_epoch(year: u64, month: u64, day: u64) -> u64 {
 }
 
 fn days_in_month(year: u64, month: u64) -> u64 {
-    let is_leap =
-        year.is_multiple_of(4) && (!year.is_multiple_of(100) || year.is_multiple_of(400));
+    let is_leap = year.is_multiple_of(4) && (!year.is_multiple_of(100) || year.is_multiple_of(400));
     match month {
         2 if is_leap => 29,
         2 => 28,
@@ -134,9 +130,13 @@ mod tests {
 
     #[test]
     fn counts_take_suffixes_and_fractions() {
-        for (text, value) in
-            [("0", 0), ("250k", 250_000), ("1.9M", 1_900_000), ("2G", 2_000_000_000), ("1_000", 1_000)]
-        {
+        for (text, value) in [
+            ("0", 0),
+            ("250k", 250_000),
+            ("1.9M", 1_900_000),
+            ("2G", 2_000_000_000),
+            ("1_000", 1_000),
+        ] {
             assert_eq!(count(text).ok(), Some(value), "{text}");
         }
         for text in ["", "k", "-1", "1.2345k", "1e6", "99999999999G"] {

@@ -4,15 +4,17 @@ use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use clap::Args;
+use ringtape::engine::{EXECUTIONS_DIR, MARKET_DIR};
 use ringtape::engine::{Engine, EngineConfig, Gate, JournalConfig, RunReport};
 use ringtape::error::{Error, Result};
 use ringtape::feed::Pace;
 use ringtape::journal::verify_any;
-use ringtape::engine::{EXECUTIONS_DIR, MARKET_DIR};
-use ringtape::portfolio::{FeeSchedule, MarkRule, PortfolioConfig};
+use ringtape::matching::VenueConfig;
+use ringtape::portfolio::{MarkRule, PortfolioConfig};
 use ringtape::report::{self, DataFaults, Machine};
 use ringtape::runtime::WaitChoice;
-use ringtape::strategy::{StrategySpec, TraderConfig};
+use ringtape::strategy::{StrategySpec, Trader, TraderConfig};
+use ringtape::units::Nanos;
 use serde_json::{Value, json};
 
 use super::config::RunConfig;
@@ -67,7 +69,7 @@ pub(super) fn run(args: ReplayArgs) -> Result<Ending> {
     let expected = args.expect_hash.as_deref().map(parse_hash).transpose()?;
     let is_recorded_run = args.feed.is_dir();
     let recorded = is_recorded_run.then(|| RunConfig::read(&args.feed)).transpose()?;
-    let shape = args.config.clone().or(recorded.clone().unwrap_or_default());
+    let shape = args.config.clone().or(recorded.clone().unwrap_or_default()).spelled_out()?;
     let config = engine_config(&args, &shape)?;
     let feed = input::open(&args.feed, shape.date.as_deref())?;
     let stored_bytes = feed.description().stored_bytes;
@@ -99,7 +101,7 @@ fn engine_config(args: &ReplayArgs, shape: &RunConfig) -> Result<EngineConfig> {
     };
     Ok(EngineConfig {
         symbols: shape.symbols.clone().unwrap_or_default(),
-        trader: trader_config(shape)?,
+        trader: trader(shape)?,
         portfolio: PortfolioConfig {
             marks: mark_rule(shape.mark_max_spread.as_deref())?,
             audit: args.audit,
@@ -116,31 +118,40 @@ fn engine_config(args: &ReplayArgs, shape: &RunConfig) -> Result<EngineConfig> {
 }
 
 /// The strategy with its venue and fees; `None` without a strategy.
-pub(super) fn trader_config(shape: &RunConfig) -> Result<Option<TraderConfig>> {
-    let Some(strategy) = shape.strategy.as_deref().filter(|name| *name != "none") else {
+pub(super) fn trader(shape: &RunConfig) -> Result<Option<Trader>> {
+    let spec: StrategySpec = shape.strategy.as_deref().unwrap_or("none").parse()?;
+    if spec == StrategySpec::None {
         return Ok(None);
-    };
-    let mut config = TraderConfig::new(StrategySpec::parse(strategy)?.build()?);
-    if let Some(latency) = &shape.latency {
-        let time = latency.strip_prefix("order=").ok_or_else(|| {
-            Error::usage(format!("`{latency}` is no latency"), "write order=50us")
-        })?;
-        config.venue.order_latency_ns = parse::duration(time)?;
     }
-    config.venue.conservative = match shape.fills.as_deref() {
-        None | Some("default") => false,
-        Some("conservative") => true,
-        Some(other) => {
-            return Err(Error::usage(
-                format!("unknown rules of fills `{other}`"),
-                "use default or conservative",
-            ));
-        }
+    let config = TraderConfig {
+        venue: VenueConfig {
+            latency: latency(shape.latency.as_deref())?,
+            conservative: is_conservative(shape.fills.as_deref())?,
+        },
+        fees: shape.fees.as_deref().map(str::parse).transpose()?.unwrap_or_default(),
+        marks: mark_rule(shape.mark_max_spread.as_deref())?,
+        ..TraderConfig::default()
     };
-    if let Some(fees) = &shape.fees {
-        config.venue.fees = fees.parse::<FeeSchedule>()?;
+    Ok(Some(Trader::new(&spec, config)))
+}
+
+fn latency(text: Option<&str>) -> Result<Nanos> {
+    let Some(text) = text else { return Ok(VenueConfig::default().latency) };
+    let time = text
+        .strip_prefix("order=")
+        .ok_or_else(|| Error::usage(format!("`{text}` is no latency"), "write order=50us"))?;
+    parse::duration(time).map(Nanos)
+}
+
+fn is_conservative(rules: Option<&str>) -> Result<bool> {
+    match rules {
+        None | Some("default") => Ok(false),
+        Some("conservative") => Ok(true),
+        Some(other) => Err(Error::usage(
+            format!("unknown rules of fills `{other}`"),
+            "use default or conservative",
+        )),
     }
-    Ok(Some(config))
 }
 
 fn mark_rule(max_spread: Option<&str>) -> Result<MarkRule> {

@@ -2,9 +2,9 @@
 
 use super::stats::{AccountingOutcome, Handover, hand_over};
 use crate::error::Result;
-use crate::event::Execution;
+use crate::event::{Execution, ExecutionKind};
 use crate::limits::BATCH_RECORDS_MAX;
-use crate::portfolio::Portfolio;
+use crate::portfolio::{Portfolio, PortfolioConfig};
 use crate::ring::Consumer;
 use crate::runtime::{Agent, StageMeter};
 use crate::units::Nanos;
@@ -16,21 +16,26 @@ pub(super) const PORTFOLIO: &str = "portfolio";
 pub(super) struct Accounting {
     executions: Consumer<Execution>,
     portfolio: Portfolio,
-    audits: bool,
-    audited: u64,
+    is_audited: bool,
+    audits: u64,
     meter: StageMeter,
     handover: Handover<AccountingOutcome>,
 }
 
 impl Accounting {
-    /// An agent that checks the audit identity after every record when `audits` is set.
     pub(super) fn new(
         executions: Consumer<Execution>,
-        portfolio: Portfolio,
-        audits: bool,
+        config: PortfolioConfig,
         handover: Handover<AccountingOutcome>,
     ) -> Self {
-        Self { executions, portfolio, audits, audited: 0, meter: StageMeter::new(), handover }
+        Self {
+            executions,
+            is_audited: config.audit,
+            portfolio: Portfolio::new(config),
+            audits: 0,
+            meter: StageMeter::new(),
+            handover,
+        }
     }
 }
 
@@ -43,10 +48,9 @@ impl Agent for Accounting {
         let batch = self.executions.poll(BATCH_RECORDS_MAX)?;
         for execution in batch.iter() {
             self.portfolio.apply(execution)?;
-            if self.audits {
-                self.portfolio.audit()?;
-                self.audited += 1;
-            }
+            let is_checked =
+                matches!(execution.kind(), Some(ExecutionKind::Filled | ExecutionKind::Quote));
+            self.audits += u64::from(self.is_audited && is_checked);
             self.meter.note(execution.ts_ingest);
         }
         Ok(batch.len())
@@ -69,7 +73,8 @@ impl Agent for Accounting {
         let outcome = AccountingOutcome {
             rows: self.portfolio.rows(),
             hash: self.portfolio.hash(),
-            audits: self.audited,
+            totals: self.portfolio.totals(),
+            audits: self.audits,
             latency: std::mem::take(&mut self.meter),
         };
         hand_over(&self.handover, outcome);

@@ -8,7 +8,7 @@ use crate::feed::Pace;
 use crate::limits::{RING_CAPACITY_DEFAULT, SEGMENT_BYTES_DEFAULT};
 use crate::portfolio::PortfolioConfig;
 use crate::runtime::WaitChoice;
-use crate::strategy::TraderConfig;
+use crate::strategy::Trader;
 use crate::units::CoreId;
 
 /// How an engine is put together.
@@ -20,11 +20,9 @@ pub struct EngineConfig {
     /// Symbols to follow; empty for all.
     pub symbols: Vec<String>,
     /// Strategy, venue and fees; `None` rebuilds books only.
-    pub trader: Option<TraderConfig>,
-    /// Initial cash and rules of marking.
+    pub trader: Option<Trader>,
+    /// Initial cash, rules of marking, and whether to audit.
     pub portfolio: PortfolioConfig,
-    /// Whether to check the audit identity after every execution.
-    pub audit: bool,
     /// Where to keep the journals; `None` keeps none.
     pub journal: Option<JournalConfig>,
     /// What matching waits for before it acts on an event.
@@ -55,11 +53,7 @@ pub struct JournalConfig {
 impl JournalConfig {
     /// Journals in `dir` with segments of the default size.
     pub fn new(dir: impl Into<PathBuf>, run_toml: impl Into<String>) -> Self {
-        Self {
-            dir: dir.into(),
-            segment_bytes: SEGMENT_BYTES_DEFAULT,
-            run_toml: run_toml.into(),
-        }
+        Self { dir: dir.into(), segment_bytes: SEGMENT_BYTES_DEFAULT, run_toml: run_toml.into() }
     }
 }
 
@@ -99,7 +93,6 @@ impl Default for EngineConfig {
             symbols: Vec::new(),
             trader: None,
             portfolio: PortfolioConfig::default(),
-            audit: false,
             journal: None,
             gate: Gate::None,
             pace: Pace::Max,

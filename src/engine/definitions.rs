@@ -112,8 +112,7 @@ mod tests {
     #[test]
     fn nothing_is_issued_unless_asked() {
         let mut definitions = Definitions::default();
-        let records =
-            InstrumentTable::events(0, InstrumentId(1), &Instrument::us_equity("X"));
+        let records = InstrumentTable::events(0, InstrumentId(1), &Instrument::us_equity("X"));
         definitions.note(&records);
         assert_eq!(definitions.reissue(&mut [Event::default(); 8]), 0);
     }

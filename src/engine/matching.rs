@@ -232,7 +232,7 @@ impl Agent for Matching {
             counts: self.replica.counts().clone(),
             books_hash: self.replica.books_hash(),
             orders_hash: self.outlet.hash.value(),
-            trades: trader.map(|trader| *trader.counts()).unwrap_or_default(),
+            trades: trader.map(Trader::counts).unwrap_or_default(),
             executions: self.outlet.count,
             warnings: trader.map(Trader::warnings).unwrap_or_default(),
             latency: std::mem::take(&mut self.meter),

@@ -8,7 +8,7 @@ use crate::error::{Error, Result};
 use crate::feed::{Checks, Description};
 use crate::hash::RunningHash;
 use crate::journal::Summary;
-use crate::portfolio::PositionRow;
+use crate::portfolio::{AccountTotal, PositionRow};
 use crate::runtime::{Plan, RunnerReport, StageMeter};
 use crate::strategy::TraderCounts;
 use crate::units::Nanos;
@@ -67,6 +67,7 @@ pub(super) struct MatchingOutcome {
 #[derive(Debug, Default)]
 pub(super) struct AccountingOutcome {
     pub(super) rows: Vec<PositionRow>,
+    pub(super) totals: Vec<AccountTotal>,
     pub(super) hash: u64,
     pub(super) audits: u64,
     pub(super) latency: StageMeter,
@@ -142,6 +143,8 @@ pub struct RunReport {
     pub executions: u64,
     /// Positions and money.
     pub portfolio: Vec<PositionRow>,
+    /// Sums by account and currency.
+    pub accounts: Vec<AccountTotal>,
     /// Times that the audit identity was checked and held.
     pub audits: u64,
     /// Hashes of the state.
@@ -219,6 +222,7 @@ impl RunReport {
             trades: matching.trades,
             executions: matching.executions,
             portfolio: accounting.rows,
+            accounts: accounting.totals,
             audits: accounting.audits,
             hashes: Hashes {
                 books: matching.books_hash,

@@ -11,7 +11,8 @@ use super::intake::{FEED, Intake, IntakeParts, Progress};
 use super::matching::{MATCHING, Matching};
 use super::recording::{CauseGate, EXECUTION_JOURNAL, MARKET_JOURNAL, Recording};
 use super::stats::{
-    AccountingOutcome, Handover, IntakeOutcome, MatchingOutcome, RecordingOutcome, RunParts, RunReport,
+    AccountingOutcome, Handover, IntakeOutcome, MatchingOutcome, RecordingOutcome, RunParts,
+    RunReport,
 };
 use crate::clock::Clock;
 use crate::error::{Error, Result};
@@ -20,10 +21,8 @@ use crate::feed::{Feed, Pace, Pacer};
 use crate::hash::hash_bytes;
 use crate::journal::{JournalOptions, Writer, records_per_segment};
 use crate::limits::INBOX_CAPACITY;
-use crate::portfolio::Portfolio;
 use crate::ring::{Consumer, InboxSender, Producer, RingBuilder, StageCursor, inbox};
 use crate::runtime::{Agent, AgentLoad, Plan, Runner, StopFlag, allowed_cores};
-use crate::strategy::Trader;
 use crate::units::Nanos;
 
 /// Expected cost of an event to each agent, in ns; it only decides who shares a thread.
@@ -118,15 +117,11 @@ impl Engine {
         let matching = Matching::new(
             market.matching,
             executions.producer,
-            config.trader.map(Trader::new),
+            config.trader,
             outcomes.matching.clone(),
         );
-        let accounting = Accounting::new(
-            executions.portfolio,
-            Portfolio::new(config.portfolio),
-            config.audit,
-            outcomes.accounting.clone(),
-        );
+        let accounting =
+            Accounting::new(executions.portfolio, config.portfolio, outcomes.accounting.clone());
         // Pipeline order, as in the plan.
         let mut agents: Vec<Box<dyn Agent>> = vec![Box::new(intake), Box::new(matching)];
         let journal_rings = market.journal.zip(executions.journal);

@@ -68,7 +68,7 @@ impl Default for JournalOptions {
 }
 
 /// What a closed journal holds.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct Summary {
     /// Records that were written.
     pub records: u64,

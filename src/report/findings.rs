@@ -25,7 +25,13 @@ pub struct DataFaults(Vec<DataFault>);
 impl DataFaults {
     /// The faults of a finished run.
     pub fn of(run: &RunReport) -> Self {
-        let fault = |name, what, counted_in, located, cure| DataFault { name, what, counted_in, located, cure };
+        let fault = |name, what, counted_in, located, cure| DataFault {
+            name,
+            what,
+            counted_in,
+            located,
+            cure,
+        };
         let checks = &run.checks;
         let counts = &run.counts;
         Self(vec![

@@ -1,7 +1,7 @@
 //! Reports: a finished run as text for people and as one JSON document for scripts.
 
-pub mod format;
 mod findings;
+pub mod format;
 #[cfg(feature = "cli")]
 mod json;
 mod machine;

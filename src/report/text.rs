@@ -248,7 +248,11 @@ fn trading(text: &mut String, run: &RunReport) {
     for row in &run.portfolio {
         position(text, row);
     }
-    total(text, &run.portfolio);
+    for total in &run.accounts {
+        let amounts = [total.cash, total.realised, total.unrealised, total.fees, total.equity];
+        let label = format!("total {}", total.currency.as_str());
+        money_row(text, &total.account.to_string(), &label, "", amounts, "");
+    }
 }
 
 fn position(text: &mut String, row: &PositionRow) {
@@ -261,23 +265,6 @@ fn position(text: &mut String, row: &PositionRow) {
         [row.cash, row.realised, row.unrealised, row.fees, row.equity],
         note,
     );
-}
-
-/// The total of several rows, where they are all of one currency.
-fn total(text: &mut String, rows: &[PositionRow]) {
-    let is_one_currency = rows.iter().all(|row| row.currency == rows[0].currency);
-    if rows.len() < 2 || !is_one_currency {
-        return;
-    }
-    let sum = |field: fn(&PositionRow) -> Money| Money(rows.iter().map(|row| field(row).0).sum());
-    let sums = [
-        sum(|row| row.cash),
-        sum(|row| row.realised),
-        sum(|row| row.unrealised),
-        sum(|row| row.fees),
-        sum(|row| row.equity),
-    ];
-    money_row(text, "", "total", "", sums, "");
 }
 
 fn money_row(
