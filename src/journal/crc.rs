@@ -102,7 +102,7 @@ mod tests {
     #[test]
     fn instruction_and_table_agree_and_both_are_crc32c() {
         let words: Vec<[u8; 8]> =
-            (0..15u64).map(|i| (i * 0x9e37_79b9_7f4a_7c15).to_le_bytes()).collect();
+            (0..15u64).map(|i| i.wrapping_mul(0x9e37_79b9_7f4a_7c15).to_le_bytes()).collect();
         for count in 0..=words.len() {
             let words = &words[..count];
             for (epoch, sequence) in [(0, 0), (1, u64::MAX), (7, 1 << 40)] {

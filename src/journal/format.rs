@@ -307,6 +307,14 @@ impl Geometry {
         let in_block = (index % self.block_records + 1) as usize;
         self.block_offset(index / self.block_records) + in_block * self.slot_bytes
     }
+
+    /// The index of the record to whose slot a byte behind the segment header belongs; a block's
+    /// header goes with its first record.
+    pub(super) fn index_at(self, offset: usize) -> u64 {
+        let body = offset - SEGMENT_HEADER_BYTES;
+        let slot = (body % BLOCK_BYTES / self.slot_bytes) as u64;
+        (body / BLOCK_BYTES) as u64 * self.block_records + slot.saturating_sub(1)
+    }
 }
 
 /// The commit word of a slot; for a seal, `sequence` is the complement of the next one.
@@ -426,6 +434,8 @@ mod tests {
             prop_assert!((offset - SEGMENT_HEADER_BYTES) % BLOCK_BYTES >= slot);
             prop_assert!(offset + slot <= bytes as usize);
             prop_assert!(offset.is_multiple_of(slot.min(SEGMENT_HEADER_BYTES)));
+            prop_assert_eq!(geometry.index_at(offset), index);
+            prop_assert_eq!(geometry.index_at(offset + slot - 1), index);
             if index < geometry.records() {
                 let next = geometry.slot_offset(index + 1);
                 let crosses = (index + 1).is_multiple_of(geometry.block_records);

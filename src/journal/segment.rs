@@ -139,9 +139,9 @@ impl Segment {
         out: &mut [[u8; 8]],
     ) -> (usize, u32) {
         let mut offset = self.geometry.slot_offset(index);
-        let mut sequence = self.header.first_sequence + index;
         let mut last = (0, 0);
-        for record in out.chunks_exact_mut(words_each) {
+        let sequences = self.header.first_sequence + index..;
+        for (sequence, record) in sequences.zip(out.chunks_exact_mut(words_each)) {
             let commit = self.map.load_acquire(offset);
             if commit as u32 != sequence as u32 {
                 break;
@@ -153,7 +153,6 @@ impl Segment {
             }
             last = (last.0 + 1, crc);
             offset += (words_each + 1) * 8;
-            sequence += 1;
         }
         last
     }
@@ -213,7 +212,25 @@ impl Segment {
         if !matches!(self.slot(index), Slot::Unreadable) && !self.is_readable(index) {
             return Some(index);
         }
-        (index + 1..=self.geometry.records()).find(|&later| self.is_evidence(later))
+        self.written_after(index).find(|&later| self.is_evidence(later))
+    }
+
+    /// The first record or seal from `index` on.
+    pub(super) fn first_slot(&self, index: u64) -> Option<u64> {
+        let is_slot = |later: &u64| !matches!(self.slot(*later), Slot::Unreadable);
+        if is_slot(&index) { Some(index) } else { self.written_after(index).find(is_slot) }
+    }
+
+    /// The indexes behind `index` whose slots, or whose block's header, are not all zeros.
+    fn written_after(&self, index: u64) -> impl Iterator<Item = u64> {
+        let geometry = self.geometry;
+        let next = move |&index: &u64| {
+            let from = geometry.slot_offset(index) + geometry.slot_bytes;
+            let found = geometry.index_at(self.map.find_nonzero(from..self.map.bytes())?);
+            // The header of the block that was already looked at lies before its first slot.
+            Some(found.max(index + 1)).filter(|&found| found <= geometry.records())
+        };
+        std::iter::successors(next(&index), next)
     }
 
     /// Like [`first_evidence`](Self::first_evidence), at distances that double: cheap enough to

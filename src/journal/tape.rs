@@ -202,16 +202,19 @@ impl Tape {
         bad(&self.segment.path, self.bytes_here(), what, RESTORE)
     }
 
-    fn corrupt(&self, later: u64) -> Error {
-        let (from, first) = (self.bytes_here(), self.segment.header.first_sequence);
-        let to = self.segment.end_offset(later) as u64;
-        let what = match later - self.index {
-            0 => format!("the header of the block at sequence {} is damaged", self.position()),
-            _ => format!(
-                "sequences {}..{} (bytes {from}..{to}) are damaged, and what follows is not",
+    /// The error of a position that cannot be read though `evidence` behind it can.
+    fn corrupt(&self, evidence: u64) -> Error {
+        let from = self.bytes_here();
+        let what = if evidence == self.index {
+            format!("the header of the block at sequence {} is damaged", self.position())
+        } else {
+            let later = self.segment.first_slot(self.index + 1).unwrap_or(evidence);
+            let sequence = self.segment.header.first_sequence + later;
+            let to = self.segment.end_offset(later);
+            format!(
+                "sequences {}..{sequence} (bytes {from}..{to}) are damaged, and what follows is not",
                 self.position(),
-                first + later,
-            ),
+            )
         };
         bad(&self.segment.path, from, what, RESTORE)
     }
