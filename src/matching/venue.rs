@@ -153,8 +153,8 @@ impl Venue {
 
     /// Applies what an event did to the replica: queue positions, then own fills.
     ///
-    /// To be called for every event of an instrument with [`is_active`](Self::is_active), after the
-    /// replica applied it.
+    /// To be called after the replica applied the event, whenever the instrument of the change
+    /// [`is_active`](Self::is_active).
     pub fn after(
         &mut self,
         event: &Event,
@@ -162,7 +162,7 @@ impl Venue {
         replica: &Replica,
         out: &mut Vec<Execution>,
     ) {
-        let instrument = InstrumentId(event.instrument);
+        let instrument = change.order.instrument;
         let Some(lane) = self.lane_index(instrument) else { return };
         let lane = &mut self.lanes[lane];
         lane.follow(change);

@@ -173,7 +173,7 @@ pub(super) fn nearest<'a>(
     const TYPING_ERRORS_MAX: usize = 2;
     candidates
         .map(|name| (typing_errors(&given.to_lowercase(), &name.to_lowercase()), name))
-        .filter(|&(errors, name)| errors <= TYPING_ERRORS_MAX && errors < name.len())
+        .filter(|&(errors, _)| errors <= TYPING_ERRORS_MAX && errors < given.len())
         .min()
         .map(|(_, name)| name)
 }

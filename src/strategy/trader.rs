@@ -195,7 +195,10 @@ impl Trader {
         replica: &Replica,
         out: &mut Vec<Execution>,
     ) -> Result<()> {
-        let interest = self.interest.get(event.instrument as usize).copied().unwrap_or(0);
+        // WHY: a faulty message may name an order of another instrument than its own; what counts
+        // is whose book changed.
+        let instrument = change.order.instrument;
+        let interest = self.interest.get(instrument.0 as usize).copied().unwrap_or(0);
         if interest & INTEREST == 0 && event.kind > Kind::InstrumentTerms as u8 {
             return Ok(());
         }
@@ -210,7 +213,7 @@ impl Trader {
         replica: &Replica,
         out: &mut Vec<Execution>,
     ) -> Result<()> {
-        let instrument = InstrumentId(event.instrument);
+        let instrument = change.order.instrument;
         if event.kind <= Kind::InstrumentTerms as u8 {
             return self.meet_instrument(instrument, replica, out);
         }
@@ -226,8 +229,9 @@ impl Trader {
         if !event.has(Flags::LAST) {
             return Ok(());
         }
-        let is_due = self.take_quote_due(instrument);
-        if is_due || self.is_held(instrument) {
+        let interest_now = self.interest[instrument.0 as usize];
+        if interest_now & (HELD | QUOTE_DUE) != 0 {
+            let is_due = interest_now & QUOTE_DUE != 0;
             self.quote(instrument, ts_event, is_due, replica, out)?;
         }
         self.tell(replica);
@@ -471,6 +475,7 @@ impl Trader {
         quote: &Quote,
         out: &mut Vec<Execution>,
     ) -> Result<()> {
+        self.interest[instrument.0 as usize] &= !QUOTE_DUE;
         self.quotes.insert(instrument.0, *quote);
         let execution = Execution::from_quote(ts_event.0, instrument.0, quote);
         self.office.account.apply(&execution)?;
@@ -480,13 +485,6 @@ impl Trader {
 
     fn is_held(&self, instrument: InstrumentId) -> bool {
         self.interest.get(instrument.0 as usize).is_some_and(|bits| bits & HELD != 0)
-    }
-
-    fn take_quote_due(&mut self, instrument: InstrumentId) -> bool {
-        let bits = &mut self.interest[instrument.0 as usize];
-        let is_due = *bits & QUOTE_DUE != 0;
-        *bits &= !QUOTE_DUE;
-        is_due
     }
 
     /// Brings the bits for orders and position up to date.
