@@ -58,6 +58,23 @@ impl RunConfig {
         })
     }
 
+    /// Refuses flags of trading in a run without a strategy, where they would do nothing.
+    pub(super) fn check_flags(&self, has_strategy: bool) -> Result<()> {
+        let given = [
+            ("latency", &self.latency),
+            ("fills", &self.fills),
+            ("fees", &self.fees),
+            ("mark-max-spread", &self.mark_max_spread),
+        ];
+        match given.iter().find(|(_, value)| value.is_some() && !has_strategy) {
+            Some((name, _)) => Err(Error::usage(
+                format!("--{name} does nothing without a strategy"),
+                "name one with --strategy, or leave it out",
+            )),
+            None => Ok(()),
+        }
+    }
+
     /// The text of `run.toml`.
     pub(super) fn to_toml(&self) -> String {
         let body = toml::to_string(self).expect("strings and lists of strings are valid TOML");

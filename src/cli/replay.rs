@@ -71,6 +71,7 @@ pub(super) fn run(args: ReplayArgs) -> Result<Ending> {
     let recorded = is_recorded_run.then(|| RunConfig::read(&args.feed)).transpose()?;
     let shape = args.config.clone().or(recorded.clone().unwrap_or_default()).spelled_out()?;
     let config = engine_config(&args, &shape)?;
+    args.config.check_flags(config.trader.is_some())?;
     let feed = input::open(&args.feed, shape.date.as_deref())?;
     let stored_bytes = feed.description().stored_bytes;
     if recorded.is_some_and(|recorded| recorded != shape) {

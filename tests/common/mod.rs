@@ -1,6 +1,8 @@
 //! What several test files share.
 #![allow(dead_code)]
 
+pub mod program;
+
 use std::path::{Path, PathBuf};
 
 /// The folder of real recordings, where it exists beside the checkout.

@@ -1,0 +1,45 @@
+//! The program `ringtape`, run as a user runs it.
+
+use std::ffi::OsStr;
+use std::process::{Command, Output, Stdio};
+
+/// The built program with `arguments`, in the project's folder.
+pub fn ringtape<S: AsRef<OsStr>>(arguments: impl IntoIterator<Item = S>) -> Command {
+    let mut command = Command::new(env!("CARGO_BIN_EXE_ringtape"));
+    command.args(arguments).current_dir(env!("CARGO_MANIFEST_DIR")).stdin(Stdio::null());
+    command
+}
+
+/// What a finished program printed, and its exit code.
+pub struct Ran {
+    pub code: i32,
+    pub stdout: String,
+    pub stderr: String,
+}
+
+impl Ran {
+    /// Everything that was printed, for messages of failed assertions.
+    pub fn all(&self) -> String {
+        format!("exit {}\n{}\n{}", self.code, self.stdout, self.stderr)
+    }
+
+    /// The JSON document on stdout.
+    pub fn json(&self) -> serde_json::Value {
+        serde_json::from_str(&self.stdout).unwrap_or_else(|error| panic!("{error}\n{}", self.all()))
+    }
+}
+
+/// Runs `ringtape` to its end.
+pub fn run<S: AsRef<OsStr>>(arguments: impl IntoIterator<Item = S>) -> Ran {
+    let output: Output = ringtape(arguments).output().expect("the program starts");
+    Ran {
+        code: output.status.code().expect("no signal ended it"),
+        stdout: String::from_utf8(output.stdout).expect("text"),
+        stderr: String::from_utf8(output.stderr).expect("text"),
+    }
+}
+
+/// Runs `ringtape` with the words of `line`.
+pub fn run_line(line: &str) -> Ran {
+    run(line.split_whitespace())
+}

@@ -1,0 +1,106 @@
+//! The program on real recordings with known truth.
+//!
+//! Would catch a decoder, grouping, book or report that is consistent with itself and wrong.
+
+mod common;
+
+use std::io::Read;
+use std::path::{Path, PathBuf};
+
+use common::program::run;
+use common::shared_feeds;
+use flate2::read::GzDecoder;
+use serde_json::{Value, json};
+
+const AAPL: &str = "itch/AAPL_20200130_premarket_10k.NASDAQ_ITCH50";
+
+fn text(path: &Path) -> String {
+    path.display().to_string()
+}
+
+/// Replays a recording and gives the JSON report.
+fn replay(feed: &Path, rest: &[&str]) -> Value {
+    let mut arguments = vec!["replay".to_owned(), text(feed), "--json".to_owned()];
+    arguments.extend(rest.iter().map(|&argument| argument.to_owned()));
+    let ran = run(arguments);
+    assert_eq!(ran.code, 0, "{}", ran.all());
+    ran.json()
+}
+
+fn recording(name: &str) -> Option<PathBuf> {
+    shared_feeds().map(|folder| folder.join(name))
+}
+
+#[test]
+fn a_premarket_of_aapl_is_replayed_as_published_and_repeats_itself() {
+    let Some(feed) = recording(AAPL) else { return };
+    let scratch = tempfile::tempdir().expect("a scratch folder");
+    let dir = text(&scratch.path().join("run"));
+    let first = replay(&feed, &["--journal", &dir, "--strategy", "maker", "--audit"]);
+    assert_eq!(first["feed"]["messages"], 10_000);
+    let by_type = json!({
+        "A": 4758, "D": 4083, "E": 849, "F": 2, "H": 1, "L": 52, "P": 240, "R": 1, "U": 7, "X": 6,
+        "Y": 1,
+    });
+    assert_eq!(first["feed"]["by_type"], by_type);
+    assert_eq!((&first["feed"]["unknown_orders"], &first["feed"]["gaps"]), (&json!(0), &json!(0)));
+    assert_eq!(first["books"]["live_orders"], 215, "own orders never touch the replica");
+    assert_eq!(first["books"]["levels"], 79 + 63);
+    assert_eq!(first["books"]["crossed"], 0);
+    assert_eq!(first["journal"]["verified"], true);
+    assert!(first["fills"].as_u64() > Some(0));
+    assert!(!first["portfolio"].as_array().expect("rows").is_empty());
+
+    let second = replay(&feed, &["--strategy", "maker"]);
+    let repeated = replay(Path::new(&dir), &[]);
+    for other in [&second, &repeated] {
+        for part in ["hashes", "state_hash", "orders", "fills", "portfolio"] {
+            assert_eq!(other[part], first[part], "{part}");
+        }
+    }
+}
+
+#[test]
+fn the_best_bid_and_offer_of_aapl_is_right_after_every_message() {
+    let Some(feed) = recording(AAPL) else { return };
+    let mut truth = String::new();
+    let file = std::fs::File::open(feed.with_extension("bbo.csv.gz")).expect("the truth");
+    GzDecoder::new(file).read_to_string(&mut truth).expect("text");
+    let ran = run(["book".to_owned(), text(&feed), "--csv".to_owned()]);
+    assert_eq!(ran.code, 0, "{}", ran.stderr);
+    let mut rows = 0;
+    for (ours, theirs) in ran.stdout.lines().skip(1).zip(truth.lines().skip(1)) {
+        let theirs: Vec<&str> = theirs.split(',').collect();
+        let without_type = [&theirs[..2], &theirs[3..]].concat().join(",");
+        assert_eq!(ours, without_type, "row {rows}");
+        rows += 1;
+    }
+    assert_eq!(rows, 10_000);
+    assert_eq!(ran.stdout.lines().count(), 10_001);
+}
+
+#[test]
+fn a_file_with_zero_length_prefixes_is_read_and_named() {
+    let Some(feed) = recording("itch/ex20101224.TEST_ITCH_50.gz") else { return };
+    let report = replay(&feed, &[]);
+    let by_type = json!({
+        "A": 4997, "D": 1745, "E": 198, "F": 3, "H": 3, "P": 5000, "R": 3, "S": 6, "U": 12, "X": 45,
+    });
+    assert_eq!(report["feed"]["by_type"], by_type);
+    assert_eq!(report["feed"]["unknown_orders"], 117);
+    let warnings = report["warnings"].to_string();
+    assert!(warnings.contains("zero length prefix"), "{warnings}");
+}
+
+#[test]
+fn a_slice_of_an_opening_gives_its_counts_and_its_unknown_orders() {
+    let Some(feed) = recording("itch/ALL_20191230_open_1000.NASDAQ_ITCH50") else { return };
+    let report = replay(&feed, &[]);
+    let by_type = json!({
+        "A": 367, "C": 1, "D": 167, "E": 28, "F": 193, "I": 4, "P": 4, "Q": 4, "S": 1, "U": 225,
+        "X": 6,
+    });
+    assert_eq!(report["feed"]["by_type"], by_type);
+    assert_eq!(report["feed"]["unknown_orders"], 399);
+    assert_eq!(report["feed"]["complete"], false);
+}
