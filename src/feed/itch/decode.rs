@@ -1,16 +1,10 @@
 //! The decode loop: bytes of a window to records of a batch.
 //!
-//! ```text
-//!  0    2    3      5        7         13                          2+length
-//!  | u16 | type | locate | tracking | timestamp | fields of the type | u16 | type ...
-//!  length  u8     u16      u16        u48 ns since midnight
-//! ```
-//!
-//! All integers are big-endian and unsigned. Six letters make up 98 % of a day (A D U E X P) and
-//! their fields are few: reference, quantity, price, one number more. They are decoded without a
-//! branch on the letter, from a table that says where the fields lie; everything else takes the
-//! other road, [`Decoder::other`], which also deals with every doubt: frames that do not fit, the
-//! end of the window, instruments that were not introduced.
+//! Six letters make up 98 % of a day (A D U E X P) and their fields are few: reference, quantity,
+//! price, one number more. They are decoded without a branch on the letter, from a table that says
+//! where the fields lie; everything else takes the other road, [`Decoder::other`], which also deals
+//! with every doubt: frames that do not fit, the end of the window, instruments that were not
+//! introduced.
 //!
 //! WHY: a jump on the letter costs a misprediction every second or third message, because adds
 //! and deletes alternate without a pattern.
@@ -44,13 +38,13 @@ const FRAME_AND_HEADER_BYTES: usize = {
 /// after it lie before the limit.
 const LOOKAHEAD_MARGIN: usize = VIEW_BYTES - FRAME_AND_HEADER_BYTES;
 
-/// How the ends of messages are found; the code is an index of [`Shape::prefix`].
+/// How the ends of messages are found.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Framing {
     /// By the length before each message.
-    Prefixed = 0,
+    Prefixed,
     /// By the length of each type: every prefix is zero.
-    ByType = 1,
+    ByType,
 }
 
 /// What one call of [`Decoder::decode`] did.
@@ -144,7 +138,11 @@ impl Decoder {
         let mut records = 0;
         let stop = loop {
             let bytes = &window.bytes[at..window.limit + LOOKAHEAD_MARGIN];
-            let (decoded_bytes, decoded) = self.orders(bytes, &mut out[records..full]);
+            let room = &mut out[records.min(full)..full];
+            let (decoded_bytes, decoded) = match self.framing {
+                Framing::Prefixed => self.orders::<true>(bytes, room),
+                Framing::ByType => self.orders::<false>(bytes, room),
+            };
             at += decoded_bytes;
             records += decoded;
             if records >= full {
@@ -157,9 +155,6 @@ impl Decoder {
                 }
                 Err(stop) => break stop,
             }
-            if records >= full {
-                break Stop::Full;
-            }
         };
         if let Some(written) = out[..records].last() {
             self.checks.first_ts.get_or_insert(out[0].ts_event);
@@ -170,11 +165,14 @@ impl Decoder {
 
     /// Decodes messages that the table of shapes knows all about, one record each, until there is
     /// another, a doubt, or no more room: bytes and records.
+    ///
+    /// WHY: `PREFIXED` finds the next message by the length before this one, checked against the
+    /// type's afterwards: the way from message to message then leads through one load, where the
+    /// table would add another to it (6.8 instead of 7.8 ns a message).
     #[inline(never)]
-    fn orders(&mut self, bytes: &[u8], out: &mut [Event]) -> (usize, usize) {
+    fn orders<const PREFIXED: bool>(&mut self, bytes: &[u8], out: &mut [Event]) -> (usize, usize) {
         let Some(first) = bytes.first_chunk() else { return (0, 0) };
-        let framing = self.framing as usize;
-        let message = self.checks.messages;
+        let first_message = self.checks.messages;
         let mut previous_ts = self.previous_ts;
         let mut header = Header::at(first, 0);
         let mut rest = bytes;
@@ -182,21 +180,25 @@ impl Decoder {
         for slot in out {
             let Some(view) = rest.first_chunk::<VIEW_BYTES>() else { break };
             let shape = &SHAPES[usize::from(header.letter())];
+            let frame_bytes = match PREFIXED {
+                true => (PREFIX_BYTES as u32 + header.prefix()) as u8,
+                false => shape.frame_bytes,
+            };
+            let following = Header::at(view, frame_bytes);
             let side = SIDES[usize::from(u8_at(view, SIDE_AT))] & shape.side_mask;
-            if header.prefix() != shape.prefix[framing]
+            if header.prefix() != shape.prefix[usize::from(!PREFIXED)]
                 || side < shape.side_min
                 || !(shape.is_stockless | self.introduced[usize::from(header.locate())])
             {
                 break;
             }
-            let following = Header::at(view, shape.frame_bytes);
             *slot = self.order(view, shape, header, side, self.is_last(header, following));
             if header.timestamp() < previous_ts {
-                self.checks.backwards.note(message + records as u64);
+                self.checks.backwards.note(first_message + records as u64);
             }
             previous_ts = header.timestamp();
             self.checks.by_type[usize::from(header.letter())] += 1;
-            rest = &rest[usize::from(shape.frame_bytes)..];
+            rest = &rest[usize::from(frame_bytes)..];
             header = following;
             records += 1;
         }

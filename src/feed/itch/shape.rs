@@ -13,8 +13,8 @@ const NO_PREFIX: u32 = u32::MAX;
 /// Where the fields of a message about an order lie.
 #[derive(Clone, Copy)]
 pub(super) struct Shape {
-    /// The prefix that such a frame has, by [`Framing`](super::decode::Framing), when this table
-    /// alone decodes it; else one that no frame has.
+    /// The prefix that such a frame has, where prefixes are lengths and where they are zero, when
+    /// this table alone decodes it; else one that no frame has.
     pub(super) prefix: [u32; 2],
     /// Bytes of the whole frame; 0 when the table does not decode the message.
     pub(super) frame_bytes: u8,
