@@ -6,8 +6,8 @@
 //! with every doubt: frames that do not fit, the end of the window, instruments that were not
 //! introduced.
 //!
-//! WHY: a jump on the letter costs a misprediction every second or third message, because adds
-//! and deletes alternate without a pattern.
+//! WHY: adds and deletes, six of seven messages, alternate without a pattern, so a jump on the
+//! letter would often be mispredicted.
 
 use bytemuck::Zeroable;
 
