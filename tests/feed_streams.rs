@@ -241,3 +241,13 @@ proptest! {
         prop_assert!(feed.description().assumptions[0].contains("zero length prefix"));
     }
 }
+
+#[test]
+fn damage_behind_the_end_mark_of_a_gzip_file_is_told() {
+    let mut packed = gzip(&[start(), vec![0, 0]].concat());
+    let checksum = packed.len() - 6;
+    packed[checksum] ^= 1;
+    let (events, outcome) = drain_to_fault(&mut feed_of(packed), 64);
+    assert_eq!(events.len(), 1);
+    assert!(outcome.expect_err("a wrong checksum").to_string().contains("gzip data are damaged"));
+}

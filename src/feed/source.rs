@@ -51,7 +51,8 @@ pub struct OpenOptions {
 
 /// Opens a recorded feed; the path `-` is standard input.
 ///
-/// The content decides what the format is, plain or gzip, never the name.
+/// The content decides what the format is, plain or gzip, never the name. A plain file is mapped;
+/// pipes are read as they come, and pulling from them waits.
 ///
 /// # Errors
 ///
@@ -363,6 +364,7 @@ impl Stream {
         self.buffer.copy_within(self.start..self.end, 0);
         self.end -= self.start;
         self.start = 0;
+        debug_assert!(self.end < BUFFER_BYTES, "a frame and the next header fit");
         match self.reader.read(&mut self.buffer[self.end..BUFFER_BYTES]) {
             Ok(0) => self.is_ended = true,
             Ok(count) => self.end += count,

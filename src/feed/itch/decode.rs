@@ -1,31 +1,42 @@
 //! The decode loop: bytes of a window to records of a batch.
 //!
-//! ```text
-//!  0    2    3      5        7         13                          2+length
-//!  | u16 | type | locate | tracking | timestamp | fields of the type | u16 | type ...
-//!  length  u8     u16      u16        u48 ns since midnight
-//! ```
+//! Six letters make up 98 % of a day (A D U E X P) and their fields are few: reference, quantity,
+//! price, one number more. They are decoded without a branch on the letter, from a table that says
+//! where the fields lie; everything else takes the other road, [`Decoder::other`], which also deals
+//! with every doubt: frames that do not fit, the end of the window, instruments that were not
+//! introduced.
 //!
-//! All integers are big-endian and unsigned. Six letters make up 98 % of a day (A D U E X P) and
-//! their fields are few: reference, quantity, price, one number more. They are decoded without a
-//! branch on the letter, from a table that says where the fields lie; everything else takes the
-//! other road, [`Decoder::other`], which also deals with every doubt: frames that do not fit, the
-//! end of the window, instruments that were not introduced.
-//!
-//! WHY: a jump on the letter costs a misprediction every second or third message, because adds
-//! and deletes alternate without a pattern.
+//! WHY: adds and deletes, six of seven messages, alternate without a pattern, so a jump on the
+//! letter would often be mispredicted.
 
 use bytemuck::Zeroable;
 
 use super::group::Header;
-use super::messages::{self, Byte, Chain};
-use super::shape::{ORDER_AT, SHAPES, SIDE_AT, Shape, side_code};
-use super::table::message;
-use super::view::{HEADER_BYTES, PREFIX_BYTES, View, prefix, u8_at, u32_at, u64_at, view};
+use super::messages::{self, Byte, Chain, stock_at};
+use super::shape::{ORDER_AT, SHAPES, SIDE_AT, SIDES, Shape};
+use super::table::{MESSAGES, message};
+use super::view::{HEADER_BYTES, PREFIX_BYTES, VIEW_BYTES, View, u8_at, u32_at, u64_at, view};
 use crate::event::{Event, Flags};
 use crate::feed::Checks;
 use crate::feed::source::Window;
 use crate::limits::MESSAGE_RECORDS_MAX;
+
+/// Bytes of the longest frame and the header of the one after it.
+const FRAME_AND_HEADER_BYTES: usize = {
+    let mut longest = 0;
+    let mut index = 0;
+    while index < MESSAGES.len() {
+        if MESSAGES[index].bytes > longest {
+            longest = MESSAGES[index].bytes;
+        }
+        index += 1;
+    }
+    2 * PREFIX_BYTES + longest + HEADER_BYTES
+};
+
+/// Bytes past a window's limit that may be shown as long as a view's first frame and the header
+/// after it lie before the limit.
+const LOOKAHEAD_MARGIN: usize = VIEW_BYTES - FRAME_AND_HEADER_BYTES;
 
 /// How the ends of messages are found.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -83,8 +94,8 @@ pub(crate) enum FaultKind {
 /// Decodes messages; remembers which instruments were introduced, and counts.
 pub(crate) struct Decoder {
     framing: Framing,
-    /// All ones when prefixes hold lengths, 0 when all are zero.
-    prefix_mask: u16,
+    /// Smallest prefix that is no end mark.
+    prefix_min: u32,
     midnight_ns: u64,
     /// Locates whose instrument was introduced, by the feed or by this decoder.
     introduced: Box<[bool; 1 << 16]>,
@@ -109,7 +120,7 @@ impl Decoder {
     pub(crate) fn new(framing: Framing, midnight_ns: u64) -> Self {
         Self {
             framing,
-            prefix_mask: if framing == Framing::Prefixed { u16::MAX } else { 0 },
+            prefix_min: u32::from(framing == Framing::Prefixed),
             midnight_ns,
             introduced: Box::new([false; 1 << 16]),
             previous_ts: 0,
@@ -121,37 +132,26 @@ impl Decoder {
     ///
     /// `out` must have room for one message's records at least.
     pub(crate) fn decode(&mut self, window: Window<'_>, out: &mut [Event]) -> Batch {
-        let full = out.len().checked_sub(MESSAGE_RECORDS_MAX).expect("room for one message");
-        let lookahead = window.limit.saturating_sub(HEADER_BYTES + PREFIX_BYTES);
+        // Records from which on there may be no room for another message.
+        let full = out.len().checked_sub(MESSAGE_RECORDS_MAX - 1).expect("room for one message");
         let mut at = 0;
         let mut records = 0;
         let stop = loop {
-            if records > full {
+            let bytes = &window.bytes[at..window.limit + LOOKAHEAD_MARGIN];
+            let room = &mut out[records.min(full)..full];
+            let (decoded_bytes, decoded) = match self.framing {
+                Framing::Prefixed => self.orders::<true>(bytes, room),
+                Framing::ByType => self.orders::<false>(bytes, room),
+            };
+            at += decoded_bytes;
+            records += decoded;
+            if records >= full {
                 break Stop::Full;
             }
-            let current = view(window.bytes, at);
-            let letter = u8_at(current, 0);
-            let shape = &SHAPES[usize::from(letter)];
-            let header = Header::of(current);
-            let side = side_code(u8_at(current, SIDE_AT)) & shape.side_mask;
-            let next = at + PREFIX_BYTES + usize::from(shape.bytes);
-            let is_clear = shape.is_complete
-                & (prefix(current) == shape.bytes & self.prefix_mask)
-                & (next <= lookahead)
-                & ((side != 0) | (shape.side_mask == 0))
-                & (!shape.has_stock | self.introduced[usize::from(header.locate())]);
-            if is_clear {
-                let is_last = self.is_last(header, view(window.bytes, next));
-                out[records] = self.order(current, shape, header, side, is_last);
-                self.count(letter, header.timestamp());
-                records += 1;
-                at = next;
-                continue;
-            }
             match self.other(window, at, &mut out[records..]) {
-                Ok((frame_end, written)) => {
+                Ok((next, written)) => {
+                    at = next;
                     records += written;
-                    at = frame_end;
                 }
                 Err(stop) => break stop,
             }
@@ -163,12 +163,54 @@ impl Decoder {
         Batch { records, bytes: at, stop }
     }
 
+    /// Decodes messages that the table of shapes knows all about, one record each, until there is
+    /// another, a doubt, or no more room: bytes and records.
+    ///
+    /// WHY: `PREFIXED` finds the next message by the length before this one, checked against the
+    /// type's afterwards: the way from message to message then leads through one load, where the
+    /// table would add another to it (6.8 instead of 7.8 ns a message).
+    #[inline(never)]
+    fn orders<const PREFIXED: bool>(&mut self, bytes: &[u8], out: &mut [Event]) -> (usize, usize) {
+        let Some(first) = bytes.first_chunk() else { return (0, 0) };
+        let first_message = self.checks.messages;
+        let mut previous_ts = self.previous_ts;
+        let mut header = Header::at(first, 0);
+        let mut rest = bytes;
+        let mut records = 0;
+        for slot in out {
+            let Some(view) = rest.first_chunk::<VIEW_BYTES>() else { break };
+            let shape = &SHAPES[usize::from(header.letter())];
+            let frame_bytes = match PREFIXED {
+                true => (PREFIX_BYTES as u32 + header.prefix()) as u8,
+                false => shape.frame_bytes,
+            };
+            let following = Header::at(view, frame_bytes);
+            let side = SIDES[usize::from(u8_at(view, SIDE_AT))] & shape.side_mask;
+            if header.prefix() != shape.prefix[usize::from(!PREFIXED)]
+                || side < shape.side_min
+                || !(shape.is_stockless | self.introduced[usize::from(header.locate())])
+            {
+                break;
+            }
+            *slot = self.order(view, shape, header, side, self.is_last(header, following));
+            if header.timestamp() < previous_ts {
+                self.checks.backwards.note(first_message + records as u64);
+            }
+            previous_ts = header.timestamp();
+            self.checks.by_type[usize::from(header.letter())] += 1;
+            rest = &rest[usize::from(frame_bytes)..];
+            header = following;
+            records += 1;
+        }
+        self.previous_ts = previous_ts;
+        self.checks.messages += records as u64;
+        (bytes.len() - rest.len(), records)
+    }
+
     /// Whether the message of `header` ends its exchange event, given what follows it.
     #[inline(always)]
-    fn is_last(&self, header: Header, following: &View) -> bool {
-        // A zero prefix is the end mark, unless all are zero.
-        let ends = (prefix(following) == 0) & (self.prefix_mask != 0);
-        !Header::of(following).continues(header) | ends
+    fn is_last(&self, header: Header, following: Header) -> bool {
+        !following.continues(header) | (following.prefix() < self.prefix_min)
     }
 
     /// The record of a message about an order, from the table.
@@ -190,16 +232,6 @@ impl Decoder {
         }
     }
 
-    #[inline(always)]
-    fn count(&mut self, letter: u8, timestamp: u64) {
-        if timestamp < self.previous_ts {
-            self.checks.backwards.note(self.checks.messages);
-        }
-        self.previous_ts = timestamp;
-        self.checks.by_type[usize::from(letter)] += 1;
-        self.checks.messages += 1;
-    }
-
     /// Decodes the message at `at` whatever it is: where the next one starts and how many records
     /// it became.
     #[inline(never)]
@@ -211,8 +243,7 @@ impl Decoder {
     ) -> Result<(usize, usize), Stop> {
         let Frame { header, body, next, is_last } = self.frame(window, at)?;
         let view = view(window.bytes, at);
-        let letter = u8_at(view, 0);
-        let shape = &SHAPES[usize::from(letter)];
+        let letter = header.letter();
         let blank = Event {
             ts_event: self.midnight_ns.wrapping_add(header.timestamp()),
             instrument: u32::from(header.locate()),
@@ -221,36 +252,45 @@ impl Decoder {
         let mut chain = Chain::new(blank, out);
 
         let is_introduced = &mut self.introduced[usize::from(header.locate())];
-        if shape.has_stock && header.locate() != 0 && !*is_introduced {
+        if stock_at(letter) != 0 && header.locate() != 0 && !*is_introduced {
             *is_introduced = true;
             if letter != b'R' {
                 messages::assume_instrument(view, &mut chain);
             }
         }
-        if shape.is_order {
-            let side = side_code(u8_at(view, SIDE_AT)) & shape.side_mask;
+        let shape = &SHAPES[usize::from(letter)];
+        if shape.is_order() {
+            let side = SIDES[usize::from(u8_at(view, SIDE_AT))] & shape.side_mask;
             let mut event = self.order(view, shape, header, side, false);
-            messages::complete_order(view, shape.side_mask != 0, &mut event)
+            messages::complete_order(view, shape.side_min, &mut event)
                 .map_err(|field| Stop::damaged(PREFIX_BYTES + field.offset, field.what))?;
             chain.push_event(event);
         } else {
             messages::decode(view, body, &mut chain);
         }
         let written = chain.finish(is_last);
-        if letter == b'S' {
-            self.note_session(u8_at(view, 11));
-        }
-        if shape.bytes == 0 {
-            self.checks.unknown_types.note(self.checks.messages);
-        }
-        self.count(letter, header.timestamp());
+        self.count(view, header);
         Ok((next, written))
     }
 
-    /// Notes the venue's first and last message of the session.
-    fn note_session(&mut self, code: u8) {
-        self.checks.has_start |= code == b'O' && self.checks.messages == 0;
-        self.checks.has_end |= code == b'C';
+    /// Counts a message, and notes what it says about the session.
+    fn count(&mut self, view: &View, header: Header) {
+        let letter = header.letter();
+        let checks = &mut self.checks;
+        if header.timestamp() < self.previous_ts {
+            checks.backwards.note(checks.messages);
+        }
+        self.previous_ts = header.timestamp();
+        if message(letter).is_none() {
+            checks.unknown_types.note(checks.messages);
+        }
+        if letter == b'S' {
+            let code = u8_at(view, 11);
+            checks.has_start |= code == b'O' && checks.messages == 0;
+            checks.has_end |= code == b'C';
+        }
+        checks.by_type[usize::from(letter)] += 1;
+        checks.messages += 1;
     }
 
     /// The frame at `at`, once its length is right and the window shows all that matters of it.
@@ -280,24 +320,26 @@ impl Decoder {
             _ if window.is_ended => false,
             _ => return Err(Stop::Starved),
         };
-        let header = Header::of(view);
+        let header = Header::at(view, 0);
+        let is_last =
+            !following || self.is_last(header, Header::at(self::view(window.bytes, next), 0));
         Ok(Frame {
             header,
             body: &window.bytes[at + PREFIX_BYTES + HEADER_BYTES..next],
             next,
-            is_last: !following || self.is_last(header, self::view(window.bytes, next)),
+            is_last,
         })
     }
 
     fn is_end_mark(&self, view: &View) -> bool {
-        self.framing == Framing::Prefixed && prefix(view) == 0
+        Header::at(view, 0).prefix() < self.prefix_min
     }
 
     /// Bytes of a message without its prefix.
     fn length(&self, view: &View) -> Result<usize, Stop> {
         let letter = u8_at(view, 0);
         let name = Byte(letter);
-        let said = usize::from(prefix(view));
+        let said = Header::at(view, 0).prefix() as usize;
         match (self.framing, message(letter)) {
             (Framing::Prefixed, Some(known)) if said == known.bytes => Ok(said),
             (Framing::Prefixed, Some(known)) => Err(Stop::damaged(

@@ -17,29 +17,47 @@
 //! Traps: equal timestamps alone prove nothing (12 % of neighbours in an opening burst share
 //! theirs); tracking numbers 1 and 2 also occur on single adds; most messages have 0.
 
-use super::view::{View, u16_at, u64_at};
+use super::view::{View, frame_word_at};
 
-/// Bits of the timestamp in the eight bytes that hold tracking number and timestamp.
+/// Bits of the timestamp in the second word.
 const TIMESTAMP_MASK: u64 = (1 << 48) - 1;
 
-/// What the header of a message says apart from its type.
+/// A frame's length prefix and message header, in two words as they lie in the data.
+///
+/// ```text
+///   | length u16 | type u8 | locate u16 | tracking u16 | timestamp u48 |
+///   |<------------ start ------------------------>|
+///                                       |<--------- order ------------>|
+/// ```
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Header {
-    locate: u16,
-    /// Tracking number (16 bits), then timestamp (48 bits), as they lie in the message.
+    start: u64,
     order: u64,
 }
 
 impl Header {
+    /// The header of the frame that starts `frame` bytes into a view.
     #[inline(always)]
-    pub(crate) fn of(view: &View) -> Self {
-        Self { locate: u16_at(view, 1), order: u64_at(view, 3) }
+    pub(crate) fn at(view: &View, frame: u8) -> Self {
+        Self { start: frame_word_at(view, frame, 0), order: frame_word_at(view, frame, 5) }
+    }
+
+    /// The length before the message.
+    #[inline(always)]
+    pub(crate) fn prefix(self) -> u32 {
+        (self.start >> 48) as u32
+    }
+
+    /// The message's type.
+    #[inline(always)]
+    pub(crate) fn letter(self) -> u8 {
+        (self.start >> 40) as u8
     }
 
     /// The instrument's number of the day; 0 when the message is of none.
     #[inline(always)]
     pub(crate) fn locate(self) -> u16 {
-        self.locate
+        (self.start >> 24) as u16
     }
 
     /// Nanoseconds since midnight.
@@ -51,10 +69,10 @@ impl Header {
     /// Whether this message belongs to the exchange event of the one `before` it.
     #[inline(always)]
     pub(crate) fn continues(self, before: Self) -> bool {
+        let locates = u64::from(self.locate() ^ before.locate());
+        let timestamps = (self.order ^ before.order) & TIMESTAMP_MASK;
         // With equal timestamps the larger word has the larger tracking number.
-        (self.locate == before.locate)
-            & (self.timestamp() == before.timestamp())
-            & (self.order > before.order)
+        (locates | timestamps == 0) & (self.order > before.order)
     }
 }
 
@@ -63,7 +81,8 @@ mod tests {
     use super::*;
 
     fn header(locate: u16, tracking: u16, timestamp: u64) -> Header {
-        Header { locate, order: u64::from(tracking) << 48 | timestamp }
+        let start = u64::from(locate) << 24;
+        Header { start, order: (u64::from(tracking) << 48) | timestamp }
     }
 
     #[test]

@@ -120,12 +120,8 @@ fn push_instrument(instrument: &Instrument, chain: &mut Chain<'_>) {
 }
 
 /// Checks what the table of shapes cannot, and fills in what it does not hold.
-pub(super) fn complete_order(
-    view: &View,
-    has_side: bool,
-    event: &mut Event,
-) -> Result<(), BadField> {
-    if has_side && event.side == 0 {
+pub(super) fn complete_order(view: &View, side_min: u8, event: &mut Event) -> Result<(), BadField> {
+    if event.side < side_min {
         return Err(BadField::new(SIDE_AT, u8_at(view, SIDE_AT), "the side", "`B` or `S`"));
     }
     match u8_at(view, 0) {

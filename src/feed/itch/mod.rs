@@ -167,17 +167,16 @@ impl ItchFeed {
     /// Ends the feed, with an error or without.
     fn end(&mut self, stop: Stop) -> Option<Error> {
         self.is_ended = true;
+        if let Stop::EndMark = stop {
+            self.advance(view::PREFIX_BYTES);
+            self.decoder.checks.has_end = true;
+            self.note_rest();
+        }
         let failure = self.source.take_failure(self.position.message);
         match stop {
             Stop::Fault(Fault { kind: FaultKind::Truncated, .. }) if failure.is_some() => failure,
             Stop::Fault(fault) => Some(self.bad_feed(fault)),
-            Stop::EndMark => {
-                self.advance(view::PREFIX_BYTES);
-                self.decoder.checks.has_end = true;
-                self.note_rest();
-                failure
-            }
-            Stop::Full | Stop::Starved | Stop::End => failure,
+            _ => failure,
         }
     }
 

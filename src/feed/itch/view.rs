@@ -22,7 +22,7 @@ pub(crate) type View = [u8; VIEW_BYTES];
 /// Largest offset of a field: the mask that makes loads provably lie inside a view.
 const OFFSET_MASK: u8 = 63;
 
-const _: () = assert!(PREFIX_BYTES + OFFSET_MASK as usize + 8 <= VIEW_BYTES);
+const _: () = assert!(2 * OFFSET_MASK as usize + 2 <= VIEW_BYTES);
 
 /// The view of the message whose prefix is at `at`.
 #[inline(always)]
@@ -44,11 +44,6 @@ pub(crate) fn u8_at(view: &View, offset: u8) -> u8 {
 }
 
 #[inline(always)]
-pub(crate) fn u16_at(view: &View, offset: u8) -> u16 {
-    u16::from_be_bytes(bytes_at(view, offset))
-}
-
-#[inline(always)]
 pub(crate) fn u32_at(view: &View, offset: u8) -> u32 {
     u32::from_be_bytes(bytes_at(view, offset))
 }
@@ -58,10 +53,13 @@ pub(crate) fn u64_at(view: &View, offset: u8) -> u64 {
     u64::from_be_bytes(bytes_at(view, offset))
 }
 
-/// The length prefix.
+/// Eight bytes, `offset` bytes into the frame that starts `frame` bytes into a view.
 #[inline(always)]
-pub(crate) fn prefix(view: &View) -> u16 {
-    u16::from_be_bytes([view[0], view[1]])
+pub(crate) fn frame_word_at(view: &View, frame: u8, offset: u8) -> u64 {
+    let start = usize::from(frame & OFFSET_MASK) + usize::from(offset & OFFSET_MASK);
+    let mut word = [0; 8];
+    word.copy_from_slice(&view[start..start + 8]);
+    u64::from_be_bytes(word)
 }
 
 pub(super) fn letter_at(view: &View, offset: u8) -> Letter {
