@@ -1,9 +1,9 @@
 //! The replica over a stream of events in memory, beside the naive replica of the tests.
 //!
 //! Stream: the mix of a NASDAQ day (A 45 %, D 42 %, U 8 %, E 3 %, X and P 1 % each) over
-//! instruments of skewed activity, prices by depth as on a real day, half of the cancels on young orders. The
-//! books are filled before the clock starts. The checksum is `books_hash` at the end; the two
-//! replicas must agree where both run.
+//! instruments of skewed activity, prices by depth as on a real day, half of the cancels on young
+//! orders. The books are filled before the clock starts. The checksum is `books_hash` at the end;
+//! the two replicas must agree where both run.
 
 #[path = "../tests/common/book_events.rs"]
 mod events;
