@@ -21,7 +21,7 @@ const INSTRUMENTS: [u32; 3] = [0, 7, 40];
 
 /// References of the streams, some over 2^32.
 fn reference(number: u64) -> u64 {
-    if number % 3 == 0 { number << 33 | 1 } else { number }
+    if number.is_multiple_of(3) { number << 33 | 1 } else { number }
 }
 
 const REFERENCES: u64 = 20;

@@ -5,8 +5,8 @@
 //! neither growing nor removing looks into it at all. Removing shifts the run behind the gap back;
 //! there are no tombstones, so a table never ages.
 //!
-//! Eight neighbouring references share a cache line: venues number orders almost in sequence, so
-//! the next order's slot is as a rule in a line just used. The table doubles at two thirds full.
+//! Eight neighbouring references want to share a cache line, because venues number orders almost
+//! in sequence. The table doubles at two thirds full.
 
 use super::order::Order;
 use super::slab::{NIL, Slab};

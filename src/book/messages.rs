@@ -238,7 +238,7 @@ impl Replica {
         }
     }
 
-    /// A printed quantity: volume, last price, and what a later break needs. Quantity 0 is no print.
+    /// A printed quantity: volume, last price, and what a later break needs; 0 is no print.
     #[inline]
     fn print(
         &mut self,

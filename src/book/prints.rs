@@ -40,7 +40,7 @@ impl Prints {
         self.oldest = (self.oldest + 1) % BREAKABLE_PRINTS_MAX;
     }
 
-    /// The quantity of a print that is broken now; `None` when it is not known or was broken before.
+    /// The quantity of a print that is broken now; `None` when unknown or broken before.
     pub(super) fn take(&mut self, match_id: MatchId, instrument: InstrumentId) -> Option<Qty> {
         let (newer, older) = self.prints.split_at_mut(self.oldest);
         let print = newer.iter_mut().rev().chain(older.iter_mut().rev()).find(|print| {
