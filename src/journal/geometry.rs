@@ -1,4 +1,4 @@
-//! Where the slots of a segment lie: arithmetic, as [`format`](super::format) documents it.
+//! Where the slots of a segment lie: arithmetic, as [`format`](mod@super::format) documents it.
 
 use crate::limits::{BLOCK_BYTES, SEGMENT_HEADER_BYTES};
 

@@ -2,7 +2,7 @@
 //!
 //! One [`Writer`] appends the records of a ring to a directory of segments; any number of
 //! [`Reader`]s follow it from any process, while it writes or years later; [`verify`] says whether
-//! a journal is whole. [`format`] documents every byte, enough to write a reader from.
+//! a journal is whole. [`mod@format`] documents every byte, enough to write a reader from.
 //!
 //! ```text
 //!   ring batch                        DIR/00000000000000000000.tape   sealed
