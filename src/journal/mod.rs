@@ -1,7 +1,7 @@
 //! The journal: memory-mapped segments that are their own index.
 //!
 //! One [`Writer`] appends the records of a ring to a directory of segments; any number of
-//! [`Reader`]s follow it from any process, while it writes or years later; [`verify`] says whether
+//! [`Reader`]s follow it from any process, while it writes or years later; [`verify()`] says whether
 //! a journal is whole. [`mod@format`] documents every byte, enough to write a reader from.
 //!
 //! ```text

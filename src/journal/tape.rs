@@ -1,5 +1,5 @@
 //! Walking a journal record by record, over its segments, live or dead: the one loop under
-//! [`Reader`](super::Reader) and [`verify`](super::verify).
+//! [`Reader`](super::Reader) and [`verify`](super::verify()).
 //!
 //! Where no record can be read the walk decides:
 //!
