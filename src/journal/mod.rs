@@ -1,8 +1,8 @@
 //! The journal: memory-mapped segments that are their own index.
 //!
 //! One [`Writer`] appends the records of a ring to a directory of segments; any number of
-//! [`Reader`]s follow it from any process, while it writes or years later; [`verify`] says whether
-//! a journal is whole. [`format`] documents every byte, enough to write a reader from.
+//! [`Reader`]s follow it from any process, while it writes or years later; [`verify()`] says whether
+//! a journal is whole. [`mod@format`] documents every byte, enough to write a reader from.
 //!
 //! ```text
 //!   ring batch                        DIR/00000000000000000000.tape   sealed
@@ -24,21 +24,21 @@
 //! # Example
 //!
 //! ```
-//! use ringtape::event::{Event, payload};
+//! use bytemuck::Zeroable;
+//! use ringtape::event::Event;
 //! use ringtape::journal::{JournalOptions, Read, Reader, Writer, verify};
-//! use ringtape::units::OrderId;
 //!
 //! # let scratch = tempfile::tempdir()?;
 //! # let dir = scratch.path().join("market");
 //! let mut writer = Writer::<Event>::create(&dir, &JournalOptions::default())?;
-//! let delete = Event::new(34_200_000_000_000, 13, payload::Delete { order_id: OrderId(7), ..Default::default() });
-//! writer.append(&delete)?;
+//! let event = Event { ts_event: 34_200_000_000_000, instrument: 13, ..Event::zeroed() };
+//! writer.append(&event)?;
 //! writer.close()?;
 //!
 //! let mut reader = Reader::<Event>::open(&dir)?;
-//! let mut events = [bytemuck::Zeroable::zeroed(); 64];
+//! let mut events = [Event::zeroed(); 64];
 //! assert_eq!(reader.read(&mut events)?, Read::Records(1));
-//! assert_eq!(events[0], delete);
+//! assert_eq!(events[0], event);
 //! assert_eq!(reader.read(&mut events)?, Read::End);
 //! assert_eq!(verify::<Event>(&dir)?.records, 1);
 //! # Ok::<(), Box<dyn std::error::Error>>(())
@@ -47,6 +47,7 @@
 mod crc;
 mod directory;
 pub mod format;
+mod geometry;
 mod prepare;
 mod reader;
 mod record;

@@ -16,7 +16,8 @@ use crate::error::Result;
 pub enum Read {
     /// So many records were copied, at least one.
     Records(usize),
-    /// Nothing yet: the writer is alive and may append more.
+    /// Nothing yet: the writer may append more. Whether it is alive is asked at the first read that
+    /// finds nothing and at every 32nd after it, so poll until [`Read::End`].
     Pending,
     /// Nothing, and nothing will come: the journal is sealed, or its writer is gone.
     End,

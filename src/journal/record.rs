@@ -2,7 +2,8 @@
 
 use bytemuck::Pod;
 
-use super::format::{Geometry, NAME_BYTES, SLOT_BYTES_MAX};
+use super::format::{NAME_BYTES, SLOT_BYTES_MAX};
+use super::geometry::Geometry;
 use crate::event::{Event, Execution};
 use crate::limits::{BLOCK_BYTES, STAMP_BYTES};
 

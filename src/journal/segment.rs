@@ -5,9 +5,8 @@ use std::io::{self, Read as _};
 use std::path::{Path, PathBuf};
 
 use super::crc::SlotCrc;
-use super::format::{
-    BlockHeader, Geometry, OPENING_OFFSET, Seal, SegmentHeader, SlotBuffer, opening_word,
-};
+use super::format::{BlockHeader, OPENING_OFFSET, Seal, SegmentHeader, SlotBuffer, opening_word};
+use super::geometry::Geometry;
 use crate::error::{Error, Result};
 use crate::limits::SEGMENT_HEADER_BYTES;
 use crate::map::ReadMap;
@@ -87,15 +86,19 @@ impl Segment {
     /// Maps a segment that should be in use; one that is only prepared must be empty.
     pub(super) fn open_in_use(path: &Path) -> Result<Self> {
         let segment = Self::open(path)?;
-        match (segment.opening()?, segment.first_data()) {
-            (Opening::Prepared, Some(_)) => Err(segment.lost_opening()),
-            _ => Ok(segment),
+        // SYNC: a block is begun after the segment was opened, so whoever sees the one and asks
+        // for the other afterwards sees that too.
+        let begun = segment.is_begun();
+        if begun && segment.opening()? == Opening::Prepared {
+            return Err(segment.lost_opening());
         }
+        segment.opening()?;
+        Ok(segment)
     }
 
     /// The error of a segment that holds data and yet was never opened.
     pub(super) fn lost_opening(&self) -> Error {
-        let what = "the segment holds data and yet was never opened: its opening word was lost";
+        let what = "the segment holds data and yet was never opened: its opening word is lost";
         bad(&self.path, OPENING_OFFSET as u64, what, "restore the segment from a copy")
     }
 
@@ -195,8 +198,8 @@ impl Segment {
 
     /// Whether a record or seal stands at `index`, in a block whose header is whole.
     pub(super) fn is_readable(&self, index: u64) -> bool {
-        self.block(index / self.geometry.block_records).is_some()
-            && !matches!(self.slot(index), Slot::Unreadable)
+        !matches!(self.slot(index), Slot::Unreadable)
+            && self.block(index / self.geometry.block_records).is_some()
     }
 
     /// Whether something stands at `index` that is written only after what is before `index`.
@@ -263,8 +266,8 @@ impl Segment {
         self.map.find_nonzero(self.end_offset(index)..self.map.bytes())
     }
 
-    /// The first byte, as a multiple of 8, of the first block that is not zero.
-    pub(super) fn first_data(&self) -> Option<usize> {
-        self.map.find_nonzero(self.geometry.block_offset(0)..self.geometry.block_offset(1))
+    /// Whether the first block's header or first record is there.
+    pub(super) fn is_begun(&self) -> bool {
+        self.is_evidence(0)
     }
 }

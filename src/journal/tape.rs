@@ -1,5 +1,5 @@
 //! Walking a journal record by record, over its segments, live or dead: the one loop under
-//! [`Reader`](super::Reader) and [`verify`](super::verify).
+//! [`Reader`](super::Reader) and [`verify`](super::verify()).
 //!
 //! Where no record can be read the walk decides:
 //!
@@ -107,7 +107,7 @@ impl Tape {
     }
 
     /// Copies records of the present segment into `out`, of `words_each` words a record; returns
-    /// how many. None means that [`head`](Self::head) knows why.
+    /// how many; if it is 0, [`head`](Self::head) says why.
     #[inline]
     pub(super) fn read(&mut self, words_each: usize, out: &mut [[u8; 8]]) -> Result<usize> {
         let geometry = self.segment.geometry;
@@ -221,7 +221,7 @@ impl Tape {
 
     /// Checks a seal and goes on behind it.
     fn pass_seal(&mut self, seal: &Seal) -> Result<Head> {
-        if self.index > 0 && self.last_crc.is_some_and(|last| last != seal.last_crc) {
+        if self.last_crc.is_some_and(|last| last != seal.last_crc) {
             let what = format!("the seal at sequence {} is another journal's", self.position());
             return Err(bad(&self.segment.path, self.bytes_here(), what, RESTORE));
         }
@@ -251,10 +251,11 @@ impl Tape {
     /// Decides about a next segment that is not in use.
     fn wait_for(&mut self, next: &Segment) -> Result<Head> {
         let alive = self.watch.is_alive(&self.dir);
-        let has_data = next.first_data().is_some();
+        // SYNC: as in `Segment::open_in_use`.
+        let begun = next.is_begun();
         match next.opening()? {
             Opening::Opened(_) => Ok(Head::More),
-            Opening::Prepared if has_data => Err(next.lost_opening()),
+            Opening::Prepared if begun => Err(next.lost_opening()),
             Opening::Prepared if alive => Ok(Head::Pending),
             Opening::Prepared => Ok(Head::End { sealed: false, torn_tail: None }),
         }
