@@ -4,9 +4,13 @@
 //! catch an execution out of price-time priority, a crossed book while trading, a wrong tracking
 //! number, a dangling or repeated reference, a missing message type and a drifting mix.
 
-use std::collections::{BTreeMap, HashMap, VecDeque};
+use std::collections::{BTreeMap, HashMap, HashSet, VecDeque};
+use std::fs::File;
+use std::io::Read;
+use std::path::Path;
 use std::sync::OnceLock;
 
+use flate2::read::MultiGzDecoder;
 use ringtape::engine::generate::{Generator, Profile};
 use ringtape::feed::itch::{MESSAGES, message};
 
@@ -105,9 +109,10 @@ impl Book {
 struct Checker {
     orders: HashMap<u64, Order>,
     books: HashMap<u64, Book>,
-    seen: std::collections::HashSet<u64>,
+    seen: HashSet<u64>,
     live_peak: usize,
     last_match: u64,
+    instrument_of_match: HashMap<u64, u64>,
     executions: u64,
     with_company: u64,
     levels_swept: u64,
@@ -166,6 +171,7 @@ impl Checker {
             self.with_company += u64::from(queue.len() > 1);
         }
         self.note_match(message.at(23, 8));
+        self.instrument_of_match.insert(message.at(23, 8), message.locate);
         self.take_off(message.locate, reference, message.at(19, 4));
         order
     }
@@ -237,7 +243,10 @@ impl Checker {
             }
             b'H' => self.books.entry(locate).or_default().state = message.bytes[19],
             b'h' => self.books.entry(locate).or_default().state = message.bytes[20],
-            b'B' => assert!(message.at(11, 8) <= self.last_match, "a match that was"),
+            b'B' => {
+                let broken = self.instrument_of_match.remove(&message.at(11, 8));
+                assert_eq!(broken, Some(locate), "a trade that was, and was not broken");
+            }
             _ => {}
         }
     }
@@ -251,11 +260,11 @@ impl Checker {
             return;
         }
         self.remainders += 1;
-        let (price_left, _) = match self.books[&order.locate].side_touch(is_buy) {
-            Some(best) => best,
-            None => return,
+        let (bid, ask) = self.books[&order.locate].touch();
+        let is_beyond = match is_buy {
+            true => bid.is_none_or(|bid| bid < price),
+            false => ask.is_none_or(|ask| ask > price),
         };
-        let is_beyond = if is_buy { price_left < price } else { price_left > price };
         assert!(is_beyond, "a remainder rests only when its limit is exhausted");
     }
 
@@ -282,13 +291,6 @@ impl Checker {
         } else {
             self.crossed_while_quoting += u64::from(bid >= ask);
         }
-    }
-}
-
-impl Book {
-    fn side_touch(&self, is_buy: bool) -> Option<(u64, usize)> {
-        let best = if is_buy { self.bids.last_key_value() } else { self.asks.first_key_value() };
-        best.map(|(&price, queue)| (price, queue.len()))
     }
 }
 
@@ -443,4 +445,31 @@ fn what_cannot_be_generated_is_refused_with_what_can() {
         assert_eq!(error.exit_code(), 2);
         assert!(error.to_string().ends_with(cure), "{error}");
     }
+}
+
+#[test]
+fn the_bytes_are_the_same_on_every_machine_and_change_on_purpose_only() {
+    // The sample in feeds/ and every published figure name a stream by such a checksum.
+    let profile = Profile { messages: 20_000, symbols: 8, live: 500, seed: 1 };
+    let (bytes, generator) = session(profile);
+    let checksum = generator.summary().checksum;
+    assert_eq!(checksum, xxhash_rust::xxh3::xxh3_64(&bytes));
+    assert_eq!(format!("{checksum:016x}"), "40294b3f30609e16");
+}
+
+#[test]
+fn the_default_profile_is_the_sample_that_feeds_describes() {
+    let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("feeds");
+    let (bytes, generator) = session(Profile::default());
+    let checksum = format!("\n{:016x}\n", generator.summary().checksum);
+    let readme = std::fs::read_to_string(folder.join("README.md")).expect("feeds has a README");
+    assert!(readme.contains(&checksum), "feeds/README.md does not name {checksum}");
+
+    let Ok(sample) = File::open(folder.join("sample.itch.gz")) else {
+        eprintln!("skipped: feeds/sample.itch.gz is not there to compare with");
+        return;
+    };
+    let mut unpacked = Vec::new();
+    MultiGzDecoder::new(sample).read_to_end(&mut unpacked).expect("the sample unpacks");
+    assert!(unpacked == bytes, "feeds/sample.itch.gz is not what the generator makes");
 }

@@ -48,6 +48,9 @@ pub(super) struct Level {
 #[derive(Clone, Debug, Default)]
 pub(super) struct Ladder {
     levels: Vec<Level>,
+    /// Key of the best level, 0 when there is none; beside the levels because most steps want no
+    /// more of them.
+    best_key: u32,
 }
 
 /// The key of a price on a side, and the price of a key.
@@ -99,6 +102,11 @@ impl Ladder {
         self.levels.last()
     }
 
+    #[inline]
+    pub(super) fn best_key(&self) -> Option<u32> {
+        (self.best_key != 0).then_some(self.best_key)
+    }
+
     /// Where a key's level is, or where it belongs.
     #[inline]
     fn find(&self, key: u32) -> Result<usize, usize> {
@@ -128,6 +136,7 @@ impl Ladder {
             Err(index) => {
                 let level = Level { key: order.key, head: handle, tail: handle, orders: 1 };
                 self.levels.insert(index, level);
+                self.best_key = self.best_key.max(order.key);
             }
         }
         handle
@@ -141,6 +150,7 @@ impl Ladder {
         level.orders -= 1;
         if level.orders == 0 {
             self.levels.remove(index);
+            self.best_key = self.levels.last().map_or(0, |level| level.key);
         } else {
             match order.prev {
                 NONE => level.head = order.next,

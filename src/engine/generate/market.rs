@@ -106,7 +106,7 @@ impl Stock {
     /// The best price of a side.
     #[inline]
     pub(super) fn best_price(&self, side: Side) -> Option<u32> {
-        self.best(side).map(|level| key_of(side, level.key))
+        self.ladders[side.index()].best_key().map(|key| key_of(side, key))
     }
 
     /// The distance from the fair price within which prices count as the market's.
@@ -116,8 +116,10 @@ impl Stock {
     }
 
     /// Whether the touch of a side lies on the wrong side of the fair price.
-    fn is_stale(&self, side: Side) -> bool {
-        self.best(side).is_some_and(|level| level.key >= key_of(side, self.fair))
+    #[inline]
+    pub(super) fn is_stale(&self, side: Side) -> bool {
+        let best = self.ladders[side.index()].best_key();
+        best.is_some_and(|key| key >= key_of(side, self.fair))
     }
 
     /// The position of a random recent order: the later the likelier, over all scales.
@@ -188,25 +190,29 @@ impl Market {
 
     /// A price for a new order that neither locks nor crosses the displayed book.
     fn draw_price(&mut self, stock: usize, side: Side) -> u32 {
+        // Of 1,024; improvements without room join, so the shares come out as on a real day.
+        const IMPROVE: u32 = 250;
+        const JOIN: u32 = 400;
+
         let random = &mut self.random;
         let stock = &self.stocks[stock];
         let Terms { tick, half_spread, floor, cap, .. } = stock.terms;
         let fair = key_of(side, stock.fair);
         let jitter = random.below(3).min(half_spread);
-        let mut top = fair - (half_spread + 1 - jitter) * tick;
+        let mut top = fair - (half_spread - jitter) * tick;
         if let Some(opposite) = stock.best_price(side.opposite()) {
             top = top.min(key_of(side, opposite) - tick);
         }
-        let near = match stock.best(side) {
-            Some(level) if level.key + stock.band() >= fair => level.key.min(top),
+        let near = match stock.ladders[side.index()].best_key() {
+            Some(best) if best + stock.band() >= fair => best.min(top),
             _ => top,
         };
         let key = match random.below(1024) {
-            0..143 if near < top => {
+            0..IMPROVE if near < top => {
                 let room = (top - near) / tick;
                 near + random.between(1, room.min(2 * half_spread)) * tick
             }
-            0..363 => near,
+            0..JOIN => near,
             _ => {
                 let price = key_of(side, near);
                 let room = match side {
@@ -295,15 +301,16 @@ impl Market {
         stock.ladders[side.index()].remove(&mut self.orders, handle)
     }
 
-    /// An order whose owner acts now: one at a stale touch, else a recent one.
-    fn draw_order(&mut self, stock: usize, stubs_too: bool) -> Option<Handle> {
+    /// An order whose owner acts now: one at a stale touch, else a recent one with its position
+    /// among the recent.
+    fn draw_order(&mut self, stock: usize, stubs_too: bool) -> Option<(Handle, Option<usize>)> {
         const TRIES: usize = 6;
         let stock = &mut self.stocks[stock];
         for side in [Side::Buy, Side::Sell] {
             if stock.is_stale(side) && self.random.chance(640) {
                 let level = stock.best(side)?;
                 let is_latest = self.random.chance(640);
-                return Some(if is_latest { level.tail } else { level.head });
+                return Some((if is_latest { level.tail } else { level.head }, None));
             }
         }
         for _ in 0..TRIES {
@@ -313,24 +320,31 @@ impl Market {
             if order.stamp != stamp {
                 stock.forget(position);
             } else if stubs_too || !order.is_stub {
-                return Some(handle);
+                return Some((handle, Some(position)));
             }
         }
         None
     }
 
+    /// Takes out an order whose owner acts now and writes nothing.
+    fn take_drawn(&mut self, stock: usize, stubs_too: bool) -> Option<Order> {
+        let (handle, position) = self.draw_order(stock, stubs_too)?;
+        if let Some(position) = position {
+            self.stocks[stock].forget(position);
+        }
+        Some(self.take_out(stock, handle))
+    }
+
     /// Deletes an order; `false` when none was found.
     pub(super) fn delete(&mut self, stock: usize, stubs_too: bool) -> bool {
-        let Some(handle) = self.draw_order(stock, stubs_too) else { return false };
-        let order = self.take_out(stock, handle);
+        let Some(order) = self.take_drawn(stock, stubs_too) else { return false };
         self.tape.delete(locate(stock), order.id);
         true
     }
 
     /// Replaces an order by another of its side; `false` when none was found.
     pub(super) fn replace(&mut self, stock: usize) -> bool {
-        let Some(handle) = self.draw_order(stock, false) else { return false };
-        let old = self.take_out(stock, handle);
+        let Some(old) = self.take_drawn(stock, false) else { return false };
         let price = self.draw_price(stock, old.side);
         let qty = if self.random.chance(700) { old.qty } else { self.draw_size() };
         let id = self.tape.next_id(locate(stock));
@@ -341,7 +355,7 @@ impl Market {
 
     /// Takes shares off an order; `false` when none was found.
     pub(super) fn reduce(&mut self, stock: usize) -> bool {
-        let Some(handle) = self.draw_order(stock, false) else { return false };
+        let Some((handle, _)) = self.draw_order(stock, false) else { return false };
         let order = self.orders.get_mut(handle);
         if order.qty < 2 {
             return false;

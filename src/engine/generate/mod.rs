@@ -63,6 +63,8 @@ pub struct Generator {
     schedule: Schedule,
     plan: Plan,
     activity: Weighted,
+    /// Draws the stocks and nothing else, so that they can be drawn ahead without other effects.
+    stock_random: Random,
     /// Messages made so far.
     made: u64,
     /// Position in the records of the current step.
@@ -102,6 +104,7 @@ impl Generator {
         Ok(Self {
             profile: *profile,
             activity: Weighted::new(&weights),
+            stock_random: Random::new(!profile.seed),
             market: Market::new(profile.symbols, &weights, random),
             plan: Plan::new(profile, share_of(profile, IMBALANCE_PPM)),
             schedule,
@@ -222,7 +225,7 @@ impl Generator {
             return true;
         }
         if !is_burst || self.market.random.chance(512) {
-            self.stock = self.activity.draw(&mut self.market.random);
+            self.stock = self.activity.draw(&mut self.stock_random);
         }
         if phase.is_last && self.market.stocks[self.stock].live == 0 {
             self.stock = self.next_with_orders();

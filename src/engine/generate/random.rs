@@ -52,7 +52,7 @@ impl Random {
         row.map_or(0, |&(_, low, high)| self.between(low, high))
     }
 
-    /// An exponentially distributed number with a mean near 1,024, at most 22,712.
+    /// An exponentially distributed number with a mean near 1,024, at most 22,720.
     #[inline]
     pub(super) fn exponential(&mut self) -> u64 {
         // -ln(u) = ln 2 * -log2(u), and log2 of a mantissa m in [1, 2) is near m - 1.

@@ -31,6 +31,9 @@ const HALT_NS: u64 = at(0, 10, 0);
 /// Orders that are sure to arrive in a quoting period, so that the book crosses.
 const QUOTING_ORDERS: u64 = 12;
 
+/// Public offerings and direct listings trade from here on.
+const OFFERINGS_TRADE: u64 = at(10, 45, 0);
+
 /// Symbols from which on a session holds an offering and a direct listing.
 const SYMBOLS_FOR_OFFERINGS: u32 = 8;
 
@@ -55,7 +58,7 @@ enum Task {
     Offering(usize),
     DirectListing(usize),
     RetailInterest(usize),
-    Broken(usize),
+    Broken,
 }
 
 /// The tasks of a session, soonest last.
@@ -125,7 +128,7 @@ impl Schedule {
         }
         if stock.is_multiple_of(16) {
             self.plan(at(10, 0, 0) + random.below_wide(at(5, 0, 0)), Task::RetailInterest(stock));
-            self.plan(at(10, 0, 0) + random.below_wide(at(5, 0, 0)), Task::Broken(stock));
+            self.plan(at(10, 0, 0) + random.below_wide(at(5, 0, 0)), Task::Broken);
         }
     }
 
@@ -163,7 +166,7 @@ impl Schedule {
         self.plan(at(9, 0, 0), Task::Offering(offered));
         self.plan_quoting(offered, at(10, 15, 0), at(10, 30, 0));
         self.plan(at(10, 40, 0), Task::DirectListing(listed));
-        self.plan_quoting(listed, at(10, 35, 0), at(10, 45, 0));
+        self.plan_quoting(listed, at(10, 35, 0), OFFERINGS_TRADE);
         for stock in [offered, listed] {
             self.offerings.push(stock);
             self.tasks.retain(|(_, task)| {
@@ -191,7 +194,12 @@ impl Schedule {
             Task::Stubs(stock) => market.add_stubs(stock),
             Task::Cross { stock, cross_type } => market.cross(stock, cross_type),
             Task::Halt(stock) => market.set_state(stock, State::Halted, "LUDP"),
-            Task::Quote(stock) => market.set_state(stock, State::Quoting, "LUDP"),
+            Task::Quote(stock) => {
+                let is_offering =
+                    self.offerings.contains(&stock) && market.tape.now < OFFERINGS_TRADE;
+                let reason = if is_offering { "IPOQ" } else { "LUDP" };
+                market.set_state(stock, State::Quoting, reason);
+            }
             Task::Resume(stock) => market.set_state(stock, State::Trading, ""),
             Task::Collar(stock) => {
                 market.tape.collar(locate(stock), market.stocks[stock].fair);
@@ -206,10 +214,7 @@ impl Schedule {
                 market.stocks[stock].state = State::Trading;
                 market.tape.status(locate(stock), b'T', b'Q', "");
             }
-            Task::Broken(stock) => {
-                let match_id = market.tape.last_match();
-                market.tape.broken(locate(stock), match_id);
-            }
+            Task::Broken => market.tape.broken(),
             Task::Position { .. }
             | Task::DeclineLevels
             | Task::DeclineStatus
@@ -292,7 +297,7 @@ impl Market {
                 let symbol = self.symbol(stock);
                 let [low, high] = [fair - fair / 5, fair + fair / 5].map(u32::to_be_bytes);
                 let near = fair.to_be_bytes();
-                let time = at(10, 45, 0).to_be_bytes();
+                let time = OFFERINGS_TRADE.to_be_bytes();
                 let fields: [&[u8]; 8] = [&symbol, b"Y", &low, &high, &near, &time, &low, &high];
                 self.tape.notice(b'O', locate(stock), &fields);
             }

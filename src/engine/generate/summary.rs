@@ -140,7 +140,8 @@ impl Summary {
         };
         let mut rows = vec![row("messages", messages.to_string(), "268744780")];
         for info in MESSAGES {
-            let share = share(self.count(&[info.letter]), messages);
+            let count = self.count(&[info.letter]);
+            let share = format!("{count} ({})", share(count, messages));
             let real = REAL_SHARES.iter().find(|(letter, _)| *letter == info.letter);
             let name = format!("{} {}", char::from(info.letter), info.name);
             rows.push(row(&name, share, real.map_or("", |&(_, text)| text)));
@@ -170,9 +171,9 @@ impl Summary {
 
 impl fmt::Display for Summary {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        writeln!(f, "{:<34} {:>16}  {:>16}", "", "session", "real day")?;
+        writeln!(f, "{:<34} {:>20}  {:>16}", "", "session", "real day")?;
         for Row { name, session, real_day } in self.rows() {
-            writeln!(f, "{name:<34} {session:>16}  {real_day:>16}")?;
+            writeln!(f, "{name:<34} {session:>20}  {real_day:>16}")?;
         }
         write!(f, "{:<34} {:016x}", "xxh3", self.checksum)
     }

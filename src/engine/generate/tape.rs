@@ -21,6 +21,8 @@ pub(super) struct Tape {
     pub(super) summary: Summary,
     next_ids: [u64; PARTITIONS],
     next_match: u64,
+    /// Instrument and match of the latest displayed execution, unless it was broken.
+    unbroken: Option<(u32, MatchId)>,
     /// Time and instrument of the message before.
     before: (u64, u32),
 }
@@ -41,6 +43,7 @@ impl Tape {
             summary: Summary::new(symbols),
             next_ids: [4_096, 18_433, 9_218, 30_723],
             next_match: 17_152,
+            unbroken: None,
             before: (0, 0),
         }
     }
@@ -56,11 +59,6 @@ impl Tape {
     fn next_match(&mut self) -> MatchId {
         self.next_match += 1;
         MatchId(self.next_match)
-    }
-
-    /// The number of the latest match.
-    pub(super) fn last_match(&self) -> u64 {
-        self.next_match
     }
 
     /// Moves on to a time that tells an execution of `instrument` from what came just before.
@@ -119,6 +117,7 @@ impl Tape {
 
     pub(super) fn execute(&mut self, instrument: u32, id: u64, qty: u32) {
         let match_id = self.next_match();
+        self.unbroken = Some((instrument, match_id));
         let execute =
             payload::Execute { order_id: OrderId(id), pad: 0, qty: qty_of(qty), match_id };
         self.push(b'E', instrument, None, Flags::PRINTABLE, execute);
@@ -175,8 +174,10 @@ impl Tape {
         self.push(b'Q', instrument, None, printable | Flags::LAST, cross);
     }
 
-    pub(super) fn broken(&mut self, instrument: u32, match_id: u64) {
-        let broken = payload::Broken { pad: Raw::zeroed(), match_id: MatchId(match_id) };
+    /// Breaks the latest displayed execution; nothing when there is none.
+    pub(super) fn broken(&mut self) {
+        let Some((instrument, match_id)) = self.unbroken.take() else { return };
+        let broken = payload::Broken { pad: Raw::zeroed(), match_id };
         self.push(b'B', instrument, None, Flags::LAST, broken);
     }
 

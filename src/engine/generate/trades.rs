@@ -66,7 +66,7 @@ impl Market {
             }
         }
         let qty = self.draw_size();
-        if sweep.is_exhausted && self.random.chance(130) {
+        if sweep.is_exhausted && self.random.chance(240) {
             self.enter(stock, side.opposite(), (sweep.price, qty), Text::new(""));
             self.tape.summary.remainders += 1;
         } else if sweep.is_complete && !prints_hidden && self.random.chance(60) {
