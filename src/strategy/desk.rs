@@ -1,6 +1,6 @@
 //! What a strategy can see and do.
 
-use super::trader::TraderCounts;
+use super::counts::TraderCounts;
 use crate::book::Replica;
 use crate::matching::{Command, NewOrder, OpenOrder, Venue};
 use crate::portfolio::Portfolio;
