@@ -258,9 +258,8 @@ impl Trader {
 
     /// The kill switch: every order is cancelled, everything that arrives from now on is rejected.
     pub fn kill(&mut self, out: &mut Vec<Execution>) {
-        let first = self.reports.len();
         self.office.venue.kill(self.office.now, &mut self.reports);
-        for execution in self.reports.drain(first..) {
+        for execution in self.reports.drain(..) {
             count(&mut self.office.counts, &execution);
             self.untold.push_back(execution);
             out.push(execution);
