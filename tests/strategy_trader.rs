@@ -4,7 +4,6 @@
 //! held instrument without a quote, a maker over its limit or with two orders a side, state lost by
 //! a save in the middle, two runs that differ.
 
-mod common;
 mod venue_tape;
 
 use std::sync::{Arc, Mutex};
@@ -14,151 +13,15 @@ use ringtape::error::Result;
 use ringtape::event::kinds::{Raw, Text};
 use ringtape::event::{Event, Execution, ExecutionKind, Flags, Instrument, InstrumentTable};
 use ringtape::event::{Reason, payload};
-use ringtape::feed::{self, Fill, OpenOptions};
-use ringtape::matching::{NewOrder, OrderState, VenueConfig};
+use ringtape::matching::NewOrder;
 use ringtape::portfolio::{Portfolio, PortfolioConfig};
 use ringtape::state::{StateReader, StateWriter};
-use ringtape::strategy::{Desk, Strategy, StrategySpec, Trader, TraderConfig};
-use ringtape::units::{AccountId, InstrumentId, Nanos, OrderId, Price, Qty, Side};
+use ringtape::strategy::{Desk, Strategy, Trader, TraderConfig};
+use ringtape::units::{InstrumentId, OrderId, Price, Qty, Side};
+use venue_tape::run::{Run, config, maker};
 use venue_tape::{X, add, cross, d, delete, execute, kinds, open, status};
 
 use Side::{Buy, Sell};
-
-fn config(latency: u64) -> TraderConfig {
-    let venue = VenueConfig { latency: Nanos(latency), conservative: false };
-    TraderConfig { venue, ..TraderConfig::default() }
-}
-
-fn maker(text: &str, latency: u64) -> Trader {
-    Trader::new(&StrategySpec::parse(text).expect(text), config(latency))
-}
-
-/// A replica with a trader at it; event `n` is at `n` microseconds unless it says when.
-struct Run {
-    replica: Replica,
-    trader: Trader,
-    out: Vec<Execution>,
-    events: u64,
-}
-
-impl Run {
-    fn new(trader: Trader) -> Self {
-        let mut run = Self { replica: Replica::new(), trader, out: vec![], events: 0 };
-        run.trader.start(&run.replica, &mut run.out).expect("it starts");
-        for event in InstrumentTable::events(0, X, &Instrument::us_equity("X")) {
-            run.play(event).expect("a listing");
-        }
-        run
-    }
-
-    /// Plays an event and returns what it caused.
-    fn play(&mut self, event: Event) -> Result<Vec<Execution>> {
-        self.events += 1;
-        let ts_event = if event.ts_event == 0 { self.events * 1_000 } else { event.ts_event };
-        let event = Event { ts_event, ..event };
-        let first = self.out.len();
-        self.trader.before(&event, &self.replica, &mut self.out)?;
-        let change = self.replica.apply(&event);
-        self.trader.after(&event, &change, &self.replica, &mut self.out)?;
-        Ok(self.out[first..].to_vec())
-    }
-
-    fn play_all(&mut self, events: &[Event]) {
-        for &event in events {
-            self.play(event).expect("it plays");
-        }
-    }
-
-    fn end(&mut self) -> Vec<Execution> {
-        let first = self.out.len();
-        self.trader.end(&self.replica, &mut self.out).expect("it ends");
-        self.out[first..].to_vec()
-    }
-
-    /// Own resting orders: side, price in cents, open quantity.
-    fn resting(&self) -> Vec<(Side, i64, u64)> {
-        self.trader
-            .venue()
-            .open_orders(X)
-            .filter(|order| order.state == OrderState::Resting)
-            .map(|order| (order.terms.side, order.terms.price.0 / 100, order.leaves.0))
-            .collect()
-    }
-
-    fn position(&self) -> i64 {
-        self.trader.account().position(AccountId(0), X).map_or(0, |position| position.qty)
-    }
-}
-
-#[test]
-fn the_maker_joins_the_touch_follows_it_and_stops_at_its_limit() {
-    let mut run = Run::new(maker("maker:symbols=X,lots=1,limit=150", 500));
-    run.play_all(&[add(1, Buy, d(1000), 300)]);
-    assert_eq!(run.resting(), []);
-    run.play_all(&[add(2, Sell, d(1004), 300), delete(99)]);
-    assert_eq!(run.resting(), [(Buy, 1000, 100), (Sell, 1004, 100)]);
-    // The bid improves: the order follows it.
-    run.play_all(&[add(3, Buy, d(1001), 300), delete(99)]);
-    assert_eq!(run.resting(), [(Buy, 1001, 100), (Sell, 1004, 100)]);
-    // 300 ahead of us leave, then 40 of the order behind us are executed, then the rest.
-    run.play_all(&[add(4, Buy, d(1001), 500), execute(3, 300), execute(4, 40)]);
-    assert_eq!((run.position(), run.resting()[0]), (40, (Buy, 1001, 60)));
-    run.play_all(&[execute(4, 100), delete(99)]);
-    // Long 100: another 100 would exceed 150, so only the offer stays.
-    assert_eq!((run.position(), run.resting()), (100, vec![(Sell, 1004, 100)]));
-    // Sold: flat again, and both sides are quoted.
-    run.play_all(&[add(5, Sell, d(1004), 900), execute(2, 300), execute(5, 100)]);
-    assert_eq!(run.position(), 0);
-    run.play_all(&[delete(99)]);
-    assert_eq!(run.resting(), [(Buy, 1001, 100), (Sell, 1004, 100)]);
-    // Halted: no market to make.
-    run.play_all(&[status(b'H'), delete(99)]);
-    assert_eq!(run.resting(), []);
-    let realised = run.trader.account().rows()[0].realised;
-    assert_eq!(realised.to_string(), "3.00");
-    assert_eq!(run.trader.counts().rejected, 0);
-}
-
-#[test]
-fn the_maker_does_not_repeat_a_refused_price_until_the_touch_is_another() {
-    let mut run = Run::new(maker("maker", 500));
-    // The tape may show a price between two ticks; a new order may not have it.
-    run.play_all(&[add(1, Buy, Price(100_050), 100), add(2, Sell, d(1003), 100)]);
-    for _ in 0..10 {
-        run.play_all(&[delete(99)]);
-    }
-    assert_eq!(run.trader.counts().rejected, 1);
-    assert_eq!(run.resting(), [(Sell, 1003, 100)]);
-    run.play_all(&[add(3, Buy, d(1001), 100), delete(99)]);
-    assert_eq!(run.resting(), [(Buy, 1001, 100), (Sell, 1003, 100)]);
-    // Refused while it has an order: that one stays.
-    run.play_all(&[add(4, Buy, Price(100_150), 100), delete(99), delete(99), delete(99)]);
-    assert_eq!(run.trader.counts().rejected, 2);
-    assert_eq!(run.resting(), [(Buy, 1001, 100), (Sell, 1003, 100)]);
-}
-
-#[test]
-fn without_symbols_a_second_instrument_is_refused_with_the_way_to_name_them() {
-    let mut run = Run::new(maker("maker", 0));
-    let other = InstrumentTable::events(0, InstrumentId(14), &Instrument::us_equity("Y"));
-    let error = run.play(other[0]).expect_err("two instruments");
-    assert_eq!(error.exit_code(), 2);
-    let message = error.to_string();
-    assert!(message.contains("`X` and `Y`") && message.contains("symbols=X,Y"), "{message}");
-    // With a symbol named, other instruments pass by.
-    let mut run = Run::new(maker("maker:symbols=X", 0));
-    run.play_all(&other);
-}
-
-#[test]
-fn a_symbol_that_never_appears_is_warned_about_with_the_nearest_one() {
-    let mut run = Run::new(maker("maker:symbols=X,XX,NOWHERE", 10));
-    run.end();
-    let warnings = run.trader.warnings();
-    assert_eq!(warnings.len(), 2);
-    assert!(warnings[0].contains("`NOWHERE`") && warnings[0].contains("ringtape info"));
-    assert!(warnings[1].contains("`XX`") && warnings[1].contains("did you mean `X`?"));
-}
 
 /// A strategy that writes down what it is told and sends what it is given.
 #[derive(Default)]
@@ -287,20 +150,6 @@ fn a_delayed_order_arrives_at_its_own_time_and_its_answer_in_time_too() {
     let out = run.play(Event { ts_event: 60_000, ..delete(99) }).expect("it plays");
     assert_eq!(out.last().expect("an answer").ts_event, 60_000);
     assert!(log.lock().expect("log").contains(&"rejected at 3500, 0".to_owned()));
-}
-
-#[test]
-fn the_kill_switch_stops_the_maker_for_good() {
-    let mut run = Run::new(maker("maker", 500));
-    run.play_all(&[add(1, Buy, d(1000), 100), add(2, Sell, d(1002), 100), delete(99)]);
-    assert_eq!(run.resting().len(), 2);
-    let mut out = vec![];
-    run.trader.kill(&mut out);
-    assert_eq!(kinds(&out), ["cancelled", "cancelled"]);
-    assert!(out.iter().all(|execution| execution.reason() == Reason::Killed));
-    run.play_all(&[add(3, Buy, d(1001), 100), delete(99), delete(99)]);
-    assert_eq!(run.resting(), []);
-    assert_eq!(run.trader.counts().submitted, 2);
 }
 
 #[test]
@@ -457,36 +306,4 @@ fn marks_and_events_without_interest_leave_no_trace() {
     fewer.play_all(&without);
     assert!(all.out == fewer.out);
     assert!(all.out.iter().all(|e| !e.order_id().is_own() || e.order_id > OrderId::OWN));
-}
-
-#[test]
-fn the_maker_trades_on_the_real_recording_and_the_audit_holds() {
-    let Some(folder) = common::shared_feeds() else { return };
-    let path = folder.join("itch/AAPL_20200130_premarket_10k.NASDAQ_ITCH50");
-    let mut runs = [(); 2].map(|()| {
-        let mut feed = feed::open(&path, &OpenOptions::default()).expect("the recording");
-        let trader = maker("maker", 50_000);
-        let mut run = Run { replica: Replica::new(), trader, out: vec![], events: 0 };
-        run.trader.start(&run.replica, &mut run.out).expect("it starts");
-        let mut events = [bytemuck::Zeroable::zeroed(); 256];
-        while let Fill::Records(count) = feed.fill(&mut events).expect("a sound feed") {
-            run.play_all(&events[..count]);
-        }
-        run.end();
-        run
-    });
-    let [first, second] = &mut runs;
-    assert!(first.out == second.out);
-    let counts = first.trader.counts();
-    assert!(counts.fills > 0 && counts.postponed == 0, "{counts:?}");
-    let mut portfolio = Portfolio::new(PortfolioConfig { audit: true, ..Default::default() });
-    for execution in &first.out {
-        portfolio.apply(execution).expect("the audit holds");
-    }
-    let row = &portfolio.rows()[0];
-    eprintln!("{counts:?}: {} {} {} {}", row.position, row.realised, row.unrealised, row.equity);
-    assert!(row.priced && row.position.abs() <= 1_000);
-    assert_eq!(portfolio.rows(), first.trader.account().rows());
-    // The replica holds what the tape says and no own order.
-    assert_eq!(first.replica.totals().live_orders, 215);
 }

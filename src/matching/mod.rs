@@ -26,6 +26,7 @@
 //!
 //! Quantities are any multiple of the quantity increment (one share); prices lie on the tick.
 
+mod entry;
 mod lane;
 mod order;
 mod save;

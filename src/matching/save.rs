@@ -63,7 +63,11 @@ impl Venue {
         loaded.live.sort_unstable_by_key(|&(id, _)| id);
         let mut wire = Wire::default();
         for _ in 0..reader.len(8)? {
-            wire.send(load_in_flight(reader)?);
+            let in_flight = load_in_flight(reader)?;
+            if wire.last_due().is_some_and(|last| last > in_flight.due) {
+                return Err(reader.bad("commands in flight are out of order"));
+            }
+            wire.send(in_flight);
         }
         loaded.wire = wire;
         *self = loaded;

@@ -1,12 +1,12 @@
 //! The venue: takes commands after their latency, and lets the tape fill own orders.
 
+use super::entry::{Arrival, unknown_order};
 use super::lane::{Lane, LaneFill, Reach};
-use super::order::{NewOrder, OpenOrder, OrderState, OwnOrder, TimeInForce};
+use super::order::{OpenOrder, OrderState, OwnOrder};
 use super::wire::{Command, InFlight, Wire};
-use crate::book::{Change, ChangeKind, ORDER_QTY_MAX, OrderView, Replica};
+use crate::book::{Change, ChangeKind, OrderView, Replica};
 use crate::event::{Event, EventView, Execution, ExecutionKind, Flags, Kind, Reason};
-use crate::limits::INSTRUMENTS_MAX;
-use crate::units::{AccountId, InstrumentId, Nanos, OrderId, Price, Qty, Side};
+use crate::units::{AccountId, InstrumentId, Nanos, OrderId, Qty, Side};
 
 /// Time from a strategy's decision to the order's arrival, unless set otherwise: 50 us.
 pub const LATENCY_DEFAULT: Nanos = Nanos(50_000);
@@ -68,7 +68,7 @@ pub struct Venue {
     pub(super) matches: u64,
     pub(super) is_killed: bool,
     /// Fills of the record at hand; empty between calls.
-    fills: Vec<LaneFill>,
+    pub(super) fills: Vec<LaneFill>,
 }
 
 impl Venue {
@@ -107,48 +107,6 @@ impl Venue {
     #[inline]
     pub fn next_due(&self) -> Option<Nanos> {
         self.wire.next_due()
-    }
-
-    /// Lets the first command that is due by `until` arrive and returns when it was due.
-    ///
-    /// Commands of an instrument wait while an exchange event of it is open. Records get the
-    /// exchange time `ts_event`.
-    pub fn receive(
-        &mut self,
-        until: Nanos,
-        ts_event: Nanos,
-        replica: &Replica,
-        out: &mut Vec<Execution>,
-    ) -> Option<Nanos> {
-        let is_ready = |instrument| !replica.is_event_open(instrument);
-        let InFlight { due, account, instrument, command } = self.wire.receive(until, is_ready)?;
-        match command {
-            Command::New { order_id, terms } => {
-                self.new_order(OwnOrder::new(order_id, account, terms), ts_event, replica, out);
-            }
-            Command::Cancel { order_id } => match self.remove(order_id) {
-                Some(order) => {
-                    out.push(order.ended(ExecutionKind::Cancelled, ts_event, Reason::Requested));
-                }
-                None => out.push(unknown_order(order_id, account, instrument, ts_event)),
-            },
-            Command::Reduce { order_id, qty } => match self.get_mut(order_id) {
-                Some(_) => self.reduce(order_id, qty, ts_event, out),
-                None => out.push(unknown_order(order_id, account, instrument, ts_event)),
-            },
-            Command::Replace { order_id, new_order_id, price, qty } => {
-                match self.get_mut(order_id).copied() {
-                    Some(old) => {
-                        self.replace(&old, new_order_id, price, qty, ts_event, replica, out);
-                    }
-                    None => out.push(Execution {
-                        new_order_id: new_order_id.0,
-                        ..unknown_order(order_id, account, instrument, ts_event)
-                    }),
-                }
-            }
-        }
-        Some(due)
     }
 
     /// Applies what an event did to the replica: queue positions, then own fills.
@@ -198,7 +156,8 @@ impl Venue {
         }
         self.report_fills(Nanos(event.ts_event), out);
         if event.has(Flags::LAST) && is_trading {
-            self.enter_halted(instrument, Nanos(event.ts_event), replica, out);
+            let at = Arrival { ts_event: Nanos(event.ts_event), replica };
+            self.enter_halted(instrument, at, out);
         }
     }
 
@@ -275,161 +234,6 @@ impl Venue {
         })
     }
 
-    fn new_order(
-        &mut self,
-        order: OwnOrder,
-        ts_event: Nanos,
-        replica: &Replica,
-        out: &mut Vec<Execution>,
-    ) {
-        match self.refusal(&order, replica) {
-            None => {
-                out.push(order.report(ExecutionKind::Accepted, ts_event, Reason::None));
-                self.enter(order, ts_event, replica, out);
-            }
-            Some(reason) => out.push(order.ended(ExecutionKind::Rejected, ts_event, reason)),
-        }
-    }
-
-    fn reduce(&mut self, id: OrderId, qty: Qty, ts_event: Nanos, out: &mut Vec<Execution>) {
-        let Some(order) = self.get_mut(id) else { return };
-        if qty.0 == 0 {
-            out.push(order.report(ExecutionKind::Rejected, ts_event, Reason::BadQuantity));
-        } else if qty < order.leaves() {
-            order.terms.qty.0 -= qty.0;
-            let reduced = order.report(ExecutionKind::Reduced, ts_event, Reason::Requested);
-            out.push(Execution { qty: qty.0, ..reduced });
-        } else if let Some(order) = self.remove(id) {
-            out.push(order.ended(ExecutionKind::Cancelled, ts_event, Reason::Requested));
-        }
-    }
-
-    #[expect(clippy::too_many_arguments, reason = "the fields of one command")]
-    fn replace(
-        &mut self,
-        old: &OwnOrder,
-        new_id: OrderId,
-        price: Price,
-        qty: Qty,
-        ts_event: Nanos,
-        replica: &Replica,
-        out: &mut Vec<Execution>,
-    ) {
-        let qty = if qty.0 == 0 { old.terms.qty } else { qty };
-        if qty <= old.cum {
-            self.remove(old.id);
-            let reason = Reason::ReplacedBelowCum;
-            out.push(old.ended(ExecutionKind::Cancelled, ts_event, reason));
-            return;
-        }
-        let terms = NewOrder { price, qty, ..old.terms };
-        let new = OwnOrder { cum: old.cum, ..OwnOrder::new(new_id, old.account, terms) };
-        let of_old = |kind, reason| Execution {
-            order_id: old.id.0,
-            new_order_id: new_id.0,
-            ..new.report(kind, ts_event, reason)
-        };
-        if let Some(reason) = self.refusal(&new, replica) {
-            out.push(of_old(ExecutionKind::Rejected, reason));
-            return;
-        }
-        self.remove(old.id);
-        out.push(of_old(ExecutionKind::Replaced, Reason::Requested));
-        self.enter(new, ts_event, replica, out);
-    }
-
-    /// Why an order is not accepted; `None` when it is.
-    fn refusal(&self, order: &OwnOrder, replica: &Replica) -> Option<Reason> {
-        let NewOrder { instrument, price, qty, time_in_force, is_post_only, .. } = order.terms;
-        if self.is_killed {
-            return Some(Reason::Killed);
-        }
-        let known = replica.instruments().get(instrument);
-        let Some(known) = known.filter(|_| (instrument.0 as usize) < INSTRUMENTS_MAX) else {
-            return Some(Reason::UnknownInstrument);
-        };
-        if self.find_live(order.id).is_ok() {
-            return Some(Reason::DuplicateOrder);
-        }
-        if qty.0 == 0 || qty > ORDER_QTY_MAX {
-            return Some(Reason::BadQuantity);
-        }
-        if price.0 <= 0
-            || i64::try_from(known.price_increment)
-                .map_or(true, |increment| price.0.checked_mul(increment).is_none())
-        {
-            return Some(Reason::BadPrice);
-        }
-        if price.0 % known.tick(price) != 0 {
-            return Some(Reason::OffTick);
-        }
-        let is_trading = replica.is_trading(instrument);
-        if !is_trading && time_in_force != TimeInForce::Day {
-            return Some(Reason::NotTrading);
-        }
-        let would_take =
-            || self.lane_or_empty(instrument, |lane| lane.takeable(order, replica).0 > 0);
-        (is_post_only && is_trading && would_take()).then_some(Reason::WouldTake)
-    }
-
-    /// An accepted order trades, rests, waits or is cancelled.
-    fn enter(
-        &mut self,
-        mut order: OwnOrder,
-        ts_event: Nanos,
-        replica: &Replica,
-        out: &mut Vec<Execution>,
-    ) {
-        let instrument = order.terms.instrument;
-        let lane_index = self.make_lane(instrument);
-        let lane = &mut self.lanes[lane_index];
-        let cancelled =
-            |order: &OwnOrder, why| order.ended(ExecutionKind::Cancelled, ts_event, why);
-        if !replica.is_trading(instrument) {
-            lane.halted.push(order);
-            self.note_live(order.id, instrument);
-            return;
-        }
-        let is_all_or_none = order.terms.time_in_force == TimeInForce::Fok;
-        if is_all_or_none && lane.takeable(&order, replica) < order.leaves() {
-            out.push(cancelled(&order, Reason::NotFillable));
-            return;
-        }
-        lane.take(&mut order, replica, &mut self.fills);
-        let rests = order.leaves().0 > 0 && order.terms.time_in_force == TimeInForce::Day;
-        if rests {
-            lane.rest(order, replica);
-            self.note_live(order.id, instrument);
-        }
-        self.report_fills(ts_event, out);
-        if !rests && order.leaves().0 > 0 {
-            out.push(cancelled(&order, Reason::ImmediateRemainder));
-        }
-    }
-
-    /// Trading resumed: orders that waited enter in the order of their arrival.
-    fn enter_halted(
-        &mut self,
-        instrument: InstrumentId,
-        ts_event: Nanos,
-        replica: &Replica,
-        out: &mut Vec<Execution>,
-    ) {
-        let Some(lane) = self.lane_index(instrument) else { return };
-        if self.lanes[lane].halted.is_empty() {
-            return;
-        }
-        for order in std::mem::take(&mut self.lanes[lane].halted) {
-            self.forget_live(order.id);
-            let would_take = self.lanes[lane].takeable(&order, replica).0 > 0;
-            if order.terms.is_post_only && would_take {
-                out.push(order.ended(ExecutionKind::Cancelled, ts_event, Reason::WouldTake));
-            } else {
-                self.enter(order, ts_event, replica, out);
-            }
-        }
-    }
-
     /// Takes out every order at the venue, by ascending number.
     fn end_orders(
         &mut self,
@@ -447,7 +251,7 @@ impl Venue {
     }
 
     /// Turns the fills of the record at hand into execution records.
-    fn report_fills(&mut self, ts_event: Nanos, out: &mut Vec<Execution>) {
+    pub(super) fn report_fills(&mut self, ts_event: Nanos, out: &mut Vec<Execution>) {
         for index in 0..self.fills.len() {
             let fill = self.fills[index];
             self.matches += 1;
@@ -467,12 +271,16 @@ impl Venue {
     }
 
     #[inline]
-    fn lane_index(&self, instrument: InstrumentId) -> Option<usize> {
+    pub(super) fn lane_index(&self, instrument: InstrumentId) -> Option<usize> {
         let index = *self.lane_of.get(instrument.0 as usize)?;
         (index != NO_LANE).then_some(index as usize)
     }
 
-    fn lane_or_empty<T>(&self, instrument: InstrumentId, look: impl FnOnce(&Lane) -> T) -> T {
+    pub(super) fn lane_or_empty<T>(
+        &self,
+        instrument: InstrumentId,
+        look: impl FnOnce(&Lane) -> T,
+    ) -> T {
         match self.lane_index(instrument) {
             Some(lane) => look(&self.lanes[lane]),
             None => look(&Lane::new(instrument)),
@@ -491,29 +299,29 @@ impl Venue {
         self.lane_of[index] as usize
     }
 
-    fn find_live(&self, order_id: OrderId) -> Result<usize, usize> {
+    pub(super) fn find_live(&self, order_id: OrderId) -> Result<usize, usize> {
         self.live.binary_search_by_key(&order_id, |&(id, _)| id)
     }
 
-    fn note_live(&mut self, order_id: OrderId, instrument: InstrumentId) {
+    pub(super) fn note_live(&mut self, order_id: OrderId, instrument: InstrumentId) {
         if let Err(index) = self.find_live(order_id) {
             self.live.insert(index, (order_id, instrument));
         }
     }
 
-    fn forget_live(&mut self, order_id: OrderId) {
+    pub(super) fn forget_live(&mut self, order_id: OrderId) {
         if let Ok(index) = self.find_live(order_id) {
             self.live.remove(index);
         }
     }
 
-    fn get_mut(&mut self, order_id: OrderId) -> Option<&mut OwnOrder> {
+    pub(super) fn get_mut(&mut self, order_id: OrderId) -> Option<&mut OwnOrder> {
         let (_, instrument) = self.live[self.find_live(order_id).ok()?];
         let lane = self.lane_index(instrument)?;
         self.lanes[lane].get_mut(order_id)
     }
 
-    fn remove(&mut self, order_id: OrderId) -> Option<OwnOrder> {
+    pub(super) fn remove(&mut self, order_id: OrderId) -> Option<OwnOrder> {
         let (_, instrument) = self.live[self.find_live(order_id).ok()?];
         self.forget_live(order_id);
         let lane = self.lane_index(instrument)?;
@@ -527,19 +335,4 @@ fn meet_crossing_order(lane: &mut Lane, real: &OrderView, fills: &mut Vec<LaneFi
     let reach = Reach::UpTo(real.side.opposite(), real.price);
     let used = lane.fill_passively(reach, shares, real.order_id, fills);
     lane.taken.add(real.order_id, used);
-}
-
-/// The answer to a command about an order that is not at the venue.
-fn unknown_order(
-    order_id: OrderId,
-    account: AccountId,
-    instrument: InstrumentId,
-    ts_event: Nanos,
-) -> Execution {
-    Execution {
-        order_id: order_id.0,
-        account: account.0,
-        reason: Reason::UnknownOrder as u16,
-        ..Execution::new(ExecutionKind::Rejected, ts_event.0, instrument.0)
-    }
 }

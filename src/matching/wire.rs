@@ -60,13 +60,18 @@ pub(super) struct Wire {
 
 impl Wire {
     pub(super) fn send(&mut self, in_flight: InFlight) {
-        debug_assert!(self.queue.back().is_none_or(|last| last.due <= in_flight.due));
+        debug_assert!(self.last_due() <= Some(in_flight.due));
         self.queue.push_back(in_flight);
     }
 
     /// When the next command arrives; `None` when nothing is in flight.
     pub(super) fn next_due(&self) -> Option<Nanos> {
         self.queue.front().map(|first| first.due)
+    }
+
+    /// When the last command arrives; `None` when nothing is in flight.
+    pub(super) fn last_due(&self) -> Option<Nanos> {
+        self.queue.back().map(|last| last.due)
     }
 
     /// The first command due by `until` whose instrument is ready for it.

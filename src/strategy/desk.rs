@@ -1,6 +1,6 @@
 //! What a strategy can see and do.
 
-use super::trader::TraderCounts;
+use super::counts::TraderCounts;
 use crate::book::Replica;
 use crate::matching::{Command, NewOrder, OpenOrder, Venue};
 use crate::portfolio::Portfolio;
@@ -70,7 +70,8 @@ impl<'a> Desk<'a> {
         venue.open_orders(instrument).chain(in_flight)
     }
 
-    /// An own order; `None` once it is filled, cancelled or rejected.
+    /// An own order; `None` once it is filled, cancelled or rejected, and for a replacement that
+    /// has not arrived yet.
     pub fn order(&self, order_id: OrderId) -> Option<OpenOrder> {
         self.office.venue.order(order_id)
     }

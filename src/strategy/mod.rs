@@ -23,17 +23,21 @@
 //! | `idle` | watches every instrument and does nothing: the cost of being called | |
 //! | `maker` | joins the touch on both sides of named symbols | `symbols`, `lots`, `limit` |
 
+mod counts;
 mod desk;
 mod idle;
 mod maker;
+mod save;
+mod settle;
 mod spec;
 mod trader;
 
+pub use counts::TraderCounts;
 pub use desk::Desk;
 pub use idle::Idle;
 pub use maker::{Maker, MakerConfig};
 pub use spec::StrategySpec;
-pub use trader::{Trader, TraderConfig, TraderCounts};
+pub use trader::{Trader, TraderConfig};
 
 use crate::error::Result;
 use crate::event::{Event, Execution, Instrument};

@@ -2,16 +2,17 @@
 
 use std::collections::{BTreeMap, VecDeque};
 
+use super::counts::{TraderCounts, count};
 use super::desk::{Desk, Office};
+use super::settle::quote_of;
 use super::{Strategy, StrategySpec};
 use crate::book::{Change, Replica};
-use crate::error::{Error, Result};
-use crate::event::{Event, Execution, ExecutionKind, Flags, Kind, Liquidity, Quote};
+use crate::error::Result;
+use crate::event::{Event, Execution, Flags, Kind, Quote};
 use crate::limits::COMMANDS_PER_EVENT_MAX;
 use crate::matching::{Venue, VenueConfig};
 use crate::portfolio::{FeeSchedule, MarkRule, Portfolio, PortfolioConfig};
-use crate::state::{StateReader, StateWriter};
-use crate::units::{AccountId, InstrumentId, Nanos, Price, Qty};
+use crate::units::{AccountId, InstrumentId, Nanos};
 
 /// What shapes a trader beside its strategy.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -26,39 +27,18 @@ pub struct TraderConfig {
     pub marks: MarkRule,
 }
 
-/// What a trader did, counted.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub struct TraderCounts {
-    /// New orders that the strategy sent.
-    pub submitted: u64,
-    /// Orders that the venue accepted.
-    pub accepted: u64,
-    /// Commands that the venue rejected.
-    pub rejected: u64,
-    /// Fills.
-    pub fills: u64,
-    /// Orders cancelled.
-    pub cancelled: u64,
-    /// Orders replaced.
-    pub replaced: u64,
-    /// Orders that expired at the end.
-    pub expired: u64,
-    /// Events whose turn ended before all commands that were due had arrived.
-    pub postponed: u64,
-}
-
 /// The instrument was announced to the strategy.
 const KNOWN: u8 = 1 << 0;
 /// The strategy watches it.
 const WATCHED: u8 = 1 << 1;
 /// There are own orders, or shares were taken.
-const ORDERS: u8 = 1 << 2;
+pub(super) const ORDERS: u8 = 1 << 2;
 /// There is a position.
-const HELD: u8 = 1 << 3;
+pub(super) const HELD: u8 = 1 << 3;
 /// Its listing was written.
-const LISTED: u8 = 1 << 4;
+pub(super) const LISTED: u8 = 1 << 4;
 /// A fill within an open exchange event awaits its quote.
-const QUOTE_DUE: u8 = 1 << 5;
+pub(super) const QUOTE_DUE: u8 = 1 << 5;
 /// What makes an event of the instrument matter.
 const INTEREST: u8 = WATCHED | ORDERS | HELD | QUOTE_DUE;
 
@@ -93,17 +73,17 @@ const INTEREST: u8 = WATCHED | ORDERS | HELD | QUOTE_DUE;
 /// comes before its first other execution, a quote after each fill and whenever touch, last price
 /// or state of a held instrument changed after LAST.
 pub struct Trader {
-    strategy: Box<dyn Strategy>,
-    config: TraderConfig,
-    office: Office,
+    pub(super) strategy: Box<dyn Strategy>,
+    pub(super) config: TraderConfig,
+    pub(super) office: Office,
     /// By instrument; an event without interest costs one look here.
-    interest: Vec<u8>,
+    pub(super) interest: Vec<u8>,
     /// The last quote written, by instrument.
-    quotes: BTreeMap<u32, Quote>,
+    pub(super) quotes: BTreeMap<u32, Quote>,
     /// What the venue answered; empty between calls.
-    reports: Vec<Execution>,
+    pub(super) reports: Vec<Execution>,
     /// Executions that the strategy has not seen yet.
-    untold: VecDeque<Execution>,
+    pub(super) untold: VecDeque<Execution>,
 }
 
 impl std::fmt::Debug for Trader {
@@ -278,9 +258,8 @@ impl Trader {
 
     /// The kill switch: every order is cancelled, everything that arrives from now on is rejected.
     pub fn kill(&mut self, out: &mut Vec<Execution>) {
-        let first = self.reports.len();
         self.office.venue.kill(self.office.now, &mut self.reports);
-        for execution in self.reports.drain(first..) {
+        for execution in self.reports.drain(..) {
             count(&mut self.office.counts, &execution);
             self.untold.push_back(execution);
             out.push(execution);
@@ -374,48 +353,6 @@ impl Trader {
         Ok(())
     }
 
-    /// Writes what the venue answered: listing first, fees added, own account kept.
-    fn settle(&mut self, replica: &Replica, out: &mut Vec<Execution>) -> Result<()> {
-        for index in 0..self.reports.len() {
-            let mut execution = self.reports[index];
-            let instrument = InstrumentId(execution.instrument);
-            let ts_event = Nanos(execution.ts_event);
-            self.list(instrument, ts_event, replica, out)?;
-            let is_fill = execution.kind() == Some(ExecutionKind::Filled);
-            if is_fill {
-                execution.fee = self.fee(&execution)?;
-                self.office.account.apply(&execution)?;
-            }
-            count(&mut self.office.counts, &execution);
-            self.untold.push_back(execution);
-            out.push(execution);
-            self.look_again(instrument);
-            if is_fill && replica.is_event_open(instrument) {
-                self.interest[instrument.0 as usize] |= QUOTE_DUE;
-            } else if is_fill {
-                self.quote(instrument, ts_event, true, replica, out)?;
-            }
-        }
-        self.reports.clear();
-        Ok(())
-    }
-
-    fn fee(&self, execution: &Execution) -> Result<i64> {
-        let instrument = InstrumentId(execution.instrument);
-        let account = &self.office.account;
-        let fee = || {
-            let liquidity = Liquidity::from_code(execution.liquidity)?;
-            let (listing, worth) = (account.listing(instrument)?, account.worth(instrument)?);
-            let (price, qty) = (Price(execution.price), Qty(execution.qty));
-            let fee = self.config.fees.fee(liquidity, price, qty, listing, worth)?;
-            i64::try_from(fee.0).ok()
-        };
-        fee().ok_or_else(|| Error::CheckFailed {
-            what: format!("the fee of a fill of order {} is beyond i64", execution.order_id),
-            cure: "check the fee schedule and the order's size".into(),
-        })
-    }
-
     /// Tells the strategy what became of its orders, unless their exchange event is still open.
     fn tell(&mut self, replica: &Replica) {
         let mut waiting = 0;
@@ -430,166 +367,7 @@ impl Trader {
         }
     }
 
-    /// Writes an instrument's listing unless it was written before.
-    fn list(
-        &mut self,
-        instrument: InstrumentId,
-        ts_event: Nanos,
-        replica: &Replica,
-        out: &mut Vec<Execution>,
-    ) -> Result<()> {
-        let index = instrument.0 as usize;
-        let Some(known) = replica.instruments().get(instrument) else { return Ok(()) };
-        if self.interest.len() <= index {
-            self.interest.resize(index + 1, 0);
-        }
-        if self.interest[index] & LISTED == 0 {
-            self.interest[index] |= LISTED;
-            let listing = Execution::from_listing(ts_event.0, instrument.0, &known.listing());
-            self.office.account.apply(&listing)?;
-            out.push(listing);
-        }
-        Ok(())
-    }
-
-    /// Writes a quote if it differs from the last one, or if it must be written.
-    fn quote(
-        &mut self,
-        instrument: InstrumentId,
-        ts_event: Nanos,
-        is_forced: bool,
-        replica: &Replica,
-        out: &mut Vec<Execution>,
-    ) -> Result<()> {
-        let quote = quote_of(instrument, replica);
-        if is_forced || self.quotes.get(&instrument.0) != Some(&quote) {
-            self.write_quote(instrument, ts_event, &quote, out)?;
-        }
-        Ok(())
-    }
-
-    fn write_quote(
-        &mut self,
-        instrument: InstrumentId,
-        ts_event: Nanos,
-        quote: &Quote,
-        out: &mut Vec<Execution>,
-    ) -> Result<()> {
-        self.interest[instrument.0 as usize] &= !QUOTE_DUE;
-        self.quotes.insert(instrument.0, *quote);
-        let execution = Execution::from_quote(ts_event.0, instrument.0, quote);
-        self.office.account.apply(&execution)?;
-        out.push(execution);
-        Ok(())
-    }
-
     fn is_held(&self, instrument: InstrumentId) -> bool {
         self.interest.get(instrument.0 as usize).is_some_and(|bits| bits & HELD != 0)
-    }
-
-    /// Brings the bits for orders and position up to date.
-    fn look_again(&mut self, instrument: InstrumentId) {
-        let Office { venue, account, account_id, .. } = &self.office;
-        let is_active = venue.is_active(instrument);
-        let position = account.position(*account_id, instrument);
-        let is_held = position.is_some_and(|position| position.qty != 0);
-        if let Some(bits) = self.interest.get_mut(instrument.0 as usize) {
-            *bits &= !(ORDERS | HELD);
-            *bits |= if is_active { ORDERS } else { 0 } | if is_held { HELD } else { 0 };
-        }
-    }
-
-    /// Writes the state of venue, account, strategy and what is between them.
-    pub fn save(&self, writer: &mut StateWriter) {
-        let Office { venue, account, now, orders, counts, .. } = &self.office;
-        writer.put_u64(now.0);
-        writer.put_u64(*orders);
-        counts.fields().into_iter().for_each(|count| writer.put_u64(count));
-        venue.save(writer);
-        account.save(writer);
-        writer.put_bytes(&self.interest);
-        let quotes = self.quotes.iter().map(|(&id, quote)| Execution::from_quote(0, id, quote));
-        for records in [quotes.collect(), Vec::from(self.untold.clone())] {
-            writer.put_bytes(bytemuck::cast_slice(&records));
-        }
-        self.strategy.save(writer);
-    }
-
-    /// Replaces the trader's state by a saved one; strategy and configuration are the same.
-    ///
-    /// # Errors
-    ///
-    /// State that this trader did not write. The trader is of no use then.
-    pub fn load(&mut self, reader: &mut StateReader<'_>) -> Result<()> {
-        self.office.now = Nanos(reader.u64()?);
-        self.office.orders = reader.u64()?;
-        self.office.counts = TraderCounts::load(reader)?;
-        self.office.venue.load(reader)?;
-        self.office.account.load(reader)?;
-        self.interest = reader.bytes()?.to_vec();
-        let quotes = load_records(reader)?;
-        self.quotes = quotes
-            .iter()
-            .map(|record| Some((record.instrument, record.quote()?)))
-            .collect::<Option<_>>()
-            .ok_or_else(|| reader.bad("a quote is none"))?;
-        self.untold = load_records(reader)?.into();
-        self.strategy.load(reader)
-    }
-}
-
-impl TraderCounts {
-    fn fields(self) -> [u64; 8] {
-        let Self { submitted, accepted, rejected, fills, cancelled, replaced, expired, postponed } =
-            self;
-        [submitted, accepted, rejected, fills, cancelled, replaced, expired, postponed]
-    }
-
-    fn load(reader: &mut StateReader<'_>) -> Result<Self> {
-        Ok(Self {
-            submitted: reader.u64()?,
-            accepted: reader.u64()?,
-            rejected: reader.u64()?,
-            fills: reader.u64()?,
-            cancelled: reader.u64()?,
-            replaced: reader.u64()?,
-            expired: reader.u64()?,
-            postponed: reader.u64()?,
-        })
-    }
-}
-
-fn load_records(reader: &mut StateReader<'_>) -> Result<Vec<Execution>> {
-    let bytes = reader.bytes()?;
-    if !bytes.len().is_multiple_of(size_of::<Execution>()) {
-        return Err(reader.bad("records are cut"));
-    }
-    Ok(bytes.chunks_exact(size_of::<Execution>()).map(bytemuck::pod_read_unaligned).collect())
-}
-
-fn count(counts: &mut TraderCounts, execution: &Execution) {
-    let counter = match execution.kind() {
-        Some(ExecutionKind::Accepted) => &mut counts.accepted,
-        Some(ExecutionKind::Rejected) => &mut counts.rejected,
-        Some(ExecutionKind::Filled) => &mut counts.fills,
-        Some(ExecutionKind::Cancelled) => &mut counts.cancelled,
-        Some(ExecutionKind::Replaced) => &mut counts.replaced,
-        Some(ExecutionKind::Expired) => &mut counts.expired,
-        _ => return,
-    };
-    *counter += 1;
-}
-
-/// What the books say of an instrument now; the closing cross is left for the end of the day.
-fn quote_of(instrument: InstrumentId, replica: &Replica) -> Quote {
-    let touch = replica.touch(instrument);
-    Quote {
-        bid_price: touch.bid_price,
-        bid_qty: touch.bid_qty,
-        ask_price: touch.ask_price,
-        ask_qty: touch.ask_qty,
-        last_price: replica.last_price(instrument),
-        close_price: None,
-        trading: replica.is_trading(instrument),
     }
 }

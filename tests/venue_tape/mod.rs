@@ -1,6 +1,8 @@
 //! A short tape of one instrument, a real replica and a venue beside it.
 #![allow(dead_code)]
 
+pub(crate) mod run;
+
 use ringtape::book::Replica;
 use ringtape::event::kinds::{Letter, Raw, Text};
 use ringtape::event::{Event, Execution, ExecutionKind, Flags, Instrument, InstrumentTable};

@@ -1,0 +1,60 @@
+//! What a trader counts.
+
+use crate::error::Result;
+use crate::event::{Execution, ExecutionKind};
+use crate::state::StateReader;
+
+/// What a trader did, counted.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct TraderCounts {
+    /// New orders that the strategy sent.
+    pub submitted: u64,
+    /// Orders that the venue accepted.
+    pub accepted: u64,
+    /// Commands that the venue rejected.
+    pub rejected: u64,
+    /// Fills.
+    pub fills: u64,
+    /// Orders cancelled.
+    pub cancelled: u64,
+    /// Orders replaced.
+    pub replaced: u64,
+    /// Orders that expired at the end.
+    pub expired: u64,
+    /// Events whose turn ended before all commands that were due had arrived.
+    pub postponed: u64,
+}
+
+impl TraderCounts {
+    pub(super) fn fields(self) -> [u64; 8] {
+        let Self { submitted, accepted, rejected, fills, cancelled, replaced, expired, postponed } =
+            self;
+        [submitted, accepted, rejected, fills, cancelled, replaced, expired, postponed]
+    }
+
+    pub(super) fn load(reader: &mut StateReader<'_>) -> Result<Self> {
+        Ok(Self {
+            submitted: reader.u64()?,
+            accepted: reader.u64()?,
+            rejected: reader.u64()?,
+            fills: reader.u64()?,
+            cancelled: reader.u64()?,
+            replaced: reader.u64()?,
+            expired: reader.u64()?,
+            postponed: reader.u64()?,
+        })
+    }
+}
+
+pub(super) fn count(counts: &mut TraderCounts, execution: &Execution) {
+    let counter = match execution.kind() {
+        Some(ExecutionKind::Accepted) => &mut counts.accepted,
+        Some(ExecutionKind::Rejected) => &mut counts.rejected,
+        Some(ExecutionKind::Filled) => &mut counts.fills,
+        Some(ExecutionKind::Cancelled) => &mut counts.cancelled,
+        Some(ExecutionKind::Replaced) => &mut counts.replaced,
+        Some(ExecutionKind::Expired) => &mut counts.expired,
+        _ => return,
+    };
+    *counter += 1;
+}
