@@ -48,6 +48,8 @@ fn read_all(consumer: &mut Consumer<u64>) -> Result<u64, Error> {
             assert_eq!(*record, 10 + next);
             next += 1;
         }
+        drop(batch);
+        assert!(consumer.lag() <= CAPACITY as u64);
     }
     Ok(next)
 }

@@ -41,7 +41,7 @@ fn run(graph: &Graph) {
                 let upstreams = upstreams.iter().map(|&i| consumers.cursor(ids[i]).unwrap());
                 let upstreams = upstreams.collect();
                 let consumer = consumers.take(id).unwrap();
-                scope.spawn(move || consume(consumer, upstreams));
+                scope.spawn(move || consume(consumer, upstreams, capacity as u64));
             }
             produce(producer);
         });
@@ -62,10 +62,11 @@ fn produce(mut producer: Producer<Record>) {
 }
 
 /// Reads the stream to its end in batches of changing size, ended in every way there is.
-fn consume(mut consumer: Consumer<Record>, upstreams: Vec<StageCursor>) {
+fn consume(mut consumer: Consumer<Record>, upstreams: Vec<StageCursor>, capacity: u64) {
     let mut sizes = Sizes(2);
     let mut next = 0;
     while !consumer.is_finished() {
+        assert!(consumer.lag() <= capacity);
         let mut batch = consumer.poll(sizes.next(16)).unwrap();
         if batch.is_empty() {
             Wait::Yield.idle();

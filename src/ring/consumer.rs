@@ -134,7 +134,7 @@ impl<T: Pod> Consumer<T> {
 
     /// The number of records that are published and not yet released by this stage.
     pub fn lag(&self) -> u64 {
-        self.reader.head().position() - self.reader.position()
+        self.reader.head().lag_of(self.reader.line())
     }
 
     /// The stage's name.

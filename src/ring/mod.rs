@@ -9,15 +9,17 @@
 //!                  +--> audit ----+
 //! ```
 //!
-//! and as built, slots and cursors, each cursor in a cache line of its own:
+//! and as built, a ring of 8 slots and a cursor for each side, in a cache line of its own, that
+//! counts the records it is done with:
 //!
 //! ```text
-//!     slots       | 8 | 9 | 10| 11| 4 | 5 | 6 | 7 |     capacity 8, sequences shown
-//!                   ^                       ^   ^
-//!     producer      |  published = 12       |   |       writes 12 when matching is past 4
-//!     journal       |  released  = 8 -------|---|--.    waits for the stamp of its next slot
-//!     audit         '-----------------------|---'  |    released = 7
-//!     matching         released  = 6 -------'      '    waits for journal and audit: reads 6
+//!     slot             0     1     2     3     4     5     6     7
+//!     holds         |  8  |  9  | 10  | 11  |  4  |  5  |  6  |  7  |
+//!                      ^                       ^           ^     ^
+//!     producer 12 -----+-----------------------'           |     |   may write 12 and 13
+//!     journal   8 -----'                                   |     |   may read 8 to 11
+//!     audit     7 -----------------------------------------+-----'   may read 7 to 11
+//!     matching  6 -----------------------------------------'         may read 6
 //! ```
 //!
 //! * The producer claims slots, writes them and commits. It may go `capacity` records ahead of the

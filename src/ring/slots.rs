@@ -108,6 +108,14 @@ impl Head {
         self.published.load(Ordering::Acquire)
     }
 
+    /// Records published and not yet released by the stage of `line`, at most the capacity.
+    pub(super) fn lag_of(&self, line: &Line) -> u64 {
+        // The stage may already have released a commit whose stamp it saw and whose cursor is
+        // still to be stored, so it can seem to be ahead.
+        let published = self.position();
+        published.saturating_sub(line.position())
+    }
+
     /// How the stream ended, if it did.
     pub(super) fn end(&self) -> End {
         // SYNC: Acquire, pairs with the Release in `Writer::end`.

@@ -174,9 +174,7 @@ impl StageCursor {
 
     /// The number of records that are published and not yet released by the stage.
     pub fn lag(&self) -> u64 {
-        // The stage first: it is never ahead of the producer at the same moment.
-        let released = self.line.position();
-        self.head.position() - released
+        self.head.lag_of(&self.line)
     }
 
     /// The stage's name.
