@@ -226,7 +226,8 @@ impl Intake {
     fn publish(&mut self) -> Result<usize> {
         let Some(ring) = &mut self.parts.ring else { return Ok(0) };
         let staged = &self.staged[self.next..self.len];
-        let due = if self.parts.is_paced {
+        // Once a stop is asked for, what was taken from the feed is published without delay.
+        let due = if self.parts.is_paced && !self.parts.stop.is_set() {
             let now = self.parts.clock.now().0;
             staged.iter().take_while(|event| event.ts_ingest <= now).count()
         } else {
