@@ -80,7 +80,10 @@ impl Sender for Producer<Record> {
     fn send(&mut self, first: u64, count: usize) {
         loop {
             if let Some(mut claim) = self.try_claim(count).expect("no consumer fails") {
-                claim.for_each_mut(|i, slot| *slot = record(first + i as u64));
+                match count {
+                    1 => claim.set(0, record(first)),
+                    _ => claim.for_each_mut(|i, slot| *slot = record(first + i as u64)),
+                }
                 return claim.commit_all();
             }
             wait();

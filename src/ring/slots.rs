@@ -148,7 +148,13 @@ impl Line {
 
 /// The memory of a ring; its length is a power of two.
 #[derive(Debug)]
-struct Slots<T>(Box<[Published<T>]>);
+struct Slots<T>(Arc<[Published<T>]>);
+
+impl<T> Clone for Slots<T> {
+    fn clone(&self) -> Self {
+        Self(Arc::clone(&self.0))
+    }
+}
 
 impl<T: Pod> Slots<T> {
     #[inline(always)]
@@ -159,6 +165,15 @@ impl<T: Pod> Slots<T> {
     #[inline(always)]
     fn at(&self, sequence: u64) -> &Published<T> {
         &self.0[self.index(sequence)]
+    }
+
+    /// The slots of `count` sequences: those up to the end of the memory and those from its
+    /// beginning.
+    #[inline(always)]
+    fn run(&self, first: u64, count: usize) -> (&[Published<T>], &[Published<T>]) {
+        let begin = self.index(first);
+        let until_end = count.min(self.0.len() - begin);
+        (&self.0[begin..begin + until_end], &self.0[..count - until_end])
     }
 
     #[inline(always)]
@@ -199,7 +214,7 @@ pub(super) fn slots<T: Pod>(
         stamp: AtomicU64::new(0),
         value: UnsafeCell::new(T::zeroed()),
     });
-    let slots = Arc::new(Slots(memory.into_boxed_slice()));
+    let slots = Slots(Arc::from(memory));
     let head = Arc::new(CachePadded::new(Head {
         published: AtomicU64::new(0),
         end: AtomicU8::new(End::Open as u8),
@@ -220,7 +235,7 @@ pub(super) fn slots<T: Pod>(
             limit: 0,
             upstreams: stage.upstreams.iter().map(|&up| Arc::clone(&readers[up].line)).collect(),
             line: Arc::new(CachePadded::new(line)),
-            slots: Arc::clone(&slots),
+            slots: slots.clone(),
             head: Arc::clone(&head),
         });
     }
@@ -238,7 +253,7 @@ pub(super) struct Writer<T> {
     /// Sequences below are free to be written. It may lag behind what the sinks have released:
     /// cursors only move forwards, so a stale limit only hides free slots.
     limit: u64,
-    slots: Arc<Slots<T>>,
+    slots: Slots<T>,
     head: Arc<CachePadded<Head>>,
     sinks: Box<[Arc<CachePadded<Line>>]>,
 }
@@ -265,7 +280,7 @@ impl<T: Pod> Writer<T> {
     }
 
     /// Looks at the sinks again.
-    #[inline]
+    #[inline(never)] // WHY: once a lap; inlined it costs every claim registers.
     pub(super) fn refresh(&mut self) {
         let released = self.sinks.iter().map(|sink| sink.position()).min();
         self.limit = released.expect("a ring has a sink") + self.slots.0.len() as u64;
@@ -283,6 +298,23 @@ impl<T: Pod> Writer<T> {
         // SAFETY: the sequence lies in `next..limit`, so no reader has a reference into this slot
         // (invariants 2 and 3), and the borrow of `self` keeps the one writer from making a second.
         slot.value.with_mut(|value| unsafe { &mut *value })
+    }
+
+    /// Calls `write` with each of the next `count` records, to be written, and its offset.
+    ///
+    /// # Panics
+    ///
+    /// If `count` is greater than [`Writer::free`].
+    #[inline(always)]
+    pub(super) fn for_each(&mut self, count: usize, mut write: impl FnMut(usize, &mut T)) {
+        assert!(count <= self.free(), "write beyond what is free");
+        let (head, tail) = self.slots.run(self.next, count);
+        head.iter().chain(tail).enumerate().for_each(|(offset, slot)| {
+            // SAFETY: the sequences lie in `next..limit`, so no reader has a reference into these
+            // slots (invariants 2 and 3), the borrow of `self` keeps the one writer from making
+            // another, and this one ends with the call.
+            slot.value.with_mut(|value| write(offset, unsafe { &mut *value }));
+        });
     }
 
     /// Publishes the next `count` records.
@@ -335,7 +367,7 @@ pub(super) struct Reader<T> {
     /// Sequences below are there to be read. It may lag behind what is published: that only hides
     /// records. For a stage behind the writer it is always the end of a commit.
     limit: u64,
-    slots: Arc<Slots<T>>,
+    slots: Slots<T>,
     line: Arc<CachePadded<Line>>,
     head: Arc<CachePadded<Head>>,
     upstreams: Box<[Arc<CachePadded<Line>>]>,
@@ -387,6 +419,7 @@ impl<T: Pod> Reader<T> {
         if self.limit > self.position { Found::Records } else { Found::End }
     }
 
+    #[inline(never)]
     fn look_at_upstreams(&mut self) -> Found {
         self.limit = self.lowest_upstream();
         if self.limit > self.position {
@@ -422,10 +455,7 @@ impl<T: Pod> Reader<T> {
     #[inline]
     pub(super) fn slices(&self, count: usize) -> (&[Published<T>], &[Published<T>]) {
         assert!(count <= self.readable(), "read beyond what is there");
-        let slots = &self.slots.0;
-        let begin = self.slots.index(self.position);
-        let until_end = count.min(slots.len() - begin);
-        (&slots[begin..begin + until_end], &slots[..count - until_end])
+        self.slots.run(self.position, count)
     }
 
     /// Gives the next `count` records back to the stages behind and to the writer.
