@@ -150,8 +150,9 @@ impl Receiver for Poller {
     #[inline]
     fn receive(&mut self, mut read: impl FnMut(&Record)) -> usize {
         let Ok(mut records) = self.take(READ_MAX as u64) else { return 0 };
-        let len = (&mut records).len();
-        (&mut records).for_each(|line| read(&line.0));
+        let lines = &mut records;
+        let len = lines.len();
+        lines.for_each(|line| read(&line.0));
         len
     }
 }

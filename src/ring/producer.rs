@@ -2,7 +2,8 @@
 
 use bytemuck::Pod;
 
-use super::slots::{End, Writer};
+use super::failure::End;
+use super::slots::Writer;
 use super::wait::Wait;
 use crate::error::{Error, Result};
 

@@ -35,7 +35,7 @@ use std::sync::Arc;
 use bytemuck::Pod;
 use crossbeam::utils::CachePadded;
 
-use super::failure::Alarm;
+use super::failure::{Alarm, End};
 use super::sync::{AtomicU8, AtomicU64, Ordering, UnsafeCell};
 use crate::error::{Error, Result};
 
@@ -44,8 +44,7 @@ const SIGNAL: u64 = u64::MAX;
 
 /// A published record in its slot, as a batch hands it out; dereferences to the record.
 ///
-/// It is as large as the slot: the stamp, then the record, rounded up to whole cache lines. A
-/// 56-byte record fills exactly one line, a 120-byte record two.
+/// It is as large as the slot: the stamp, then the record, rounded up to whole cache lines.
 #[repr(C, align(64))]
 #[derive(Debug)]
 pub struct Published<T> {
@@ -75,18 +74,6 @@ impl<T: Pod> Deref for Published<T> {
         // stays out of those slots until the borrow ends (invariants 3 and 4).
         self.value.with(|value| unsafe { &*value })
     }
-}
-
-/// How the writer's stream ended.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-#[repr(u8)]
-pub(super) enum End {
-    /// It has not ended.
-    Open,
-    /// The producer has written all that it had.
-    Closed,
-    /// The producer failed.
-    Failed,
 }
 
 /// The producer's cursor line.
@@ -119,11 +106,7 @@ impl Head {
     /// How the stream ended, if it did.
     pub(super) fn end(&self) -> End {
         // SYNC: Acquire, pairs with the Release in `Writer::end`.
-        match self.end.load(Ordering::Acquire) {
-            0 => End::Open,
-            1 => End::Closed,
-            _ => End::Failed,
-        }
+        End::from_byte(self.end.load(Ordering::Acquire))
     }
 }
 
@@ -147,14 +130,8 @@ impl Line {
 }
 
 /// The memory of a ring; its length is a power of two.
-#[derive(Debug)]
+#[derive(Clone, Debug)]
 struct Slots<T>(Arc<[Published<T>]>);
-
-impl<T> Clone for Slots<T> {
-    fn clone(&self) -> Self {
-        Self(Arc::clone(&self.0))
-    }
-}
 
 impl<T: Pod> Slots<T> {
     #[inline(always)]
@@ -167,8 +144,7 @@ impl<T: Pod> Slots<T> {
         &self.0[self.index(sequence)]
     }
 
-    /// The slots of `count` sequences: those up to the end of the memory and those from its
-    /// beginning.
+    /// The slots of `count` sequences: up to the end of the memory, then from its beginning.
     #[inline(always)]
     fn run(&self, first: u64, count: usize) -> (&[Published<T>], &[Published<T>]) {
         let begin = self.index(first);
@@ -239,7 +215,7 @@ pub(super) fn slots<T: Pod>(
             head: Arc::clone(&head),
         });
     }
-    let sinks = readers.iter().zip(&is_sink).filter(|(_, is_sink)| **is_sink);
+    let sinks = readers.iter().zip(is_sink).filter(|(_, is_sink)| *is_sink);
     let sinks = sinks.map(|(reader, _)| Arc::clone(&reader.line)).collect();
     let writer = Writer { next: 0, limit: capacity as u64, slots, head, sinks };
     Ok((writer, readers))
@@ -355,7 +331,8 @@ pub(super) enum Found {
     Records,
     /// Nothing yet.
     Nothing,
-    /// Nothing, and the stream before this stage ended or failed.
+    /// Nothing, and the producer ended or a stage before this one failed. A failed stage may have
+    /// released more since this look.
     End,
 }
 
@@ -421,21 +398,13 @@ impl<T: Pod> Reader<T> {
 
     #[inline(never)]
     fn look_at_upstreams(&mut self) -> Found {
-        self.limit = self.lowest_upstream();
+        let lowest = self.upstreams.iter().map(|upstream| upstream.position()).min();
+        self.limit = lowest.expect("called only with upstream stages");
         if self.limit > self.position {
             return Found::Records;
         }
-        if !self.upstreams.iter().any(|upstream| upstream.alarm.is_raised()) {
-            return Found::Nothing;
-        }
-        // The failed stage may have released more between the two looks.
-        self.limit = self.lowest_upstream();
-        if self.limit > self.position { Found::Records } else { Found::End }
-    }
-
-    fn lowest_upstream(&self) -> u64 {
-        let lowest = self.upstreams.iter().map(|upstream| upstream.position()).min();
-        lowest.expect("called only with upstream stages")
+        let failed = self.upstreams.iter().any(|upstream| upstream.alarm.is_raised());
+        if failed { Found::End } else { Found::Nothing }
     }
 
     /// Whether the stream is closed and this stage has released all of it.
@@ -447,7 +416,7 @@ impl<T: Pod> Reader<T> {
             && self.head.position() == self.position
     }
 
-    /// The next `count` records: those up to the ring's end and those from its beginning.
+    /// The next `count` records, in two runs.
     ///
     /// # Panics
     ///
