@@ -80,7 +80,10 @@ impl Sender for Producer<Record> {
     fn send(&mut self, first: u64, count: usize) {
         loop {
             if let Some(mut claim) = self.try_claim(count).expect("no consumer fails") {
-                claim.for_each_mut(|i, slot| *slot = record(first + i as u64));
+                match count {
+                    1 => claim.set(0, record(first)),
+                    _ => claim.for_each_mut(|i, slot| *slot = record(first + i as u64)),
+                }
                 return claim.commit_all();
             }
             wait();
@@ -147,8 +150,9 @@ impl Receiver for Poller {
     #[inline]
     fn receive(&mut self, mut read: impl FnMut(&Record)) -> usize {
         let Ok(mut records) = self.take(READ_MAX as u64) else { return 0 };
-        let len = (&mut records).len();
-        (&mut records).for_each(|line| read(&line.0));
+        let lines = &mut records;
+        let len = lines.len();
+        lines.for_each(|line| read(&line.0));
         len
     }
 }

@@ -23,16 +23,16 @@ enum Step {
 #[derive(Clone, Copy, Debug)]
 enum End {
     Drop,
-    EndAt(usize),
-    ReleaseThenEndAt(usize, usize),
+    At(usize),
+    EarlyThenAt(usize, usize),
     Forget,
 }
 
 fn step() -> impl Strategy<Value = Step> {
     let end = prop_oneof![
         3 => Just(End::Drop),
-        1 => any::<usize>().prop_map(End::EndAt),
-        1 => any::<(usize, usize)>().prop_map(|(a, b)| End::ReleaseThenEndAt(a, b)),
+        1 => any::<usize>().prop_map(End::At),
+        1 => any::<(usize, usize)>().prop_map(|(a, b)| End::EarlyThenAt(a, b)),
         1 => Just(End::Forget),
     ];
     let max = prop_oneof![0..5_usize, Just(usize::MAX)];
@@ -130,11 +130,11 @@ impl Bench {
                 drop(batch);
                 len
             }
-            End::EndAt(k) => {
+            End::At(k) => {
                 batch.end_at(k % (len + 1));
                 k % (len + 1)
             }
-            End::ReleaseThenEndAt(early, late) => {
+            End::EarlyThenAt(early, late) => {
                 let early = early % (len + 1);
                 batch.release(early);
                 assert_eq!((batch.len(), cursor.sequence()), (len - early, first + early as u64));

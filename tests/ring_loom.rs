@@ -13,11 +13,9 @@ use loom::thread;
 use ringtape::error::Error;
 use ringtape::ring::{Consumer, Producer, RingBuilder, Wait};
 
-const CAPACITY: usize = 2;
-
-/// A ring of two slots whose stages stand beside each other, or behind each other.
-fn ring(stages: usize, pipeline: bool) -> (Producer<u64>, Vec<Consumer<u64>>) {
-    let mut builder = RingBuilder::new("model", CAPACITY).unwrap();
+/// A ring whose stages stand beside each other, or behind each other.
+fn ring(capacity: usize, stages: usize, pipeline: bool) -> (Producer<u64>, Vec<Consumer<u64>>) {
+    let mut builder = RingBuilder::new("model", capacity).unwrap();
     let mut ids = Vec::new();
     for i in 0..stages {
         let upstream = ids.last().copied().filter(|_| pipeline);
@@ -49,7 +47,7 @@ fn read_all(consumer: &mut Consumer<u64>) -> Result<u64, Error> {
             next += 1;
         }
         drop(batch);
-        assert!(consumer.lag() <= CAPACITY as u64);
+        assert!(consumer.lag() <= 2);
     }
     Ok(next)
 }
@@ -57,7 +55,7 @@ fn read_all(consumer: &mut Consumer<u64>) -> Result<u64, Error> {
 #[test]
 fn a_reader_sees_single_commits_lap_after_lap_and_then_the_close() {
     loom::model(|| {
-        let (mut producer, mut consumers) = ring(1, false);
+        let (mut producer, mut consumers) = ring(2, 1, false);
         let writer = thread::spawn(move || {
             for _ in 0..3 {
                 publish(&mut producer, 1).unwrap();
@@ -71,7 +69,7 @@ fn a_reader_sees_single_commits_lap_after_lap_and_then_the_close() {
 #[test]
 fn a_reader_sees_commits_of_two_over_one() {
     loom::model(|| {
-        let (mut producer, mut consumers) = ring(1, false);
+        let (mut producer, mut consumers) = ring(2, 1, false);
         let writer = thread::spawn(move || {
             publish(&mut producer, 1).unwrap();
             publish(&mut producer, 2).unwrap();
@@ -82,9 +80,27 @@ fn a_reader_sees_commits_of_two_over_one() {
 }
 
 #[test]
+fn a_reader_that_lags_finds_behind_the_cursor_what_no_stamp_told_it() {
+    loom::model(|| {
+        let (mut producer, mut consumers) = ring(4, 1, false);
+        let writer = thread::spawn(move || {
+            for _ in 0..3 {
+                publish(&mut producer, 1).unwrap();
+            }
+            producer
+        });
+        let batch = consumers[0].poll(usize::MAX).unwrap();
+        assert!(batch.iter().copied().eq((10..).take(batch.len())));
+        drop(batch);
+        drop(writer.join().unwrap());
+        assert!(consumers[0].poll(usize::MAX).is_ok());
+    });
+}
+
+#[test]
 fn two_readers_both_hold_the_writer_back() {
     loom::model(|| {
-        let (mut producer, consumers) = ring(2, false);
+        let (mut producer, consumers) = ring(2, 2, false);
         publish(&mut producer, 2).unwrap();
         // Only the writer waits here: loom cannot tell two waiting threads from a deadlock.
         let readers: Vec<_> = consumers
@@ -110,7 +126,7 @@ fn two_readers_both_hold_the_writer_back() {
 #[test]
 fn a_full_ring_refuses_until_a_slot_is_released() {
     loom::model(|| {
-        let (mut producer, mut consumers) = ring(1, false);
+        let (mut producer, mut consumers) = ring(2, 1, false);
         publish(&mut producer, 2).unwrap();
         assert!(producer.try_claim(1).unwrap().is_none());
         let mut consumer = consumers.pop().unwrap();
@@ -131,7 +147,7 @@ fn a_full_ring_refuses_until_a_slot_is_released() {
 #[test]
 fn a_stage_behind_another_sees_its_effects() {
     loom::model(|| {
-        let (mut producer, mut consumers) = ring(2, true);
+        let (mut producer, mut consumers) = ring(2, 2, true);
         let mut second = consumers.pop().unwrap();
         let mut first = consumers.pop().unwrap();
         // Relaxed, so that only the ring's own ordering can make a note visible in time.
@@ -163,7 +179,7 @@ fn a_stage_behind_another_sees_its_effects() {
 #[test]
 fn a_waiting_producer_learns_that_its_consumer_failed() {
     loom::model(|| {
-        let (mut producer, mut consumers) = ring(1, false);
+        let (mut producer, mut consumers) = ring(2, 1, false);
         publish(&mut producer, 2).unwrap();
         let mut consumer = consumers.pop().unwrap();
         let reader = thread::spawn(move || consumer.fail(0, "model"));
@@ -180,7 +196,7 @@ fn a_waiting_producer_learns_that_its_consumer_failed() {
 #[test]
 fn a_stage_behind_a_failed_one_reads_what_was_released_and_then_stops() {
     loom::model(|| {
-        let (mut producer, mut consumers) = ring(2, true);
+        let (mut producer, mut consumers) = ring(2, 2, true);
         let mut second = consumers.pop().unwrap();
         let mut first = consumers.pop().unwrap();
         publish(&mut producer, 2).unwrap();
@@ -205,7 +221,7 @@ fn a_stage_behind_a_failed_one_reads_what_was_released_and_then_stops() {
 #[test]
 fn a_failed_producer_stops_its_reader_after_what_it_published() {
     loom::model(|| {
-        let (mut producer, mut consumers) = ring(1, false);
+        let (mut producer, mut consumers) = ring(2, 1, false);
         let writer = thread::spawn(move || {
             publish(&mut producer, 1).unwrap();
             producer.fail();

@@ -3,7 +3,7 @@
 //!
 //! ```text
 //! RUSTC_BOOTSTRAP=1 RUSTFLAGS="-Zsanitizer=thread -Cunsafe-allow-abi-mismatch=sanitizer" \
-//!     CARGO_TARGET_DIR=target/tsan \
+//!     CARGO_TARGET_DIR=target/tsan TSAN_OPTIONS=suppressions=tests/thread_sanitizer.supp \
 //!     cargo test --target x86_64-unknown-linux-gnu --test ring_stress
 //! ```
 //!
@@ -39,9 +39,9 @@ fn run(graph: &Graph) {
         thread::scope(|scope| {
             for (&id, (_, upstreams)) in ids.iter().zip(graph) {
                 let upstreams = upstreams.iter().map(|&i| consumers.cursor(ids[i]).unwrap());
-                let upstreams = upstreams.collect();
+                let upstreams: Vec<_> = upstreams.collect();
                 let consumer = consumers.take(id).unwrap();
-                scope.spawn(move || consume(consumer, upstreams, capacity as u64));
+                scope.spawn(move || consume(consumer, &upstreams, capacity as u64));
             }
             produce(producer);
         });
@@ -62,7 +62,7 @@ fn produce(mut producer: Producer<Record>) {
 }
 
 /// Reads the stream to its end in batches of changing size, ended in every way there is.
-fn consume(mut consumer: Consumer<Record>, upstreams: Vec<StageCursor>, capacity: u64) {
+fn consume(mut consumer: Consumer<Record>, upstreams: &[StageCursor], capacity: u64) {
     let mut sizes = Sizes(2);
     let mut next = 0;
     while !consumer.is_finished() {

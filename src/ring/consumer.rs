@@ -5,8 +5,8 @@ use std::panic::{self, AssertUnwindSafe};
 
 use bytemuck::Pod;
 
-use super::failure::{Failure, panic_message};
-use super::slots::{End, Found, Published, Reader};
+use super::failure::{End, Failure, panic_message};
+use super::slots::{Found, Published, Reader};
 use crate::error::{Error, Result};
 use crate::limits::BATCH_RECORDS_MAX;
 
@@ -162,7 +162,8 @@ impl<T: Pod> Consumer<T> {
         self.reader.line().alarm.raise(failure);
     }
 
-    /// An error once a failed stage or producer before this one has nothing more for it.
+    /// An error once a failed stage or producer before this one has nothing more for it: the
+    /// failure is seen first, so a position equal to ours is its last.
     #[cold]
     fn check_upstreams(&mut self) -> Result<()> {
         let position = self.position();

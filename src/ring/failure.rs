@@ -1,10 +1,29 @@
-//! Failures on their way through a ring: who failed, where, and why.
+//! How a ring ends: closed by its producer, or by a failure that is told to the others.
 
 use std::any::Any;
 use std::sync::OnceLock;
 
 use super::sync::{AtomicBool, Ordering};
 use crate::error::Error;
+
+/// How the producer's stream ended.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[repr(u8)]
+pub(super) enum End {
+    /// It has not ended.
+    Open,
+    /// The producer has written all that it had.
+    Closed,
+    /// The producer failed.
+    Failed,
+}
+
+impl End {
+    /// The end that was stored as `byte`.
+    pub(super) fn from_byte(byte: u8) -> Self {
+        [Self::Open, Self::Closed, Self::Failed][usize::from(byte)]
+    }
+}
 
 /// One failure, as it is told to the producer and to the stages behind.
 #[derive(Clone, Debug)]

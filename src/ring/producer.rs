@@ -2,7 +2,8 @@
 
 use bytemuck::Pod;
 
-use super::slots::{End, Writer};
+use super::failure::End;
+use super::slots::Writer;
 use super::wait::Wait;
 use crate::error::{Error, Result};
 
@@ -31,12 +32,13 @@ use crate::error::{Error, Result};
 #[derive(Debug)]
 pub struct Producer<T: Pod> {
     writer: Writer<T>,
-    end: End,
+    /// Largest claim that can be met: the capacity, and 0 once the stream has ended.
+    claim_max: usize,
 }
 
 impl<T: Pod> Producer<T> {
     pub(super) fn new(writer: Writer<T>) -> Self {
-        Self { writer, end: End::Open }
+        Self { claim_max: writer.capacity(), writer }
     }
 
     /// Claims the next `n` slots, or `None` while fewer are free.
@@ -110,16 +112,16 @@ impl<T: Pod> Producer<T> {
     }
 
     fn end(&mut self, end: End) {
-        if self.end == End::Open {
-            self.end = end;
+        if self.claim_max > 0 {
+            self.claim_max = 0;
             self.writer.end(end);
         }
     }
 
     #[inline]
     fn check(&self, n: usize) -> Result<()> {
-        let fits = n.wrapping_sub(1) < self.writer.capacity();
-        if fits && self.end == End::Open && !self.writer.head().alarm.is_raised() {
+        let fits = 0 < n && n <= self.claim_max;
+        if fits && !self.writer.head().alarm.is_raised() {
             return Ok(());
         }
         Err(self.refusal(n))
@@ -140,7 +142,7 @@ impl<T: Pod> Producer<T> {
             return failure.clone().into_error();
         }
         let (name, capacity) = (self.name(), self.capacity());
-        if self.end != End::Open {
+        if self.claim_max == 0 {
             return Error::usage(format!("ring `{name}` is closed"), "claim before closing it");
         }
         let what = format!("ring `{name}` of {capacity} slots cannot claim {n}");
@@ -238,10 +240,8 @@ impl<T: Pod> Claim<'_, T> {
 
     /// Calls `write` with each slot in order and its index in the claim.
     #[inline]
-    pub fn for_each_mut(&mut self, mut write: impl FnMut(usize, &mut T)) {
-        for i in 0..self.len {
-            write(i, self.writer.slot(i));
-        }
+    pub fn for_each_mut(&mut self, write: impl FnMut(usize, &mut T)) {
+        self.writer.for_each(self.len, write);
     }
 
     /// Publishes the first `k` slots; the others can be claimed again.

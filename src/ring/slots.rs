@@ -35,7 +35,7 @@ use std::sync::Arc;
 use bytemuck::Pod;
 use crossbeam::utils::CachePadded;
 
-use super::failure::Alarm;
+use super::failure::{Alarm, End};
 use super::sync::{AtomicU8, AtomicU64, Ordering, UnsafeCell};
 use crate::error::{Error, Result};
 
@@ -44,8 +44,7 @@ const SIGNAL: u64 = u64::MAX;
 
 /// A published record in its slot, as a batch hands it out; dereferences to the record.
 ///
-/// It is as large as the slot: the stamp, then the record, rounded up to whole cache lines. A
-/// 56-byte record fills exactly one line, a 120-byte record two.
+/// It is as large as the slot: the stamp, then the record, rounded up to whole cache lines.
 #[repr(C, align(64))]
 #[derive(Debug)]
 pub struct Published<T> {
@@ -75,18 +74,6 @@ impl<T: Pod> Deref for Published<T> {
         // stays out of those slots until the borrow ends (invariants 3 and 4).
         self.value.with(|value| unsafe { &*value })
     }
-}
-
-/// How the writer's stream ended.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-#[repr(u8)]
-pub(super) enum End {
-    /// It has not ended.
-    Open,
-    /// The producer has written all that it had.
-    Closed,
-    /// The producer failed.
-    Failed,
 }
 
 /// The producer's cursor line.
@@ -119,11 +106,7 @@ impl Head {
     /// How the stream ended, if it did.
     pub(super) fn end(&self) -> End {
         // SYNC: Acquire, pairs with the Release in `Writer::end`.
-        match self.end.load(Ordering::Acquire) {
-            0 => End::Open,
-            1 => End::Closed,
-            _ => End::Failed,
-        }
+        End::from_byte(self.end.load(Ordering::Acquire))
     }
 }
 
@@ -147,8 +130,8 @@ impl Line {
 }
 
 /// The memory of a ring; its length is a power of two.
-#[derive(Debug)]
-struct Slots<T>(Box<[Published<T>]>);
+#[derive(Clone, Debug)]
+struct Slots<T>(Arc<[Published<T>]>);
 
 impl<T: Pod> Slots<T> {
     #[inline(always)]
@@ -159,6 +142,14 @@ impl<T: Pod> Slots<T> {
     #[inline(always)]
     fn at(&self, sequence: u64) -> &Published<T> {
         &self.0[self.index(sequence)]
+    }
+
+    /// The slots of `count` sequences: up to the end of the memory, then from its beginning.
+    #[inline(always)]
+    fn run(&self, first: u64, count: usize) -> (&[Published<T>], &[Published<T>]) {
+        let begin = self.index(first);
+        let until_end = count.min(self.0.len() - begin);
+        (&self.0[begin..begin + until_end], &self.0[..count - until_end])
     }
 
     #[inline(always)]
@@ -199,7 +190,7 @@ pub(super) fn slots<T: Pod>(
         stamp: AtomicU64::new(0),
         value: UnsafeCell::new(T::zeroed()),
     });
-    let slots = Arc::new(Slots(memory.into_boxed_slice()));
+    let slots = Slots(Arc::from(memory));
     let head = Arc::new(CachePadded::new(Head {
         published: AtomicU64::new(0),
         end: AtomicU8::new(End::Open as u8),
@@ -220,11 +211,11 @@ pub(super) fn slots<T: Pod>(
             limit: 0,
             upstreams: stage.upstreams.iter().map(|&up| Arc::clone(&readers[up].line)).collect(),
             line: Arc::new(CachePadded::new(line)),
-            slots: Arc::clone(&slots),
+            slots: slots.clone(),
             head: Arc::clone(&head),
         });
     }
-    let sinks = readers.iter().zip(&is_sink).filter(|(_, is_sink)| **is_sink);
+    let sinks = readers.iter().zip(is_sink).filter(|(_, is_sink)| *is_sink);
     let sinks = sinks.map(|(reader, _)| Arc::clone(&reader.line)).collect();
     let writer = Writer { next: 0, limit: capacity as u64, slots, head, sinks };
     Ok((writer, readers))
@@ -238,7 +229,7 @@ pub(super) struct Writer<T> {
     /// Sequences below are free to be written. It may lag behind what the sinks have released:
     /// cursors only move forwards, so a stale limit only hides free slots.
     limit: u64,
-    slots: Arc<Slots<T>>,
+    slots: Slots<T>,
     head: Arc<CachePadded<Head>>,
     sinks: Box<[Arc<CachePadded<Line>>]>,
 }
@@ -265,7 +256,7 @@ impl<T: Pod> Writer<T> {
     }
 
     /// Looks at the sinks again.
-    #[inline]
+    #[inline(never)] // WHY: once a lap; inlined it costs every claim registers.
     pub(super) fn refresh(&mut self) {
         let released = self.sinks.iter().map(|sink| sink.position()).min();
         self.limit = released.expect("a ring has a sink") + self.slots.0.len() as u64;
@@ -283,6 +274,23 @@ impl<T: Pod> Writer<T> {
         // SAFETY: the sequence lies in `next..limit`, so no reader has a reference into this slot
         // (invariants 2 and 3), and the borrow of `self` keeps the one writer from making a second.
         slot.value.with_mut(|value| unsafe { &mut *value })
+    }
+
+    /// Calls `write` with each of the next `count` records, to be written, and its offset.
+    ///
+    /// # Panics
+    ///
+    /// If `count` is greater than [`Writer::free`].
+    #[inline(always)]
+    pub(super) fn for_each(&mut self, count: usize, mut write: impl FnMut(usize, &mut T)) {
+        assert!(count <= self.free(), "write beyond what is free");
+        let (head, tail) = self.slots.run(self.next, count);
+        head.iter().chain(tail).enumerate().for_each(|(offset, slot)| {
+            // SAFETY: the sequences lie in `next..limit`, so no reader has a reference into these
+            // slots (invariants 2 and 3), the borrow of `self` keeps the one writer from making
+            // another, and this one ends with the call.
+            slot.value.with_mut(|value| write(offset, unsafe { &mut *value }));
+        });
     }
 
     /// Publishes the next `count` records.
@@ -323,7 +331,8 @@ pub(super) enum Found {
     Records,
     /// Nothing yet.
     Nothing,
-    /// Nothing, and the stream before this stage ended or failed.
+    /// Nothing, and the producer ended or a stage before this one failed. A failed stage may have
+    /// released more since this look.
     End,
 }
 
@@ -335,7 +344,7 @@ pub(super) struct Reader<T> {
     /// Sequences below are there to be read. It may lag behind what is published: that only hides
     /// records. For a stage behind the writer it is always the end of a commit.
     limit: u64,
-    slots: Arc<Slots<T>>,
+    slots: Slots<T>,
     line: Arc<CachePadded<Line>>,
     head: Arc<CachePadded<Head>>,
     upstreams: Box<[Arc<CachePadded<Line>>]>,
@@ -387,22 +396,15 @@ impl<T: Pod> Reader<T> {
         if self.limit > self.position { Found::Records } else { Found::End }
     }
 
+    #[inline(never)]
     fn look_at_upstreams(&mut self) -> Found {
-        self.limit = self.lowest_upstream();
+        let lowest = self.upstreams.iter().map(|upstream| upstream.position()).min();
+        self.limit = lowest.expect("called only with upstream stages");
         if self.limit > self.position {
             return Found::Records;
         }
-        if !self.upstreams.iter().any(|upstream| upstream.alarm.is_raised()) {
-            return Found::Nothing;
-        }
-        // The failed stage may have released more between the two looks.
-        self.limit = self.lowest_upstream();
-        if self.limit > self.position { Found::Records } else { Found::End }
-    }
-
-    fn lowest_upstream(&self) -> u64 {
-        let lowest = self.upstreams.iter().map(|upstream| upstream.position()).min();
-        lowest.expect("called only with upstream stages")
+        let failed = self.upstreams.iter().any(|upstream| upstream.alarm.is_raised());
+        if failed { Found::End } else { Found::Nothing }
     }
 
     /// Whether the stream is closed and this stage has released all of it.
@@ -414,7 +416,7 @@ impl<T: Pod> Reader<T> {
             && self.head.position() == self.position
     }
 
-    /// The next `count` records: those up to the ring's end and those from its beginning.
+    /// The next `count` records, in two runs.
     ///
     /// # Panics
     ///
@@ -422,10 +424,7 @@ impl<T: Pod> Reader<T> {
     #[inline]
     pub(super) fn slices(&self, count: usize) -> (&[Published<T>], &[Published<T>]) {
         assert!(count <= self.readable(), "read beyond what is there");
-        let slots = &self.slots.0;
-        let begin = self.slots.index(self.position);
-        let until_end = count.min(slots.len() - begin);
-        (&slots[begin..begin + until_end], &slots[..count - until_end])
+        self.slots.run(self.position, count)
     }
 
     /// Gives the next `count` records back to the stages behind and to the writer.
