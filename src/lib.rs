@@ -143,3 +143,8 @@ pub mod runtime;
 pub mod state;
 pub mod strategy;
 pub mod units;
+
+/// The README's Rust examples, as doc tests.
+#[cfg(doctest)]
+#[doc = include_str!("../README.md")]
+struct Readme;

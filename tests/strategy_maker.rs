@@ -3,7 +3,6 @@
 //! Would catch: a maker over its limit, with two orders a side, away from the touch, or one that
 //! repeats what the venue refused.
 
-#[allow(unreachable_pub)]
 mod common;
 mod venue_tape;
 

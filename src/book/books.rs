@@ -41,9 +41,9 @@ const _: () = assert!(size_of::<Book>() == 128);
 #[derive(Clone, Debug)]
 pub(super) struct Books {
     pub(super) books: Vec<Book>,
-    orders: Slab<Order>,
-    levels: Slab<Level>,
-    index: OrderIndex,
+    pub(super) orders: Slab<Order>,
+    pub(super) levels: Slab<Level>,
+    pub(super) index: OrderIndex,
     pub(super) next_priority: u64,
     pub(super) peak_orders: usize,
 }
@@ -56,6 +56,12 @@ pub(super) fn touch_of(best: &[Best; 2]) -> Touch {
 }
 
 impl Book {
+    /// The levels of a side.
+    #[inline]
+    pub(super) fn ladder(&self, side: Side) -> &Ladder {
+        &self.ladders[side.index()]
+    }
+
     /// Whether anything but resting orders tells it from a new book.
     pub(super) fn is_used(&self) -> bool {
         let flags = self.is_halted || self.is_open || self.is_crossing_counted;
@@ -223,7 +229,7 @@ impl Books {
     }
 
     #[inline]
-    fn book(&self, instrument: InstrumentId) -> Option<&Book> {
+    pub(super) fn book(&self, instrument: InstrumentId) -> Option<&Book> {
         self.books.get(instrument.0 as usize)
     }
 

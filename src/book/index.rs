@@ -78,6 +78,29 @@ impl OrderIndex {
         }
     }
 
+    /// The first slot where a reference may be, as a number to feed to a sum.
+    #[inline]
+    pub(super) fn load_home(&self, order_id: OrderId) -> u64 {
+        u64::from(self.slots[self.home(tag(order_id))].handle)
+    }
+
+    /// Probably the order of a reference: its tag says so, the order itself was not asked.
+    #[inline]
+    pub(super) fn peek(&self, order_id: OrderId) -> Option<u32> {
+        let tag = tag(order_id);
+        let mut slot = self.home(tag);
+        loop {
+            let Slot { tag: other, handle } = self.slots[slot];
+            if handle == NIL {
+                return None;
+            }
+            if other == tag {
+                return Some(handle);
+            }
+            slot = self.after(slot);
+        }
+    }
+
     /// Enters a reference that is not in the table.
     #[inline]
     pub(super) fn insert(&mut self, order_id: OrderId, handle: u32) {
@@ -192,7 +215,7 @@ mod tests {
 
     #[test]
     fn references_that_share_a_group_or_a_home_are_told_apart() {
-        churn((0..4_000u64).map(|turn| (turn * 31 % 101) << 60 | turn * 17 % 13));
+        churn((0..4_000u64).map(|turn| ((turn * 31 % 101) << 60) | (turn * 17 % 13)));
         churn((0..4_000u64).map(|turn| u64::MAX - turn * 29 % 211));
     }
 }

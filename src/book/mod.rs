@@ -31,6 +31,7 @@
 //! of ladder; an instrument 128 bytes of book and the tape beside it. Nothing allocates once slabs,
 //! index and ladders have grown to the session's size.
 
+mod ahead;
 mod books;
 mod counts;
 mod digest;
@@ -45,6 +46,7 @@ mod slab;
 mod tape;
 mod view;
 
+pub use ahead::LOOK_AHEAD_EVENTS;
 pub use counts::{ReplicaCounts, Totals};
 pub use order::ORDER_QTY_MAX;
 pub use replica::Replica;

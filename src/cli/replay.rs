@@ -65,12 +65,12 @@ pub(super) struct ReplayArgs {
     json: bool,
 }
 
-pub(super) fn run(args: ReplayArgs) -> Result<Ending> {
+pub(super) fn run(args: &ReplayArgs) -> Result<Ending> {
     let expected = args.expect_hash.as_deref().map(parse_hash).transpose()?;
     let is_recorded_run = args.feed.is_dir();
     let recorded = is_recorded_run.then(|| RunConfig::read(&args.feed)).transpose()?;
     let shape = args.config.clone().or(recorded.clone().unwrap_or_default()).spelled_out()?;
-    let config = engine_config(&args, &shape)?;
+    let config = engine_config(args, &shape)?;
     args.config.check_flags(config.trader.is_some())?;
     let feed = input::open(&args.feed, shape.date.as_deref())?;
     let stored_bytes = feed.description().stored_bytes;
@@ -89,7 +89,7 @@ pub(super) fn run(args: ReplayArgs) -> Result<Ending> {
     progress.clear();
     let report = engine.join();
     let journal = verified_journal(args.journal.as_deref(), &report)?;
-    print_report(&report, journal, args.json)?;
+    print_report(&report, &journal, args.json)?;
     ending(report, args.strict, expected)
 }
 
@@ -197,7 +197,7 @@ fn verified_journal(dir: Option<&Path>, report: &RunReport) -> Result<Value> {
     }))
 }
 
-fn print_report(report: &RunReport, journal: Value, as_json: bool) -> Result<()> {
+fn print_report(report: &RunReport, journal: &Value, as_json: bool) -> Result<()> {
     let machine = Machine::look();
     if as_json {
         let document = report::run_json(report, &machine, journal);

@@ -2,7 +2,7 @@
 //! execution ring.
 
 use super::stats::{Handover, MatchingOutcome, hand_over};
-use crate::book::Replica;
+use crate::book::{LOOK_AHEAD_EVENTS, Replica};
 use crate::error::Result;
 use crate::event::{Event, Execution, ExecutionKind, Kind};
 use crate::hash::RunningHash;
@@ -80,9 +80,13 @@ impl Matching {
     /// Applies the next batch to the books alone.
     fn follow_books(&mut self) -> Result<usize> {
         let batch = self.market.poll(BATCH_RECORDS_MAX)?;
-        for event in batch.iter() {
-            self.replica.apply(event);
-            self.meter.note(event.ts_ingest);
+        let (first, second) = batch.slices();
+        for chunk in first.chunks(LOOK_AHEAD_EVENTS).chain(second.chunks(LOOK_AHEAD_EVENTS)) {
+            self.replica.look_ahead(chunk.iter().map(|event| &**event));
+            for event in chunk {
+                self.replica.apply(event);
+                self.meter.note(event.ts_ingest);
+            }
         }
         Ok(batch.len())
     }
@@ -93,25 +97,29 @@ impl Matching {
             return Ok(0);
         };
         let batch = market.poll(BATCH_RECORDS_MAX)?;
-        let mut sequence = batch.first_sequence();
+        let first_sequence = batch.first_sequence();
         let mut done = 0;
-        for event in batch.iter() {
-            let out = &mut outlet.pending;
-            trader.before(event, replica, out)?;
-            if event.kind == Kind::Kill as u8 {
-                trader.kill(out);
-            }
-            let change = replica.apply(event);
-            trader.after(event, &change, replica, out)?;
-            meter.note(event.ts_ingest);
-            done += 1;
-            if !outlet.is_empty() {
-                outlet.stamp(sequence, event.ts_ingest);
-                if !outlet.publish()? {
-                    break;
+        let (first, second) = batch.slices();
+        'batch: for chunk in first.chunks(LOOK_AHEAD_EVENTS).chain(second.chunks(LOOK_AHEAD_EVENTS))
+        {
+            replica.look_ahead(chunk.iter().map(|event| &**event));
+            for event in chunk {
+                trader.before(event, replica, &mut outlet.pending)?;
+                if event.kind == Kind::Kill as u8 {
+                    trader.kill(&mut outlet.pending);
+                }
+                let change = replica.apply(event);
+                trader.after(event, &change, replica, &mut outlet.pending)?;
+                meter.note(event.ts_ingest);
+                let sequence = first_sequence + done as u64;
+                done += 1;
+                if !outlet.is_empty() {
+                    outlet.stamp(sequence, event.ts_ingest);
+                    if !outlet.publish()? {
+                        break 'batch;
+                    }
                 }
             }
-            sequence += 1;
         }
         batch.end_at(done);
         Ok(done)

@@ -46,7 +46,7 @@ pub fn bytes(count: u64) -> String {
     UNITS.iter().find(|(_, shift)| count >> shift > 0).map_or_else(
         || format!("{count} B"),
         |(name, shift)| {
-            let tenths = count * 10 >> shift;
+            let tenths = (count * 10) >> shift;
             format!("{}.{} {name}", tenths / 10, tenths % 10)
         },
     )

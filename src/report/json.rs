@@ -13,7 +13,7 @@ use crate::runtime::LatencySummary;
 const SCHEMA: u64 = 1;
 
 /// The document of a finished run.
-pub fn run_json(run: &RunReport, machine: &Machine, journal: Value) -> Value {
+pub fn run_json(run: &RunReport, machine: &Machine, journal: &Value) -> Value {
     let checks = &run.checks;
     let by_type: Map<String, Value> = (0..=u8::MAX)
         .filter(|&code| checks.by_type[usize::from(code)] > 0)
