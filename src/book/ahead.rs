@@ -1,9 +1,9 @@
 //! Looking ahead: what the next events will touch is brought into the cache before they come.
 //!
 //! Applying a message is a chain of memory loads, each waiting for the one before: index, order,
-//! level, book. Across messages the chains are independent. So a batch is looked at in three passes
-//! of independent loads, one link of the chain each, which the processor overlaps; then the messages
-//! are applied to memory that is already there.
+//! level, book. Across messages the chains are independent. So a batch is looked at in three
+//! passes of independent loads, one link of the chain each, which the processor overlaps; then the
+//! messages are applied to memory that is already there.
 //!
 //! WHY: plain loads do this without `unsafe`; the sum that they feed is thrown away.
 
