@@ -28,12 +28,12 @@
 //!
 //! # The words
 //!
-//! *Event* and *execution* are the plain-old-data records of the two rings. A *slot* is a stamp and a
-//! record; a *sequence* counts records from 0. A *stage* is a named consumer in a ring's graph. An
-//! *agent* has a duty cycle and never blocks; a *runner* is a thread that drives agents; the *plan*
-//! says which agent runs where. A *feed* is a source of events. An *exchange event* is all records
-//! of one thing that happened at the venue; the last one carries the flag `LAST`. A *journal* is a
-//! directory of *segments*, each a row of *blocks*.
+//! *Event* and *execution* are the plain-old-data records of the two rings. A *slot* is a stamp and
+//! a record; a *sequence* counts records from 0. A *stage* is a named consumer in a ring's graph.
+//! An *agent* has a duty cycle and never blocks; a *runner* is a thread that drives agents; the
+//! *plan* says which agent runs where. A *feed* is a source of events. An *exchange event* is all
+//! records of one thing that happened at the venue; the last one carries the flag `LAST`. A
+//! *journal* is a directory of *segments*, each a row of *blocks*.
 //!
 //! # The modules
 //!

@@ -1,4 +1,5 @@
-//! Every file in `feeds/bad` does what its row in `feeds/bad/README.md` says, and every file has one.
+//! Every file in `feeds/bad` does what its row in `feeds/bad/README.md` says, and every file has
+//! one.
 //!
 //! Would catch a fault that panics, passes in silence, or is named wrongly, and a stale README.
 

@@ -201,21 +201,30 @@ fn only_the_command_line_prints_and_exits() {
 
 #[test]
 fn files_functions_and_lines_keep_to_their_length() {
-    for folder in ["src", "tests", "benches"] {
-        for (file, text) in rust_files(folder) {
-            let lines = text.lines().count();
-            assert!(lines <= FILE_LINES_MAX, "{} has {lines} lines", file.display());
-            for (number, line) in text.lines().enumerate() {
-                let columns = line.chars().count();
-                let place = format!("{}:{}", file.display(), number + 1);
-                assert!(columns <= LINE_COLUMNS_MAX, "{place} has {columns} columns");
-            }
-            for (name, lines) in function_lengths(&text) {
-                let place = file.display();
-                assert!(lines <= FUNCTION_LINES_MAX, "{place}: fn {name} has {lines} lines");
-            }
+    let mut overlong = Vec::new();
+    let mut check = |what: String, length: usize, most: usize| {
+        if length > most {
+            overlong.push(format!("{what}: {length} of {most}"));
+        }
+    };
+    for (file, text) in ["src", "tests", "benches"].into_iter().flat_map(rust_files) {
+        let is_production = file.starts_with("src");
+        let file = file.display();
+        check(format!("lines of {file}"), text.lines().count(), FILE_LINES_MAX);
+        if !is_production {
+            continue;
+        }
+        for (number, line) in text.lines().enumerate() {
+            // A row of a table in the documentation cannot be wrapped.
+            let is_table = line.trim_start().starts_with("//! |");
+            let columns = if is_table { 0 } else { line.chars().count() };
+            check(format!("columns of {file}:{}", number + 1), columns, LINE_COLUMNS_MAX);
+        }
+        for (name, lines) in function_lengths(&text) {
+            check(format!("lines of fn {name} in {file}"), lines, FUNCTION_LINES_MAX);
         }
     }
+    assert!(overlong.is_empty(), "{}", overlong.join("\n"));
 }
 
 /// Names and lengths of the functions in formatted code, from `fn` to the brace of equal indent.

@@ -1,7 +1,7 @@
 //! Commands to the simulated venue: rejects, reductions, replacements, the ends of orders.
 //!
-//! Would catch: a bad order that is accepted, a replacement that keeps its place or refills what was
-//! filled, an order that outlives the session or the kill switch.
+//! Would catch: a bad order that is accepted, a replacement that keeps its place or refills what
+//! was filled, an order that outlives the session or the kill switch.
 
 mod venue_tape;
 

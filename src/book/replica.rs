@@ -95,10 +95,11 @@ impl Replica {
         change
     }
 
-    /// Brings into the cache what applying the next [`LOOK_AHEAD_EVENTS`](super::LOOK_AHEAD_EVENTS) events will touch.
+    /// Brings into the cache what applying the next events will touch; looks at no more than
+    /// [`LOOK_AHEAD_EVENTS`](super::LOOK_AHEAD_EVENTS).
     ///
-    /// It changes nothing, and events that never come do no harm. Worth calling before each chunk of
-    /// a stream over thousands of books, where most of the cost is waiting for memory.
+    /// It changes nothing, and events that never come do no harm. Worth calling before each chunk
+    /// of a stream over thousands of books, where most of the cost is waiting for memory.
     pub fn look_ahead<'a>(&self, events: impl Iterator<Item = &'a Event> + Clone) {
         self.books.look_ahead(events);
     }

@@ -78,9 +78,7 @@ impl RunConfig {
     /// The text of `run.toml`.
     pub(super) fn to_toml(&self) -> String {
         let body = toml::to_string(self).expect("strings and lists of strings are valid TOML");
-        format!(
-            "# What shaped the state of this run; `ringtape replay` of this directory repeats it.\n{body}"
-        )
+        format!("# What shaped this run; `ringtape replay` of this directory repeats it.\n{body}")
     }
 
     /// This configuration where it says something, and `recorded` elsewhere.

@@ -2,14 +2,18 @@
 //!
 //! ```text
 //!   inbox --+
-//!   feed ---+--> feed handler --> market ring --+--> market journal
-//!                                               +--> matching --> execution ring --+--> execution journal
-//!                                                                                  +--> portfolio
+//!   feed ---+--> feed handler
+//!                     |
+//!                market ring --+--> market journal
+//!                              +--> matching
+//!                                      |
+//!                               execution ring --+--> execution journal
+//!                                                +--> portfolio
 //! ```
 //!
 //! Each box is an agent; [`Plan`](crate::runtime::Plan) puts them on threads. What comes out is a
-//! function of the feed and of what [`EngineConfig`] calls shaping: threads, waits, pace, ring sizes
-//! and journals change none of it.
+//! function of the feed and of what [`EngineConfig`] calls shaping: threads, waits, pace, ring
+//! sizes and journals change none of it.
 
 mod accounting;
 mod config;

@@ -21,7 +21,9 @@ use crate::feed::{Feed, Pace, Pacer};
 use crate::hash::hash_bytes;
 use crate::journal::{JournalOptions, Writer, records_per_segment};
 use crate::limits::INBOX_CAPACITY;
-use crate::ring::{Consumer, InboxSender, Producer, RingBuilder, StageCursor, inbox};
+use crate::ring::{
+    Consumer, InboxReceiver, InboxSender, Producer, RingBuilder, StageCursor, inbox,
+};
 use crate::runtime::{Agent, AgentLoad, Plan, Runner, StopFlag, allowed_cores};
 use crate::units::Nanos;
 
@@ -88,71 +90,15 @@ impl Engine {
         let is_paced = config.pace != Pace::Max;
         let stop = StopFlag::default();
         let progress = Arc::<Progress>::default();
-        let (sender, receiver) = inbox(INBOX_CAPACITY);
-        let market = MarketRing::build(&config)?;
-        let executions = ExecutionRing::build(&config)?;
-        let journals = config
-            .journal
-            .as_ref()
-            .map(|journal| create_journals(journal, feed.description().identity))
-            .transpose()?;
+        let (inbox, commands) = inbox(INBOX_CAPACITY);
         let mut outcomes = Outcomes::default();
-
-        let intake = Intake::new(IntakeParts {
-            feed,
-            ring: Some(market.producer),
-            inbox: receiver,
+        let outside = Outside {
+            commands,
             clock: clock.clone(),
-            pacer: Pacer::new(config.pace),
-            is_paced,
-            filter: SymbolFilter::new(&config.symbols),
             stop: stop.clone(),
             progress: progress.clone(),
-            segment_records: config
-                .journal
-                .as_ref()
-                .map(|journal| records_per_segment::<Event>(journal.segment_bytes)),
-            handover: outcomes.intake.clone(),
-        });
-        let matching = Matching::new(
-            market.matching,
-            executions.producer,
-            config.trader,
-            outcomes.matching.clone(),
-        );
-        let accounting =
-            Accounting::new(executions.portfolio, config.portfolio, outcomes.accounting.clone());
-        // Pipeline order, as in the plan.
-        let mut agents: Vec<Box<dyn Agent>> = vec![Box::new(intake), Box::new(matching)];
-        let journal_rings = market.journal.zip(executions.journal);
-        if let (Some((writes_market, writes_executions)), Some((from_market, from_executions))) =
-            (journals, journal_rings)
-        {
-            let [market_outcome, executions_outcome] =
-                outcomes.recording.insert(Default::default()).clone();
-            let gate = CauseGate { journaled: from_market.cursor, cause: |e: &Execution| e.cause };
-            let records_market = Recording::new(
-                MARKET_JOURNAL,
-                from_market.consumer,
-                writes_market,
-                None,
-                |event: &Event| event.ts_ingest,
-                market_outcome,
-            );
-            let records_executions = Recording::new(
-                EXECUTION_JOURNAL,
-                from_executions,
-                writes_executions,
-                Some(gate),
-                |execution: &Execution| execution.ts_ingest,
-                executions_outcome,
-            );
-            agents.insert(1, Box::new(records_market));
-            agents.push(Box::new(records_executions));
-        }
-        agents.push(Box::new(accounting));
-
-        let mut agents = agents.into_iter();
+        };
+        let mut agents = agents(feed, config, outside, &mut outcomes)?.into_iter();
         let runners = plan
             .runners
             .iter()
@@ -161,17 +107,7 @@ impl Engine {
                 Runner::start(planned, plan.idle, &clock, own)
             })
             .collect::<Result<_>>()?;
-        Ok(Self {
-            plan,
-            runners,
-            stop,
-            inbox: sender,
-            progress,
-            clock,
-            started,
-            outcomes,
-            is_paced,
-        })
+        Ok(Self { plan, runners, stop, inbox, progress, clock, started, outcomes, is_paced })
     }
 
     /// The flag that stops the feed; everything behind it drains and the run ends with a report.
@@ -272,6 +208,85 @@ impl ExecutionRing {
         let journal = journal.map(|stage| consumers.take(stage)).transpose()?;
         Ok(Self { producer, portfolio: consumers.take(portfolio)?, journal })
     }
+}
+
+/// What the feed handler shares with the threads outside.
+struct Outside {
+    commands: InboxReceiver<Event>,
+    clock: Clock,
+    stop: StopFlag,
+    progress: Arc<Progress>,
+}
+
+/// The rings' agents, in pipeline order, as the plan names them.
+fn agents(
+    feed: Box<dyn Feed>,
+    config: EngineConfig,
+    outside: Outside,
+    outcomes: &mut Outcomes,
+) -> Result<Vec<Box<dyn Agent>>> {
+    let market = MarketRing::build(&config)?;
+    let executions = ExecutionRing::build(&config)?;
+    let segment_records =
+        config.journal.as_ref().map(|journal| records_per_segment::<Event>(journal.segment_bytes));
+    let journals = match &config.journal {
+        Some(journal) => Some(create_journals(journal, feed.description().identity)?),
+        None => None,
+    };
+    let intake = Intake::new(IntakeParts {
+        feed,
+        ring: Some(market.producer),
+        inbox: outside.commands,
+        clock: outside.clock,
+        is_paced: config.pace != Pace::Max,
+        pacer: Pacer::new(config.pace),
+        filter: SymbolFilter::new(&config.symbols),
+        stop: outside.stop,
+        progress: outside.progress,
+        segment_records,
+        handover: outcomes.intake.clone(),
+    });
+    let (trader, handover) = (config.trader, outcomes.matching.clone());
+    let matching = Matching::new(market.matching, executions.producer, trader, handover);
+    let handover = outcomes.accounting.clone();
+    let accounting = Accounting::new(executions.portfolio, config.portfolio, handover);
+
+    let mut agents: Vec<Box<dyn Agent>> = vec![Box::new(intake), Box::new(matching)];
+    if let (Some(writers), Some(from_market), Some(from_executions)) =
+        (journals, market.journal, executions.journal)
+    {
+        let handovers = outcomes.recording.insert(Default::default());
+        let (records_market, records_executions) =
+            recordings(writers, from_market, from_executions, handovers);
+        agents.insert(1, Box::new(records_market));
+        agents.push(Box::new(records_executions));
+    }
+    agents.push(Box::new(accounting));
+    Ok(agents)
+}
+
+/// The agents of both journals; an execution waits until its cause is in the market journal.
+fn recordings(
+    writers: (Writer<Event>, Writer<Execution>),
+    from_market: JournalStage,
+    from_executions: Consumer<Execution>,
+    handovers: &[Handover<RecordingOutcome>; 2],
+) -> (Recording<Event>, Recording<Execution>) {
+    let [market, executions] = handovers.clone();
+    let gate = CauseGate { journaled: from_market.cursor, cause: |e: &Execution| e.cause };
+    let consumer = from_market.consumer;
+    let ingest = |event: &Event| event.ts_ingest;
+    let records_market = Recording::new(MARKET_JOURNAL, consumer, writers.0, None, ingest, market);
+    let ingest = |execution: &Execution| execution.ts_ingest;
+    let records_executions = Recording::new(
+        EXECUTION_JOURNAL,
+        from_executions,
+        writers.1,
+        Some(gate),
+        ingest,
+        executions,
+    );
+    (records_market, records_executions)
 }
 
 /// The plan for the agents that `config` needs.

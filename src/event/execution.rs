@@ -67,7 +67,9 @@ pub struct Execution {
 }
 
 macro_rules! codes {
-    ($(#[$doc:meta])* $name:ident: $repr:ty { $( $(#[$variant_doc:meta])* $variant:ident = $code:literal $text:literal, )+ }) => {
+    ($(#[$doc:meta])* $name:ident: $repr:ty {
+        $( $(#[$variant_doc:meta])* $variant:ident = $code:literal $text:literal, )+
+    }) => {
         $(#[$doc])*
         #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
         #[repr($repr)]

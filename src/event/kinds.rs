@@ -1,7 +1,7 @@
 //! The one table of record kinds: code, name, group and payload fields of everything that rides
 //! the market ring.
 //!
-//! The macro below is the only list. From it come the [`Kind`] enum, the payload structures, the
+//! The list below is the only one. From it come the [`Kind`] enum, the payload structures, the
 //! [`EventView`] that consumers match on, and the table [`KINDS`] that the decoder, the encoder,
 //! `ringtape dump`, the documentation and the tests share.
 //!
@@ -14,132 +14,11 @@ use std::mem::{offset_of, size_of};
 use bytemuck::{Pod, Zeroable};
 
 use super::Event;
+use super::describe::kinds;
+pub use super::describe::{Group, KindInfo, PAYLOAD_BYTES, PAYLOAD_OFFSET, Payload};
 use super::fields::Field;
 pub use super::fields::{FieldInfo, Letter, Price32, Raw, Text};
 use crate::units::{AccountId, MatchId, OrderId, Price, Qty};
-
-/// Who puts records of a kind on the ring.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Group {
-    /// What a venue published.
-    Market,
-    /// What a user asks for: orders, limits, the kill switch.
-    Command,
-    /// What the engine itself notes: time, positions in the feed, snapshots.
-    Engine,
-}
-
-/// A row of the table of kinds.
-#[derive(Clone, Copy, Debug)]
-pub struct KindInfo {
-    /// The kind.
-    pub kind: Kind,
-    /// Its name in dumps, filters and documents.
-    pub name: &'static str,
-    /// Who puts it on the ring.
-    pub group: Group,
-    /// What it means, in a sentence.
-    pub summary: &'static str,
-    /// Its payload, in the order of the bytes.
-    pub fields: &'static [FieldInfo],
-}
-
-macro_rules! kinds {
-    ($(
-        $(#[doc = $doc:literal])+
-        $group:ident $name:literal $kind:ident = $code:literal {
-            $( $(#[doc = $field_doc:literal])+ $field:ident: $ty:ty, )+
-        }
-    )+) => {
-        /// The kind of an [`Event`]: byte 16 of the record.
-        #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
-        #[repr(u8)]
-        pub enum Kind {
-            $( $(#[doc = $doc])+ $kind = $code, )+
-        }
-
-        impl Kind {
-            /// The kind of a code; `None` for codes without one.
-            #[inline]
-            pub const fn from_code(code: u8) -> Option<Self> {
-                match code {
-                    $( $code => Some(Self::$kind), )+
-                    _ => None,
-                }
-            }
-        }
-
-        /// The payloads of all kinds, 32 bytes each.
-        pub mod payload {
-            use super::*;
-
-            $(
-                $(#[doc = $doc])+
-                #[derive(Clone, Copy, Debug, PartialEq, Eq, Pod, Zeroable)]
-                #[repr(C)]
-                pub struct $kind {
-                    $( $(#[doc = $field_doc])+ pub $field: $ty, )+
-                }
-
-                impl super::Payload for $kind {
-                    const KIND: Kind = Kind::$kind;
-                }
-
-                const _: () = assert!(size_of::<$kind>() == super::PAYLOAD_BYTES);
-            )+
-        }
-
-        /// A record with its payload typed by kind.
-        #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-        pub enum EventView<'a> {
-            $( $(#[doc = $doc])+ $kind(&'a payload::$kind), )+
-            /// A code that this version does not know.
-            Unknown(u8),
-        }
-
-        impl Event {
-            /// The payload, typed by the record's kind.
-            #[inline]
-            pub fn view(&self) -> EventView<'_> {
-                match self.kind {
-                    $( $code => EventView::$kind(bytemuck::cast_ref(&self.payload)), )+
-                    code => EventView::Unknown(code),
-                }
-            }
-        }
-
-        /// Every kind, by ascending code.
-        pub const KINDS: &[KindInfo] = &[
-            $( KindInfo {
-                kind: Kind::$kind,
-                name: $name,
-                group: Group::$group,
-                summary: concat!($($doc),+),
-                fields: &[
-                    $( FieldInfo {
-                        name: stringify!($field),
-                        summary: concat!($($field_doc),+),
-                        offset: PAYLOAD_OFFSET + offset_of!(payload::$kind, $field),
-                        bytes: size_of::<$ty>(),
-                        field_type: <$ty as Field>::TYPE,
-                    }, )+
-                ],
-            }, )+
-        ];
-    };
-}
-
-/// Bytes of a payload.
-pub const PAYLOAD_BYTES: usize = 32;
-
-/// Offset of the payload within the record.
-pub const PAYLOAD_OFFSET: usize = offset_of!(Event, payload);
-
-/// A payload structure and the kind that it belongs to.
-pub trait Payload: Pod {
-    /// The kind whose payload this is.
-    const KIND: Kind;
-}
 
 kinds! {
     /// An instrument's symbol and price increment; its terms and listing may follow.

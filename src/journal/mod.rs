@@ -1,8 +1,8 @@
 //! The journal: memory-mapped segments that are their own index.
 //!
 //! One [`Writer`] appends the records of a ring to a directory of segments; any number of
-//! [`Reader`]s follow it from any process, while it writes or years later; [`verify()`] says whether
-//! a journal is whole. [`mod@format`] documents every byte, enough to write a reader from.
+//! [`Reader`]s follow it from any process, while it writes or years later; [`verify()`] says
+//! whether a journal is whole. [`mod@format`] documents every byte, enough to write a reader from.
 //!
 //! ```text
 //!   ring batch                        DIR/00000000000000000000.tape   sealed
@@ -18,8 +18,8 @@
 //!
 //! There is one level of durability so far, the page cache. Every appended record survives the end
 //! of the process, `kill -9` included. A power cut or a crash of the operating system may lose what
-//! the kernel had not yet written back, by its defaults the last 30 seconds or so. [`Writer::close`]
-//! forces the last segment to the disk.
+//! the kernel had not yet written back, by its defaults the last 30 seconds or so.
+//! [`Writer::close`] forces the last segment to the disk.
 //!
 //! # Example
 //!

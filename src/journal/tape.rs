@@ -212,7 +212,7 @@ impl Tape {
             let sequence = self.segment.header.first_sequence + later;
             let to = self.segment.end_offset(later);
             format!(
-                "sequences {}..{sequence} (bytes {from}..{to}) are damaged, and what follows is not",
+                "sequences {}..{sequence} (bytes {from}..{to}) are damaged, what follows is not",
                 self.position(),
             )
         };

@@ -67,7 +67,8 @@
 //!         claim.commit_all();
 //!     }
 //!     producer.close();
-//!     totals.into_iter().map(|total| total.join().expect("no stage panics")).collect::<Result<_>>()
+//!     let join = |total: thread::ScopedJoinHandle<'_, _>| total.join().expect("no stage panics");
+//!     totals.into_iter().map(join).collect::<Result<_>>()
 //! })?;
 //! assert_eq!(totals, [499_500, 499_500]);
 //! # Ok::<(), ringtape::error::Error>(())

@@ -2,7 +2,8 @@
 //!
 //! The crate hides cores that the system isolated from this thread's mask, aborts on ids over
 //! 1,023, and threads inherit the mask of the thread that starts them. So: the mask is read before
-//! anything is pinned, each runner pins itself on its own new thread, and what was got is read back.
+//! anything is pinned, each runner pins itself on its own new thread, and what was got is read
+//! back.
 
 use rustix::thread::{CpuSet, sched_getaffinity};
 

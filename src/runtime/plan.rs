@@ -132,8 +132,8 @@ impl Plan {
     /// Distributes `agents`, given in pipeline order, over `runners` threads.
     ///
     /// Without a number there are as many runners as cores, at most one an agent. Neighbours in the
-    /// pipeline are fused where the heaviest runner comes out lightest. With more runners than cores
-    /// none is pinned.
+    /// pipeline are fused where the heaviest runner comes out lightest. With more runners than
+    /// cores none is pinned.
     ///
     /// # Errors
     ///

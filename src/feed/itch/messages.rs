@@ -7,8 +7,8 @@
 //! | L V W Y K N O and unknown letters | notice, and notice_more for each further 32 bytes |
 //! | A F P Q I H h Y L J K N O before their R | instrument, instrument_terms (assumed), then their own |
 //!
-//! Every record of a chain but the last carries [`Flags::CONTINUED`], so a reader counts messages by
-//! counting records without it.
+//! Every record of a chain but the last carries [`Flags::CONTINUED`], so a reader counts messages
+//! by counting records without it.
 
 use std::fmt;
 
