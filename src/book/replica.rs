@@ -100,7 +100,7 @@ impl Replica {
     ///
     /// It changes nothing, and events that never come do no harm. Worth calling before each chunk
     /// of a stream over thousands of books, where most of the cost is waiting for memory.
-    pub fn look_ahead<'a>(&self, events: impl Iterator<Item = &'a Event> + Clone) {
+    pub fn look_ahead<'a>(&self, events: impl Iterator<Item = &'a Event>) {
         self.books.look_ahead(events);
     }
 
