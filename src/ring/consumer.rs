@@ -225,7 +225,7 @@ impl<T: Pod> Drop for Consumer<T> {
 ///
 /// No reference to a record outlives the batch:
 ///
-/// ```compile_fail
+/// ```compile_fail,E0597
 /// # use ringtape::ring::RingBuilder;
 /// # let mut builder = RingBuilder::<u64>::new("numbers", 4).unwrap();
 /// # let sum = builder.stage("sum", &[]).unwrap();
@@ -240,7 +240,7 @@ impl<T: Pod> Drop for Consumer<T> {
 ///
 /// nor an early release:
 ///
-/// ```compile_fail
+/// ```compile_fail,E0502
 /// # use ringtape::ring::RingBuilder;
 /// # let mut builder = RingBuilder::<u64>::new("numbers", 4).unwrap();
 /// # let sum = builder.stage("sum", &[]).unwrap();

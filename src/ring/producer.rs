@@ -162,7 +162,7 @@ impl<T: Pod> Drop for Producer<T> {
 ///
 /// No reference to a slot outlives the claim:
 ///
-/// ```compile_fail
+/// ```compile_fail,E0505
 /// # use ringtape::ring::RingBuilder;
 /// # let mut builder = RingBuilder::<u64>::new("numbers", 4).unwrap();
 /// # builder.stage("sum", &[]).unwrap();
@@ -175,7 +175,7 @@ impl<T: Pod> Drop for Producer<T> {
 ///
 /// nor the closure that fills it:
 ///
-/// ```compile_fail
+/// ```compile_fail,E0521
 /// # use ringtape::ring::RingBuilder;
 /// # let mut builder = RingBuilder::<u64>::new("numbers", 4).unwrap();
 /// # builder.stage("sum", &[]).unwrap();
@@ -187,7 +187,7 @@ impl<T: Pod> Drop for Producer<T> {
 ///
 /// and no second claim is made while one is open:
 ///
-/// ```compile_fail
+/// ```compile_fail,E0499
 /// # use ringtape::ring::RingBuilder;
 /// # let mut builder = RingBuilder::<u64>::new("numbers", 4).unwrap();
 /// # builder.stage("sum", &[]).unwrap();

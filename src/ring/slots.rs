@@ -209,6 +209,7 @@ pub(super) fn slots<T: Pod>(
         readers.push(Reader {
             position: 0,
             limit: 0,
+            is_waiting: false,
             upstreams: stage.upstreams.iter().map(|&up| Arc::clone(&readers[up].line)).collect(),
             line: Arc::new(CachePadded::new(line)),
             slots: slots.clone(),
@@ -344,6 +345,8 @@ pub(super) struct Reader<T> {
     /// Sequences below are there to be read. It may lag behind what is published: that only hides
     /// records. For a stage behind the writer it is always the end of a commit.
     limit: u64,
+    /// Whether the last look found nothing.
+    is_waiting: bool,
     slots: Slots<T>,
     line: Arc<CachePadded<Line>>,
     head: Arc<CachePadded<Head>>,
@@ -386,13 +389,16 @@ impl<T: Pod> Reader<T> {
     #[inline]
     fn look_at_writer(&mut self) -> Found {
         let stamp = self.slots.stamp(self.position);
-        if stamp <= self.position {
+        let has_waited = std::mem::replace(&mut self.is_waiting, stamp <= self.position);
+        if self.is_waiting {
             return Found::Nothing;
         }
-        // WHY: at the head one line tells and carries the news. When the commit after this one is
-        // there too, the reader lags, and one look at the cursor saves a look at each commit.
-        let lags = stamp == SIGNAL || self.slots.stamp(stamp) > stamp;
-        self.limit = if lags { self.head.position() } else { stamp };
+        // WHY: for a reader that waited, one line tells and carries the news, unless the commit
+        // after it is there too. With news at once the reader lags: the cursor tells of all the
+        // commits since. It may also be behind the stamp, which is stored first.
+        let told = if stamp == SIGNAL { self.position } else { stamp };
+        let is_all = has_waited && stamp != SIGNAL && self.slots.stamp(stamp) <= stamp;
+        self.limit = if is_all { told } else { told.max(self.head.position()) };
         if self.limit > self.position { Found::Records } else { Found::End }
     }
 
