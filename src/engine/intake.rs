@@ -101,35 +101,40 @@ impl Intake {
         }
     }
 
-    /// Stages the next records; says how many messages or commands were taken in.
+    /// Stages the next records; says how many they are.
     fn refill(&mut self) -> usize {
         self.next = 0;
-        self.len = 0;
-        if self.parts.stop.is_set() {
-            self.outcome.interrupted = true;
-            self.end();
-            return 1;
-        }
         let room = self.room_in_segment();
         if self.is_at_segment_start() {
             self.definitions.begin_reissue();
-        }
-        let reissued = self.definitions.reissue(&mut self.staged[..room]);
-        if reissued > 0 {
-            self.len = reissued;
+            // Readers of a journal take what comes before the first mark for repeated definitions.
             self.since_mark = None;
-        } else if room < MESSAGE_RECORDS_MAX {
-            // A message's records stay together, so the segment ends with marks.
-            (0..room).for_each(|_| self.stage_mark());
-        } else {
-            if self.since_mark.is_none_or(|records| records >= FEED_MARK_RECORDS) {
-                self.stage_mark();
-            }
-            self.stage_commands();
-            self.stage_messages(room);
+        }
+        self.len = self.definitions.reissue(self.parts.clock.now(), &mut self.staged[..room]);
+        if self.len == 0 {
+            self.stage_next(room);
         }
         self.sequence += self.len as u64;
         self.len
+    }
+
+    /// Stages a mark when one is due, commands, and what the feed has next, in at most `room`
+    /// records.
+    fn stage_next(&mut self, room: usize) {
+        if room < MESSAGE_RECORDS_MAX {
+            // A message's records stay together, so the segment ends with marks.
+            return (0..room).for_each(|_| self.stage_mark());
+        }
+        if self.since_mark.is_none_or(|records| records >= FEED_MARK_RECORDS) {
+            self.stage_mark();
+        }
+        self.stage_commands(room);
+        if self.parts.stop.is_set() {
+            self.outcome.interrupted = true;
+            self.end();
+        } else {
+            self.stage_messages(room);
+        }
     }
 
     /// Records that can be staged at once without crossing the end of a journal segment.
@@ -159,9 +164,10 @@ impl Intake {
         self.since_mark = Some(0);
     }
 
-    /// Stages the commands that wait in the inbox, sequenced between two messages.
-    fn stage_commands(&mut self) {
-        while self.len + MESSAGE_RECORDS_MAX < self.staged.len() / 2 {
+    /// Stages the commands that wait in the inbox, sequenced between two messages;
+    /// there is room for a message behind them.
+    fn stage_commands(&mut self, room: usize) {
+        while self.len + MESSAGE_RECORDS_MAX < room.min(self.staged.len() / 2) {
             let Some(mut command) = self.parts.inbox.try_take() else { return };
             command.ts_event = command.ts_event.max(self.last_ts_event);
             command.ts_ingest = self.parts.clock.now().0;
@@ -207,8 +213,8 @@ impl Intake {
             batch.iter_mut().for_each(|event| event.ts_ingest = now.0);
         }
         self.messages = self.parts.feed.position().message;
-        self.definitions.note(batch);
         let kept = self.parts.filter.retain(batch);
+        self.definitions.note(&batch[..kept]);
         self.outcome.filtered += (count - kept) as u64;
         self.len += kept;
         self.since_mark = self.since_mark.map(|records| records + kept);
