@@ -20,7 +20,7 @@ use ringtape::feed::itch::ItchFeed;
 use ringtape::limits::SEGMENT_BYTES_MIN;
 use ringtape::runtime::{Idle, WaitChoice};
 use ringtape::strategy::{StrategySpec, Trader, TraderConfig};
-use ringtape::units::{AccountId, OrderId, Qty};
+use ringtape::units::AccountId;
 
 const STRATEGY: &str = "maker:symbols=ACME,BOLTX,lots=1,limit=500";
 
@@ -143,34 +143,6 @@ fn assert_segments_start_with_definitions(dir: &Path, segments: u64) {
             Some(Kind::Instrument | Kind::InstrumentTerms | Kind::InstrumentListing)
         )));
     }
-}
-
-#[test]
-fn commands_at_the_end_of_a_segment_wait_for_the_next_one() {
-    let profile = Profile { messages: 300_000, symbols: 4, live: 1_500, seed: 13 };
-    let mut generator = Generator::new(&profile).expect("a valid profile");
-    let mut bytes = Vec::new();
-    while generator.fill(&mut bytes) > 0 {}
-    let feed = ItchFeed::from_bytes("session", bytes, &OpenOptions::default());
-    let scratch = tempfile::tempdir().expect("a scratch folder");
-    let dir = scratch.path().join("run");
-    let config = EngineConfig { journal: Some(journal(&dir)), ..EngineConfig::default() };
-    let engine = Engine::start(Box::new(feed.expect("a session")), config).expect("a valid plan");
-    let inbox = engine.inbox();
-    let reduce = payload::ReduceOrder {
-        order_id: OrderId(1),
-        pad: 0,
-        qty: Qty(1),
-        account: AccountId(1),
-        pad2: 0,
-    };
-    while !engine.is_finished() {
-        let _ = inbox.post(Event::new(0, 1, reduce));
-    }
-    let report = engine.join();
-    assert!(report.error.is_none(), "{:?}", report.error);
-    assert!(report.commands > 10_000, "{} commands", report.commands);
-    assert_eq!(report.checks.messages, 300_000);
 }
 
 #[test]
