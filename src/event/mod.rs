@@ -2,8 +2,8 @@
 //! ring.
 //!
 //! Both are plain old data of fixed size without padding, little-endian on disk. Their kinds and
-//! payload fields stand in one table, [`kinds`], with the types of [`fields`]; instruments are gathered from records by
-//! [`InstrumentTable`].
+//! payload fields stand in one table, [`kinds`], with the types of [`fields`]; instruments are
+//! gathered from records by [`InstrumentTable`].
 
 mod execution;
 pub mod fields;
