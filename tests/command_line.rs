@@ -311,6 +311,7 @@ fn an_interrupt_drains_reports_and_exits_with_130() {
     assert_eq!(document["interrupted"], true);
     assert_eq!(document["journal"]["verified"], true);
     assert!(document["feed"]["messages"].as_u64() < Some(400_000));
+    assert!(document["warnings"].to_string().contains("ended before the feed did"));
 }
 
 #[test]
