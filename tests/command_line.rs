@@ -61,7 +61,11 @@ fn usage_mistakes_exit_with_2_and_name_the_cure() {
         ("replay feeds/sample.itch.gz --strategy maker --fills nice", "default or conservative"),
         ("replay feeds/sample.itch.gz --date 2023-02-29", "YYYY-MM-DD"),
         ("book feeds/sample.itch.gz", "--symbol"),
+        ("book feeds/sample.itch.gz --csv", "--symbol"),
         ("book feeds/sample.itch.gz --symbol NOPE", "ringtape info"),
+        ("book feeds/sample.itch.gz --symbol NOPE --csv", "ringtape info"),
+        ("replay feeds/sample.itch.gz --cores 3-1", "0-3"),
+        ("replay feeds/sample.itch.gz --date 9999-01-01", "YYYY-MM-DD"),
         ("dump feeds/sample.itch.gz --kind ad", "add"),
         ("dump feeds/sample.itch.gz --from 25:00", "HH:MM"),
         ("generate --messages 10 -o -", "at least"),
@@ -170,6 +174,77 @@ fn a_damaged_journal_is_refused_with_3() {
         assert_eq!(ran.code, 3, "{arguments:?}\n{}", ran.all());
         assert!(ran.stderr.contains(".tape"), "{}", ran.stderr);
     }
+    let document = run(["journal", "verify", &name, "--json"]).json();
+    let journals = &document["journals"];
+    assert!(journals["market"]["damage"].is_string(), "{document}");
+    assert_eq!(journals["executions"]["sealed"], true, "the other one is checked all the same");
+}
+
+#[test]
+fn a_fault_in_mid_feed_ends_the_run_with_its_report_and_a_whole_journal() {
+    let scratch = tempfile::tempdir().expect("a scratch folder");
+    let path = |name: &str| scratch.path().join(name).display().to_string();
+    let line = format!("generate --messages 6000 --symbols 2 --live 200 -o {}", path("day.itch"));
+    assert_eq!(run_line(&line).code, 0);
+    let mut bytes = fs::read(path("day.itch")).expect("written");
+    bytes.truncate(bytes.len() * 2 / 3 - 1);
+    fs::write(path("cut.itch"), bytes).expect("written");
+
+    let ran = run(["replay", &path("cut.itch"), "--json", "--journal", &path("run")]);
+    assert_eq!(ran.code, 3, "{}", ran.all());
+    let document = ran.json();
+    assert!(document["error"].as_str().is_some_and(|error| error.contains("cut.itch")));
+    assert!(document["feed"]["messages"].as_u64() > Some(3_000), "all before the fault");
+    assert_eq!(document["journal"]["verified"], true);
+    let human = run(["replay", &path("cut.itch")]);
+    assert!(human.code == 3 && human.stderr.contains("\nstate hash "), "{}", human.all());
+
+    let again = run(["replay", &path("run"), "--json"]);
+    assert_eq!(again.code, 0, "{}", again.all());
+    assert_eq!(again.json()["state_hash"], document["state_hash"]);
+    let other = run(["replay", &path("run"), "--json", "--symbols", "ACME"]).json();
+    assert!(other["warnings"].to_string().contains("new run"), "{}", other["warnings"]);
+}
+
+#[test]
+fn a_journal_keeps_the_date_of_its_run() {
+    let scratch = tempfile::tempdir().expect("a scratch folder");
+    let dir = scratch.path().join("run").display().to_string();
+    let dated = ["replay", SAMPLE, "--date", "2020-01-30", "--symbols", "ACME", "--journal", &dir];
+    assert_eq!(run(dated).code, 0);
+    for command in ["replay", "info", "dump", "book"] {
+        let refused = run([command, &dir, "--date", "2024-01-30"]);
+        assert_eq!(refused.code, 2, "{command}\n{}", refused.all());
+        assert!(refused.stderr.contains("leave --date out"), "{}", refused.stderr);
+    }
+    let rows = |feed: &str| run(["book", feed, "--symbol", "ACME", "--csv"]).stdout;
+    let times = |rows: String| -> Vec<String> {
+        rows.lines().filter_map(|row| row.split(',').nth(1).map(str::to_owned)).collect()
+    };
+    assert!(times(rows(&dir)) == times(rows(SAMPLE)), "times since midnight, whatever the date");
+    let first = ["--from", "09:30", "--limit", "1"];
+    let line = |feed: &str| run(["dump", feed, "--symbol", "ACME"].iter().chain(&first)).stdout;
+    assert_eq!(line(&dir)[10..], line(SAMPLE)[10..]);
+}
+
+#[test]
+fn a_limit_is_kept_also_where_one_message_prints_two_lines() {
+    for limit in [0, 1, 2, 7] {
+        let ran = run_line(&format!("dump feeds/bad/unknown-orders.itch --limit {limit}"));
+        assert!(ran.stdout.lines().count() <= limit, "{limit}\n{}", ran.stdout);
+    }
+}
+
+#[test]
+fn a_bench_removes_its_own_journals_and_nothing_else() {
+    let scratch = tempfile::tempdir().expect("a scratch folder");
+    let kept = scratch.path().join("kept");
+    fs::write(&kept, "mine").expect("written");
+    let line = "bench pipeline --messages 6000 --symbols 2 --live 200 --rounds 1 --journal";
+    let ran = run_line(&format!("{line} {}", scratch.path().display()));
+    assert_eq!(ran.code, 0, "{}", ran.all());
+    assert_eq!(fs::read_dir(scratch.path()).expect("still there").count(), 1);
+    assert!(kept.exists());
 }
 
 fn first_segment(dir: &Path) -> std::path::PathBuf {
@@ -198,6 +273,26 @@ fn a_closed_pipe_is_success() {
 }
 
 #[test]
+fn a_reader_of_generated_bytes_or_of_the_report_may_leave_early() {
+    let generate = ["generate", "--messages", "200k", "-o", "-"];
+    let replay = ["replay", SAMPLE];
+    let runs = [(&generate[..], true), (&replay[..], false)];
+    for (arguments, reads_stdout) in runs {
+        let (reader, writer) = std::io::pipe().expect("a pipe");
+        let mut command = ringtape(arguments);
+        if reads_stdout {
+            command.stdout(writer).stderr(Stdio::null());
+        } else {
+            command.stdout(Stdio::null()).stderr(writer);
+        }
+        let mut child = command.spawn().expect("the program starts");
+        drop(command);
+        drop(reader);
+        assert_eq!(child.wait().expect("it ends").code(), Some(0), "{arguments:?}");
+    }
+}
+
+#[test]
 fn an_interrupt_drains_reports_and_exits_with_130() {
     let scratch = tempfile::tempdir().expect("a scratch folder");
     let dir = scratch.path().join("run").display().to_string();
@@ -216,6 +311,7 @@ fn an_interrupt_drains_reports_and_exits_with_130() {
     assert_eq!(document["interrupted"], true);
     assert_eq!(document["journal"]["verified"], true);
     assert!(document["feed"]["messages"].as_u64() < Some(400_000));
+    assert!(document["warnings"].to_string().contains("ended before the feed did"));
 }
 
 #[test]

@@ -8,7 +8,7 @@ mod common;
 use std::fs;
 use std::path::{Path, PathBuf};
 
-use common::program::{Ran, ringtape};
+use common::program::{Ran, finish, ringtape};
 
 /// The lines of the README's shell blocks, without comments.
 fn shell_lines() -> Vec<String> {
@@ -36,13 +36,7 @@ fn checkout() -> (tempfile::TempDir, PathBuf) {
 }
 
 fn run_in(folder: &Path, words: &str) -> Ran {
-    let output = ringtape(words.split_whitespace()).current_dir(folder).output();
-    let output = output.expect("the program starts");
-    Ran {
-        code: output.status.code().expect("no signal ended it"),
-        stdout: String::from_utf8(output.stdout).expect("text"),
-        stderr: String::from_utf8(output.stderr).expect("text"),
-    }
+    finish(ringtape(words.split_whitespace()).current_dir(folder))
 }
 
 #[test]

@@ -46,7 +46,7 @@ pub(super) struct PipelineArgs {
     /// Keep no journals
     #[arg(long)]
     no_journal: bool,
-    /// Directory for the journals of a round, removed after it
+    /// Directory on the disk to measure; each round's journals in it are removed after it
     #[arg(long, value_name = "DIR", conflicts_with = "no_journal")]
     journal: Option<PathBuf>,
     /// Strategy, as in `replay`
@@ -95,19 +95,23 @@ fn generate(args: &PipelineArgs) -> Result<Arc<[u8]>> {
 fn round(args: &PipelineArgs, session: &Arc<[u8]>) -> Result<RunReport> {
     let feed = ItchFeed::from_bytes("generated session", session.clone(), &OpenOptions::default())?;
     let shape = RunConfig { strategy: args.strategy.clone(), ..RunConfig::default() };
-    let dir = args.journal.clone().unwrap_or_else(|| {
-        std::env::temp_dir().join(format!("ringtape-bench-{}", std::process::id()))
-    });
+    // A directory of our own, so that nothing of the user's goes when it is removed.
+    let dir = args
+        .journal
+        .clone()
+        .unwrap_or_else(std::env::temp_dir)
+        .join(format!("ringtape-bench-{}", std::process::id()));
     let config = EngineConfig {
         trader: trader(&shape)?,
         journal: (!args.no_journal).then(|| JournalConfig::new(&dir, shape.to_toml())),
         runners: args.runners,
         ..EngineConfig::default()
     };
-    let report = Engine::start(Box::new(feed), config)?.join();
-    if !args.no_journal {
+    let run = Engine::start(Box::new(feed), config).map(Engine::join);
+    if dir.exists() {
         std::fs::remove_dir_all(&dir).map_err(|error| Error::io("remove", &dir, error))?;
     }
+    let report = run?;
     match report.error {
         Some(error) => Err(error),
         None => Ok(report),
@@ -159,26 +163,29 @@ impl Figures {
     fn describe(&self) {
         let machine = &self.machine;
         let [min, median, max] = self.min_median_max().map(thousands);
-        eprintln!("machine    {}, {} cores allowed", machine.cpu, machine.cores_allowed);
-        eprintln!(
+        term::tell(format_args!(
+            "machine    {}, {} cores allowed",
+            machine.cpu, machine.cores_allowed
+        ));
+        term::tell(format_args!(
             "session    {}, checksum {:016x}, resident in memory",
             bytes(self.session_bytes),
             self.session_checksum
-        );
-        eprintln!("journal    {}", if self.has_journal { "on" } else { "off" });
-        eprintln!(
+        ));
+        term::tell(format_args!("journal    {}", if self.has_journal { "on" } else { "off" }));
+        term::tell(format_args!(
             "messages/s {min} / {median} / {max} (min / median / max of {} rounds)",
             self.rates.len()
-        );
+        ));
         for (runner, agent, each, share) in &self.stages {
-            eprintln!(
+            term::tell(format_args!(
                 "  runner {runner}  {agent:<18} {each:>7.1} ns a message, {:>3}.{} % of its time",
                 share / 10,
                 share % 10
-            );
+            ));
         }
         let verdict = if self.is_deterministic { "same in all rounds" } else { "NOT THE SAME" };
-        eprintln!("state hash {:016x} ({verdict})", self.state_hash);
+        term::tell(format_args!("state hash {:016x} ({verdict})", self.state_hash));
     }
 
     fn to_json(&self) -> Value {

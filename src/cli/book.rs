@@ -32,8 +32,7 @@ pub(super) struct BookArgs {
 
 pub(super) fn run(args: &BookArgs) -> Result<Ending> {
     let mut feed = args.input.open()?;
-    let midnight = args.input.date.as_deref().map(parse::eastern_midnight).transpose()?;
-    let midnight = midnight.unwrap_or(0);
+    let midnight = args.input.midnight_ns()?;
     let until = args.at.as_deref().map(parse::time_of_day).transpose()?;
     let mut follower = Follower::new(args.symbol.clone(), midnight);
     let mut csv = args.csv.then(term::Stdout::lock);
@@ -42,11 +41,16 @@ pub(super) fn run(args: &BookArgs) -> Result<Ending> {
             "message,ts_ns,bid_price,bid_qty,ask_price,ask_qty,live_orders,bid_levels,ask_levels",
         )?;
     }
-    follow(feed.as_mut(), &mut follower, until, csv.as_mut())?;
-    let instrument = follower.chosen()?;
-    match csv {
-        Some(out) => out.finish()?,
-        None => print_depth(&follower, instrument, args.depth)?,
+    let followed = follow(feed.as_mut(), &mut follower, until, csv.as_mut());
+    match (followed.and_then(|()| follower.chosen()), csv) {
+        (Ok(instrument), None) => print_depth(&follower, instrument, args.depth)?,
+        (Ok(_), Some(out)) => out.finish()?,
+        (Err(error @ Error::Usage { .. }), Some(out)) => {
+            out.discard();
+            return Err(error);
+        }
+        // The rows before a fault in the feed are right: dropping the output writes them.
+        (Err(error), _) => return Err(error),
     }
     Ok(Ending::Done)
 }
@@ -79,7 +83,7 @@ impl Follower {
             self.choose(InstrumentId(event.instrument), defined.symbol.as_str())?;
         }
         self.replica.apply(event);
-        self.last_ts = event.ts_event - self.midnight_ns;
+        self.last_ts = event.ts_event.saturating_sub(self.midnight_ns);
         let is_chosen = self.instrument == Some(InstrumentId(event.instrument));
         Ok(is_chosen && !event.is_continued())
     }
@@ -164,7 +168,7 @@ fn print_depth(follower: &Follower, id: InstrumentId, depth: usize) -> Result<()
         |price| instrument.map_or_else(|| format!("{price}"), |terms| terms.format_price(price));
     let mut out = term::Stdout::lock();
     let time = time_of_day(follower.last_ts);
-    out.line(format_args!("{symbol} after message {} at {time}", follower.message))?;
+    out.line(format_args!("{symbol} after {} messages, at {time}", thousands(follower.message)))?;
     out.line(format_args!(
         "{:>7} {:>12} {:>14}   {:<14} {:<12} {}",
         "orders", "qty", "bid", "ask", "qty", "orders"

@@ -48,7 +48,7 @@ pub(super) struct DumpArgs {
 
 pub(super) fn run(args: &DumpArgs) -> Result<Ending> {
     let mut feed = args.input.open()?;
-    let mut dump = Dump::new(args)?;
+    let mut dump = Dump::new(args, args.input.midnight_ns()?)?;
     if args.csv {
         dump.out.line("message,ts_ns,kind,symbol,side,last,fields")?;
     }
@@ -81,14 +81,13 @@ struct Dump<'a> {
 }
 
 impl<'a> Dump<'a> {
-    fn new(args: &'a DumpArgs) -> Result<Self> {
+    fn new(args: &'a DumpArgs, midnight_ns: u64) -> Result<Self> {
         let time = |text: &Option<String>| text.as_deref().map(parse::time_of_day).transpose();
-        let date = args.input.date.as_deref().map(parse::eastern_midnight).transpose()?;
         Ok(Self {
             kinds: args.kind.iter().map(|name| kind(name)).collect::<Result<_>>()?,
             from: time(&args.from)?.unwrap_or(0),
             until: time(&args.until)?.unwrap_or(u64::MAX),
-            midnight_ns: date.unwrap_or(0),
+            midnight_ns,
             instruments: InstrumentTable::default(),
             unit: Vec::new(),
             message: 0,
@@ -110,12 +109,16 @@ impl<'a> Dump<'a> {
             self.print_unit()?;
             self.message += 1;
         }
-        Ok(self.args.limit.is_none_or(|limit| self.printed < limit))
+        Ok(self.has_room())
+    }
+
+    fn has_room(&self) -> bool {
+        self.args.limit.is_none_or(|limit| self.printed < limit)
     }
 
     fn print_unit(&mut self) -> Result<()> {
         let unit = std::mem::take(&mut self.unit);
-        if self.is_wanted(&unit) {
+        if self.has_room() && self.is_wanted(&unit) {
             let line = if self.args.json {
                 self.json_line(&unit)
             } else if self.args.csv {
@@ -133,7 +136,7 @@ impl<'a> Dump<'a> {
 
     fn is_wanted(&self, unit: &[Event]) -> bool {
         let head = &unit[0];
-        let time = head.ts_event - self.midnight_ns;
+        let time = head.ts_event.saturating_sub(self.midnight_ns);
         (self.from..self.until).contains(&time)
             && (self.kinds.is_empty() || head.kind().is_some_and(|kind| self.kinds.contains(&kind)))
             && (self.args.symbol.is_empty() || self.args.symbol.contains(&self.symbol(head)))
@@ -149,7 +152,7 @@ impl<'a> Dump<'a> {
 
     fn text_line(&self, unit: &[Event]) -> String {
         let head = &unit[0];
-        let time = time_of_day(head.ts_event - self.midnight_ns);
+        let time = time_of_day(head.ts_event.saturating_sub(self.midnight_ns));
         let side = head.side().map_or("", |side| side.name());
         let last = if unit[unit.len() - 1].is_last() { "" } else { " +" };
         let mut line = format!(

@@ -1,8 +1,8 @@
 //! `ringtape generate`: a synthetic feed.
 
-use std::fs::File;
-use std::io::{BufWriter, Write};
-use std::path::PathBuf;
+use std::fs::{self, File};
+use std::io::{self, BufWriter, Write};
+use std::path::{Path, PathBuf};
 
 use clap::Args;
 use flate2::Compression;
@@ -40,20 +40,12 @@ pub(super) struct GenerateArgs {
 pub(super) fn run(args: &GenerateArgs) -> Result<Ending> {
     let mut generator = Generator::new(&profile(args)?)?;
     if args.output.as_os_str() == "-" {
-        write(&mut generator, std::io::stdout().lock(), args)?;
+        write(&mut generator, std::io::stdout().lock()).or_else(term::closed_pipe)?;
     } else {
         term::check_overwrite(&args.output, args.force)?;
-        let file =
-            File::create(&args.output).map_err(|error| Error::io("create", &args.output, error))?;
-        if args.output.extension().is_some_and(|extension| extension == "gz") {
-            let mut encoder = GzEncoder::new(file, Compression::best());
-            write(&mut generator, &mut encoder, args)?;
-            encoder.finish().map_err(|error| Error::io("write", &args.output, error))?;
-        } else {
-            write(&mut generator, file, args)?;
-        }
+        write_file(&mut generator, &args.output)?;
     }
-    eprintln!("{}", generator.summary());
+    term::tell(generator.summary());
     Ok(Ending::Done)
 }
 
@@ -66,9 +58,33 @@ fn profile(args: &GenerateArgs) -> Result<Profile> {
     })
 }
 
+/// Writes the session to a file that has its name only once it is whole.
+fn write_file(generator: &mut Generator, path: &Path) -> Result<()> {
+    // Devices and pipes are written in place: renaming would replace them.
+    let is_special = path.exists() && !path.is_file();
+    let mut unfinished = path.as_os_str().to_owned();
+    if !is_special {
+        unfinished.push(".unfinished");
+    }
+    let unfinished = PathBuf::from(unfinished);
+    let file = File::create(&unfinished).map_err(|error| Error::io("create", path, error))?;
+    let written = if path.extension().is_some_and(|extension| extension == "gz") {
+        let mut encoder = GzEncoder::new(file, Compression::best());
+        write(generator, &mut encoder).and_then(|()| encoder.finish().map(drop))
+    } else {
+        write(generator, file)
+    };
+    let named = written.and_then(|()| fs::rename(&unfinished, path));
+    if named.is_err() && !is_special {
+        // What stopped the writing is told; a failure to tidy up would only hide it.
+        let _ = fs::remove_file(&unfinished);
+    }
+    named.map_err(|error| Error::io("write", path, error))
+}
+
 /// Writes the session to `out` through a buffer.
-fn write(generator: &mut Generator, out: impl Write, args: &GenerateArgs) -> Result<()> {
+fn write(generator: &mut Generator, out: impl Write) -> io::Result<()> {
     let mut out = BufWriter::with_capacity(BUFFER_BYTES, out);
-    let written = generator.write_itch(&mut out).map(|_| ());
-    written.and_then(|()| out.flush()).map_err(|error| Error::io("write", &args.output, error))
+    generator.write_itch(&mut out)?;
+    out.flush()
 }

@@ -5,7 +5,7 @@ use ringtape::error::Result;
 use ringtape::event::{Event, InstrumentTable};
 use ringtape::feed::{Feed, Fill, Located};
 use ringtape::limits::FEED_BATCH_RECORDS;
-use ringtape::report::format::{bytes, thousands, time_of_day, type_name};
+use ringtape::report::format::{bytes, messages_by_type, thousands, time_of_day};
 use ringtape::units::InstrumentId;
 use serde_json::{Map, Value, json};
 
@@ -104,15 +104,8 @@ fn describe(feed: &dyn Feed, census: &Census) -> Result<()> {
         out.line(format_args!("assumed       {assumption}"))?;
     }
     out.line("by type")?;
-    for code in 0..=u8::MAX {
-        let count = checks.by_type[usize::from(code)];
-        if count > 0 {
-            out.line(format_args!(
-                "  {:<12}{:>14}",
-                type_name(description, code),
-                thousands(count)
-            ))?;
-        }
+    for (name, count) in messages_by_type(description, checks) {
+        out.line(format_args!("  {name:<12}{:>14}", thousands(count)))?;
     }
     out.line("busiest")?;
     for (symbol, count) in census.top() {
@@ -133,10 +126,8 @@ fn faults(feed: &dyn Feed) -> [(&'static str, Located); 3] {
 fn json_of(feed: &dyn Feed, census: &Census) -> Value {
     let description = feed.description();
     let checks = feed.checks();
-    let by_type: Map<String, Value> = (0..=u8::MAX)
-        .filter(|&code| checks.by_type[usize::from(code)] > 0)
-        .map(|code| (type_name(description, code), json!(checks.by_type[usize::from(code)])))
-        .collect();
+    let by_type: Map<String, Value> =
+        messages_by_type(description, checks).map(|(name, count)| (name, json!(count))).collect();
     let top: Vec<_> = census
         .top()
         .into_iter()

@@ -4,7 +4,7 @@ use std::path::{Path, PathBuf};
 
 use clap::{Args, Subcommand};
 use ringtape::engine::{EXECUTIONS_DIR, MARKET_DIR};
-use ringtape::error::Result;
+use ringtape::error::{Error, Result};
 use ringtape::journal::{VerifyReport, verify_any};
 use ringtape::report::format::{bytes, thousands};
 use serde_json::{Map, Value, json};
@@ -35,17 +35,28 @@ pub(super) fn run(command: &JournalCommand) -> Result<Ending> {
 
 fn verify(args: &VerifyArgs) -> Result<Ending> {
     let mut document = Map::new();
+    let mut damage = None;
     for (name, dir) in journals(&args.dir) {
-        let found = verify_any(&dir)?;
-        if !args.json {
-            describe(&name, &found);
-        }
-        document.insert(name, json_of(&found));
+        let value = match verify_any(&dir) {
+            Ok(found) => {
+                if !args.json {
+                    describe(&name, &found);
+                }
+                json_of(&found)
+            }
+            Err(error @ Error::BadJournal { .. }) => {
+                let value = json!({ "damage": error.to_string() });
+                damage.get_or_insert(error);
+                value
+            }
+            Err(error) => return Err(error),
+        };
+        document.insert(name, value);
     }
     if args.json {
         term::print(format_args!("{:#}", json!({ "schema": 1, "journals": document })))?;
     }
-    Ok(Ending::Done)
+    damage.map_or(Ok(Ending::Done), Err)
 }
 
 /// The journals in a run's directory, or the one that `dir` itself is.
@@ -59,21 +70,21 @@ fn journals(dir: &Path) -> Vec<(String, PathBuf)> {
 }
 
 fn describe(name: &str, found: &VerifyReport) {
-    eprintln!(
+    term::tell(format_args!(
         "{name}: {} records in {} segments, {}, {}",
         thousands(found.records),
         found.segments,
         bytes(found.bytes),
         if found.sealed { "closed cleanly" } else { "not closed" }
-    );
+    ));
     if let Some(torn) = &found.torn_tail {
-        eprintln!(
+        term::tell(format_args!(
             "  ! torn tail: nothing readable from sequence {} on ({}, byte {}): the writer was \
              stopped in mid-record; what is before is whole",
             torn.sequence,
             torn.path.display(),
             torn.offset
-        );
+        ));
     }
 }
 

@@ -88,6 +88,6 @@ pub(crate) fn main() -> ExitCode {
 
 /// Tells the user of an error and gives its exit code.
 fn report(error: &Error) -> u8 {
-    eprintln!("ringtape: {error}");
+    term::tell(format_args!("ringtape: {error}"));
     error.exit_code()
 }

@@ -9,6 +9,9 @@ const MINUTE: u64 = 60 * SECOND;
 const HOUR: u64 = 60 * MINUTE;
 const DAY: u64 = 24 * HOUR;
 
+/// Highest number of a core that a list may name.
+const CORE_MAX: usize = 65_535;
+
 /// A count with an optional suffix: `10M`, `1.9M`, `800k`, `123_456`.
 pub(super) fn count(text: &str) -> Result<u64> {
     let bad = || Error::usage(format!("`{text}` is no count"), "write 250000, 250k, 1.9M or 2G");
@@ -52,9 +55,10 @@ pub(super) fn time_of_day(text: &str) -> Result<u64> {
 /// as the day before ended.
 pub(super) fn eastern_midnight(text: &str) -> Result<u64> {
     let bad = || Error::usage(format!("`{text}` is no date"), "write YYYY-MM-DD, 2007 or later");
-    let parts: Vec<u64> = text.split('-').filter_map(|part| decimal(part, 0)).collect();
-    let &[year, month, day] = parts.as_slice() else { return Err(bad()) };
-    let is_valid = (2007..=9999).contains(&year)
+    let parts: Option<Vec<u64>> = text.split('-').map(|part| decimal(part, 0)).collect();
+    let Some(&[year, month, day]) = parts.as_deref() else { return Err(bad()) };
+    // A u64 of ns since the Unix epoch ends in 2554.
+    let is_valid = (2007..=2500).contains(&year)
         && (1..=12).contains(&month)
         && (1..=days_in_month(year, month)).contains(&day);
     if !is_valid {
@@ -76,9 +80,17 @@ pub(super) fn cores(text: &str) -> Result<Vec<CoreId>> {
         let (first, last) = part.split_once('-').unwrap_or((part, part));
         let first: usize = first.parse().map_err(|_| bad())?;
         let last: usize = last.parse().map_err(|_| bad())?;
-        cores.extend((first..=last).map(CoreId));
+        if first > last || last > CORE_MAX {
+            return Err(bad());
+        }
+        for core in (first..=last).map(CoreId) {
+            if cores.contains(&core) {
+                return Err(Error::usage(format!("core {core} is listed twice"), "name it once"));
+            }
+            cores.push(core);
+        }
     }
-    if cores.is_empty() { Err(bad()) } else { Ok(cores) }
+    Ok(cores)
 }
 
 /// A duration with its unit, `50us`, in ns.
@@ -166,13 +178,17 @@ mod tests {
         ] {
             assert_eq!(eastern_midnight(date).ok(), Some(seconds * SECOND), "{date}");
         }
-        assert!(eastern_midnight("2023-02-29").is_err());
+        for text in ["2023-02-29", "9999-01-01", "2020-x-01-30", "2020-01"] {
+            assert!(eastern_midnight(text).is_err(), "{text}");
+        }
     }
 
     #[test]
     fn cores_and_durations_are_read() {
         assert_eq!(cores("0,2-3").ok(), Some(vec![CoreId(0), CoreId(2), CoreId(3)]));
-        assert!(cores("").is_err());
+        for text in ["", "3-1", "0,0", "0-1,1", "0-18446744073709551615", "a"] {
+            assert!(cores(text).is_err(), "{text}");
+        }
         assert_eq!(duration("1.5ms").ok(), Some(1_500_000));
         assert_eq!(duration("2s").ok(), Some(2 * SECOND));
         assert!(duration("5").is_err());

@@ -8,7 +8,7 @@ use ringtape::engine::{EXECUTIONS_DIR, MARKET_DIR};
 use ringtape::engine::{Engine, EngineConfig, Gate, JournalConfig, RunReport};
 use ringtape::error::{Error, Result};
 use ringtape::feed::Pace;
-use ringtape::journal::verify_any;
+use ringtape::journal::{Summary, VerifyReport, verify_any};
 use ringtape::matching::VenueConfig;
 use ringtape::portfolio::{MarkRule, PortfolioConfig};
 use ringtape::report::{self, DataFaults, Machine};
@@ -74,9 +74,6 @@ pub(super) fn run(args: &ReplayArgs) -> Result<Ending> {
     args.config.check_flags(config.trader.is_some())?;
     let feed = input::open(&args.feed, shape.date.as_deref())?;
     let stored_bytes = feed.description().stored_bytes;
-    if recorded.is_some_and(|recorded| recorded != shape) {
-        eprintln!("ringtape: another configuration than the recorded one: this is a new run");
-    }
 
     let engine = Engine::start(feed, config)?;
     stop_on_interrupt(&engine)?;
@@ -87,9 +84,17 @@ pub(super) fn run(args: &ReplayArgs) -> Result<Ending> {
         progress.update(messages, bytes);
     }
     progress.clear();
-    let report = engine.join();
-    let journal = verified_journal(args.journal.as_deref(), &report)?;
+    let mut report = engine.join();
+    if recorded.is_some_and(|recorded| recorded != shape) {
+        report.feed.assumptions.push(
+            "this is a new run over the recorded market data, by other flags than the recorded \
+             run: leave them out to repeat that one"
+                .to_owned(),
+        );
+    }
+    let (journal, damage) = verified_journal(args.journal.as_deref(), &report);
     print_report(&report, &journal, args.json)?;
+    report.error = report.error.or(damage);
     ending(report, args.strict, expected)
 }
 
@@ -172,29 +177,45 @@ fn stop_on_interrupt(engine: &Engine) -> Result<()> {
         if stop.is_set() {
             std::process::exit(i32::from(Ending::Interrupted.code()));
         }
-        eprintln!("\nringtape: stopping; once more to abort");
+        term::tell(format_args!("\nringtape: stopping; once more to abort"));
         stop.set();
     })
     .map_err(|error| Error::usage(format!("cannot handle Ctrl-C: {error}"), "report this"))
 }
 
-/// Reads back what was journaled and describes it; null without a journal.
-fn verified_journal(dir: Option<&Path>, report: &RunReport) -> Result<Value> {
-    let (Some(dir), Some(journal)) = (dir, &report.journal) else { return Ok(Value::Null) };
-    let market = verify_any(&dir.join(MARKET_DIR))?;
-    let executions = verify_any(&dir.join(EXECUTIONS_DIR))?;
-    let is_whole = market.records == journal.market.records
-        && executions.records == journal.executions.records
-        && market.sealed
-        && executions.sealed;
-    Ok(json!({
+/// Reads back what was journaled: its description, null without a journal, and what is wrong.
+fn verified_journal(dir: Option<&Path>, report: &RunReport) -> (Value, Option<Error>) {
+    let (Some(dir), Some(journal)) = (dir, &report.journal) else { return (Value::Null, None) };
+    let [market, executions] =
+        [(MARKET_DIR, &journal.market), (EXECUTIONS_DIR, &journal.executions)]
+            .map(|(name, written)| read_back(&dir.join(name), written));
+    let describe = |found: &Result<VerifyReport>| match found {
+        Ok(found) => json!({ "records": found.records, "bytes": found.bytes }),
+        Err(_) => Value::Null,
+    };
+    let value = json!({
         "path": dir.display().to_string(),
-        "market": { "records": market.records, "bytes": market.bytes },
-        "executions": { "records": executions.records, "bytes": executions.bytes },
+        "market": describe(&market),
+        "executions": describe(&executions),
         "durability": "pagecache",
         "stalls": journal.stalls,
-        "verified": is_whole,
-    }))
+        "verified": market.is_ok() && executions.is_ok(),
+    });
+    (value, market.and(executions).err())
+}
+
+/// Verifies a journal and that it holds all that was written.
+fn read_back(dir: &Path, written: &Summary) -> Result<VerifyReport> {
+    let found = verify_any(dir)?;
+    if found.sealed && found.records == written.records {
+        return Ok(found);
+    }
+    Err(Error::BadJournal {
+        path: dir.to_owned(),
+        offset: found.bytes,
+        what: format!("{} records, of {} written", found.records, written.records),
+        cure: "do not rely on it; look at the disk and record again".to_owned(),
+    })
 }
 
 fn print_report(report: &RunReport, journal: &Value, as_json: bool) -> Result<()> {
@@ -203,7 +224,7 @@ fn print_report(report: &RunReport, journal: &Value, as_json: bool) -> Result<()
         let document = report::run_json(report, &machine, journal);
         return term::print(format_args!("{document:#}"));
     }
-    eprint!("{}", report::run_text(report, &machine));
+    term::tell(report::run_text(report, &machine).trim_end());
     Ok(())
 }
 
@@ -218,11 +239,13 @@ fn ending(report: RunReport, strict: bool, expected: Option<u64>) -> Result<Endi
     }
     let state = report.hashes.state();
     if let Some(expected) = expected.filter(|&expected| expected != state) {
-        eprintln!("ringtape: the state hash is {state:016x}, not {expected:016x} as expected");
+        term::tell(format_args!(
+            "ringtape: the state hash is {state:016x}, not {expected:016x} as expected"
+        ));
         return Ok(Ending::CheckFailed);
     }
     if strict && faults > 0 {
-        eprintln!("ringtape: {faults} kinds of data fault, and --strict was given");
+        term::tell(format_args!("ringtape: {faults} kinds of data fault, and --strict was given"));
         return Ok(Ending::CheckFailed);
     }
     Ok(Ending::Done)

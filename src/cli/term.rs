@@ -26,10 +26,20 @@ impl Stdout {
         writeln!(self.0, "{line}").or_else(closed_pipe)
     }
 
+    /// Drops what is still buffered: a refused command prints no data.
+    pub(super) fn discard(self) {
+        drop(self.0.into_parts());
+    }
+
     /// Writes what is still buffered.
     pub(super) fn finish(mut self) -> Result<()> {
         self.0.flush().or_else(closed_pipe)
     }
+}
+
+/// Tells people something on stderr; when nobody listens there any more, that is no failure.
+pub(super) fn tell(text: impl std::fmt::Display) {
+    let _ = writeln!(io::stderr(), "{text}");
 }
 
 /// Writes one document to stdout.
@@ -40,7 +50,7 @@ pub(super) fn print(document: impl std::fmt::Display) -> Result<()> {
 }
 
 /// Ends the program with success when the reader of stdout has gone; else gives an error.
-fn closed_pipe(error: io::Error) -> Result<()> {
+pub(super) fn closed_pipe(error: io::Error) -> Result<()> {
     if error.kind() == io::ErrorKind::BrokenPipe {
         std::process::exit(0);
     }
@@ -77,13 +87,13 @@ impl Progress {
             let percent = (bytes * 100 / total).min(100);
             format!("{percent:>3} %, {} left, ", duration(left as u64))
         });
-        eprint!("\r\x1b[K{far}{} messages", thousands(messages));
+        let _ = write!(io::stderr(), "\r\x1b[K{far}{} messages", thousands(messages));
     }
 
     /// Takes the line away.
     pub(super) fn clear(&self) {
         if self.shown.is_some() {
-            eprint!("\r\x1b[K");
+            let _ = write!(io::stderr(), "\r\x1b[K");
         }
     }
 }

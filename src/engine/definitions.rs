@@ -1,6 +1,7 @@
 //! Instrument definitions, kept so that every journal segment can start with them.
 
 use crate::event::{Event, Flags, Kind};
+use crate::units::Nanos;
 
 /// Records that define one instrument at most.
 const DEFINITION_RECORDS_MAX: usize = 3;
@@ -51,8 +52,9 @@ impl Definitions {
         self.reissuing = (!self.by_instrument.is_empty()).then_some(0);
     }
 
-    /// Fills `out` with the next definitions to issue again and says how many records they took.
-    pub(super) fn reissue(&mut self, out: &mut [Event]) -> usize {
+    /// Fills `out` with the next definitions to issue again, as of `now`, and says how many records
+    /// they took.
+    pub(super) fn reissue(&mut self, now: Nanos, out: &mut [Event]) -> usize {
         let mut len = 0;
         while let Some(index) = self.reissuing {
             let Some(definition) = self.by_instrument.get(index) else {
@@ -65,6 +67,7 @@ impl Definitions {
             }
             for (slot, record) in out[len..].iter_mut().zip(definition.records.iter().flatten()) {
                 *slot = *record;
+                slot.ts_ingest = now.0;
                 slot.flags |= Flags::CONTINUED;
             }
             len += records;
@@ -83,6 +86,9 @@ mod tests {
     use crate::event::{Instrument, InstrumentTable};
     use crate::units::InstrumentId;
 
+    /// A time of issue that no latency may reach back behind.
+    const NOW: Nanos = Nanos(1_000);
+
     #[test]
     fn definitions_are_issued_again_whole_however_small_the_room() {
         let mut definitions = Definitions::default();
@@ -91,7 +97,7 @@ mod tests {
             let instrument = Instrument::us_equity(&format!("S{id}"));
             let records = InstrumentTable::events(7, InstrumentId(id), &instrument);
             definitions.note(&records);
-            expected.extend(records);
+            expected.extend(records.map(|record| Event { ts_ingest: NOW.0, ..record }));
         }
         definitions.note(&expected[..2]);
         for room in 2..8 {
@@ -99,7 +105,7 @@ mod tests {
             let mut buffer = [Event::default(); 8];
             definitions.begin_reissue();
             loop {
-                let len = definitions.reissue(&mut buffer[..room]);
+                let len = definitions.reissue(NOW, &mut buffer[..room]);
                 if len == 0 {
                     break;
                 }
@@ -114,6 +120,6 @@ mod tests {
         let mut definitions = Definitions::default();
         let records = InstrumentTable::events(0, InstrumentId(1), &Instrument::us_equity("X"));
         definitions.note(&records);
-        assert_eq!(definitions.reissue(&mut [Event::default(); 8]), 0);
+        assert_eq!(definitions.reissue(NOW, &mut [Event::default(); 8]), 0);
     }
 }

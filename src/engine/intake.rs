@@ -101,35 +101,40 @@ impl Intake {
         }
     }
 
-    /// Stages the next records; says how many messages or commands were taken in.
+    /// Stages the next records; says how many they are.
     fn refill(&mut self) -> usize {
         self.next = 0;
-        self.len = 0;
-        if self.parts.stop.is_set() {
-            self.outcome.interrupted = true;
-            self.end();
-            return 1;
-        }
         let room = self.room_in_segment();
         if self.is_at_segment_start() {
             self.definitions.begin_reissue();
-        }
-        let reissued = self.definitions.reissue(&mut self.staged[..room]);
-        if reissued > 0 {
-            self.len = reissued;
+            // Readers of a journal take what comes before the first mark for repeated definitions.
             self.since_mark = None;
-        } else if room < MESSAGE_RECORDS_MAX {
-            // A message's records stay together, so the segment ends with marks.
-            (0..room).for_each(|_| self.stage_mark());
-        } else {
-            if self.since_mark.is_none_or(|records| records >= FEED_MARK_RECORDS) {
-                self.stage_mark();
-            }
-            self.stage_commands();
-            self.stage_messages(room);
+        }
+        self.len = self.definitions.reissue(self.parts.clock.now(), &mut self.staged[..room]);
+        if self.len == 0 {
+            self.stage_next(room);
         }
         self.sequence += self.len as u64;
         self.len
+    }
+
+    /// Stages a mark when one is due, commands, and what the feed has next, in at most `room`
+    /// records.
+    fn stage_next(&mut self, room: usize) {
+        if room < MESSAGE_RECORDS_MAX {
+            // A message's records stay together, so the segment ends with marks.
+            return (0..room).for_each(|_| self.stage_mark());
+        }
+        if self.since_mark.is_none_or(|records| records >= FEED_MARK_RECORDS) {
+            self.stage_mark();
+        }
+        self.stage_commands(room);
+        if self.parts.stop.is_set() {
+            self.outcome.interrupted = true;
+            self.end();
+        } else {
+            self.stage_messages(room);
+        }
     }
 
     /// Records that can be staged at once without crossing the end of a journal segment.
@@ -159,9 +164,10 @@ impl Intake {
         self.since_mark = Some(0);
     }
 
-    /// Stages the commands that wait in the inbox, sequenced between two messages.
-    fn stage_commands(&mut self) {
-        while self.len + MESSAGE_RECORDS_MAX < self.staged.len() / 2 {
+    /// Stages the commands that wait in the inbox, sequenced between two messages;
+    /// there is room for a message behind them.
+    fn stage_commands(&mut self, room: usize) {
+        while self.len + MESSAGE_RECORDS_MAX < room.min(self.staged.len() / 2) {
             let Some(mut command) = self.parts.inbox.try_take() else { return };
             command.ts_event = command.ts_event.max(self.last_ts_event);
             command.ts_ingest = self.parts.clock.now().0;
@@ -207,8 +213,8 @@ impl Intake {
             batch.iter_mut().for_each(|event| event.ts_ingest = now.0);
         }
         self.messages = self.parts.feed.position().message;
-        self.definitions.note(batch);
         let kept = self.parts.filter.retain(batch);
+        self.definitions.note(&batch[..kept]);
         self.outcome.filtered += (count - kept) as u64;
         self.len += kept;
         self.since_mark = self.since_mark.map(|records| records + kept);
@@ -294,5 +300,72 @@ impl Agent for Intake {
         outcome.missing_symbols = self.parts.filter.missing();
         outcome.latency = std::mem::take(&mut self.meter);
         hand_over(&self.parts.handover, outcome);
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::engine::generate::{Generator, Profile};
+    use crate::event::kinds::Raw;
+    use crate::event::{EventView, Kind};
+    use crate::feed::itch::ItchFeed;
+    use crate::feed::{OpenOptions, Pace};
+    use crate::ring::{RingBuilder, inbox};
+    use crate::units::AccountId;
+
+    /// Records of a segment, few enough for many rolls.
+    const SEGMENT_RECORDS: u64 = 100;
+
+    fn parts(ring: Producer<Event>, inbox: InboxReceiver<Event>) -> IntakeParts {
+        let profile = Profile { messages: 5_000, symbols: 2, live: 100, seed: 5 };
+        let mut generator = Generator::new(&profile).expect("a valid profile");
+        let mut session = Vec::new();
+        while generator.fill(&mut session) > 0 {}
+        let feed = ItchFeed::from_bytes("session", session, &OpenOptions::default());
+        IntakeParts {
+            feed: Box::new(feed.expect("a valid session")),
+            ring: Some(ring),
+            inbox,
+            clock: Clock::new(),
+            pacer: Pacer::new(Pace::Max),
+            is_paced: false,
+            filter: SymbolFilter::new(&[]),
+            stop: StopFlag::default(),
+            progress: Arc::default(),
+            segment_records: Some(SEGMENT_RECORDS),
+            handover: Handover::default(),
+        }
+    }
+
+    #[test]
+    fn segments_begin_with_definitions_and_a_mark_however_many_commands_come() {
+        let mut builder = RingBuilder::new("market", 512).expect("a capacity");
+        let stage = builder.stage("reader", &[]).expect("a new name");
+        let (producer, mut consumers) = builder.build().expect("a graph");
+        let mut reader = consumers.take(stage).expect("not taken before");
+        let (sender, receiver) = inbox(256);
+        let mut intake = Intake::new(parts(producer, receiver));
+        let kill = payload::Kill { account: AccountId(1), all_accounts: 0, pad: Raw([0; 24]) };
+        let mut records = Vec::new();
+        while !intake.is_done() {
+            while sender.post(Event::new(0, 0, kill)).is_ok() {}
+            intake.do_work().expect("nobody failed");
+            records.extend(reader.poll(usize::MAX).expect("nobody failed").iter().copied());
+        }
+
+        let segments = records.chunks(SEGMENT_RECORDS as usize);
+        assert!(segments.len() > 50, "{} segments", segments.len());
+        for segment in segments.skip(1) {
+            let is_definition = |event: &&Event| {
+                matches!(
+                    event.kind(),
+                    Some(Kind::Instrument | Kind::InstrumentTerms | Kind::InstrumentListing)
+                )
+            };
+            let definitions = segment.iter().take_while(is_definition).count();
+            let first = segment.get(definitions).expect("a record behind the definitions");
+            assert!(matches!(first.view(), EventView::FeedMark(_)), "{first:?}");
+        }
     }
 }

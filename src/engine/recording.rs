@@ -1,7 +1,7 @@
 //! The journal agents: each writes one ring's records to its journal.
 
 use super::stats::{Handover, RecordingOutcome, hand_over};
-use crate::error::Result;
+use crate::error::{Error, Result};
 use crate::journal::{Record, Writer};
 use crate::limits::BATCH_RECORDS_MAX;
 use crate::ring::{Consumer, StageCursor};
@@ -57,10 +57,18 @@ impl<R: Record + Send + Sync> Agent for Recording<R> {
     fn do_work(&mut self) -> Result<usize> {
         let Some(writer) = &mut self.writer else { return Ok(0) };
         let batch = self.ring.poll(BATCH_RECORDS_MAX)?;
-        let ready = self.gate.as_ref().map_or(batch.len(), |gate| {
+        let mut ready = batch.len();
+        if let Some(gate) = &self.gate {
+            // Asked first: what a failed stage had released before counts.
+            let is_final = gate.journaled.has_failed();
             let journaled = gate.journaled.sequence();
-            batch.iter().take_while(|record| (gate.cause)(record) < journaled).count()
-        });
+            ready = batch.iter().take_while(|record| (gate.cause)(record) < journaled).count();
+            if is_final && ready == 0 && !batch.is_empty() {
+                batch.end_at(0);
+                let upstream = gate.journaled.name().to_owned();
+                return Err(Error::UpstreamFailed { name: self.name.to_owned(), upstream });
+            }
+        }
         if ready > 0 {
             writer.append_batch(batch.iter().take(ready))?;
             for record in batch.iter().take(ready) {
@@ -91,5 +99,59 @@ impl<R: Record + Send + Sync> Agent for Recording<R> {
         let closed = self.writer.take().map(Writer::close);
         let latency = std::mem::take(&mut self.meter);
         hand_over(&self.handover, RecordingOutcome { closed, stalls, latency });
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::event::Event;
+    use crate::journal::{JournalOptions, Reader};
+    use crate::limits::SEGMENT_BYTES_MIN;
+    use crate::ring::{Producer, RingBuilder};
+
+    /// A ring of eight slots with one stage, and that stage's cursor.
+    fn ring(name: &str) -> (Producer<Event>, Consumer<Event>, StageCursor) {
+        let mut builder = RingBuilder::new(name, 8).expect("a capacity");
+        let stage = builder.stage(name, &[]).expect("a new name");
+        let (producer, mut consumers) = builder.build().expect("a graph");
+        let cursor = consumers.cursor(stage).expect("its own stage");
+        (producer, consumers.take(stage).expect("not taken before"), cursor)
+    }
+
+    fn publish(producer: &mut Producer<Event>, count: usize) {
+        let mut claim = producer.try_claim(count).expect("no failure").expect("room");
+        claim.for_each_mut(|index, event| event.ts_event = index as u64);
+        claim.commit_all();
+    }
+
+    #[test]
+    fn what_was_caused_by_unjournaled_records_is_not_waited_for_once_their_journal_failed() {
+        let scratch = tempfile::tempdir().expect("a scratch folder");
+        let options =
+            JournalOptions { segment_bytes: SEGMENT_BYTES_MIN, ..JournalOptions::default() };
+        let writer = Writer::<Event>::create(scratch.path(), &options).expect("a journal");
+        let (mut market, mut journal, journaled) = ring("market journal");
+        let (mut derived, consumer, _) = ring("derived");
+        let gate = CauseGate { journaled, cause: |event: &Event| event.ts_event };
+        let ingest = |event: &Event| event.ts_ingest;
+        let mut recording =
+            Recording::new("derived", consumer, writer, Some(gate), ingest, Handover::default());
+
+        publish(&mut market, 3);
+        publish(&mut derived, 3);
+        assert_eq!(recording.do_work().expect("nothing journaled"), 0);
+        journal.poll(2).expect("records").end_at(2);
+        journal.fail(2, "disk full");
+        assert_eq!(recording.do_work().expect("what was journaled is written"), 2);
+        let error = recording.do_work().expect_err("the third never will be");
+        assert!(
+            matches!(&error, Error::UpstreamFailed { upstream, .. } if upstream == "market journal")
+        );
+        recording.fail(&error.to_string());
+        recording.finish();
+        let mut records = [Event::default(); 4];
+        let read = Reader::open(scratch.path()).expect("a journal").read(&mut records);
+        assert_eq!(read.expect("whole records"), crate::journal::Read::Records(2));
     }
 }

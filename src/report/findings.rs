@@ -88,6 +88,13 @@ impl DataFaults {
 /// The warnings of a finished run, as sentences that name their cure.
 pub fn warnings(run: &RunReport) -> Vec<String> {
     let mut warnings = run.feed.assumptions.clone();
+    if run.interrupted || run.error.is_some() {
+        warnings.push(
+            "the run ended before the feed did, and this is what it had reached: run it to the end \
+             for results that compare"
+                .to_owned(),
+        );
+    }
     warnings.extend(DataFaults::of(run).found().map(|fault| {
         let Located { count, first, last } = fault.located;
         format!(

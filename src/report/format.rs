@@ -1,6 +1,6 @@
 //! How numbers, times and durations read in reports.
 
-use crate::feed::Description;
+use crate::feed::{Checks, Description};
 
 /// ns of one second.
 const SECOND: u64 = 1_000_000_000;
@@ -59,8 +59,8 @@ pub fn time_of_day(ns: u64) -> String {
     format!("{hours:02}:{minutes:02}:{:02}.{:09}", seconds % 60, ns % SECOND)
 }
 
-/// What the types that a feed counts are called: the venue's letters, or names of kinds.
-pub fn type_name(feed: &Description, code: u8) -> String {
+/// What a type that a feed counts is called: the venue's letters, or names of kinds.
+fn type_name(feed: &Description, code: u8) -> String {
     if feed.format == crate::engine::JOURNAL_FORMAT {
         let kind = crate::event::Kind::from_code(code);
         kind.map_or_else(|| format!("kind {code}"), |kind| kind.name().to_owned())
@@ -69,6 +69,15 @@ pub fn type_name(feed: &Description, code: u8) -> String {
     } else {
         format!("0x{code:02x}")
     }
+}
+
+/// Names and counts of the types of message that a feed had.
+pub fn messages_by_type<'a>(
+    feed: &'a Description,
+    checks: &'a Checks,
+) -> impl Iterator<Item = (String, u64)> + 'a {
+    let counted = (0..=u8::MAX).zip(checks.by_type).filter(|&(_, count)| count > 0);
+    counted.map(|(code, count)| (type_name(feed, code), count))
 }
 
 #[cfg(test)]

@@ -3,7 +3,7 @@
 use serde_json::{Map, Value, json};
 
 use super::findings::{DataFaults, warnings};
-use super::format::type_name;
+use super::format::messages_by_type;
 use super::machine::Machine;
 use crate::engine::RunReport;
 use crate::portfolio::PositionRow;
@@ -15,10 +15,8 @@ const SCHEMA: u64 = 1;
 /// The document of a finished run.
 pub fn run_json(run: &RunReport, machine: &Machine, journal: &Value) -> Value {
     let checks = &run.checks;
-    let by_type: Map<String, Value> = (0..=u8::MAX)
-        .filter(|&code| checks.by_type[usize::from(code)] > 0)
-        .map(|code| (type_name(&run.feed, code), json!(checks.by_type[usize::from(code)])))
-        .collect();
+    let by_type: Map<String, Value> =
+        messages_by_type(&run.feed, checks).map(|(name, count)| (name, json!(count))).collect();
     json!({
         "schema": SCHEMA,
         "ringtape": machine.version,

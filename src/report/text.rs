@@ -3,7 +3,7 @@
 use std::fmt::Write;
 
 use super::findings::warnings;
-use super::format::{bytes, duration, thousands, time_of_day, type_name};
+use super::format::{bytes, duration, messages_by_type, thousands, time_of_day};
 use super::machine::Machine;
 use crate::engine::RunReport;
 use crate::portfolio::PositionRow;
@@ -98,12 +98,8 @@ fn feed(text: &mut String, run: &RunReport) {
         (false, false) => "a slice of a session",
     };
     row(text, "completeness", completeness);
-    let types: Vec<_> = (0..=u8::MAX)
-        .filter(|&code| checks.by_type[usize::from(code)] > 0)
-        .map(|code| {
-            let count = thousands(checks.by_type[usize::from(code)]);
-            format!("{} {count}", type_name(&run.feed, code))
-        })
+    let types: Vec<_> = messages_by_type(&run.feed, checks)
+        .map(|(name, count)| format!("{name} {}", thousands(count)))
         .collect();
     row(text, "by type", &types.join("  "));
     if run.filtered > 0 {

@@ -172,6 +172,12 @@ impl StageCursor {
         self.line.position()
     }
 
+    /// Whether the stage has failed, or stopped because one before it did: it comes no further than
+    /// [`sequence`](Self::sequence) says when it is asked after this.
+    pub fn has_failed(&self) -> bool {
+        self.line.alarm.is_raised()
+    }
+
     /// The number of records that are published and not yet released by the stage.
     pub fn lag(&self) -> u64 {
         self.head.lag_of(&self.line)

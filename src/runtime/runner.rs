@@ -150,7 +150,7 @@ impl Duty {
             was_idle = true;
             last = now;
         }
-        self.report.wall = Nanos(self.clock.now().0 - self.started.0);
+        self.report.wall = Nanos(self.clock.now().0.saturating_sub(self.started.0));
         let usage = ThreadUsage::of_current_thread(self.report.core_asked);
         self.report.usage = usage.since(self.usage_before);
         self.report
@@ -182,13 +182,22 @@ impl Duty {
                 }
             }
             if agent.is_done() {
-                self.active.remove(index).1.finish();
+                self.finish(index);
                 worked = true;
             } else {
                 index += 1;
             }
         }
         worked
+    }
+
+    /// Ends the agent at `index` of the active ones, which is done.
+    fn finish(&mut self, index: usize) {
+        let (_, mut agent) = self.active.remove(index);
+        if let Err(panic) = catch_unwind(AssertUnwindSafe(|| agent.finish())) {
+            let error = panicked(agent.as_ref(), panic.as_ref());
+            self.report.failures.push(Failure { agent: agent.name().to_owned(), error });
+        }
     }
 
     /// Ends the agent at `index` of the active ones with an error.
@@ -225,6 +234,7 @@ mod tests {
     struct Worker {
         left: u64,
         ends_well: bool,
+        panics_at_finish: bool,
         end: fn() -> Result<usize>,
         events: Arc<[AtomicU64; 2]>,
     }
@@ -252,16 +262,18 @@ mod tests {
         }
         fn finish(&mut self) {
             self.events[FINISHED].fetch_add(1, Ordering::Relaxed);
+            assert!(!self.panics_at_finish, "at the finish");
         }
     }
 
     type End = fn() -> Result<usize>;
 
-    fn run(ends: [Option<End>; 2]) -> (RunnerReport, [u64; 2]) {
+    fn run(ends: [Option<End>; 2], panics_at_finish: bool) -> (RunnerReport, [u64; 2]) {
         let events: Arc<[AtomicU64; 2]> = Arc::default();
         let worker = |end: Option<End>| Worker {
             left: 100,
             ends_well: end.is_none(),
+            panics_at_finish,
             end: end.unwrap_or(|| Ok(0)),
             events: events.clone(),
         };
@@ -274,10 +286,21 @@ mod tests {
 
     #[test]
     fn agents_that_are_done_are_finished_once() {
-        let (report, events) = run([None, None]);
+        let (report, events) = run([None, None], false);
         assert_eq!(events, [0, 2]);
         assert!(report.failures.is_empty());
         assert!(report.agents.iter().all(|agent| agent.work == 100 && agent.batches == 100));
+    }
+
+    #[test]
+    fn a_panic_while_finishing_is_reported_as_a_failure() {
+        let (report, events) = run([None, None], true);
+        assert_eq!(events, [0, 2]);
+        let text = report.failures[0].error.to_string();
+        assert_eq!(
+            (report.failures.len(), text.as_str()),
+            (2, "agent `worker` panicked: at the finish")
+        );
     }
 
     #[test]
@@ -287,7 +310,7 @@ mod tests {
             (|| panic!("at the end"), "agent `worker` panicked: at the end"),
         ];
         for (end, text) in ends {
-            let (report, events) = run([Some(end), None]);
+            let (report, events) = run([Some(end), None], false);
             assert_eq!(events, [1, 2]);
             assert_eq!(report.failures.len(), 1);
             assert_eq!(report.failures[0].error.to_string(), text);

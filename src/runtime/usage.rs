@@ -41,9 +41,11 @@ impl ThreadUsage {
     #[must_use]
     pub fn since(self, before: Self) -> Self {
         Self {
-            involuntary_switches: self.involuntary_switches - before.involuntary_switches,
-            minor_faults: self.minor_faults - before.minor_faults,
-            major_faults: self.major_faults - before.major_faults,
+            involuntary_switches: self
+                .involuntary_switches
+                .saturating_sub(before.involuntary_switches),
+            minor_faults: self.minor_faults.saturating_sub(before.minor_faults),
+            major_faults: self.major_faults.saturating_sub(before.major_faults),
             steal_ms: self.steal_ms.saturating_sub(before.steal_ms),
         }
     }

@@ -1,7 +1,7 @@
 //! The program `ringtape`, run as a user runs it.
 
 use std::ffi::OsStr;
-use std::process::{Command, Output, Stdio};
+use std::process::{Command, Stdio};
 
 /// The built program with `arguments`, in the project's folder.
 pub fn ringtape<S: AsRef<OsStr>>(arguments: impl IntoIterator<Item = S>) -> Command {
@@ -31,7 +31,12 @@ impl Ran {
 
 /// Runs `ringtape` to its end.
 pub fn run<S: AsRef<OsStr>>(arguments: impl IntoIterator<Item = S>) -> Ran {
-    let output: Output = ringtape(arguments).output().expect("the program starts");
+    finish(&mut ringtape(arguments))
+}
+
+/// Runs a command to its end.
+pub fn finish(command: &mut Command) -> Ran {
+    let output = command.output().expect("the program starts");
     Ran {
         code: output.status.code().expect("no signal ended it"),
         stdout: String::from_utf8(output.stdout).expect("text"),
