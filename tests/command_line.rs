@@ -351,3 +351,24 @@ fn completions_are_written_for_every_shell() {
         assert!(ran.code == 0 && ran.stdout.contains("replay"), "{shell}\n{}", ran.stderr);
     }
 }
+
+#[test]
+fn a_journal_is_described_like_the_feed_it_was_recorded_from() {
+    let scratch = tempfile::tempdir().expect("a scratch folder");
+    let dir = scratch.path().join("run").display().to_string();
+    let recorded = run(["replay", SAMPLE, "--journal", &dir]);
+    assert_eq!(recorded.code, 0, "{}", recorded.all());
+    assert!(recorded.stderr.contains("every record was read back"), "{}", recorded.stderr);
+    let (feed, journal) = (run(["info", SAMPLE, "--json"]), run(["info", &dir, "--json"]));
+    for field in ["messages", "first_ts", "last_ts", "complete", "instruments", "top", "identity"] {
+        assert_eq!(journal.json()[field], feed.json()[field], "{field}");
+    }
+}
+
+#[test]
+fn info_tells_what_came_before_a_fault_and_then_the_fault() {
+    let ran = run(["info", "feeds/bad/truncated-message.itch"]);
+    assert_eq!(ran.code, 3);
+    assert!(ran.stdout.contains("messages      12 in"), "{}", ran.stdout);
+    assert!(ran.stderr.contains("ends inside a message"), "{}", ran.stderr);
+}

@@ -26,13 +26,15 @@ pub(super) struct InfoArgs {
 
 pub(super) fn run(args: &InfoArgs) -> Result<Ending> {
     let mut feed = args.input.open()?;
-    let census = Census::take(feed.as_mut())?;
+    let mut census = Census { instruments: InstrumentTable::default(), messages: Vec::new() };
+    let read = census.take(feed.as_mut());
     if args.json {
         term::print(format_args!("{:#}", json_of(feed.as_ref(), &census)))?;
     } else {
         describe(feed.as_ref(), &census)?;
     }
-    Ok(Ending::Done)
+    // What was read before a fault has been told; now the fault.
+    read.map(|()| Ending::Done)
 }
 
 /// Messages by instrument.
@@ -42,13 +44,13 @@ struct Census {
 }
 
 impl Census {
-    fn take(feed: &mut dyn Feed) -> Result<Self> {
-        let mut census = Self { instruments: InstrumentTable::default(), messages: Vec::new() };
+    /// Counts all of `feed`, or what comes before its fault.
+    fn take(&mut self, feed: &mut dyn Feed) -> Result<()> {
         let mut batch = vec![Event::default(); FEED_BATCH_RECORDS];
         while let Fill::Records(count) = feed.fill(&mut batch)? {
-            batch[..count].iter().for_each(|event| census.note(event));
+            batch[..count].iter().for_each(|event| self.note(event));
         }
-        Ok(census)
+        Ok(())
     }
 
     fn note(&mut self, event: &Event) {

@@ -11,11 +11,10 @@ use ringtape::feed::Pace;
 use ringtape::journal::{Summary, VerifyReport, verify_any};
 use ringtape::matching::VenueConfig;
 use ringtape::portfolio::{MarkRule, PortfolioConfig};
-use ringtape::report::{self, DataFaults, Machine};
+use ringtape::report::{self, DataFaults, JournalCheck, Machine};
 use ringtape::runtime::WaitChoice;
 use ringtape::strategy::{StrategySpec, Trader, TraderConfig};
 use ringtape::units::Nanos;
-use serde_json::{Value, json};
 
 use super::config::RunConfig;
 use super::{Ending, input, parse, term};
@@ -92,8 +91,8 @@ pub(super) fn run(args: &ReplayArgs) -> Result<Ending> {
                 .to_owned(),
         );
     }
-    let (journal, damage) = verified_journal(args.journal.as_deref(), &report);
-    print_report(&report, &journal, args.json)?;
+    let (journal, damage) = read_back(args.journal.as_deref(), &report);
+    print_report(&report, journal.as_ref(), args.json)?;
     report.error = report.error.or(damage);
     ending(report, args.strict, expected)
 }
@@ -183,29 +182,22 @@ fn stop_on_interrupt(engine: &Engine) -> Result<()> {
     .map_err(|error| Error::usage(format!("cannot handle Ctrl-C: {error}"), "report this"))
 }
 
-/// Reads back what was journaled: its description, null without a journal, and what is wrong.
-fn verified_journal(dir: Option<&Path>, report: &RunReport) -> (Value, Option<Error>) {
-    let (Some(dir), Some(journal)) = (dir, &report.journal) else { return (Value::Null, None) };
+/// Reads back what was journaled: what is there, `None` without a journal, and what is wrong.
+fn read_back(dir: Option<&Path>, report: &RunReport) -> (Option<JournalCheck>, Option<Error>) {
+    let (Some(dir), Some(journal)) = (dir, &report.journal) else { return (None, None) };
     let [market, executions] =
         [(MARKET_DIR, &journal.market), (EXECUTIONS_DIR, &journal.executions)]
-            .map(|(name, written)| read_back(&dir.join(name), written));
-    let describe = |found: &Result<VerifyReport>| match found {
-        Ok(found) => json!({ "records": found.records, "bytes": found.bytes }),
-        Err(_) => Value::Null,
+            .map(|(name, written)| read_back_one(&dir.join(name), written));
+    let check = JournalCheck {
+        path: dir.display().to_string(),
+        market: market.as_ref().ok().cloned(),
+        executions: executions.as_ref().ok().cloned(),
     };
-    let value = json!({
-        "path": dir.display().to_string(),
-        "market": describe(&market),
-        "executions": describe(&executions),
-        "durability": "pagecache",
-        "stalls": journal.stalls,
-        "verified": market.is_ok() && executions.is_ok(),
-    });
-    (value, market.and(executions).err())
+    (Some(check), market.and(executions).err())
 }
 
 /// Verifies a journal and that it holds all that was written.
-fn read_back(dir: &Path, written: &Summary) -> Result<VerifyReport> {
+fn read_back_one(dir: &Path, written: &Summary) -> Result<VerifyReport> {
     let found = verify_any(dir)?;
     if found.sealed && found.records == written.records {
         return Ok(found);
@@ -218,13 +210,13 @@ fn read_back(dir: &Path, written: &Summary) -> Result<VerifyReport> {
     })
 }
 
-fn print_report(report: &RunReport, journal: &Value, as_json: bool) -> Result<()> {
+fn print_report(report: &RunReport, journal: Option<&JournalCheck>, as_json: bool) -> Result<()> {
     let machine = Machine::look();
     if as_json {
         let document = report::run_json(report, &machine, journal);
         return term::print(format_args!("{document:#}"));
     }
-    term::tell(report::run_text(report, &machine).trim_end());
+    term::tell(report::run_text(report, &machine, journal).trim_end());
     Ok(())
 }
 

@@ -276,7 +276,9 @@ impl Agent for Intake {
                 State::Done => return Ok(0),
             }
         }
-        Ok(self.publish()?.max(taken))
+        // Records count once, when they are published; taking some in is work of its own.
+        let published = self.publish()?;
+        Ok(if published > 0 { published } else { taken.min(1) })
     }
 
     fn completed(&mut self, now: Nanos) {

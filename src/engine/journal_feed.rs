@@ -113,6 +113,10 @@ impl JournalFeed {
         }
         self.checks.first_ts.get_or_insert(event.ts_event);
         self.checks.last_ts = Some(event.ts_event);
+        if let EventView::Phase(phase) = event.view() {
+            self.checks.has_start |= phase.code.0 == b'O' && message == 0;
+            self.checks.has_end |= phase.code.0 == b'C';
+        }
         let kind = match event.kind() {
             Some(Kind::InstrumentTerms | Kind::InstrumentListing) => Kind::Instrument as u8,
             Some(Kind::NoticeMore) => Kind::Notice as u8,

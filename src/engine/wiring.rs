@@ -1,6 +1,7 @@
 //! The wiring: rings, agents and runners of one run.
 
-use std::fs;
+use std::fs::{self, File};
+use std::io::Write;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 
@@ -315,8 +316,8 @@ fn create_journals(
     journal: &JournalConfig,
     feed_identity: u64,
 ) -> Result<(Writer<Event>, Writer<Execution>)> {
-    let run_file = journal.dir.join(RUN_FILE);
-    if run_file.exists() {
+    let parts = [RUN_FILE, MARKET_DIR, EXECUTIONS_DIR].map(|name| journal.dir.join(name));
+    if parts.iter().any(|part| part.exists()) {
         return Err(Error::usage(
             format!("{} already holds a run", journal.dir.display()),
             "name another directory, or remove this one first",
@@ -328,9 +329,14 @@ fn create_journals(
         feed_identity,
         ..JournalOptions::default()
     };
-    let market = Writer::create(&journal.dir.join(MARKET_DIR), &options)?;
-    let executions = Writer::create(&journal.dir.join(EXECUTIONS_DIR), &options)?;
-    fs::write(&run_file, &journal.run_toml)
+    let [run_file, market, executions] = parts;
+    // First of all, so that a journal is never without what shaped it.
+    fs::create_dir_all(&journal.dir)
+        .and_then(|()| File::create(&run_file))
+        .and_then(|mut file| {
+            file.write_all(journal.run_toml.as_bytes())?;
+            file.sync_all()
+        })
         .map_err(|source| Error::io("write", run_file, source))?;
-    Ok((market, executions))
+    Ok((Writer::create(&market, &options)?, Writer::create(&executions, &options)?))
 }

@@ -4,8 +4,10 @@ use serde_json::{Map, Value, json};
 
 use super::findings::{DataFaults, warnings};
 use super::format::messages_by_type;
+use super::journal_check::JournalCheck;
 use super::machine::Machine;
 use crate::engine::RunReport;
+use crate::journal::VerifyReport;
 use crate::portfolio::PositionRow;
 use crate::runtime::LatencySummary;
 
@@ -13,7 +15,7 @@ use crate::runtime::LatencySummary;
 const SCHEMA: u64 = 1;
 
 /// The document of a finished run.
-pub fn run_json(run: &RunReport, machine: &Machine, journal: &Value) -> Value {
+pub fn run_json(run: &RunReport, machine: &Machine, check: Option<&JournalCheck>) -> Value {
     let checks = &run.checks;
     let by_type: Map<String, Value> =
         messages_by_type(&run.feed, checks).map(|(name, count)| (name, json!(count))).collect();
@@ -65,7 +67,7 @@ pub fn run_json(run: &RunReport, machine: &Machine, journal: &Value) -> Value {
         },
         "latency_ns": latencies(run),
         "hiccup_ns": hiccups(run),
-        "journal": journal,
+        "journal": check.map(|check| journal(run, check)),
         "orders": {
             "submitted": run.trades.submitted,
             "accepted": run.trades.accepted,
@@ -79,6 +81,21 @@ pub fn run_json(run: &RunReport, machine: &Machine, journal: &Value) -> Value {
         "interrupted": run.interrupted,
         "error": run.error.as_ref().map(ToString::to_string),
         "warnings": warnings(run),
+    })
+}
+
+/// The journals as they were read back.
+fn journal(run: &RunReport, check: &JournalCheck) -> Value {
+    let found = |found: &Option<VerifyReport>| {
+        found.as_ref().map(|found| json!({ "records": found.records, "bytes": found.bytes }))
+    };
+    json!({
+        "path": check.path,
+        "market": found(&check.market),
+        "executions": found(&check.executions),
+        "durability": "pagecache",
+        "stalls": run.journal.map(|journal| journal.stalls),
+        "verified": check.is_verified(),
     })
 }
 

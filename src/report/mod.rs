@@ -2,12 +2,14 @@
 
 mod findings;
 pub mod format;
+mod journal_check;
 #[cfg(feature = "cli")]
 mod json;
 mod machine;
 mod text;
 
 pub use findings::{DataFault, DataFaults, warnings};
+pub use journal_check::JournalCheck;
 #[cfg(feature = "cli")]
 pub use json::run_json;
 pub use machine::Machine;

@@ -4,6 +4,7 @@ use std::fmt::Write;
 
 use super::findings::warnings;
 use super::format::{bytes, duration, messages_by_type, thousands, time_of_day};
+use super::journal_check::JournalCheck;
 use super::machine::Machine;
 use crate::engine::RunReport;
 use crate::portfolio::PositionRow;
@@ -14,7 +15,7 @@ use crate::units::Money;
 const DAY_NS: u64 = 86_400_000_000_000;
 
 /// The report of a finished run, ending with the line of the state hash.
-pub fn run_text(run: &RunReport, machine: &Machine) -> String {
+pub fn run_text(run: &RunReport, machine: &Machine, check: Option<&JournalCheck>) -> String {
     let mut text = String::new();
     plan(&mut text, run, machine);
     feed(&mut text, run);
@@ -23,7 +24,7 @@ pub fn run_text(run: &RunReport, machine: &Machine) -> String {
     throughput(&mut text, run);
     books(&mut text, run);
     trading(&mut text, run);
-    journal(&mut text, run);
+    journal(&mut text, run, check);
     let warnings = warnings(run);
     if !warnings.is_empty() {
         heading(&mut text, "warnings");
@@ -279,7 +280,7 @@ fn money_row(
     );
 }
 
-fn journal(text: &mut String, run: &RunReport) {
+fn journal(text: &mut String, run: &RunReport, check: Option<&JournalCheck>) {
     let Some(journal) = &run.journal else { return };
     heading(text, "journal");
     for (label, summary) in [("market", &journal.market), ("executions", &journal.executions)] {
@@ -293,6 +294,14 @@ fn journal(text: &mut String, run: &RunReport) {
                 bytes(summary.bytes)
             ),
         );
+    }
+    if let Some(check) = check {
+        let verdict = if check.is_verified() {
+            "every record was read back and is whole"
+        } else {
+            "NOT what was written: see the error below"
+        };
+        row(text, "verified", verdict);
     }
     row(text, "durability", "pagecache: survives a killed process, not a power cut");
 }
