@@ -38,34 +38,34 @@
 //! # The modules
 //!
 //! In reading order, which is the order of the data. A module uses those above it and none below;
-//! a test holds it.
+//! a test holds the table to the code. The drawing under it leaves out what nearly all use.
 //!
 //! | module | what it is | uses |
 //! |---|---|---|
-//! | `error` | the one error type: what, where, what to do | |
-//! | `units` | prices, quantities, times and ids that cannot be mixed up | |
-//! | `limits` | every limit, related to the others at compile time | |
-//! | `hash` | the running hash over records | |
+//! | `error` | the one error type: what, where, what to do |  |
+//! | `units` | prices, quantities, times and ids that cannot be mixed up |  |
+//! | `limits` | every limit, related to the others at compile time |  |
+//! | `hash` | the running hash over records |  |
 //! | `state` | saved state as bytes | `error` |
 //! | `clock` | nanoseconds from the time-stamp counter | `units` |
 //! | `map` | memory maps; one of three files with `unsafe` | `error` |
 //! | `event` | the records, the one table of kinds, instruments | `units` `limits` |
-//! | `feed` | recordings as pull iterators of events: open, recognise, decode, group, check, pace | `event` |
-//! | `ring` | the single-writer ring; knows nothing of trading | |
-//! | `runtime` | agents, runners, the plan, meters | `clock` |
-//! | `book` | full-depth books and the replica of a feed | `event` `hash` `state` |
-//! | `matching` | the simulated venue: own orders beside the replica | `book` |
-//! | `portfolio` | positions, cash, marks, fees in exact integers | `event` |
-//! | `strategy` | the strategy trait, its desk, the built-in ones | `matching` `portfolio` |
-//! | `journal` | memory-mapped segments, generic over the record | `map` |
-//! | `engine` | the wiring: one feed, two rings, agents on runners; the generator | all above |
-//! | `report` | a run as text and as JSON | `engine` |
+//! | `feed` | recordings as pull iterators of events: open, recognise, decode, group, check, pace | `error` `units` `limits` `hash` `map` `event` |
+//! | `ring` | the single-writer ring; knows nothing of trading | `error` `limits` |
+//! | `runtime` | agents, runners, the plan, meters | `error` `units` `limits` `clock` |
+//! | `book` | full-depth books and the replica of a feed | `error` `units` `limits` `hash` `state` `event` `feed` |
+//! | `matching` | the simulated venue: own orders beside the replica | `error` `units` `limits` `state` `event` `book` |
+//! | `portfolio` | positions, cash, marks, fees in exact integers | `error` `units` `hash` `state` `event` |
+//! | `strategy` | the strategy trait, its desk, the built-in ones | `error` `units` `limits` `state` `event` `book` `matching` `portfolio` |
+//! | `journal` | memory-mapped segments, generic over the record | `error` `limits` `map` `event` |
+//! | `engine` | the wiring: one feed, two rings, agents on runners; the generator | `error` `units` `limits` `hash` `clock` `event` `feed` `ring` `runtime` `book` `portfolio` `strategy` `journal` |
+//! | `report` | a run as text and as JSON | `units` `clock` `event` `feed` `runtime` `portfolio` `journal` `engine` |
 //!
 //! ```text
 //!   error units limits hash state clock map
 //!      |
 //!    event --> feed -----------------------------------+
-//!      |                                               |
+//!      |        |                                      |
 //!      +-----> book --> matching --> strategy ------+  |
 //!      |                                ^           v  v
 //!      +-----> portfolio ---------------+-------> engine --> report --> the program's cli

@@ -64,41 +64,19 @@ impl OrderIndex {
     /// The order of a reference.
     #[inline]
     pub(super) fn find(&self, order_id: OrderId, orders: &Slab<Order>) -> Option<Found> {
-        let tag = tag(order_id);
-        let mut slot = self.home(tag);
-        loop {
-            let Slot { tag: other, handle } = self.slots[slot];
-            if handle == NIL {
-                return None;
-            }
-            if other == tag && orders[handle].order_id == order_id {
-                return Some(Found { slot, handle });
-            }
-            slot = self.after(slot);
-        }
+        self.probe(order_id, |handle| orders[handle].order_id == order_id)
+    }
+
+    /// Probably the order of a reference: its tag says so, the order itself is not asked.
+    #[inline]
+    pub(super) fn peek(&self, order_id: OrderId) -> Option<u32> {
+        self.probe(order_id, |_| true).map(|found| found.handle)
     }
 
     /// The first slot where a reference may be, as a number to feed to a sum.
     #[inline]
     pub(super) fn load_home(&self, order_id: OrderId) -> u64 {
         u64::from(self.slots[self.home(tag(order_id))].handle)
-    }
-
-    /// Probably the order of a reference: its tag says so, the order itself was not asked.
-    #[inline]
-    pub(super) fn peek(&self, order_id: OrderId) -> Option<u32> {
-        let tag = tag(order_id);
-        let mut slot = self.home(tag);
-        loop {
-            let Slot { tag: other, handle } = self.slots[slot];
-            if handle == NIL {
-                return None;
-            }
-            if other == tag {
-                return Some(handle);
-            }
-            slot = self.after(slot);
-        }
     }
 
     /// Enters a reference that is not in the table.
@@ -138,6 +116,23 @@ impl OrderIndex {
     /// Bytes of memory held.
     pub(super) fn bytes(&self) -> usize {
         self.slots.capacity() * size_of::<Slot>()
+    }
+
+    /// The first slot whose tag is that of a reference and whose order `is_it`.
+    #[inline]
+    fn probe(&self, order_id: OrderId, is_it: impl Fn(u32) -> bool) -> Option<Found> {
+        let tag = tag(order_id);
+        let mut slot = self.home(tag);
+        loop {
+            let Slot { tag: other, handle } = self.slots[slot];
+            if handle == NIL {
+                return None;
+            }
+            if other == tag && is_it(handle) {
+                return Some(Found { slot, handle });
+            }
+            slot = self.after(slot);
+        }
     }
 
     #[inline]

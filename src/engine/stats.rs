@@ -2,7 +2,6 @@
 
 use std::sync::{Arc, OnceLock};
 
-use super::wiring::Outcomes;
 use crate::book::{ReplicaCounts, Totals};
 use crate::error::{Error, Result};
 use crate::feed::{Checks, Description};
@@ -71,6 +70,16 @@ pub(super) struct AccountingOutcome {
     pub(super) hash: u64,
     pub(super) audits: u64,
     pub(super) latency: StageMeter,
+}
+
+/// Where the agents leave what they have to tell.
+#[derive(Debug, Default)]
+pub(super) struct Outcomes {
+    pub(super) intake: Handover<IntakeOutcome>,
+    pub(super) matching: Handover<MatchingOutcome>,
+    pub(super) accounting: Handover<AccountingOutcome>,
+    /// Market and execution journal; `None` without journals.
+    pub(super) recording: Option<[Handover<RecordingOutcome>; 2]>,
 }
 
 /// The hashes by which runs are compared.

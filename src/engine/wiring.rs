@@ -11,10 +11,7 @@ use super::filter::SymbolFilter;
 use super::intake::{FEED, Intake, IntakeParts, Progress};
 use super::matching::{MATCHING, Matching};
 use super::recording::{CauseGate, EXECUTION_JOURNAL, MARKET_JOURNAL, Recording};
-use super::stats::{
-    AccountingOutcome, Handover, IntakeOutcome, MatchingOutcome, RecordingOutcome, RunParts,
-    RunReport,
-};
+use super::stats::{Handover, Outcomes, RecordingOutcome, RunParts, RunReport};
 use crate::clock::Clock;
 use crate::error::{Error, Result};
 use crate::event::{Event, Execution};
@@ -65,16 +62,6 @@ pub struct Engine {
     started: Nanos,
     outcomes: Outcomes,
     is_paced: bool,
-}
-
-/// Where the agents leave what they have to tell.
-#[derive(Debug, Default)]
-pub(super) struct Outcomes {
-    pub(super) intake: Handover<IntakeOutcome>,
-    pub(super) matching: Handover<MatchingOutcome>,
-    pub(super) accounting: Handover<AccountingOutcome>,
-    /// Market and execution journal; `None` without journals.
-    pub(super) recording: Option<[Handover<RecordingOutcome>; 2]>,
 }
 
 impl Engine {
