@@ -4,6 +4,7 @@ use std::fs::{self, File};
 use std::io::Write;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
+use std::thread;
 
 use super::accounting::{Accounting, PORTFOLIO};
 use super::config::{EngineConfig, Gate, JournalConfig};
@@ -22,8 +23,8 @@ use crate::limits::INBOX_CAPACITY;
 use crate::ring::{
     Consumer, InboxReceiver, InboxSender, Producer, RingBuilder, StageCursor, inbox,
 };
-use crate::runtime::{Agent, AgentLoad, Plan, Runner, StopFlag, allowed_cores};
-use crate::units::Nanos;
+use crate::runtime::{Agent, AgentLoad, Plan, Runner, StopFlag, allowed_cores, pin_current_thread};
+use crate::units::{CoreId, Nanos};
 
 /// Expected cost of an event to each agent, in ns; it only decides who shares a thread.
 const LOADS: [(&str, u32); 5] =
@@ -86,7 +87,8 @@ impl Engine {
             stop: stop.clone(),
             progress: progress.clone(),
         };
-        let mut agents = agents(feed, config, outside, &mut outcomes)?.into_iter();
+        let core = plan.core_of(MARKET_JOURNAL);
+        let mut agents = agents(feed, config, outside, &mut outcomes, core)?.into_iter();
         let runners = plan
             .runners
             .iter()
@@ -206,19 +208,20 @@ struct Outside {
     progress: Arc<Progress>,
 }
 
-/// The rings' agents, in pipeline order, as the plan names them.
+/// The rings' agents, in pipeline order, as the plan names them; `core` is the market journal's.
 fn agents(
     feed: Box<dyn Feed>,
     config: EngineConfig,
     outside: Outside,
     outcomes: &mut Outcomes,
+    core: Option<CoreId>,
 ) -> Result<Vec<Box<dyn Agent>>> {
     let market = MarketRing::build(&config)?;
     let executions = ExecutionRing::build(&config)?;
     let segment_records =
         config.journal.as_ref().map(|journal| records_per_segment::<Event>(journal.segment_bytes));
     let journals = match &config.journal {
-        Some(journal) => Some(create_journals(journal, feed.description().identity)?),
+        Some(journal) => Some(create_journals(journal, feed.description().identity, core)?),
         None => None,
     };
     let intake = Intake::new(IntakeParts {
@@ -302,6 +305,7 @@ fn plan(config: &EngineConfig) -> Result<Plan> {
 fn create_journals(
     journal: &JournalConfig,
     feed_identity: u64,
+    core: Option<CoreId>,
 ) -> Result<(Writer<Event>, Writer<Execution>)> {
     let parts = [RUN_FILE, MARKET_DIR, EXECUTIONS_DIR].map(|name| journal.dir.join(name));
     if parts.iter().any(|part| part.exists()) {
@@ -316,7 +320,7 @@ fn create_journals(
         feed_identity,
         ..JournalOptions::default()
     };
-    let [run_file, market, executions] = parts;
+    let [run_file, market_dir, executions_dir] = parts;
     // First of all, so that a journal is never without what shaped it.
     fs::create_dir_all(&journal.dir)
         .and_then(|()| File::create(&run_file))
@@ -325,5 +329,15 @@ fn create_journals(
             file.sync_all()
         })
         .map_err(|source| Error::io("write", run_file, source))?;
-    Ok((Writer::create(&market, &options)?, Writer::create(&executions, &options)?))
+    let create = || {
+        if let Some(core) = core {
+            pin_current_thread(core);
+        }
+        let market = Writer::create(&market_dir, &options)?;
+        Ok((market, Writer::create(&executions_dir, &options)?))
+    };
+    // WHY: the helpers that prepare segments inherit the core of the thread that creates the
+    // writers. Beside the market journal they leave matching alone: the whole engine ran 1.09 times
+    // as fast (median of six pairs, 0.93 to 1.30).
+    thread::scope(|scope| scope.spawn(create).join().expect("creating a journal does not panic"))
 }

@@ -167,6 +167,13 @@ impl Plan {
     }
 }
 
+impl Plan {
+    /// The core of the runner that drives an agent; `None` when it is not pinned.
+    pub fn core_of(&self, agent: &str) -> Option<CoreId> {
+        self.runners.iter().find(|runner| runner.agents.contains(&agent))?.core
+    }
+}
+
 /// Cuts `agents` into `count` groups of neighbours so that the heaviest group is lightest.
 fn lightest_cut(agents: &[AgentLoad], count: usize) -> Vec<&[AgentLoad]> {
     let weight = |group: &[AgentLoad]| group.iter().map(|agent| agent.weight).sum::<u32>();
