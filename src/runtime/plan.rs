@@ -165,9 +165,7 @@ impl Plan {
             .collect();
         Ok(Self { runners, idle })
     }
-}
 
-impl Plan {
     /// The core of the runner that drives an agent; `None` when it is not pinned.
     pub fn core_of(&self, agent: &str) -> Option<CoreId> {
         self.runners.iter().find(|runner| runner.agents.contains(&agent))?.core
