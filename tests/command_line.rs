@@ -123,6 +123,11 @@ fn text_goes_to_stderr_and_data_to_stdout() {
         assert!(document.get(field).is_some(), "{field} is missing");
     }
     assert_eq!(document["latency_ns"]["basis"], "saturated");
+    let throughput = &document["throughput"];
+    let [rate, flow, wall] = ["messages_per_s", "flow_s", "wall_s"]
+        .map(|name| throughput[name].as_f64().expect("a number"));
+    assert!(flow > 0.0 && flow <= wall, "{throughput}");
+    assert!((rate * flow / 400_000.0 - 1.0).abs() < 0.01, "{throughput}");
     assert!(!human.stderr.contains('\x1b'), "no colours or progress where stderr is no terminal");
 }
 

@@ -160,6 +160,10 @@ pub struct RunReport {
     pub hashes: Hashes,
     /// Time from the start of the first agent to the end of the last.
     pub wall: Nanos,
+    /// Time from the first published event to the last handled one, in whichever stage.
+    ///
+    /// Opening and closing the journals lies outside.
+    pub flow: Nanos,
     /// Time from the start to the first published event.
     pub first_event: Option<Nanos>,
     /// Whether the replay was paced; if not, latencies are those of a saturated engine.
@@ -219,6 +223,9 @@ impl RunReport {
         stages.append(&mut journal_stages);
         stages.push(StageReport { name: "matching", latency: matching.latency });
         stages.push(StageReport { name: "portfolio", latency: accounting.latency });
+        let last = stages.iter().filter_map(|stage| stage.latency.last()).max();
+        let flow =
+            last.zip(intake.first_published).map(|(last, first)| last.0.saturating_sub(first.0));
         Self {
             feed: intake.description,
             checks: intake.checks,
@@ -239,6 +246,7 @@ impl RunReport {
                 portfolio: accounting.hash,
             },
             wall: parts.wall,
+            flow: Nanos(flow.unwrap_or(0)),
             first_event: intake.first_published.map(|at| Nanos(at.0 - parts.started.0)),
             is_paced: parts.is_paced,
             stages,
@@ -251,10 +259,10 @@ impl RunReport {
         }
     }
 
-    /// Messages of the feed per second.
+    /// Messages of the feed per second of [`flow`](Self::flow).
     pub fn messages_per_second(&self) -> u64 {
-        let wall = u128::from(self.wall.0.max(1));
-        (u128::from(self.checks.messages) * 1_000_000_000 / wall) as u64
+        let flow = u128::from(self.flow.0.max(1));
+        (u128::from(self.checks.messages) * 1_000_000_000 / flow) as u64
     }
 }
 

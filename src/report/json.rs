@@ -61,6 +61,7 @@ pub fn run_json(run: &RunReport, machine: &Machine, check: Option<&JournalCheck>
         "state_hash": format!("{:016x}", run.hashes.state()),
         "throughput": {
             "messages_per_s": run.messages_per_second(),
+            "flow_s": seconds(run.flow.0),
             "wall_s": seconds(run.wall.0),
             "first_event_ns": run.first_event.map(|at| at.0),
             "stages": shares(run),

@@ -172,8 +172,9 @@ fn throughput(text: &mut String, run: &RunReport) {
         text,
         "messages",
         &format!(
-            "{} a second over {} ({pace})",
+            "{} a second from the first event to the last, {} of {} in all ({pace})",
             thousands(run.messages_per_second()),
+            duration(run.flow.0),
             duration(run.wall.0)
         ),
     );

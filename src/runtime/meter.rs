@@ -106,12 +106,19 @@ pub struct StageMeter {
     runs: Vec<(u64, u64)>,
     events: u64,
     batches: u64,
+    last: Option<Nanos>,
 }
 
 impl StageMeter {
     /// An empty meter.
     pub fn new() -> Self {
-        Self { meter: Meter::new(), runs: Vec::with_capacity(RUNS_MAX), events: 0, batches: 0 }
+        Self {
+            meter: Meter::new(),
+            runs: Vec::with_capacity(RUNS_MAX),
+            events: 0,
+            batches: 0,
+            last: None,
+        }
     }
 
     /// Notes one event of the present batch; an ingest time of 0 means that it has none.
@@ -142,11 +149,17 @@ impl StageMeter {
             self.events += count;
         }
         self.batches += 1;
+        self.last = Some(now);
     }
 
     /// The durations.
     pub fn meter(&self) -> &Meter {
         &self.meter
+    }
+
+    /// When the last batch was complete; `None` before the first.
+    pub fn last(&self) -> Option<Nanos> {
+        self.last
     }
 
     /// Events per batch in hundredths; 0 before the first batch.
