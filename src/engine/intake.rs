@@ -33,8 +33,6 @@ pub(super) struct IntakeParts {
     pub(super) inbox: InboxReceiver<Event>,
     pub(super) clock: Clock,
     pub(super) pacer: Pacer,
-    /// Whether records wait until they are due.
-    pub(super) is_paced: bool,
     pub(super) filter: SymbolFilter,
     pub(super) stop: StopFlag,
     pub(super) progress: Arc<Progress>,
@@ -201,7 +199,7 @@ impl Intake {
         let now = self.parts.clock.now();
         let batch = &mut self.staged[self.len..self.len + count];
         self.last_ts_event = batch[count - 1].ts_event.max(self.last_ts_event);
-        if self.parts.is_paced {
+        if self.parts.pacer.is_paced() {
             let started = self.started.get_or_insert(now).0;
             let mut message = self.messages;
             for event in batch.iter_mut() {
@@ -233,7 +231,7 @@ impl Intake {
         let Some(ring) = &mut self.parts.ring else { return Ok(0) };
         let staged = &self.staged[self.next..self.len];
         // Once a stop is asked for, what was taken from the feed is published without delay.
-        let due = if self.parts.is_paced && !self.parts.stop.is_set() {
+        let due = if self.parts.pacer.is_paced() && !self.parts.stop.is_set() {
             let now = self.parts.clock.now().0;
             staged.iter().take_while(|event| event.ts_ingest <= now).count()
         } else {
@@ -331,7 +329,6 @@ mod tests {
             inbox,
             clock: Clock::new(),
             pacer: Pacer::new(Pace::Max),
-            is_paced: false,
             filter: SymbolFilter::new(&[]),
             stop: StopFlag::default(),
             progress: Arc::default(),

@@ -229,7 +229,6 @@ fn agents(
         ring: Some(market.producer),
         inbox: outside.commands,
         clock: outside.clock,
-        is_paced: config.pace != Pace::Max,
         pacer: Pacer::new(config.pace),
         filter: SymbolFilter::new(&config.symbols),
         stop: outside.stop,

@@ -59,6 +59,21 @@ impl Instrument {
         format_scaled(scaled, places(self.price_increment))
     }
 
+    /// The payloads of the two records that define the instrument.
+    pub fn payloads(&self) -> (payload::Instrument, payload::InstrumentTerms) {
+        let named =
+            payload::Instrument { symbol: self.symbol, price_increment: self.price_increment };
+        let terms = payload::InstrumentTerms {
+            venue: self.venue,
+            currency: self.currency,
+            round_lot: self.round_lot,
+            qty_increment: self.qty_increment,
+            multiplier: self.multiplier,
+            assumed: u32::from(self.assumed),
+        };
+        (named, terms)
+    }
+
     /// What the execution ring tells of the instrument.
     pub fn listing(&self) -> Listing {
         Listing {
@@ -212,18 +227,7 @@ impl InstrumentTable {
 
     /// The two records that define an instrument; the second is the last of its chain.
     pub fn events(ts_event: u64, id: InstrumentId, instrument: &Instrument) -> [Event; 2] {
-        let first = payload::Instrument {
-            symbol: instrument.symbol,
-            price_increment: instrument.price_increment,
-        };
-        let second = payload::InstrumentTerms {
-            venue: instrument.venue,
-            currency: instrument.currency,
-            round_lot: instrument.round_lot,
-            qty_increment: instrument.qty_increment,
-            multiplier: instrument.multiplier,
-            assumed: u32::from(instrument.assumed),
-        };
+        let (first, second) = instrument.payloads();
         [
             Event::new(ts_event, id.0, first).with_flags(Flags::CONTINUED),
             Event::new(ts_event, id.0, second),

@@ -133,6 +133,11 @@ impl Pacer {
         Self { pace, start: None, latest: 0 }
     }
 
+    /// Whether messages wait until they are due.
+    pub fn is_paced(&self) -> bool {
+        self.pace != Pace::Max
+    }
+
     /// When a message is due, in ns from the start of the run; `None` when it is at once.
     ///
     /// The first message asked about is due at 0. Call it for messages in their order: one whose

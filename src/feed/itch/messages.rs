@@ -105,18 +105,9 @@ pub(super) fn assume_instrument(view: &View, chain: &mut Chain<'_>) {
 }
 
 fn push_instrument(instrument: &Instrument, chain: &mut Chain<'_>) {
-    chain.push(payload::Instrument {
-        symbol: instrument.symbol,
-        price_increment: instrument.price_increment,
-    });
-    chain.push(payload::InstrumentTerms {
-        venue: instrument.venue,
-        currency: instrument.currency,
-        round_lot: instrument.round_lot,
-        qty_increment: instrument.qty_increment,
-        multiplier: instrument.multiplier,
-        assumed: u32::from(instrument.assumed),
-    });
+    let (named, terms) = instrument.payloads();
+    chain.push(named);
+    chain.push(terms);
 }
 
 /// Checks what the table of shapes cannot, and fills in what it does not hold.
