@@ -102,13 +102,19 @@ fn a_reduction_to_nothing_is_a_cancel_and_a_reduction_by_nothing_is_rejected() {
     assert!(!tape.venue.is_active(X));
 }
 
-#[test]
-fn the_kill_switch_cancels_everything_and_rejects_what_arrives_later() {
+/// A venue with a latency of 5 ns, an own order that rests and another on its way.
+fn one_resting_and_one_in_flight() -> Tape {
     let mut tape = Tape::with(VenueConfig { latency: Nanos(5), conservative: false });
     tape.send(Command::New { order_id: own(1), terms: limit(Buy, d(1000), 10) });
     tape.now += 5;
     tape.receive();
     tape.send(Command::New { order_id: own(2), terms: limit(Buy, d(1000), 10) });
+    tape
+}
+
+#[test]
+fn the_kill_switch_cancels_everything_and_rejects_what_arrives_later() {
+    let mut tape = one_resting_and_one_in_flight();
     let mut out = vec![];
     tape.venue.kill(Nanos(tape.now), &mut out);
     assert_eq!(reason(&out), ("cancelled", Reason::Killed));
@@ -118,11 +124,7 @@ fn the_kill_switch_cancels_everything_and_rejects_what_arrives_later() {
 
 #[test]
 fn at_the_end_orders_expire_and_what_is_in_flight_is_rejected() {
-    let mut tape = Tape::with(VenueConfig { latency: Nanos(5), conservative: false });
-    tape.send(Command::New { order_id: own(1), terms: limit(Buy, d(1000), 10) });
-    tape.now += 5;
-    tape.receive();
-    tape.send(Command::New { order_id: own(2), terms: limit(Buy, d(1000), 10) });
+    let mut tape = one_resting_and_one_in_flight();
     let mut out = vec![];
     tape.venue.end_of_day(Nanos(tape.now), &mut out);
     assert_eq!(kinds(&out), ["expired", "rejected"]);
