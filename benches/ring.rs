@@ -22,7 +22,7 @@ use std::thread;
 use std::time::{Duration, Instant};
 
 use criterion::{BenchmarkId, Criterion, Throughput, criterion_group, criterion_main};
-use ringtape::ring::{Consumer, Producer, RingBuilder, Wait};
+use ringtape::ring::{Consumer, Producer, RingBuilder};
 use stream::{Record, is_whole, record};
 
 /// Slots of every ring and channel here.
@@ -55,9 +55,9 @@ trait Receiver: Send {
 
 /// How every peer waits.
 fn wait() {
-    static WAIT: OnceLock<Wait> = OnceLock::new();
+    static YIELDS: OnceLock<bool> = OnceLock::new();
     let by_yielding = || std::env::var("RING_BENCH_WAIT").is_ok_and(|wait| wait == "yield");
-    WAIT.get_or_init(|| if by_yielding() { Wait::Yield } else { Wait::Pause }).idle();
+    if *YIELDS.get_or_init(by_yielding) { thread::yield_now() } else { std::hint::spin_loop() }
 }
 
 struct Ours;
