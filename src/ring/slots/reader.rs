@@ -18,8 +18,8 @@ pub(in crate::ring) enum Found {
     Records,
     /// Nothing yet.
     Nothing,
-    /// Nothing, and the producer ended or a stage before this one failed. A failed stage may have
-    /// released more since this look.
+    /// Nothing, and the stream has ended, or the producer or a stage before this one failed. A
+    /// failed stage may have released more since this look.
     End,
     /// The stage was cut, and there will be nothing more for it.
     Cut,
@@ -143,7 +143,7 @@ impl<T: Pod> Reader<T> {
     #[inline]
     pub(in crate::ring) fn refresh(&mut self) -> Found {
         debug_assert_eq!(self.position, self.limit);
-        if self.gate.state().is_over() {
+        if self.gate.is_over() {
             self.leave();
             return Found::Cut;
         }
@@ -182,7 +182,7 @@ impl<T: Pod> Reader<T> {
             return Found::Records;
         }
         let failed = self.line.upstreams.iter().any(|upstream| upstream.alarm.is_raised());
-        if failed { Found::End } else { Found::Nothing }
+        if failed || self.is_finished() { Found::End } else { Found::Nothing }
     }
 
     /// Copies what was found, as much as there is room for, and checks that it is whole.
@@ -249,7 +249,7 @@ impl<T: Pod> Reader<T> {
             false => self.upstreams.iter().all(|up| up.position() > self.position),
         };
         let alarmed = || self.line.upstreams.iter().any(|up| up.alarm.is_raised());
-        found || self.gate.state().is_over() || self.head.end() != End::Open || alarmed()
+        found || self.gate.is_over() || self.head.end() != End::Open || alarmed()
     }
 
     /// The next `count` records, in two runs.
