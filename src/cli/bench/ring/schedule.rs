@@ -1,0 +1,253 @@
+//! The order of rounds: a short screening finds each line's best way to wait, then the lines take
+//! turns in random order, each round in a process of its own.
+
+use std::process::Command;
+use std::time::Instant;
+
+use rand_xoshiro::Xoshiro256PlusPlus;
+use rand_xoshiro::rand_core::{Rng, SeedableRng};
+use ringtape::error::{Error, Result};
+use serde::{Deserialize, Serialize};
+
+use super::crew::{Latency, Outcome, burn};
+use super::job::Way;
+use super::peers::Peer;
+use super::rows::{Measure, Row, SLOWED_EVENT_NS, Setup};
+use super::stream::record;
+
+/// Events that one reading of the busy loop's speed takes.
+const CALIBRATION_EVENTS: u64 = 100_000;
+
+/// Turns between which the busy loop's speed is taken to be linear.
+const CALIBRATION_SPINS: u64 = 64;
+
+/// What a round's process prints.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+pub(crate) struct Round {
+    pub(crate) records: u64,
+    pub(crate) elapsed_ns: u64,
+    pub(crate) mean_batch: f64,
+    pub(crate) checksum: String,
+    pub(crate) latency_ns: Option<Percentiles>,
+}
+
+/// Percentiles in ns.
+#[derive(Clone, Copy, Debug, Serialize, Deserialize)]
+pub(crate) struct Percentiles {
+    pub(crate) p50: u64,
+    pub(crate) p99: u64,
+    pub(crate) p999: u64,
+    pub(crate) max: u64,
+    pub(crate) samples: u64,
+}
+
+impl From<Latency> for Percentiles {
+    fn from(latency: Latency) -> Self {
+        let Latency { p50, p99, p999, max, samples } = latency;
+        Self { p50, p99, p999, max, samples }
+    }
+}
+
+impl From<Outcome> for Round {
+    fn from(outcome: Outcome) -> Self {
+        Self {
+            records: outcome.records,
+            elapsed_ns: outcome.elapsed.as_nanos() as u64,
+            mean_batch: outcome.mean_batch,
+            checksum: format!("{:016x}", outcome.checksum),
+            latency_ns: outcome.latency.map(Percentiles::from),
+        }
+    }
+}
+
+impl Round {
+    /// Records a second.
+    pub(crate) fn rate(&self) -> f64 {
+        self.records as f64 * 1e9 / self.elapsed_ns.max(1) as f64
+    }
+
+    /// The figure that the row compares: M records/s or the median in ns.
+    pub(crate) fn figure(&self, measure: Measure) -> f64 {
+        match (measure, self.latency_ns) {
+            (Measure::Latency, Some(latency)) => latency.p50 as f64,
+            _ => self.rate() / 1e6,
+        }
+    }
+}
+
+/// How long everything takes.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Effort {
+    pub(crate) rounds: usize,
+    pub(crate) screening_rounds: usize,
+    pub(crate) seconds: f64,
+    pub(crate) screening_seconds: f64,
+}
+
+/// One line of a row's table: a peer, used in the best of some ways.
+#[derive(Debug)]
+pub(crate) struct Entry {
+    pub(crate) peer: &'static Peer,
+    /// What the line is called.
+    pub(crate) label: String,
+    pub(crate) tried: Vec<Tried>,
+    /// Index of the best way in `tried`.
+    pub(crate) best: usize,
+    /// The rounds and when each one ran within the row.
+    pub(crate) rounds: Vec<(usize, Round)>,
+    /// Why there is no figure.
+    pub(crate) missing: Option<String>,
+}
+
+/// A way, and what its screening came to.
+#[derive(Debug)]
+pub(crate) struct Tried {
+    pub(crate) way: Way,
+    records: u64,
+    rounds: Vec<Round>,
+}
+
+impl Tried {
+    /// The median figure.
+    pub(crate) fn figure(&self, measure: Measure) -> Option<f64> {
+        let mut figures: Vec<f64> = self.rounds.iter().map(|round| round.figure(measure)).collect();
+        figures.sort_by(f64::total_cmp);
+        figures.get(figures.len() / 2).copied()
+    }
+
+    fn rate(&self) -> f64 {
+        self.rounds.last().map_or(0.0, Round::rate)
+    }
+}
+
+impl Entry {
+    pub(crate) fn new(peer: &'static Peer, label: String, ways: &[Way]) -> Self {
+        let tried = ways.iter().map(|&way| Tried { way, records: 0, rounds: Vec::new() });
+        let missing = ways.is_empty().then(|| "built without the feature `peers`".to_owned());
+        Self { peer, label, tried: tried.collect(), best: 0, rounds: Vec::new(), missing }
+    }
+
+    pub(crate) fn way(&self) -> Way {
+        self.tried[self.best].way
+    }
+}
+
+/// Runs rounds, each in a process of its own.
+#[derive(Debug)]
+pub(crate) struct Schedule {
+    effort: Effort,
+    setup: Setup,
+    random: Xoshiro256PlusPlus,
+}
+
+impl Schedule {
+    pub(crate) fn new(effort: Effort, setup: Setup, seed: u64) -> Self {
+        Self { effort, setup, random: Xoshiro256PlusPlus::seed_from_u64(seed) }
+    }
+
+    /// Measures all lines of a row. A line that fails says why in `missing`.
+    pub(crate) fn measure(&mut self, row: &Row, entries: &mut [Entry]) {
+        self.screen(row, entries);
+        for entry in entries.iter_mut().filter(|entry| entry.missing.is_none()) {
+            let figures = entry.tried.iter().enumerate().filter_map(|(index, tried)| {
+                tried.figure(row.measure).map(|figure| (index, figure))
+            });
+            let best = match row.measure {
+                Measure::Rate => figures.max_by(|one, other| one.1.total_cmp(&other.1)),
+                Measure::Latency => figures.min_by(|one, other| one.1.total_cmp(&other.1)),
+            };
+            entry.best = best.map_or(0, |(index, _)| index);
+        }
+        let mut place = 0;
+        for _ in 0..self.effort.rounds {
+            let mut order: Vec<usize> = (0..entries.len()).collect();
+            self.shuffle(&mut order);
+            for index in order {
+                let entry = &mut entries[index];
+                if entry.missing.is_some() {
+                    continue;
+                }
+                let best = &entry.tried[entry.best];
+                let records = row.records(best.rate(), self.effort.seconds);
+                match self.round(row, entry.peer, best.way, records) {
+                    Ok(round) => entry.rounds.push((place, round)),
+                    Err(error) => entry.missing = Some(error.to_string()),
+                }
+                place += 1;
+            }
+        }
+    }
+
+    /// Tries every way of every line for a short time.
+    fn screen(&mut self, row: &Row, entries: &mut [Entry]) {
+        let ways = |entry: &Entry| 0..entry.tried.len();
+        let mut order: Vec<(usize, usize)> = Vec::new();
+        for (index, entry) in entries.iter().enumerate() {
+            order.extend(ways(entry).map(|way| (index, way)));
+        }
+        // The first round of each only tells how many records the next ones should have.
+        for turn in 0..=self.effort.screening_rounds {
+            self.shuffle(&mut order);
+            for &(index, way) in &order {
+                let entry = &mut entries[index];
+                if entry.missing.is_some() {
+                    continue;
+                }
+                let tried = &mut entry.tried[way];
+                let records = if turn == 0 { row.pilot() } else { tried.records };
+                match self.round(row, entry.peer, tried.way, records) {
+                    Ok(round) if turn == 0 => {
+                        tried.records = row.records(round.rate(), self.effort.screening_seconds);
+                    }
+                    Ok(round) => tried.rounds.push(round),
+                    Err(error) => entry.missing = Some(error.to_string()),
+                }
+            }
+        }
+    }
+
+    fn round(&self, row: &Row, peer: &Peer, way: Way, records: u64) -> Result<Round> {
+        let program = std::env::current_exe().map_err(|e| Error::io("find", "this program", e))?;
+        let output = Command::new(&program)
+            .args(["bench", "ring-round", "--row", row.name, "--peer", peer.name])
+            .args(["--way", &way.name(), "--records", &records.to_string()])
+            .args(["--capacity", &self.setup.capacity.to_string()])
+            .args(["--batch-max", &self.setup.batch_max.to_string()])
+            .args(["--spins", &self.setup.spins.to_string()])
+            .output()
+            .map_err(|error| Error::io("start", &program, error))?;
+        let failed = |what: &str| Error::CheckFailed {
+            what: format!("a round of {} failed", peer.name),
+            cure: what.to_owned(),
+        };
+        if !output.status.success() {
+            return Err(failed(String::from_utf8_lossy(&output.stderr).trim()));
+        }
+        serde_json::from_slice(&output.stdout).map_err(|error| failed(&error.to_string()))
+    }
+
+    fn shuffle<T>(&mut self, items: &mut [T]) {
+        for end in (1..items.len()).rev() {
+            let other = (self.random.next_u64() % (end as u64 + 1)) as usize;
+            items.swap(end, other);
+        }
+    }
+}
+
+/// Turns of the busy loop that make a record cost as much as the row `head` wants.
+pub(crate) fn calibrate_spins() -> u64 {
+    let event_ns = |spins: u64| {
+        let reading = |_| {
+            let begin = Instant::now();
+            for sequence in 0..CALIBRATION_EVENTS {
+                burn(std::hint::black_box(spins));
+                std::hint::black_box(record(sequence));
+            }
+            begin.elapsed().as_nanos() as f64 / CALIBRATION_EVENTS as f64
+        };
+        (0..5).map(reading).fold(f64::INFINITY, f64::min)
+    };
+    let (without, with) = (event_ns(0), event_ns(CALIBRATION_SPINS));
+    let each = (with - without) / CALIBRATION_SPINS as f64;
+    ((SLOWED_EVENT_NS - without) / each).max(0.0).round() as u64
+}
