@@ -136,13 +136,12 @@ impl<'a> Figures<'a> {
             format!("{} threads, pinned", self.threads)
         };
         term::tell(format_args!("\n{}: {} ({place})", self.row.name, self.row.picture));
-        let columns = match self.row.measure {
-            Measure::Rate => "M records/s   min   median      max    mean batch",
-            Measure::Latency => {
-                "ns         min p50   median      max       p99     p99.9       max"
-            }
+        let columns: &[&str] = match self.row.measure {
+            Measure::Rate => &["M/s: min", "median", "max", "batch"],
+            Measure::Latency => &["p50: min", "median", "max", "p99", "p99.9", "max ns"],
         };
-        term::tell(format_args!("  {:<20} {:<14} {columns}", "", "wait"));
+        let columns: String = columns.iter().map(|column| format!("{column:>10}")).collect();
+        term::tell(format_args!("  {:<22} {:<14}{columns}", "", "wait"));
         for entry in self.entries {
             self.describe_entry(entry);
         }
@@ -156,23 +155,23 @@ impl<'a> Figures<'a> {
         let label = &entry.label;
         let (Some(spread), None) = (self.spread(entry), &entry.missing) else {
             let why = entry.missing.as_deref().unwrap_or("no rounds");
-            return term::tell(format_args!("  {label:<20} n/a: {why}"));
+            return term::tell(format_args!("  {label:<22} n/a: {why}"));
         };
         let way = entry.way().name();
         let Spread { min, median, max, .. } = spread;
+        let head = format!("  {label:<22} {way:<14}");
         if self.row.measure == Measure::Rate {
             let batch = Spread::of(&entry.rounds, |round| round.mean_batch);
             let batch = batch.map_or(0.0, |batch| batch.median);
             return term::tell(format_args!(
-                "  {label:<20} {way:<14} {min:>17.1} {median:>8.1} {max:>8.1} {batch:>13.1}"
+                "{head}{min:>10.1}{median:>10.1}{max:>10.1}{batch:>10.1}"
             ));
         }
         let tail = |pick: fn(&Percentiles) -> u64| Self::percentile(entry, pick).unwrap_or(0.0);
         let (p99, p999) = (tail(|latency| latency.p99), tail(|latency| latency.p999));
         let longest = tail(|latency| latency.max);
         term::tell(format_args!(
-            "  {label:<20} {way:<14} {min:>17.0} {median:>8.0} {max:>8.0} {p99:>9.0} {p999:>9.0} \
-             {longest:>9.0}"
+            "{head}{min:>10.0}{median:>10.0}{max:>10.0}{p99:>10.0}{p999:>10.0}{longest:>10.0}"
         ));
     }
 
