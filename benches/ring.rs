@@ -31,6 +31,8 @@ mod ours;
 mod rtrb;
 #[path = "../tests/common/stream.rs"]
 mod stream;
+#[path = "../src/cli/bench/ring/watch.rs"]
+mod watch;
 
 use std::time::Duration;
 
@@ -38,8 +40,8 @@ use criterion::{BenchmarkId, Criterion, Throughput, criterion_group, criterion_m
 use ringtape::error::Result;
 use ringtape::runtime::allowed_cores;
 
-use crew::Outcome;
 use job::{How, Job, Load, Shape, Way};
+use watch::Outcome;
 
 /// Slots of every ring and channel here.
 const CAPACITY: usize = 1 << 14;
@@ -72,7 +74,8 @@ fn job(shape: Shape, batch: usize, records: u64) -> Job {
         capacity: CAPACITY,
         batch_max: READ_MAX,
         warm_up: WARM_UP,
-        records,
+        records_max: records,
+        time_max: Duration::MAX,
         cores: allowed.get(..shape.threads()).map_or_else(Vec::new, <[_]>::to_vec),
     }
 }

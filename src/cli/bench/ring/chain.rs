@@ -10,9 +10,10 @@
 
 use ringtape::error::Result;
 
-use super::crew::{Crew, Line, Outcome, Seen, Tally};
+use super::crew::Crew;
 use super::job::{How, Job, Shape};
 use super::stream::record;
+use super::watch::{Line, Outcome, Seen, Tally};
 
 /// A ring or channel from one thread to one other.
 pub(crate) trait Pipe: 'static {

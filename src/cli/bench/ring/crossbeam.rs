@@ -3,8 +3,8 @@
 use crossbeam_channel::{Receiver, Sender, bounded};
 
 use super::chain::Pipe;
-use super::crew::Line;
 use super::job::How;
+use super::watch::Line;
 
 pub(crate) struct Crossbeam;
 

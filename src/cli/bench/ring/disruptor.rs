@@ -10,9 +10,10 @@ use disruptor::{
 use ringtape::error::Result;
 use ringtape::units::CoreId;
 
-use super::crew::{Crew, Line, Outcome, Seen, Watch};
+use super::crew::Crew;
 use super::job::{How, Job, Shape, Way};
 use super::stream::record;
+use super::watch::{Line, Outcome, Seen, Watch};
 
 pub(crate) const WAYS: [Way; 6] = [
     Way::new(How::Spin),

@@ -1,5 +1,7 @@
 //! What one round has to do: shape, load, waits, lengths.
 
+use std::time::Duration;
+
 use ringtape::units::CoreId;
 
 /// Which thread hands records to which.
@@ -128,15 +130,10 @@ pub(crate) struct Job {
     /// Records before the measured part; they pass over the whole ring several times, so that all
     /// of its memory is there when the measured part begins.
     pub(crate) warm_up: u64,
-    /// Records of the measured part.
-    pub(crate) records: u64,
+    /// Most records of the measured part.
+    pub(crate) records_max: u64,
+    /// Time after which the producer ends the measured part.
+    pub(crate) time_max: Duration,
     /// A core for each thread, the producer first; empty when the system places the threads.
     pub(crate) cores: Vec<CoreId>,
-}
-
-impl Job {
-    /// Records of the whole round.
-    pub(crate) fn total(&self) -> u64 {
-        self.warm_up + self.records
-    }
 }

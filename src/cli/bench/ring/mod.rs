@@ -45,6 +45,10 @@ mod schedule;
 #[path = "../../../../tests/common/stream.rs"]
 mod stream;
 mod table;
+#[cfg(test)]
+mod tests;
+#[cfg_attr(not(feature = "peers"), allow(dead_code))]
+mod watch;
 
 use std::thread;
 use std::time::Duration;
@@ -105,7 +109,7 @@ pub(crate) struct RoundArgs {
     #[arg(long)]
     way: String,
     #[arg(long)]
-    records: u64,
+    ms: u64,
     #[arg(long)]
     capacity: usize,
     #[arg(long)]
@@ -185,20 +189,20 @@ pub(crate) fn run_round(args: &RoundArgs) -> Result<Ending> {
         .ok_or_else(|| Error::usage(format!("unknown way `{}`", args.way), "spin, for one"))?;
     let RoundArgs { capacity, batch_max, spins, .. } = *args;
     let setup = Setup { capacity, batch_max, spins };
-    let job = row.job(way, args.records, setup, &allowed_cores());
+    let job = row.job(way, Duration::from_millis(args.ms), setup, &allowed_cores());
     let round = Round::from(peers::named(&args.peer)?.run(&job)?);
     term::print(json!(round))?;
     Ok(Ending::Done)
 }
 
 fn effort(args: &RingArgs) -> Result<Effort> {
-    let (rounds, screening_rounds, seconds, screening_seconds) =
-        if args.quick { (3, 1, 0.05, 0.02) } else { (7, 3, 0.4, 0.06) };
+    let (rounds, screening_rounds, round_ms, screening_ms) =
+        if args.quick { (3, 1, 50, 20) } else { (7, 3, 400, 60) };
     let rounds = args.rounds.unwrap_or(rounds);
     if rounds == 0 {
         return Err(Error::usage("0 rounds measure nothing", "ask for 1 or more"));
     }
-    Ok(Effort { rounds, screening_rounds, seconds, screening_seconds })
+    Ok(Effort { rounds, screening_rounds, round_ms, screening_ms })
 }
 
 fn row(name: &str) -> Result<&'static Row> {
@@ -265,10 +269,6 @@ fn describe_run(args: &RingArgs, effort: Effort, setup: Setup, machine: &Machine
     term::tell(format_args!(
         "rounds   {} of {} ms, a process each, in random order (seed {}); \
          waits chosen by {} of {} ms",
-        effort.rounds,
-        effort.seconds * 1e3,
-        args.seed,
-        effort.screening_rounds,
-        effort.screening_seconds * 1e3
+        effort.rounds, effort.round_ms, args.seed, effort.screening_rounds, effort.screening_ms
     ));
 }

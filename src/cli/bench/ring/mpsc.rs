@@ -3,8 +3,8 @@
 use std::sync::mpsc::{Receiver, SyncSender, sync_channel};
 
 use super::chain::Pipe;
-use super::crew::Line;
 use super::job::How;
+use super::watch::Line;
 
 pub(crate) struct Mpsc;
 

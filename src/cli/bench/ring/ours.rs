@@ -3,9 +3,10 @@
 use ringtape::error::Result;
 use ringtape::ring::{Consumer, Consumers, Producer, RingBuilder, StageId, Wait};
 
-use super::crew::{Crew, Outcome, Seen};
+use super::crew::Crew;
 use super::job::{How, Job, Shape, Way};
 use super::stream::{Record, record};
+use super::watch::{Outcome, Seen};
 
 pub(crate) const WAYS: [Way; 3] = [Way::new(How::Spin), Way::new(How::Pause), Way::new(How::Yield)];
 

@@ -2,8 +2,8 @@
 
 use ringtape::error::{Error, Result};
 
-use super::crew::Outcome;
 use super::job::{self, Job, Way};
+use super::watch::Outcome;
 use super::{chain, mpsc, ours};
 
 /// A ring or channel that the table has a line for.

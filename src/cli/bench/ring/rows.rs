@@ -1,5 +1,7 @@
 //! The rows of the table: scenarios, each with its picture, load and measure.
 
+use std::time::Duration;
+
 use ringtape::units::CoreId;
 
 use super::job::{Job, Load, Shape, Way};
@@ -9,9 +11,6 @@ const WARM_UP_RECORDS: u64 = 1 << 18;
 
 /// Trips or paced records of a latency round's warm-up.
 const WARM_UP_TRIPS: u64 = 1 << 14;
-
-/// Records of a throughput round are a multiple of this, and this of every batch.
-const RECORDS_STEP: u64 = 1 << 12;
 
 /// Interval of the paced row's records: 1 M/s.
 pub(crate) const PACED_GAP_NS: u64 = 1_000;
@@ -146,21 +145,7 @@ impl Row {
         }
     }
 
-    /// Records that the first look at a peer's speed takes.
-    pub(crate) fn pilot(&self) -> u64 {
-        match self.measure {
-            Measure::Rate => WARM_UP_RECORDS,
-            Measure::Latency => WARM_UP_TRIPS,
-        }
-    }
-
-    /// Records that take about `seconds` at `rate` records a second.
-    pub(crate) fn records(&self, rate: f64, seconds: f64) -> u64 {
-        let records = (rate * seconds) as u64 / RECORDS_STEP * RECORDS_STEP;
-        records.max(RECORDS_STEP)
-    }
-
-    pub(crate) fn job(&self, way: Way, records: u64, setup: Setup, allowed: &[CoreId]) -> Job {
+    pub(crate) fn job(&self, way: Way, time: Duration, setup: Setup, allowed: &[CoreId]) -> Job {
         let load = match self.kind {
             Kind::Full(batch) => Load::Full { batch },
             Kind::Slowed => Load::Slowed { spins: setup.spins },
@@ -173,7 +158,8 @@ impl Row {
             capacity: setup.capacity,
             batch_max: setup.batch_max,
             warm_up: self.warm_up(setup.capacity),
-            records,
+            records_max: u64::MAX,
+            time_max: time,
             cores: self.cores(allowed),
         }
     }

@@ -1,8 +1,8 @@
 //! The `rtrb` crate: a ring of one producer and one consumer, with chunks.
 
 use super::chain::Pipe;
-use super::crew::Line;
 use super::job::How;
+use super::watch::Line;
 
 pub(crate) struct Rtrb;
 

@@ -9,11 +9,12 @@ use rand_xoshiro::rand_core::{Rng, SeedableRng};
 use ringtape::error::{Error, Result};
 use serde::{Deserialize, Serialize};
 
-use super::crew::{Latency, Outcome, burn};
+use super::crew::burn;
 use super::job::Way;
 use super::peers::Peer;
 use super::rows::{Measure, Row, SLOWED_EVENT_NS, Setup};
 use super::stream::record;
+use super::watch::{Latency, Outcome};
 
 /// Events that one reading of the busy loop's speed takes.
 const CALIBRATION_EVENTS: u64 = 100_000;
@@ -80,8 +81,9 @@ impl Round {
 pub(crate) struct Effort {
     pub(crate) rounds: usize,
     pub(crate) screening_rounds: usize,
-    pub(crate) seconds: f64,
-    pub(crate) screening_seconds: f64,
+    /// Length of a round's measured part.
+    pub(crate) round_ms: u64,
+    pub(crate) screening_ms: u64,
 }
 
 /// One line of a row's table: a peer, used in the best of some ways.
@@ -103,7 +105,6 @@ pub(crate) struct Entry {
 #[derive(Debug)]
 pub(crate) struct Tried {
     pub(crate) way: Way,
-    records: u64,
     rounds: Vec<Round>,
 }
 
@@ -114,15 +115,11 @@ impl Tried {
         figures.sort_by(f64::total_cmp);
         figures.get(figures.len() / 2).copied()
     }
-
-    fn rate(&self) -> f64 {
-        self.rounds.last().map_or(0.0, Round::rate)
-    }
 }
 
 impl Entry {
     pub(crate) fn new(peer: &'static Peer, label: String, ways: &[Way]) -> Self {
-        let tried = ways.iter().map(|&way| Tried { way, records: 0, rounds: Vec::new() });
+        let tried = ways.iter().map(|&way| Tried { way, rounds: Vec::new() });
         let missing = ways.is_empty().then(|| "built without the feature `peers`".to_owned());
         Self { peer, label, tried: tried.collect(), best: 0, rounds: Vec::new(), missing }
     }
@@ -167,9 +164,7 @@ impl Schedule {
                 if entry.missing.is_some() {
                     continue;
                 }
-                let best = &entry.tried[entry.best];
-                let records = row.records(best.rate(), self.effort.seconds);
-                match self.round(row, entry.peer, best.way, records) {
+                match self.round(row, entry.peer, entry.way(), self.effort.round_ms) {
                     Ok(round) => entry.rounds.push((place, round)),
                     Err(error) => entry.missing = Some(error.to_string()),
                 }
@@ -185,8 +180,7 @@ impl Schedule {
         for (index, entry) in entries.iter().enumerate() {
             order.extend(ways(entry).map(|way| (index, way)));
         }
-        // The first round of each only tells how many records the next ones should have.
-        for turn in 0..=self.effort.screening_rounds {
+        for _ in 0..self.effort.screening_rounds {
             self.shuffle(&mut order);
             for &(index, way) in &order {
                 let entry = &mut entries[index];
@@ -194,11 +188,7 @@ impl Schedule {
                     continue;
                 }
                 let tried = &mut entry.tried[way];
-                let records = if turn == 0 { row.pilot() } else { tried.records };
-                match self.round(row, entry.peer, tried.way, records) {
-                    Ok(round) if turn == 0 => {
-                        tried.records = row.records(round.rate(), self.effort.screening_seconds);
-                    }
+                match self.round(row, entry.peer, tried.way, self.effort.screening_ms) {
                     Ok(round) => tried.rounds.push(round),
                     Err(error) => entry.missing = Some(error.to_string()),
                 }
@@ -206,11 +196,11 @@ impl Schedule {
         }
     }
 
-    fn round(&self, row: &Row, peer: &Peer, way: Way, records: u64) -> Result<Round> {
+    fn round(&self, row: &Row, peer: &Peer, way: Way, ms: u64) -> Result<Round> {
         let program = std::env::current_exe().map_err(|e| Error::io("find", "this program", e))?;
         let output = Command::new(&program)
             .args(["bench", "ring-round", "--row", row.name, "--peer", peer.name])
-            .args(["--way", &way.name(), "--records", &records.to_string()])
+            .args(["--way", &way.name(), "--ms", &ms.to_string()])
             .args(["--capacity", &self.setup.capacity.to_string()])
             .args(["--batch-max", &self.setup.batch_max.to_string()])
             .args(["--spins", &self.setup.spins.to_string()])
