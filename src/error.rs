@@ -102,6 +102,26 @@ pub enum Error {
         /// The stage that failed.
         upstream: String,
     },
+    /// A stage of a ring was cut off; nobody else noticed.
+    #[error(
+        "stage `{name}` was cut off before sequence {sequence}: let it catch up from a recording"
+    )]
+    StageCut {
+        /// The stage that was cut.
+        name: String,
+        /// The first sequence that it has not released.
+        sequence: u64,
+    },
+    /// A ring does not hold a sequence any more.
+    #[error("ring `{ring}` holds nothing before {oldest}: read {sequence} from a recording")]
+    Overwritten {
+        /// The ring.
+        ring: String,
+        /// The sequence that was asked for.
+        sequence: u64,
+        /// The oldest one that can still be had.
+        oldest: u64,
+    },
     /// An agent panicked; that is a bug, here or in a strategy or handler.
     #[error("agent `{agent}` panicked: {panic}")]
     AgentPanicked {
@@ -157,6 +177,8 @@ impl Error {
             | Self::BadState { .. } => 3,
             Self::ConsumerFailed { .. }
             | Self::UpstreamFailed { .. }
+            | Self::StageCut { .. }
+            | Self::Overwritten { .. }
             | Self::AgentPanicked { .. } => 4,
         }
     }

@@ -48,7 +48,7 @@
 //! | `hash` | the running hash over records |  |
 //! | `state` | saved state as bytes | `error` |
 //! | `clock` | nanoseconds from the time-stamp counter | `units` |
-//! | `map` | memory maps; one of three files with `unsafe` | `error` |
+//! | `map` | memory maps; one of three places with `unsafe` | `error` |
 //! | `event` | the records, the one table of kinds, instruments | `units` `limits` |
 //! | `feed` | recordings as pull iterators of events: open, recognise, decode, group, check, pace | `error` `units` `limits` `hash` `map` `event` |
 //! | `ring` | the single-writer ring; knows nothing of trading | `error` `limits` |

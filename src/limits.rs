@@ -18,6 +18,9 @@ pub const RING_CAPACITY_DEFAULT: usize = 1 << 14;
 /// Records that one `poll` hands out at most, so that gates move.
 pub const BATCH_RECORDS_MAX: usize = 1024;
 
+/// Records that a detachable stage or an observer of a ring copies at a time.
+pub const COPIED_RECORDS_MAX: usize = 256;
+
 /// Records that the feed handler decodes before it reads the clock again.
 pub const FEED_BATCH_RECORDS: usize = 256;
 
@@ -58,6 +61,7 @@ const _: () = {
     assert!((EVENT_BYTES + STAMP_BYTES).is_multiple_of(CACHE_LINE_BYTES));
     assert!((EXECUTION_BYTES + STAMP_BYTES).is_multiple_of(CACHE_LINE_BYTES));
     assert!(RING_CAPACITY_DEFAULT.is_power_of_two() && RING_CAPACITY_DEFAULT >= BATCH_RECORDS_MAX);
+    assert!(COPIED_RECORDS_MAX <= BATCH_RECORDS_MAX);
     assert!(FEED_BATCH_RECORDS >= MESSAGE_RECORDS_MAX);
     // A feed batch and its mark fit twice into a block of executions' size and of events' size.
     assert!(FEED_MARK_RECORDS + FEED_BATCH_RECORDS < BLOCK_BYTES / 64 - 1);

@@ -40,7 +40,7 @@ fn read_all(consumer: &mut Consumer<u64>) -> Result<u64, Error> {
     while !consumer.is_finished() {
         let batch = consumer.poll(usize::MAX)?;
         if batch.is_empty() {
-            Wait::Yield.idle();
+            thread::yield_now();
         }
         for record in batch.iter() {
             assert_eq!(*record, 10 + next);

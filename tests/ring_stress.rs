@@ -69,7 +69,7 @@ fn consume(mut consumer: Consumer<Record>, upstreams: &[StageCursor], capacity: 
         assert!(consumer.lag() <= capacity);
         let mut batch = consumer.poll(sizes.next(16)).unwrap();
         if batch.is_empty() {
-            Wait::Yield.idle();
+            thread::yield_now();
             continue;
         }
         let first = batch.first_sequence();

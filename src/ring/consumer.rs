@@ -1,14 +1,35 @@
 //! The consumer: polls batches, reads them, releases them.
 
 use std::fmt::Display;
-use std::panic::{self, AssertUnwindSafe};
+use std::sync::Arc;
 
 use bytemuck::Pod;
 
-use super::failure::{End, Failure, panic_message};
-use super::slots::{Found, Published, Reader};
+use super::batch::Batch;
+use super::cursor::{GateState, Policy};
+use super::failure::{End, Failure};
+use super::handle::check_sink;
+use super::handler::sealed::Steps;
+use super::handler::{self, Handler, Stream};
+use super::slots::{Found, Reader};
+use super::sync::spin_loop;
+use super::wait::{Wait, Waiter};
 use crate::error::{Error, Result};
 use crate::limits::BATCH_RECORDS_MAX;
+
+/// Looks within which a batch is found when the stream does not wait for its reader, and the
+/// number of such batches after which the reader lets records gather.
+const HURRY_LOOKS: u32 = 3;
+
+/// Pauses of a reader in a hurry.
+// WHY: a reader right behind the head takes the line that the producer is about to write, for a
+// record or two at a time, and both are slow: unicast of single records ran at 70 M/s at best, with
+// 16 pauses (0.25 us) at 180 M/s, in batches of 170. A stream that waits for its reader never
+// comes here, so a round trip is as short as without.
+const HURRY_PAUSES: u32 = 16;
+
+/// A batch of that many records or more is no sign of a hurry.
+const HURRY_RECORDS: usize = 256;
 
 /// One stage's reader of a ring.
 ///
@@ -40,13 +61,16 @@ use crate::limits::BATCH_RECORDS_MAX;
 #[derive(Debug)]
 pub struct Consumer<T: Pod> {
     reader: Reader<T>,
-    /// It, or a stage or producer before it; the cause is in its line.
-    has_failed: bool,
+    /// Whether it polls nothing more: it failed, or a stage or producer before it did, and the
+    /// cause is in its line; or it was cut.
+    has_stopped: bool,
+    /// Batches in a row that were found at once and were small.
+    hurry: u32,
 }
 
 impl<T: Pod> Consumer<T> {
     pub(super) fn new(reader: Reader<T>) -> Self {
-        Self { reader, has_failed: false }
+        Self { reader, has_stopped: false, hurry: 0 }
     }
 
     /// The records that are there, at most `max` and at most [`BATCH_RECORDS_MAX`]; an empty batch
@@ -57,31 +81,110 @@ impl<T: Pod> Consumer<T> {
     /// * [`Error::UpstreamFailed`] when all is read that a failed stage or producer before this
     ///   one let through.
     /// * [`Error::ConsumerFailed`] when this stage itself has failed.
+    /// * [`Error::StageCut`] when it was cut off.
     #[inline]
     pub fn poll(&mut self, max: usize) -> Result<Batch<'_, T>> {
-        if self.has_failed {
-            return Err(self.own_failure());
+        if self.has_stopped {
+            return Err(self.own_error());
         }
-        if self.reader.readable() == 0 && self.reader.refresh() == Found::End {
-            self.check_upstreams()?;
+        if self.reader.readable() == 0 {
+            self.look()?;
         }
         let len = self.reader.readable().min(max).min(BATCH_RECORDS_MAX);
-        Ok(Batch { reader: &mut self.reader, len })
+        Ok(Batch::new(&mut self.reader, len))
+    }
+
+    /// Looks for records; whether there are any.
+    #[inline]
+    fn look(&mut self) -> Result<bool> {
+        match self.reader.refresh() {
+            Found::Records => Ok(true),
+            Found::Nothing => Ok(false),
+            Found::End => self.check_upstreams().map(|()| self.reader.readable() > 0),
+            Found::Cut => {
+                self.has_stopped = true;
+                Err(self.own_error())
+            }
+        }
+    }
+
+    /// Waits for a batch, at most `max` records and at most [`BATCH_RECORDS_MAX`]; `None` at the
+    /// end of the stream.
+    ///
+    /// ```
+    /// use ringtape::ring::{RingBuilder, Wait};
+    ///
+    /// let mut builder = RingBuilder::<u64>::new("numbers", 8)?;
+    /// let sum = builder.stage("sum", &[])?;
+    /// let (mut producer, mut consumers) = builder.build()?;
+    /// let mut sum = consumers.take(sum)?;
+    /// producer.claim(5, Wait::Yield)?.commit_all();
+    /// producer.close();
+    /// let mut records = 0;
+    /// while let Some(batch) = sum.next_batch(2, Wait::Auto)? {
+    ///     records += batch.len();
+    /// }
+    /// assert_eq!(records, 5);
+    /// # Ok::<(), ringtape::error::Error>(())
+    /// ```
+    ///
+    /// # Errors
+    ///
+    /// Those of [`Consumer::poll`].
+    #[inline]
+    pub fn next_batch(&mut self, max: usize, wait: Wait) -> Result<Option<Batch<'_, T>>> {
+        if max == 0 {
+            return Err(Error::usage("a batch of 0 records never comes", "ask for 1 or more"));
+        }
+        if !self.wait_for_records(wait, || {})? {
+            return Ok(None);
+        }
+        let len = self.reader.readable().min(max).min(BATCH_RECORDS_MAX);
+        Ok(Some(Batch::new(&mut self.reader, len)))
+    }
+
+    /// Waits until there is something to read, with `idle` after each look in vain; false at the
+    /// end of the stream.
+    #[inline]
+    fn wait_for_records(&mut self, wait: Wait, mut idle: impl FnMut()) -> Result<bool> {
+        if self.has_stopped {
+            return Err(self.own_error());
+        }
+        if self.reader.readable() > 0 {
+            return Ok(true);
+        }
+        if self.hurry >= HURRY_LOOKS {
+            (0..HURRY_PAUSES).for_each(|_| spin_loop());
+        }
+        let mut waiter = Waiter::new(wait);
+        while !self.look()? {
+            if self.reader.is_finished() {
+                return Ok(false);
+            }
+            idle();
+            let reader = &self.reader;
+            waiter.idle(&reader.head().bell, || reader.has_news());
+        }
+        let is_at_head = self.reader.readable() < HURRY_RECORDS;
+        let is_in_hurry = is_at_head && waiter.looks() < HURRY_LOOKS;
+        self.hurry = if is_in_hurry { self.hurry.saturating_add(1) } else { 0 };
+        Ok(true)
     }
 
     /// Polls once and hands each record with its sequence to `handler`; returns how many.
     ///
     /// A handler that returns an error or panics fails this stage at that record, with the error
-    /// or the panic's message as the cause: the producer learns of it at its next claim.
+    /// or the panic's message as the cause: the producer learns of it at its next claim, unless
+    /// the stage is detachable.
     ///
     /// ```
-    /// use ringtape::ring::RingBuilder;
+    /// use ringtape::ring::{RingBuilder, Wait};
     ///
     /// let mut builder = RingBuilder::<u64>::new("numbers", 8)?;
     /// let picky = builder.stage("picky", &[])?;
     /// let (mut producer, mut consumers) = builder.build()?;
     /// let mut picky = consumers.take(picky)?;
-    /// let mut claim = producer.try_claim(2)?.expect("there is room");
+    /// let mut claim = producer.claim(2, Wait::Yield)?;
     /// claim.for_each_mut(|i, number| *number = i as u64);
     /// claim.commit_all();
     ///
@@ -98,32 +201,92 @@ impl<T: Pod> Consumer<T> {
     pub fn poll_each<E: Display>(
         &mut self,
         max: usize,
-        mut handler: impl FnMut(u64, &T) -> Result<(), E>,
+        handler: impl FnMut(u64, &T) -> Result<(), E>,
     ) -> Result<usize> {
-        let batch = self.poll(max)?;
-        let first = batch.first_sequence();
-        let mut done = 0;
-        let outcome = panic::catch_unwind(AssertUnwindSafe(|| {
-            batch.iter().try_for_each(|record| {
-                handler(first + done as u64, record)?;
-                done += 1;
-                Ok(())
-            })
-        }));
-        batch.end_at(done);
-        let cause = match outcome {
-            Ok(Ok(())) => return Ok(done),
-            Ok(Err(error)) => E::to_string(&error),
-            Err(payload) => panic_message(payload.as_ref()),
-        };
-        self.fail(first + done as u64, cause);
-        Err(self.own_failure())
+        let before = self.position();
+        let outcome = self.poll(max)?.hand_out(handler);
+        self.settle(outcome)?;
+        Ok((self.position() - before) as usize)
+    }
+
+    /// Runs the stage to the end of the stream: hands every record to `handler`.
+    ///
+    /// ```
+    /// use ringtape::ring::{RingBuilder, Wait};
+    ///
+    /// let mut builder = RingBuilder::<u64>::new("numbers", 8)?;
+    /// let sum = builder.stage("sum", &[])?;
+    /// let (mut producer, mut consumers) = builder.build()?;
+    /// producer.claim(5, Wait::Yield)?.for_each_mut(|i, number| *number = i as u64);
+    /// producer.claim(5, Wait::Yield)?.commit_all();
+    /// producer.close();
+    /// let mut total = 0;
+    /// consumers.take(sum)?.run(Wait::Auto, &mut |_, number: &u64| {
+    ///     total += number;
+    ///     Ok(())
+    /// })?;
+    /// assert_eq!(total, 10);
+    /// # Ok::<(), ringtape::error::Error>(())
+    /// ```
+    ///
+    /// # Errors
+    ///
+    /// Those of [`Consumer::poll`], and [`Error::ConsumerFailed`] when the handler failed.
+    pub fn run(&mut self, wait: Wait, handler: &mut impl Handler<T>) -> Result<()> {
+        handler::run(self, wait, handler)
+    }
+
+    /// Fails the stage if a handler did.
+    fn settle(&mut self, outcome: Result<(), String>) -> Result<()> {
+        outcome.map_err(|cause| self.abort(cause))
+    }
+
+    /// Leaves the ring between two batches, so that it holds nobody back; returns the sequence that
+    /// it would have read next.
+    ///
+    /// ```
+    /// use ringtape::ring::{RingBuilder, Wait};
+    ///
+    /// let mut builder = RingBuilder::<u64>::new("numbers", 2)?;
+    /// let journal = builder.stage("journal", &[])?;
+    /// let guest = builder.stage("guest", &[])?;
+    /// let (mut producer, mut consumers) = builder.build()?;
+    /// let (mut journal, guest) = (consumers.take(journal)?, consumers.take(guest)?);
+    /// producer.claim(2, Wait::Yield)?.commit_all();
+    /// drop(journal.poll(2)?);
+    /// assert_eq!(producer.free_slots()?, 0);
+    /// assert_eq!(guest.leave()?, 0);
+    /// assert_eq!(producer.free_slots()?, 2);
+    /// # Ok::<(), ringtape::error::Error>(())
+    /// ```
+    ///
+    /// # Errors
+    ///
+    /// [`Error::Usage`] when another stage follows it: then it stays, and counts as dropped.
+    pub fn leave(mut self) -> Result<u64> {
+        {
+            let lines = self.reader.head().lines();
+            check_sink(&lines, self.reader.line())?;
+        }
+        self.reader.leave();
+        self.has_stopped = true;
+        Ok(self.position())
     }
 
     /// Whether the producer has closed the ring and this stage has released everything.
     #[inline]
     pub fn is_finished(&self) -> bool {
         self.reader.is_finished()
+    }
+
+    /// Records of an observable ring that were overwritten before this stage could copy them.
+    pub(super) fn missed(&self) -> u64 {
+        self.reader.missed()
+    }
+
+    /// Whether it was cut because it lagged by a whole ring.
+    pub(super) fn has_lagged(&self) -> bool {
+        self.reader.line().gate.state() == GateState::Lapped
     }
 
     /// The number of records that this stage has released: the next sequence that it polls.
@@ -146,20 +309,26 @@ impl<T: Pod> Consumer<T> {
     ///
     /// The producer gets [`Error::ConsumerFailed`] at its next claim, the stages behind this one
     /// get [`Error::UpstreamFailed`] once they have read what this one released, and this one
-    /// polls nothing more. Only the first failure of a ring reaches the producer.
+    /// polls nothing more. Only the first failure of a ring reaches the producer. A detachable
+    /// stage is cut off instead, and nobody else notices.
     pub fn fail(&mut self, sequence: u64, cause: impl Into<String>) {
-        if self.has_failed {
+        if self.has_stopped {
             return;
         }
         let failure = Failure { origin: self.name().to_owned(), sequence, cause: cause.into() };
         self.stop(failure.clone());
-        self.reader.head().alarm.raise(failure);
+        match self.reader.line().policy {
+            Policy::Stop => self.reader.head().alarm.raise(failure),
+            Policy::Detach => self.reader.leave(),
+        }
+        self.reader.head().bell.ring();
     }
 
     /// Polls nothing more and tells the stages behind why.
     fn stop(&mut self, failure: Failure) {
-        self.has_failed = true;
+        self.has_stopped = true;
         self.reader.line().alarm.raise(failure);
+        self.reader.head().bell.ring();
     }
 
     /// An error once a failed stage or producer before this one has nothing more for it: the
@@ -171,7 +340,7 @@ impl<T: Pod> Consumer<T> {
             None => Ok(()),
             Some(failure) => {
                 self.stop(failure);
-                Err(self.own_failure())
+                Err(self.own_error())
             }
         }
     }
@@ -179,7 +348,7 @@ impl<T: Pod> Consumer<T> {
     /// The failure of a stage or producer before this one whose position is `relevant`.
     fn upstream_failure(&self, relevant: impl Fn(u64) -> bool) -> Option<Failure> {
         let head = self.reader.head();
-        if self.reader.upstreams().is_empty() {
+        if self.reader.line().upstreams.is_empty() {
             let failed = head.end() == End::Failed && relevant(head.position());
             return failed.then(|| Failure {
                 origin: format!("producer of {}", head.name),
@@ -187,15 +356,17 @@ impl<T: Pod> Consumer<T> {
                 cause: "the producer failed".to_owned(),
             });
         }
-        let mut upstreams = self.reader.upstreams().iter();
+        let mut upstreams = self.reader.line().upstreams.iter();
         upstreams
             .find_map(|stage| stage.alarm.failure().filter(|_| relevant(stage.position())).cloned())
     }
 
     /// The error that stands for what stopped this stage.
     #[cold]
-    fn own_failure(&self) -> Error {
-        let failure = self.reader.line().alarm.failure().expect("a stopped stage knows why");
+    fn own_error(&self) -> Error {
+        let Some(failure) = self.reader.line().alarm.failure() else {
+            return Error::StageCut { name: self.name().to_owned(), sequence: self.position() };
+        };
         if failure.origin == self.name() {
             return failure.clone().into_error();
         }
@@ -203,10 +374,48 @@ impl<T: Pod> Consumer<T> {
     }
 }
 
+impl<T: Pod> Stream<T> for Consumer<T> {
+    fn name(&self) -> &str {
+        self.name()
+    }
+
+    fn position(&self) -> u64 {
+        self.position()
+    }
+}
+
+impl<T: Pod> Steps<T> for Consumer<T> {
+    fn step(&mut self, wait: Wait, handler: &mut impl Handler<T>) -> Result<bool> {
+        if !self.wait_for_records(wait, || handler.idle())? {
+            return Ok(false);
+        }
+        let len = self.reader.readable().min(BATCH_RECORDS_MAX);
+        let batch = Batch::new(&mut self.reader, len);
+        handler.batch(batch.first_sequence(), len, batch.depth());
+        let outcome = batch.hand_out(|sequence, record| handler.event(sequence, record));
+        self.settle(outcome).map(|()| true)
+    }
+
+    fn abort(&mut self, cause: String) -> Error {
+        self.fail(self.position(), cause);
+        self.own_error()
+    }
+}
+
 impl<T: Pod> Drop for Consumer<T> {
     fn drop(&mut self) {
-        if self.has_failed || self.is_finished() {
-            return;
+        if !self.has_stopped && !self.is_finished() {
+            self.stop_unfinished();
+        }
+        self.give_back_seat();
+    }
+}
+
+impl<T: Pod> Consumer<T> {
+    /// Tells the others that this stage goes before its end.
+    fn stop_unfinished(&mut self) {
+        if self.reader.line().gate.state().is_over() {
+            return self.reader.leave();
         }
         if let Some(failure) = self.upstream_failure(|_| true) {
             return self.stop(failure);
@@ -217,114 +426,14 @@ impl<T: Pod> Drop for Consumer<T> {
         };
         self.fail(self.position(), cause);
     }
-}
 
-/// Records in sequence, released to the stages behind and to the producer when it is dropped.
-///
-/// While a panic unwinds it releases nothing: those records count as not handled.
-///
-/// No reference to a record outlives the batch:
-///
-/// ```compile_fail,E0597
-/// # use ringtape::ring::RingBuilder;
-/// # let mut builder = RingBuilder::<u64>::new("numbers", 4).unwrap();
-/// # let sum = builder.stage("sum", &[]).unwrap();
-/// # let (producer, mut consumers) = builder.build().unwrap();
-/// # let mut sum = consumers.take(sum).unwrap();
-/// let escaped = {
-///     let batch = sum.poll(1).unwrap();
-///     batch.iter().next()
-/// };
-/// println!("{escaped:?}");
-/// ```
-///
-/// nor an early release:
-///
-/// ```compile_fail,E0502
-/// # use ringtape::ring::RingBuilder;
-/// # let mut builder = RingBuilder::<u64>::new("numbers", 4).unwrap();
-/// # let sum = builder.stage("sum", &[]).unwrap();
-/// # let (producer, mut consumers) = builder.build().unwrap();
-/// # let mut sum = consumers.take(sum).unwrap();
-/// let mut batch = sum.poll(1).unwrap();
-/// let (records, _) = batch.slices();
-/// batch.release(1);
-/// println!("{}", *records[0]);
-/// ```
-#[derive(Debug)]
-#[must_use = "a batch that is dropped unread is released"]
-pub struct Batch<'a, T: Pod> {
-    reader: &'a mut Reader<T>,
-    len: usize,
-}
-
-impl<T: Pod> Batch<'_, T> {
-    /// The number of records not yet released.
-    #[inline]
-    pub fn len(&self) -> usize {
-        self.len
-    }
-
-    /// Whether there is none.
-    #[inline]
-    pub fn is_empty(&self) -> bool {
-        self.len == 0
-    }
-
-    /// The sequence of the first record not yet released.
-    #[inline]
-    pub fn first_sequence(&self) -> u64 {
-        self.reader.position()
-    }
-
-    /// The number of records known to be there from the batch's first one on; at least its length.
-    #[inline]
-    pub fn depth(&self) -> usize {
-        self.reader.readable()
-    }
-
-    /// The records: those up to the end of the ring, then those from its beginning.
-    #[inline]
-    pub fn slices(&self) -> (&[Published<T>], &[Published<T>]) {
-        self.reader.slices(self.len)
-    }
-
-    /// The records in sequence.
-    #[inline]
-    pub fn iter(&self) -> impl Iterator<Item = &T> {
-        let (head, tail) = self.slices();
-        head.iter().chain(tail).map(|record| &**record)
-    }
-
-    /// Releases the first `k` records now; the batch goes on behind them.
-    ///
-    /// # Panics
-    ///
-    /// If `k` is greater than the batch's length.
-    #[inline]
-    pub fn release(&mut self, k: usize) {
-        assert!(k <= self.len, "release of {k} in a batch of {}", self.len);
-        self.reader.release(k);
-        self.len -= k;
-    }
-
-    /// Ends the batch and releases exactly its first `k` records: the others are polled again.
-    ///
-    /// # Panics
-    ///
-    /// If `k` is greater than the batch's length.
-    #[inline]
-    pub fn end_at(mut self, k: usize) {
-        self.release(k);
-        self.len = 0;
-    }
-}
-
-impl<T: Pod> Drop for Batch<'_, T> {
-    #[inline]
-    fn drop(&mut self) {
-        if self.len > 0 && !std::thread::panicking() {
-            self.reader.release(self.len);
+    /// Lets another stage have the seat, unless this one must hold the producer back for good.
+    fn give_back_seat(&mut self) {
+        let gate = &self.reader.line().gate;
+        let is_done = !gate.state().holds() || self.is_finished();
+        if is_done && self.reader.head().seats.iter().any(|seat| Arc::ptr_eq(seat, gate)) {
+            let _ = self.reader.line().left_at.set(self.position());
+            gate.set_state(GateState::Vacant);
         }
     }
 }

@@ -51,18 +51,14 @@
 //!     let totals = stages.map(|mut stage| {
 //!         scope.spawn(move || {
 //!             let mut total = 0;
-//!             while !stage.is_finished() {
-//!                 let batch = stage.poll(usize::MAX)?;
+//!             while let Some(batch) = stage.next_batch(usize::MAX, Wait::Auto)? {
 //!                 total += batch.iter().sum::<u64>();
-//!                 if batch.is_empty() {
-//!                     Wait::Yield.idle();
-//!                 }
 //!             }
 //!             Ok(total)
 //!         })
 //!     });
 //!     for number in 0..1000 {
-//!         let mut claim = producer.claim(1, Wait::Yield)?;
+//!         let mut claim = producer.claim(1, Wait::Auto)?;
 //!         claim.set(0, number);
 //!         claim.commit_all();
 //!     }
@@ -89,18 +85,35 @@
 //! After `build` nothing is allocated (a failure's text excepted), no lock is taken and no system
 //! call is made, except the yields of [`Wait::Yield`].
 
+mod batch;
+mod bell;
+mod catch_up;
 mod consumer;
+mod cursor;
+mod exclusive;
 mod failure;
+mod handle;
+mod handler;
 mod inbox;
+mod observer;
 mod producer;
 mod slots;
 mod sync;
 mod topology;
 mod wait;
+mod workers;
 
-pub use consumer::{Batch, Consumer};
+pub use batch::Batch;
+pub use catch_up::{CatchUp, MemoryRecording, Recording};
+pub use consumer::Consumer;
+pub use cursor::Policy;
+pub use exclusive::{ExclusiveBatch, ExclusiveConsumer};
+pub use handle::{Ring, StageCursor, StageState, StageStatus};
+pub use handler::{Handler, HandlerResult, Stream};
 pub use inbox::{InboxReceiver, InboxSender, inbox};
+pub use observer::Observer;
 pub use producer::{Claim, Producer};
 pub use slots::Published;
-pub use topology::{Consumers, RingBuilder, StageCursor, StageId};
+pub use topology::{Consumers, RingBuilder, StageId};
 pub use wait::Wait;
+pub use workers::{ShutdownReport, StageEnd, StageReport, Workers};

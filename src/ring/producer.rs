@@ -1,10 +1,13 @@
 //! The producer: claims free slots, writes them, publishes them.
 
+use std::time::{Duration, Instant};
+
 use bytemuck::Pod;
 
 use super::failure::End;
+use super::handle::Ring;
 use super::slots::Writer;
-use super::wait::Wait;
+use super::wait::{Wait, Waiter};
 use crate::error::{Error, Result};
 
 /// The single writer of a ring.
@@ -34,11 +37,12 @@ pub struct Producer<T: Pod> {
     writer: Writer<T>,
     /// Largest claim that can be met: the capacity, and 0 once the stream has ended.
     claim_max: usize,
+    ring: Ring<T>,
 }
 
 impl<T: Pod> Producer<T> {
-    pub(super) fn new(writer: Writer<T>) -> Self {
-        Self { claim_max: writer.capacity(), writer }
+    pub(super) fn new(writer: Writer<T>, ring: Ring<T>) -> Self {
+        Self { claim_max: writer.capacity(), writer, ring }
     }
 
     /// Claims the next `n` slots, or `None` while fewer are free.
@@ -64,11 +68,86 @@ impl<T: Pod> Producer<T> {
     #[inline]
     pub fn claim(&mut self, n: usize, wait: Wait) -> Result<Claim<'_, T>> {
         self.check(n)?;
-        while !self.has_free(n) {
-            wait.idle();
-            self.check(n)?;
+        if !self.has_free(n) {
+            self.wait_for(n, wait, || false)?;
         }
         Ok(Claim { writer: &mut self.writer, len: n })
+    }
+
+    /// Claims the next `n` slots, or `None` when they do not become free within `time`.
+    ///
+    /// ```
+    /// use std::time::Duration;
+    ///
+    /// use ringtape::ring::{RingBuilder, Wait};
+    ///
+    /// let mut builder = RingBuilder::<u64>::new("numbers", 2)?;
+    /// let sleeper = builder.stage("sleeper", &[])?;
+    /// let (mut producer, _consumers) = builder.build()?;
+    /// producer.claim(2, Wait::Yield)?.commit_all();
+    /// let time = Duration::from_millis(2);
+    /// assert!(producer.claim_timeout(1, Wait::Park, time)?.is_none());
+    /// # Ok::<(), ringtape::error::Error>(())
+    /// ```
+    ///
+    /// # Errors
+    ///
+    /// As [`Producer::claim`].
+    pub fn claim_timeout(
+        &mut self,
+        n: usize,
+        wait: Wait,
+        time: Duration,
+    ) -> Result<Option<Claim<'_, T>>> {
+        self.check(n)?;
+        if !self.has_free(n) {
+            let begin = Instant::now();
+            if !self.wait_for(n, wait, || begin.elapsed() >= time)? {
+                return Ok(None);
+            }
+        }
+        Ok(Some(Claim { writer: &mut self.writer, len: n }))
+    }
+
+    /// Claims the next `n` slots, or drops them and counts them as dropped while fewer are free.
+    ///
+    /// ```
+    /// use ringtape::ring::{RingBuilder, Wait};
+    ///
+    /// let mut builder = RingBuilder::<u64>::new("numbers", 2)?;
+    /// let sleeper = builder.stage("sleeper", &[])?;
+    /// let (mut producer, _consumers) = builder.build()?;
+    /// for number in 0..5 {
+    ///     if let Some(mut claim) = producer.claim_or_drop(1)? {
+    ///         claim.set(0, number);
+    ///         claim.commit_all();
+    ///     }
+    /// }
+    /// assert_eq!((producer.next_sequence(), producer.dropped()), (2, 3));
+    /// # Ok::<(), ringtape::error::Error>(())
+    /// ```
+    ///
+    /// # Errors
+    ///
+    /// As [`Producer::try_claim`].
+    #[inline]
+    pub fn claim_or_drop(&mut self, n: usize) -> Result<Option<Claim<'_, T>>> {
+        self.check(n)?;
+        if !self.has_free(n) {
+            self.writer.head().add_dropped(n as u64);
+            return Ok(None);
+        }
+        Ok(Some(Claim { writer: &mut self.writer, len: n }))
+    }
+
+    /// The number of records that [`claim_or_drop`](Self::claim_or_drop) dropped.
+    pub fn dropped(&self) -> u64 {
+        self.writer.head().dropped()
+    }
+
+    /// The ring as seen from outside: gauges, and stages that come and go.
+    pub fn ring(&self) -> Ring<T> {
+        self.ring.clone()
     }
 
     /// The number of slots that can be claimed now.
@@ -129,10 +208,35 @@ impl<T: Pod> Producer<T> {
 
     #[inline]
     fn has_free(&mut self, n: usize) -> bool {
-        if self.writer.free() < n {
+        self.writer.free() >= n || self.look_for(n)
+    }
+
+    /// Looks at the gates again, and cuts the stages that alone keep `n` slots from being free and
+    /// may be cut; whether they are free then.
+    fn look_for(&mut self, n: usize) -> bool {
+        self.writer.refresh();
+        if self.writer.free() < n && self.writer.cut_laggards(n) {
             self.writer.refresh();
         }
         self.writer.free() >= n
+    }
+
+    /// Waits until `n` slots are free, or until `is_over` says that it was long enough; whether
+    /// they are.
+    #[cold]
+    fn wait_for(&mut self, n: usize, wait: Wait, is_over: impl Fn() -> bool) -> Result<bool> {
+        let mut waiter = Waiter::new(wait);
+        while !self.look_for(n) {
+            if is_over() {
+                return Ok(false);
+            }
+            let writer = &self.writer;
+            waiter.idle(&writer.head().bell, || {
+                writer.could_free(n) || writer.head().alarm.is_raised()
+            });
+            self.check(n)?;
+        }
+        Ok(true)
     }
 
     /// Why a claim of `n` is refused.

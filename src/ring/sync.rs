@@ -10,13 +10,15 @@ pub(super) use std::sync::atomic::Ordering;
 pub(super) use loom::{
     cell::UnsafeCell,
     hint::spin_loop,
-    sync::atomic::{AtomicBool, AtomicU8, AtomicU64},
+    sync::atomic::{AtomicBool, AtomicU8, AtomicU32, AtomicU64, fence},
+    sync::{Condvar, Mutex},
     thread::yield_now,
 };
 #[cfg(not(loom))]
 pub(super) use std::{
     hint::spin_loop,
-    sync::atomic::{AtomicBool, AtomicU8, AtomicU64},
+    sync::atomic::{AtomicBool, AtomicU8, AtomicU32, AtomicU64, fence},
+    sync::{Condvar, Mutex},
     thread::yield_now,
 };
 

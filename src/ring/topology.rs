@@ -1,25 +1,49 @@
 //! The graph of a ring's stages: declared by name and id, checked, then built.
 
 use std::marker::PhantomData;
-use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::{Arc, OnceLock};
 
 use bytemuck::Pod;
 use crossbeam::utils::CachePadded;
 
 use super::consumer::Consumer;
+use super::cursor::{Gate, GateState, Head, Line, Policy};
+use super::exclusive::ExclusiveConsumer;
+use super::failure::Alarm;
+use super::handle::{Ring, StageCursor};
 use super::producer::Producer;
-use super::slots::{self, Head, Line, Stage};
+use super::slots::{Memory, Reader};
 use crate::error::{Error, Result};
 
 /// Identities of builders; no two in a process are the same.
 static BUILDERS: AtomicU64 = AtomicU64::new(0);
 
 /// A stage of one ring; means nothing to another ring.
+///
+/// ```
+/// use ringtape::ring::RingBuilder;
+///
+/// let mut builder = RingBuilder::<u64>::new("market", 2)?;
+/// let journal = builder.stage("journal", &[])?;
+/// let mut other = RingBuilder::<u64>::new("executions", 2)?;
+/// assert!(other.stage("portfolio", &[journal]).is_err());
+/// # Ok::<(), ringtape::error::Error>(())
+/// ```
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub struct StageId {
     builder: u64,
     index: usize,
+}
+
+/// A stage as it is declared.
+#[derive(Debug)]
+struct Stage {
+    name: String,
+    /// The stages that it follows, by index; none means that it follows the writer.
+    upstreams: Vec<usize>,
+    policy: Policy,
+    is_exclusive: bool,
 }
 
 /// Declares a ring: its name, its capacity and the graph of its stages.
@@ -40,6 +64,8 @@ pub struct RingBuilder<T> {
     name: String,
     capacity: usize,
     identity: u64,
+    is_observable: bool,
+    spare_stages: usize,
     stages: Vec<Stage>,
     record: PhantomData<fn() -> T>,
 }
@@ -58,19 +84,125 @@ impl<T: Pod> RingBuilder<T> {
         }
         // WHY: Relaxed, because only the number's uniqueness matters.
         let identity = BUILDERS.fetch_add(1, Ordering::Relaxed);
-        Ok(Self { name, capacity, identity, stages: Vec::new(), record: PhantomData })
+        Ok(Self {
+            name,
+            capacity,
+            identity,
+            is_observable: false,
+            spare_stages: 0,
+            stages: Vec::new(),
+            record: PhantomData,
+        })
+    }
+
+    /// Lets the ring be read by copy, which observers and detachable stages do: records go in as
+    /// atomic words behind a mark that tells which old ones are gone, at the price of one more
+    /// copy of each record.
+    ///
+    /// ```
+    /// use ringtape::ring::RingBuilder;
+    ///
+    /// let mut builder = RingBuilder::<u64>::new("market", 64)?;
+    /// builder.observable()?;
+    /// builder.detachable("email", &[])?;
+    /// assert!(RingBuilder::<[u8; 3]>::new("letters", 64)?.observable().is_err());
+    /// # Ok::<(), ringtape::error::Error>(())
+    /// ```
+    ///
+    /// # Errors
+    ///
+    /// [`Error::Usage`] unless records consist of aligned 8-byte words.
+    pub fn observable(&mut self) -> Result<()> {
+        if !size_of::<T>().is_multiple_of(8) || !align_of::<T>().is_multiple_of(8) {
+            let what = format!("records of ring `{}` are not made of 8-byte words", self.name);
+            return Err(Error::usage(what, "give the record a u64 field and pad it to 8 bytes"));
+        }
+        self.is_observable = true;
+        Ok(())
+    }
+
+    /// Keeps room for `count` stages that are attached to the built ring.
+    ///
+    /// ```
+    /// use ringtape::ring::RingBuilder;
+    ///
+    /// let mut builder = RingBuilder::<u64>::new("market", 64)?;
+    /// builder.spare_stages(1);
+    /// let (producer, _) = builder.build()?;
+    /// let late = producer.ring().attach("late", &[])?;
+    /// assert!(producer.ring().attach("later", &[]).is_err(), "there was one seat");
+    /// # drop(late);
+    /// # Ok::<(), ringtape::error::Error>(())
+    /// ```
+    pub fn spare_stages(&mut self, count: usize) {
+        self.spare_stages = count;
     }
 
     /// Declares a stage that sees each record once all of `upstreams` have released it; without
-    /// upstreams, once it is published.
+    /// upstreams, once it is published. Its failure stops the producer and the stages behind it.
     ///
     /// A stage can follow only stages that are already declared, so the graph has no cycle.
     ///
     /// # Errors
     ///
-    /// [`Error::Usage`] when the name is taken or an upstream belongs to another builder.
+    /// [`Error::Usage`] when the name is taken or an upstream belongs to another builder or is
+    /// detachable.
     pub fn stage(&mut self, name: impl Into<String>, upstreams: &[StageId]) -> Result<StageId> {
-        let name = name.into();
+        self.declare(name.into(), upstreams, Policy::Stop, false)
+    }
+
+    /// Declares a stage that nobody waits for: when it fails, or lags by a whole ring, it is cut
+    /// off and gets [`Error::StageCut`], and nobody else notices.
+    ///
+    /// It reads by copy, so the ring must be [`observable`](Self::observable), and no stage can
+    /// follow it.
+    ///
+    /// # Errors
+    ///
+    /// Those of [`stage`](Self::stage); [`build`](Self::build) refuses a ring that is not
+    /// observable.
+    pub fn detachable(
+        &mut self,
+        name: impl Into<String>,
+        upstreams: &[StageId],
+    ) -> Result<StageId> {
+        self.declare(name.into(), upstreams, Policy::Detach, false)
+    }
+
+    /// Declares a stage that may change the records, for those behind it.
+    ///
+    /// ```
+    /// use ringtape::ring::RingBuilder;
+    ///
+    /// let mut builder = RingBuilder::<u64>::new("market", 64)?;
+    /// let double = builder.exclusive("double", &[])?;
+    /// let sum = builder.stage("sum", &[double])?;
+    /// let (mut producer, mut consumers) = builder.build()?;
+    /// let (mut double, mut sum) = (consumers.take_exclusive(double)?, consumers.take(sum)?);
+    /// let mut claim = producer.claim(2, Default::default())?;
+    /// claim.for_each_mut(|i, number| *number = 10 + i as u64);
+    /// claim.commit_all();
+    ///
+    /// double.poll(2)?.for_each_mut(|_, number| *number *= 2);
+    /// assert_eq!(sum.poll(2)?.iter().sum::<u64>(), 42);
+    /// # Ok::<(), ringtape::error::Error>(())
+    /// ```
+    ///
+    /// # Errors
+    ///
+    /// Those of [`stage`](Self::stage); [`build`](Self::build) refuses a graph in which another
+    /// stage is neither before nor behind it, and an observable ring.
+    pub fn exclusive(&mut self, name: impl Into<String>, upstreams: &[StageId]) -> Result<StageId> {
+        self.declare(name.into(), upstreams, Policy::Stop, true)
+    }
+
+    fn declare(
+        &mut self,
+        name: String,
+        upstreams: &[StageId],
+        policy: Policy,
+        is_exclusive: bool,
+    ) -> Result<StageId> {
         if self.stages.iter().any(|stage| stage.name == name) {
             let what = format!("ring `{}` already has a stage `{name}`", self.name);
             return Err(Error::usage(what, "give each stage a name of its own"));
@@ -79,9 +211,14 @@ impl<T: Pod> RingBuilder<T> {
             let what = format!("stage `{name}` of ring `{}` follows a foreign stage", self.name);
             return Err(Error::usage(what, "name stages that the same builder declared"));
         }
+        let upstreams: Vec<usize> = upstreams.iter().map(|id| id.index).collect();
+        if let Some(&up) = upstreams.iter().find(|&&up| self.stages[up].policy == Policy::Detach) {
+            let what =
+                format!("stage `{name}` follows detachable stage `{}`", self.stages[up].name);
+            return Err(Error::usage(what, "follow a stage that cannot go away"));
+        }
         let id = StageId { builder: self.identity, index: self.stages.len() };
-        let upstreams = upstreams.iter().map(|id| id.index).collect();
-        self.stages.push(Stage { name, upstreams });
+        self.stages.push(Stage { name, upstreams, policy, is_exclusive });
         Ok(id)
     }
 
@@ -89,38 +226,104 @@ impl<T: Pod> RingBuilder<T> {
     ///
     /// # Errors
     ///
-    /// [`Error::Usage`] when no stage was declared or the memory cannot be had.
+    /// [`Error::Usage`] when no stage was declared and none can come later, the memory cannot be
+    /// had, or a detachable or exclusive stage asks for what the ring cannot give.
     pub fn build(self) -> Result<(Producer<T>, Consumers<T>)> {
-        if self.stages.is_empty() {
+        if self.stages.is_empty() && self.spare_stages == 0 && !self.is_observable {
             let what = format!("ring `{}` has no stage", self.name);
-            return Err(Error::usage(what, "declare at least one, or nothing is ever released"));
+            return Err(Error::usage(what, "declare at least one, or nothing is ever read"));
         }
-        let (writer, readers) = slots::slots(self.name, self.capacity, self.stages)?;
-        let seats = readers.into_iter().map(|reader| Seat {
-            cursor: StageCursor {
-                head: Arc::clone(reader.head()),
-                line: Arc::clone(reader.line()),
-            },
-            consumer: Some(Consumer::new(reader)),
+        let lines = self.lines()?;
+        let is_sink = |line: &&Arc<Line>| !lines.iter().any(|other| other.is_behind(line));
+        let sinks: Vec<_> = lines.iter().filter(is_sink).cloned().collect();
+        let head = Head::new(self.name, self.capacity, self.is_observable, self.spare_stages);
+        let (memory, writer) = Memory::new(head, &sinks)?;
+        memory.head.lines().extend(lines.iter().cloned());
+        let seats = lines.into_iter().zip(&self.stages).map(|(line, stage)| Seat {
+            reader: Some(memory.reader(Arc::clone(&line), stage.is_exclusive)),
+            is_exclusive: stage.is_exclusive,
+            line,
         });
-        let consumers = Consumers { identity: self.identity, seats: seats.collect() };
-        Ok((Producer::new(writer), consumers))
+        let seats = seats.collect();
+        let exclusives = self.stages.iter().enumerate().filter(|(_, stage)| stage.is_exclusive);
+        let exclusives = exclusives.map(|(index, _)| index).collect();
+        let ring = Ring::new(memory, self.identity, exclusives);
+        Ok((Producer::new(writer, ring.clone()), Consumers { ring, seats }))
+    }
+
+    /// The stages as the ring knows them, checked.
+    fn lines(&self) -> Result<Vec<Arc<Line>>> {
+        let mut lines: Vec<Arc<Line>> = Vec::with_capacity(self.stages.len());
+        for stage in &self.stages {
+            let state = match stage.policy {
+                Policy::Stop => GateState::Live,
+                Policy::Detach if self.is_observable => GateState::Detachable,
+                Policy::Detach => {
+                    let what = format!("stage `{}` is detachable, its ring not", stage.name);
+                    return Err(Error::usage(what, "make the ring observable"));
+                }
+            };
+            lines.push(Arc::new(Line {
+                name: stage.name.clone(),
+                policy: stage.policy,
+                upstreams: stage.upstreams.iter().map(|&up| Arc::clone(&lines[up])).collect(),
+                gate: Arc::new(CachePadded::new(Gate::new(state))),
+                alarm: Alarm::new(),
+                left_at: OnceLock::new(),
+            }));
+        }
+        for (own, _) in lines.iter().zip(&self.stages).filter(|(_, stage)| stage.is_exclusive) {
+            let is_apart = |other: &&Arc<Line>| {
+                !Arc::ptr_eq(own, other) && !own.is_behind(other) && !other.is_behind(own)
+            };
+            if let Some(other) = lines.iter().find(is_apart) {
+                let what = format!("`{}` and exclusive stage `{}`", other.name, own.name);
+                let what = format!("{what} may hold the same record at once");
+                return Err(Error::usage(what, "put one before the other"));
+            }
+            if self.is_observable {
+                let what = format!("exclusive stage `{}` is on an observable ring", own.name);
+                return Err(Error::usage(what, "observe another ring"));
+            }
+        }
+        Ok(lines)
+    }
+}
+
+impl StageId {
+    /// The stage's index, if it belongs to the ring of that identity.
+    pub(super) fn index_in(self, identity: u64) -> Option<usize> {
+        (self.builder == identity).then_some(self.index)
     }
 }
 
 /// The consumers of a built ring, to be taken one by one by their ids.
 ///
 /// A consumer that is still here when this is dropped counts as dropped before it finished.
+///
+/// ```
+/// use ringtape::ring::RingBuilder;
+///
+/// let mut builder = RingBuilder::<u64>::new("market", 2)?;
+/// let journal = builder.stage("journal", &[])?;
+/// let (_producer, mut consumers) = builder.build()?;
+/// let progress = consumers.cursor(journal)?;
+/// let journal_consumer = consumers.take(journal)?;
+/// assert_eq!((progress.sequence(), journal_consumer.position()), (0, 0));
+/// assert!(consumers.take(journal).is_err(), "it is taken");
+/// # Ok::<(), ringtape::error::Error>(())
+/// ```
 #[derive(Debug)]
 pub struct Consumers<T: Pod> {
-    identity: u64,
+    ring: Ring<T>,
     seats: Vec<Seat<T>>,
 }
 
 #[derive(Debug)]
 struct Seat<T: Pod> {
-    cursor: StageCursor,
-    consumer: Option<Consumer<T>>,
+    line: Arc<Line>,
+    is_exclusive: bool,
+    reader: Option<Reader<T>>,
 }
 
 impl<T: Pod> Consumers<T> {
@@ -128,14 +331,20 @@ impl<T: Pod> Consumers<T> {
     ///
     /// # Errors
     ///
-    /// [`Error::Usage`] when `id` belongs to another ring or its consumer was taken before.
+    /// [`Error::Usage`] when `id` belongs to another ring, its consumer was taken before, or it
+    /// is an exclusive stage.
     pub fn take(&mut self, id: StageId) -> Result<Consumer<T>> {
-        self.check(id)?;
-        let seat = &mut self.seats[id.index];
-        seat.consumer.take().ok_or_else(|| {
-            let what = format!("the consumer of stage `{}` was already taken", seat.cursor.name());
-            Error::usage(what, "take each consumer once and keep it")
-        })
+        self.take_reader(id, false).map(Consumer::new)
+    }
+
+    /// The consumer of exclusive stage `id`.
+    ///
+    /// # Errors
+    ///
+    /// [`Error::Usage`] when `id` belongs to another ring, its consumer was taken before, or it
+    /// is not an exclusive stage.
+    pub fn take_exclusive(&mut self, id: StageId) -> Result<ExclusiveConsumer<T>> {
+        self.take_reader(id, true).map(|reader| ExclusiveConsumer::new(Consumer::new(reader)))
     }
 
     /// A view of how far stage `id` has come, for any thread; it works before and after `take`.
@@ -144,47 +353,37 @@ impl<T: Pod> Consumers<T> {
     ///
     /// [`Error::Usage`] when `id` belongs to another ring.
     pub fn cursor(&self, id: StageId) -> Result<StageCursor> {
-        self.check(id)?;
-        Ok(self.seats[id.index].cursor.clone())
+        let index = self.ring.index_of(id)?;
+        Ok(self.ring.cursor_of(&self.seats[index].line))
     }
 
-    fn check(&self, id: StageId) -> Result<()> {
-        if id.builder == self.identity {
-            return Ok(());
+    /// The ring as seen from outside: gauges, and stages that come and go.
+    pub fn ring(&self) -> Ring<T> {
+        self.ring.clone()
+    }
+
+    fn take_reader(&mut self, id: StageId, as_exclusive: bool) -> Result<Reader<T>> {
+        let index = self.ring.index_of(id)?;
+        let seat = &mut self.seats[index];
+        let name = &seat.line.name;
+        if seat.is_exclusive != as_exclusive {
+            let (what, cure) = match as_exclusive {
+                true => (format!("stage `{name}` is not exclusive"), "take it with `take`"),
+                false => (format!("stage `{name}` is exclusive"), "take it with `take_exclusive`"),
+            };
+            return Err(Error::usage(what, cure));
         }
-        let ring = &self.seats[0].cursor.head.name;
-        let what = format!("ring `{ring}` was asked for a foreign stage");
-        Err(Error::usage(what, "use the ids that its own builder returned"))
+        seat.reader.take().ok_or_else(|| {
+            let what = format!("the consumer of stage `{name}` was already taken");
+            Error::usage(what, "take each consumer once and keep it")
+        })
     }
 }
 
-/// How far one stage has come, readable from any thread at any time.
-#[derive(Clone, Debug)]
-pub struct StageCursor {
-    head: Arc<CachePadded<Head>>,
-    line: Arc<CachePadded<Line>>,
-}
-
-impl StageCursor {
-    /// The number of records that the stage has released: its next sequence.
-    #[inline]
-    pub fn sequence(&self) -> u64 {
-        self.line.position()
-    }
-
-    /// Whether the stage has failed, or stopped because one before it did: it comes no further than
-    /// [`sequence`](Self::sequence) says when it is asked after this.
-    pub fn has_failed(&self) -> bool {
-        self.line.alarm.is_raised()
-    }
-
-    /// The number of records that are published and not yet released by the stage.
-    pub fn lag(&self) -> u64 {
-        self.head.lag_of(&self.line)
-    }
-
-    /// The stage's name.
-    pub fn name(&self) -> &str {
-        &self.line.name
+impl<T: Pod> Drop for Consumers<T> {
+    fn drop(&mut self) {
+        for reader in self.seats.iter_mut().filter_map(|seat| seat.reader.take()) {
+            drop(Consumer::new(reader));
+        }
     }
 }

@@ -1,0 +1,262 @@
+//! The cursor lines of a ring: the producer's head, a gate for each stage, and who the stages are.
+
+use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError};
+
+use crossbeam::utils::CachePadded;
+
+use super::bell::Bell;
+use super::failure::{Alarm, End};
+use super::sync::{AtomicU8, AtomicU64, Ordering};
+
+/// What a failure of a stage means to the others.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
+pub enum Policy {
+    /// The producer and the stages behind it stop.
+    #[default]
+    Stop,
+    /// The stage is cut off, also when it lags by a whole ring, and nobody else notices.
+    Detach,
+}
+
+/// What a gate means to the writer.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[repr(u8)]
+pub(super) enum GateState {
+    /// Nobody's: a seat for a stage to come.
+    Vacant,
+    /// It holds the writer back.
+    Live,
+    /// It holds the writer back, which may cut it at any moment.
+    Detachable,
+    /// It holds the writer back until its stage sees that it is to go.
+    Leaving,
+    /// It holds nobody back any more, because its stage left or was told to.
+    Cut,
+    /// It holds nobody back any more, because its stage lagged by a whole ring.
+    Lapped,
+}
+
+impl GateState {
+    const ALL: [Self; 6] =
+        [Self::Vacant, Self::Live, Self::Detachable, Self::Leaving, Self::Cut, Self::Lapped];
+
+    fn from_byte(byte: u8) -> Self {
+        Self::ALL[usize::from(byte)]
+    }
+
+    /// Whether the gate holds the writer back.
+    #[inline]
+    pub(super) fn holds(self) -> bool {
+        matches!(self, Self::Live | Self::Detachable | Self::Leaving)
+    }
+
+    /// Whether its stage is to read nothing more.
+    #[inline]
+    pub(super) fn is_over(self) -> bool {
+        matches!(self, Self::Leaving | Self::Cut | Self::Lapped)
+    }
+}
+
+/// How far one stage has come, and whether that holds the writer back.
+#[derive(Debug)]
+pub(super) struct Gate {
+    released: AtomicU64,
+    state: AtomicU8,
+}
+
+impl Gate {
+    pub(super) fn new(state: GateState) -> Self {
+        Self { released: AtomicU64::new(0), state: AtomicU8::new(state as u8) }
+    }
+
+    /// Records released so far.
+    #[inline]
+    pub(super) fn position(&self) -> u64 {
+        // SYNC: Acquire, pairs with the Release in `advance_to`.
+        self.released.load(Ordering::Acquire)
+    }
+
+    /// Moves the gate; only its stage does.
+    #[inline]
+    pub(super) fn advance_to(&self, position: u64) {
+        // SYNC: Release, pairs with the Acquire in `position`: the writer and the stages behind
+        // go on only after this stage's reads and effects.
+        self.released.store(position, Ordering::Release);
+    }
+
+    #[inline]
+    pub(super) fn state(&self) -> GateState {
+        // SYNC: Acquire, pairs with the Release in `set_state` and `cut`: who sees a gate as live
+        // sees the position it was set to before.
+        GateState::from_byte(self.state.load(Ordering::Acquire))
+    }
+
+    pub(super) fn set_state(&self, state: GateState) {
+        // SYNC: Release, pairs with the Acquire in `state`.
+        self.state.store(state as u8, Ordering::Release);
+    }
+
+    /// Changes the state from `from` to `to`; whether it was `from`.
+    pub(super) fn change_state(&self, from: GateState, to: GateState) -> bool {
+        let (from, to) = (from as u8, to as u8);
+        // SYNC: AcqRel, pairs with the loads and stores above.
+        self.state.compare_exchange(from, to, Ordering::AcqRel, Ordering::Acquire).is_ok()
+    }
+
+    /// The position, if it holds the writer back.
+    #[inline]
+    pub(super) fn holding(&self) -> Option<u64> {
+        self.state().holds().then(|| self.position())
+    }
+}
+
+/// The lowest position of the gates that hold the writer back, at most `most`.
+#[inline]
+pub(super) fn lowest(gates: &[Arc<CachePadded<Gate>>], most: u64) -> u64 {
+    gates.iter().filter_map(|gate| gate.holding()).fold(most, u64::min)
+}
+
+/// Who stands at a gate.
+#[derive(Debug)]
+pub(super) struct Line {
+    /// The stage's name.
+    pub(super) name: String,
+    /// What its failure means to the others.
+    pub(super) policy: Policy,
+    /// The stages that it follows; none means that it follows the writer.
+    pub(super) upstreams: Box<[Arc<Line>]>,
+    pub(super) gate: Arc<CachePadded<Gate>>,
+    /// What stopped this stage: its own failure or one before it.
+    pub(super) alarm: Alarm,
+    /// Where it was when it gave its seat back.
+    pub(super) left_at: OnceLock<u64>,
+}
+
+impl Line {
+    /// Records released so far.
+    pub(super) fn position(&self) -> u64 {
+        self.left_at.get().copied().unwrap_or_else(|| self.gate.position())
+    }
+
+    /// Whether the stage is one of those before this one, however far.
+    pub(super) fn is_behind(&self, stage: &Arc<Line>) -> bool {
+        self.upstreams.iter().any(|up| Arc::ptr_eq(up, stage) || up.is_behind(stage))
+    }
+}
+
+/// The producer's cursor line.
+#[derive(Debug)]
+pub(super) struct Head {
+    published: AtomicU64,
+    end: AtomicU8,
+    /// The writer does not look at the seats again before it writes up to here.
+    reserved: AtomicU64,
+    /// On an observable ring: every sequence that is `capacity` or more below is being overwritten.
+    overwriting: AtomicU64,
+    dropped: AtomicU64,
+    /// The first failure among the consumers.
+    pub(super) alarm: Alarm,
+    /// The ring's name.
+    pub(super) name: String,
+    pub(super) capacity: u64,
+    pub(super) is_observable: bool,
+    /// Wakes who is parked.
+    pub(super) bell: CachePadded<Bell>,
+    /// Gates for stages that come later.
+    pub(super) seats: Box<[Arc<CachePadded<Gate>>]>,
+    lines: Mutex<Vec<Arc<Line>>>,
+}
+
+impl Head {
+    pub(super) fn new(name: String, capacity: usize, is_observable: bool, seats: usize) -> Self {
+        let seat = || Arc::new(CachePadded::new(Gate::new(GateState::Vacant)));
+        Self {
+            published: AtomicU64::new(0),
+            end: AtomicU8::new(End::Open as u8),
+            reserved: AtomicU64::new(capacity as u64),
+            overwriting: AtomicU64::new(0),
+            dropped: AtomicU64::new(0),
+            alarm: Alarm::new(),
+            name,
+            capacity: capacity as u64,
+            is_observable,
+            bell: CachePadded::new(Bell::new()),
+            seats: (0..seats).map(|_| seat()).collect(),
+            lines: Mutex::new(Vec::new()),
+        }
+    }
+
+    /// Records published so far.
+    #[inline]
+    pub(super) fn position(&self) -> u64 {
+        // SYNC: Acquire, pairs with the Release in `advance_to`.
+        self.published.load(Ordering::Acquire)
+    }
+
+    /// Moves the head; only the writer does.
+    #[inline]
+    pub(super) fn advance_to(&self, position: u64) {
+        // SYNC: Release, pairs with the Acquire in `position`.
+        self.published.store(position, Ordering::Release);
+    }
+
+    /// How the stream ended, if it did.
+    pub(super) fn end(&self) -> End {
+        // SYNC: Acquire, pairs with the Release in `set_end`.
+        End::from_byte(self.end.load(Ordering::Acquire))
+    }
+
+    pub(super) fn set_end(&self, end: End) {
+        // SYNC: Release, pairs with the Acquire in `end`.
+        self.end.store(end as u8, Ordering::Release);
+    }
+
+    /// Up to where the writer may write without looking at the seats.
+    pub(super) fn reserved(&self) -> u64 {
+        self.reserved.load(Ordering::Acquire)
+    }
+
+    pub(super) fn set_reserved(&self, until: u64) {
+        self.reserved.store(until, Ordering::Release);
+    }
+
+    /// Up to where the writer has begun to write, on an observable ring.
+    #[inline]
+    pub(super) fn overwriting(&self) -> u64 {
+        // SYNC: called after Acquire loads of the words, which pair with the writer's Release
+        // stores of them: a reader that got a new word sees the mark set before it. Acquire, so
+        // that what was published before the mark was set is seen too.
+        self.overwriting.load(Ordering::Acquire)
+    }
+
+    #[inline]
+    pub(super) fn set_overwriting(&self, until: u64) {
+        // SYNC: Release, pairs with the Acquire in `overwriting`; the Release stores of the words
+        // that follow carry it too.
+        self.overwriting.store(until, Ordering::Release);
+    }
+
+    /// Records that the producer gave up because the ring was full.
+    pub(super) fn dropped(&self) -> u64 {
+        // WHY: Relaxed, because the count orders nothing.
+        self.dropped.load(Ordering::Relaxed)
+    }
+
+    pub(super) fn add_dropped(&self, count: u64) {
+        self.dropped.store(self.dropped() + count, Ordering::Relaxed);
+    }
+
+    /// Records published and not yet released by the stage of `line`, at most the capacity unless
+    /// it was cut.
+    pub(super) fn lag_of(&self, line: &Line) -> u64 {
+        // The stage may already have released a commit whose stamp it saw and whose cursor is
+        // still to be stored, so it can seem to be ahead.
+        let published = self.position();
+        published.saturating_sub(line.position())
+    }
+
+    /// Who stands at the gates. Nobody on the data path takes this lock.
+    pub(super) fn lines(&self) -> MutexGuard<'_, Vec<Arc<Line>>> {
+        self.lines.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}

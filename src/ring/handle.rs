@@ -1,0 +1,439 @@
+//! The ring as seen from outside: gauges, and stages that come and go while it runs.
+
+use std::sync::{Arc, OnceLock};
+
+use bytemuck::Pod;
+use crossbeam::utils::CachePadded;
+
+use super::bell::Bell;
+use super::catch_up::{CatchUp, Recording};
+use super::consumer::Consumer;
+use super::cursor::{Gate, GateState, Head, Line, Policy, lowest};
+use super::failure::{Alarm, End};
+use super::observer::Observer;
+use super::slots::{Memory, Start};
+use super::topology::StageId;
+use crate::error::{Error, Result};
+
+/// A ring as seen from outside, for any thread; to clone it is cheap.
+///
+/// It reads the gauges, attaches and cuts stages, and makes observers. Nothing here takes part in
+/// the data path, and it works while the producer is idle.
+///
+/// ```
+/// use ringtape::ring::{RingBuilder, StageState, Wait};
+///
+/// let mut builder = RingBuilder::<u64>::new("market", 8)?;
+/// builder.observable()?;
+/// builder.spare_stages(2);
+/// let journal = builder.stage("journal", &[])?;
+/// let (mut producer, mut consumers) = builder.build()?;
+/// let ring = producer.ring();
+/// producer.claim(3, Wait::Yield)?.commit_all();
+///
+/// assert_eq!((ring.published(), ring.fill(), ring.capacity()), (3, 3, 8));
+/// let late = ring.attach("late", &[journal])?;
+/// assert_eq!(late.position(), 0, "behind the journal, which has released nothing yet");
+/// let status = ring.stages();
+/// assert_eq!((status[0].name.as_str(), status[0].lag), ("journal", 3));
+/// ring.cut("late")?;
+/// assert_eq!(ring.stages()[1].state, StageState::Leaving);
+/// # drop((late, consumers.take(journal)?));
+/// # Ok::<(), ringtape::error::Error>(())
+/// ```
+#[derive(Debug)]
+pub struct Ring<T> {
+    memory: Memory<T>,
+    identity: u64,
+    /// Stages that change records, by index: who comes later must stand behind them.
+    exclusives: Arc<[usize]>,
+}
+
+impl<T> Clone for Ring<T> {
+    fn clone(&self) -> Self {
+        Self {
+            memory: self.memory.clone(),
+            identity: self.identity,
+            exclusives: Arc::clone(&self.exclusives),
+        }
+    }
+}
+
+/// What a stage is about.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum StageState {
+    /// It reads.
+    Live,
+    /// It is to go, as soon as it looks for its next batch.
+    Leaving,
+    /// It was cut off or has left.
+    Cut,
+    /// It failed, or a stage or producer before it did.
+    Failed,
+    /// The ring was closed and it has released everything.
+    Finished,
+}
+
+/// How a stage is doing, as [`Ring::stages`] tells it.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct StageStatus {
+    /// The stage's name.
+    pub name: String,
+    /// Records that it has released: its next sequence.
+    pub sequence: u64,
+    /// Records that are published and not yet released by it.
+    pub lag: u64,
+    /// What it is about.
+    pub state: StageState,
+}
+
+impl<T: Pod> Ring<T> {
+    pub(super) fn new(memory: Memory<T>, identity: u64, exclusives: Arc<[usize]>) -> Self {
+        Self { memory, identity, exclusives }
+    }
+
+    fn head(&self) -> &Arc<CachePadded<Head>> {
+        &self.memory.head
+    }
+
+    pub(super) fn bell(&self) -> &Bell {
+        &self.head().bell
+    }
+
+    /// The ring's name.
+    pub fn name(&self) -> &str {
+        &self.head().name
+    }
+
+    /// The number of slots.
+    pub fn capacity(&self) -> usize {
+        self.head().capacity as usize
+    }
+
+    /// Records published so far.
+    pub fn published(&self) -> u64 {
+        self.head().position()
+    }
+
+    /// Records published and not yet released by the slowest stage that holds the producer back.
+    pub fn fill(&self) -> u64 {
+        let gates: Vec<_> = self.head().lines().iter().map(|line| line.gate.clone()).collect();
+        // The gates first: they only move forwards, so the fill is never negative.
+        let released = lowest(&gates, u64::MAX);
+        let published = self.published();
+        published - released.min(published)
+    }
+
+    /// Records that the producer dropped because the ring was full.
+    pub fn dropped(&self) -> u64 {
+        self.head().dropped()
+    }
+
+    /// Whether the producer has closed the ring or failed.
+    pub fn is_ended(&self) -> bool {
+        self.head().end() != End::Open
+    }
+
+    /// Every stage: the declared ones in order, then those attached, also after they left, until
+    /// another takes their seat.
+    pub fn stages(&self) -> Vec<StageStatus> {
+        self.head().lines().iter().map(|line| self.cursor_of(line).status()).collect()
+    }
+
+    /// A view of how far the stage called `name` has come.
+    ///
+    /// # Errors
+    ///
+    /// [`Error::Usage`] when there is none.
+    pub fn cursor(&self, name: &str) -> Result<StageCursor> {
+        Ok(self.cursor_of(&self.line(name)?))
+    }
+
+    /// Attaches a stage that sees everything from now on that `upstreams` let through.
+    ///
+    /// Its failure stops the producer, like that of a declared stage.
+    ///
+    /// # Errors
+    ///
+    /// [`Error::Usage`] when the name is taken, no [spare seat](super::RingBuilder::spare_stages)
+    /// is left, an upstream is foreign, or an exclusive stage would not be before it.
+    pub fn attach(&self, name: &str, upstreams: &[StageId]) -> Result<Consumer<T>> {
+        self.seat(name, upstreams, Policy::Stop, Start::Now)
+    }
+
+    /// Attaches a stage that begins at `sequence`, which the ring must still hold.
+    ///
+    /// ```
+    /// use ringtape::error::Error;
+    /// use ringtape::ring::{RingBuilder, Wait};
+    ///
+    /// let mut builder = RingBuilder::<u64>::new("market", 4)?;
+    /// builder.spare_stages(1);
+    /// let (mut producer, _) = builder.build()?;
+    /// for _ in 0..6 {
+    ///     producer.claim(1, Wait::Yield)?.commit_all();
+    /// }
+    /// let ring = producer.ring();
+    /// let gone = ring.attach_at("late", &[], 3).unwrap_err();
+    /// assert!(matches!(gone, Error::Overwritten { sequence: 3, oldest: 4, .. }));
+    /// assert_eq!(ring.attach_at("late", &[], 4)?.poll(9)?.len(), 2);
+    /// # Ok::<(), ringtape::error::Error>(())
+    /// ```
+    ///
+    /// # Errors
+    ///
+    /// * Those of [`attach`](Self::attach).
+    /// * [`Error::Overwritten`] when the producer may already write over `sequence`.
+    /// * [`Error::Usage`] when `sequence` is not yet published or not yet through `upstreams`.
+    pub fn attach_at(
+        &self,
+        name: &str,
+        upstreams: &[StageId],
+        sequence: u64,
+    ) -> Result<Consumer<T>> {
+        self.seat(name, upstreams, Policy::Stop, Start::At(sequence))
+    }
+
+    /// Attaches a stage that is cut off when it fails or lags by a whole ring, to begin at
+    /// `sequence` or, without one, now. The ring must be observable.
+    ///
+    /// # Errors
+    ///
+    /// Those of [`attach_at`](Self::attach_at).
+    pub fn attach_detachable(&self, name: &str, sequence: Option<u64>) -> Result<Consumer<T>> {
+        self.seat(name, &[], Policy::Detach, sequence.map_or(Start::Now, Start::At))
+    }
+
+    /// Brings a stage up to date from a recording, from `sequence` on, and attaches it when it has
+    /// nearly caught up, so that it sees every record once and in order.
+    ///
+    /// # Errors
+    ///
+    /// [`Error::Usage`] when the policy asks for an observable ring and this one is not.
+    pub fn attach_from<R: Recording<T>>(
+        &self,
+        name: &str,
+        policy: Policy,
+        sequence: u64,
+        recording: R,
+    ) -> Result<CatchUp<T, R>> {
+        self.check_policy(name, policy)?;
+        Ok(CatchUp::new(self.clone(), name.to_owned(), policy, sequence, recording))
+    }
+
+    /// Cuts a stage off, and says what it had released: a detachable stage at once, another one
+    /// when it looks for its next batch. It gets [`Error::StageCut`]; nobody else notices.
+    ///
+    /// # Errors
+    ///
+    /// [`Error::Usage`] when there is no such stage or another stage follows it.
+    pub fn cut(&self, name: &str) -> Result<u64> {
+        let line = self.line(name)?;
+        check_sink(&self.head().lines(), &line)?;
+        let gate = &line.gate;
+        if !gate.change_state(GateState::Detachable, GateState::Cut) {
+            gate.change_state(GateState::Live, GateState::Leaving);
+        }
+        self.head().bell.ring();
+        Ok(line.position())
+    }
+
+    /// An observer, which sees what is published from now on and never holds anybody back.
+    ///
+    /// # Errors
+    ///
+    /// [`Error::Usage`] unless the ring is observable.
+    pub fn observe(&self, name: &str) -> Result<Observer<T>> {
+        if !self.head().is_observable {
+            let what = format!("ring `{}` cannot be observed by `{name}`", self.name());
+            return Err(Error::usage(what, "build it with `observable`"));
+        }
+        let gate = Arc::new(CachePadded::new(Gate::new(GateState::Live)));
+        Ok(Observer::new(self.memory.observer(new_line(name, Policy::Detach, &[], gate))))
+    }
+
+    /// A new stage in a vacant seat.
+    pub(super) fn seat(
+        &self,
+        name: &str,
+        upstreams: &[StageId],
+        policy: Policy,
+        start: Start,
+    ) -> Result<Consumer<T>> {
+        self.check_policy(name, policy)?;
+        let mut lines = self.head().lines();
+        if lines.iter().any(|line| line.name == name && state_of(line).holds()) {
+            let what = format!("ring `{}` already has a stage `{name}`", self.name());
+            return Err(Error::usage(what, "cut it first, or give each stage a name of its own"));
+        }
+        let upstreams = upstreams.iter().map(|&id| Ok(Arc::clone(&lines[self.index_of(id)?])));
+        let upstreams = upstreams.collect::<Result<Vec<_>>>()?;
+        self.check_place(name, &lines, &upstreams, start)?;
+        let vacant = |seat: &&Arc<CachePadded<Gate>>| seat.state() == GateState::Vacant;
+        let gate = self.head().seats.iter().find(vacant).cloned().ok_or_else(|| {
+            let what = format!("ring `{}` has no seat left for `{name}`", self.name());
+            Error::usage(what, "build it with more `spare_stages`")
+        })?;
+        lines.retain(|line| !Arc::ptr_eq(&line.gate, &gate));
+        let line = new_line(name, policy, &upstreams, gate);
+        let reader = self.memory.attach(Arc::clone(&line), start).map_err(|oldest| {
+            let sequence = if let Start::At(sequence) = start { sequence } else { oldest };
+            Error::Overwritten { ring: self.name().to_owned(), sequence, oldest }
+        })?;
+        lines.push(line);
+        Ok(Consumer::new(reader))
+    }
+
+    fn check_policy(&self, name: &str, policy: Policy) -> Result<()> {
+        if policy == Policy::Stop || self.head().is_observable {
+            return Ok(());
+        }
+        let what = format!("stage `{name}` is detachable, ring `{}` is not", self.name());
+        Err(Error::usage(what, "build it with `observable`"))
+    }
+
+    /// Whether a new stage may stand behind `upstreams` and begin at `start`.
+    fn check_place(
+        &self,
+        name: &str,
+        lines: &[Arc<Line>],
+        upstreams: &[Arc<Line>],
+        start: Start,
+    ) -> Result<()> {
+        let is_before =
+            |own: &Arc<Line>| upstreams.iter().any(|up| Arc::ptr_eq(up, own) || up.is_behind(own));
+        let own = self.exclusives.iter().map(|&index| &lines[index]);
+        if let Some(own) = own.into_iter().find(|own| !is_before(own)) {
+            let what = format!("`{name}` and exclusive stage `{}`", own.name);
+            let what = format!("{what} may hold the same record at once");
+            return Err(Error::usage(what, "attach it behind that stage"));
+        }
+        let gone = |up: &&Arc<Line>| up.policy == Policy::Detach || state_of(up) != GateState::Live;
+        if let Some(up) = upstreams.iter().find(gone) {
+            let what = format!("stage `{name}` would follow `{}`, which can go away", up.name);
+            return Err(Error::usage(what, "follow a stage that stays"));
+        }
+        let through = upstreams.iter().map(|up| up.position()).min();
+        let through = through.unwrap_or_else(|| self.published());
+        match start {
+            Start::At(sequence) if sequence > through => {
+                let what = format!("stage `{name}` cannot begin at {sequence}");
+                Err(Error::usage(what, format!("begin at {through} or before")))
+            }
+            _ => Ok(()),
+        }
+    }
+
+    pub(super) fn index_of(&self, id: StageId) -> Result<usize> {
+        id.index_in(self.identity).ok_or_else(|| {
+            let what = format!("ring `{}` was asked for a foreign stage", self.name());
+            Error::usage(what, "use the ids that its own builder returned")
+        })
+    }
+
+    pub(super) fn cursor_of(&self, line: &Arc<Line>) -> StageCursor {
+        StageCursor { head: Arc::clone(self.head()), line: Arc::clone(line) }
+    }
+
+    fn line(&self, name: &str) -> Result<Arc<Line>> {
+        // The newest one of that name: an older one was cut.
+        let line = self.head().lines().iter().rev().find(|line| line.name == name).cloned();
+        line.ok_or_else(|| {
+            let what = format!("ring `{}` has no stage `{name}`", self.name());
+            Error::usage(what, "see `Ring::stages` for those it has")
+        })
+    }
+}
+
+fn new_line(
+    name: &str,
+    policy: Policy,
+    upstreams: &[Arc<Line>],
+    gate: Arc<CachePadded<Gate>>,
+) -> Arc<Line> {
+    Arc::new(Line {
+        name: name.to_owned(),
+        policy,
+        upstreams: upstreams.into(),
+        gate,
+        alarm: Alarm::new(),
+        left_at: OnceLock::new(),
+    })
+}
+
+/// The state of the gate of `line`, which may be another stage's once it has left.
+fn state_of(line: &Line) -> GateState {
+    if line.left_at.get().is_some() { GateState::Cut } else { line.gate.state() }
+}
+
+/// An error when a stage that has not left follows `line`.
+pub(super) fn check_sink(lines: &[Arc<Line>], line: &Arc<Line>) -> Result<()> {
+    let follows = |other: &&Arc<Line>| state_of(other).holds() && other.is_behind(line);
+    match lines.iter().find(follows) {
+        None => Ok(()),
+        Some(other) => {
+            let what = format!("stage `{}` cannot go: `{}` follows it", line.name, other.name);
+            Err(Error::usage(what, "cut those that follow it first"))
+        }
+    }
+}
+
+/// How far one stage has come, readable from any thread at any time.
+///
+/// ```
+/// use ringtape::ring::{RingBuilder, Wait};
+///
+/// let mut builder = RingBuilder::<u64>::new("market", 8)?;
+/// let journal = builder.stage("journal", &[])?;
+/// let (mut producer, mut consumers) = builder.build()?;
+/// let cursor = consumers.cursor(journal)?;
+/// producer.claim(3, Wait::Yield)?.commit_all();
+/// assert_eq!((cursor.name(), cursor.sequence(), cursor.lag()), ("journal", 0, 3));
+/// drop(consumers.take(journal)?);
+/// assert!(cursor.has_failed(), "dropped before the end");
+/// # Ok::<(), ringtape::error::Error>(())
+/// ```
+#[derive(Clone, Debug)]
+pub struct StageCursor {
+    head: Arc<CachePadded<Head>>,
+    line: Arc<Line>,
+}
+
+impl StageCursor {
+    /// The number of records that the stage has released: its next sequence.
+    #[inline]
+    pub fn sequence(&self) -> u64 {
+        self.line.position()
+    }
+
+    /// Whether the stage has failed, or stopped because one before it did: it comes no further than
+    /// [`sequence`](Self::sequence) says when it is asked after this.
+    pub fn has_failed(&self) -> bool {
+        self.line.alarm.is_raised()
+    }
+
+    /// The number of records that are published and not yet released by the stage.
+    pub fn lag(&self) -> u64 {
+        self.head.lag_of(&self.line)
+    }
+
+    /// The stage's name.
+    pub fn name(&self) -> &str {
+        &self.line.name
+    }
+
+    /// How the stage is doing.
+    pub fn status(&self) -> StageStatus {
+        let is_finished =
+            self.head.end() == End::Closed && self.line.position() == self.head.position();
+        let state = match state_of(&self.line) {
+            _ if self.has_failed() => StageState::Failed,
+            _ if is_finished => StageState::Finished,
+            GateState::Cut | GateState::Lapped | GateState::Vacant => StageState::Cut,
+            GateState::Leaving => StageState::Leaving,
+            GateState::Live | GateState::Detachable => StageState::Live,
+        };
+        let (name, sequence) = (self.name().to_owned(), self.sequence());
+        StageStatus { name, sequence, lag: self.lag(), state }
+    }
+}

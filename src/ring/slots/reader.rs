@@ -1,0 +1,299 @@
+//! One stage's reader of a ring.
+
+use std::sync::Arc;
+
+use bytemuck::Pod;
+use crossbeam::utils::CachePadded;
+
+use super::memory::Slots;
+use super::{Published, SIGNAL};
+use crate::ring::cursor::{Gate, GateState, Head, Line};
+use crate::ring::failure::End;
+use crate::ring::sync::Ordering;
+
+/// What a look for more records found.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(in crate::ring) enum Found {
+    /// Records to read.
+    Records,
+    /// Nothing yet.
+    Nothing,
+    /// Nothing, and the producer ended or a stage before this one failed. A failed stage may have
+    /// released more since this look.
+    End,
+    /// The stage was cut, and there will be nothing more for it.
+    Cut,
+}
+
+/// The copies of a reader that takes no references into the ring.
+#[derive(Debug)]
+pub(super) struct Copies<T> {
+    records: Box<[Published<T>]>,
+    /// The sequence of the first copy.
+    first: u64,
+    /// Sequences below were published at the last look.
+    known: u64,
+    /// Records that were overwritten before they could be copied.
+    missed: u64,
+    /// Whether a gate holds the writer back, so that nothing is overwritten unless it was cut.
+    is_gated: bool,
+}
+
+impl<T: Pod> Copies<T> {
+    pub(super) fn new(count: usize, is_gated: bool) -> Self {
+        let records = (0..count).map(|_| Published::empty()).collect();
+        Self { records, first: 0, known: 0, missed: 0, is_gated }
+    }
+}
+
+/// One stage's reader of a ring.
+#[derive(Debug)]
+pub(in crate::ring) struct Reader<T> {
+    /// The sequence to read next; equals the gate's position.
+    position: u64,
+    /// Sequences below are there to be read. It may lag behind what is published: that only hides
+    /// records. For a stage behind the writer it is always the end of a commit.
+    limit: u64,
+    /// Whether the last look found nothing.
+    is_waiting: bool,
+    is_exclusive: bool,
+    slots: Slots<T>,
+    gate: Arc<CachePadded<Gate>>,
+    head: Arc<CachePadded<Head>>,
+    upstreams: Box<[Arc<CachePadded<Gate>>]>,
+    copies: Option<Copies<T>>,
+    line: Arc<Line>,
+}
+
+impl<T: Pod> Reader<T> {
+    pub(super) fn new(
+        slots: Slots<T>,
+        head: Arc<CachePadded<Head>>,
+        line: Arc<Line>,
+        position: u64,
+        copies: Option<Copies<T>>,
+        is_exclusive: bool,
+    ) -> Self {
+        let copies = copies.map(|copies| Copies { known: position, ..copies });
+        Self {
+            position,
+            limit: position,
+            is_waiting: false,
+            is_exclusive,
+            slots,
+            gate: Arc::clone(&line.gate),
+            head,
+            upstreams: line.upstreams.iter().map(|up| Arc::clone(&up.gate)).collect(),
+            copies,
+            line,
+        }
+    }
+
+    /// Looks at the head once, for a reader that begins between the ends of two commits, where no
+    /// stamp would tell it.
+    pub(super) fn begin(&mut self) {
+        if self.upstreams.is_empty() {
+            let published = self.head.position();
+            match &mut self.copies {
+                None => self.limit = published,
+                Some(copies) => copies.known = published,
+            }
+        }
+    }
+
+    #[inline]
+    pub(in crate::ring) fn head(&self) -> &Arc<CachePadded<Head>> {
+        &self.head
+    }
+
+    #[inline]
+    pub(in crate::ring) fn line(&self) -> &Arc<Line> {
+        &self.line
+    }
+
+    #[inline]
+    pub(in crate::ring) fn position(&self) -> u64 {
+        self.position
+    }
+
+    /// Records known to be there and ready to be read.
+    #[inline]
+    pub(in crate::ring) fn readable(&self) -> usize {
+        (self.limit - self.position) as usize
+    }
+
+    /// Records known to be there.
+    #[inline]
+    pub(in crate::ring) fn depth(&self) -> usize {
+        let known = self.copies.as_ref().map_or(self.limit, |copies| copies.known);
+        (known - self.position) as usize
+    }
+
+    /// Records that were overwritten before they could be copied.
+    pub(in crate::ring) fn missed(&self) -> u64 {
+        self.copies.as_ref().map_or(0, |copies| copies.missed)
+    }
+
+    /// Whether records are read by copy.
+    pub(in crate::ring) fn is_copying(&self) -> bool {
+        self.copies.is_some()
+    }
+
+    /// Looks for more once everything known has been released.
+    #[inline]
+    pub(in crate::ring) fn refresh(&mut self) -> Found {
+        debug_assert_eq!(self.position, self.limit);
+        if self.gate.state().is_over() {
+            self.leave();
+            return Found::Cut;
+        }
+        if self.copies.as_ref().is_some_and(|copies| copies.known > self.position) {
+            return self.copy();
+        }
+        let found =
+            if self.upstreams.is_empty() { self.look_at_writer() } else { self.look_at_stages() };
+        if found == Found::Records && self.copies.is_some() {
+            return self.copy();
+        }
+        found
+    }
+
+    #[inline]
+    fn look_at_writer(&mut self) -> Found {
+        let stamp = self.slots.at(self.position).stamp();
+        let has_waited = std::mem::replace(&mut self.is_waiting, stamp <= self.position);
+        if self.is_waiting {
+            return Found::Nothing;
+        }
+        // WHY: for a reader that waited, one line tells and carries the news, unless the commit
+        // after it is there too. With news at once the reader lags: the cursor tells of all the
+        // commits since. It may also be behind the stamp, which is stored first.
+        let told = if stamp == SIGNAL { self.position } else { stamp };
+        let is_all = has_waited && stamp != SIGNAL && self.slots.at(stamp).stamp() <= stamp;
+        self.limit = if is_all { told } else { told.max(self.head.position()) };
+        if self.limit > self.position { Found::Records } else { Found::End }
+    }
+
+    #[inline(never)]
+    fn look_at_stages(&mut self) -> Found {
+        let lowest = self.upstreams.iter().map(|upstream| upstream.position()).min();
+        self.limit = lowest.expect("called only with upstream stages");
+        if self.limit > self.position {
+            return Found::Records;
+        }
+        let failed = self.line.upstreams.iter().any(|upstream| upstream.alarm.is_raised());
+        if failed { Found::End } else { Found::Nothing }
+    }
+
+    /// Copies what was found, as much as there is room for, and checks that it is whole.
+    fn copy(&mut self) -> Found {
+        let Some(copies) = &mut self.copies else { return Found::Records };
+        let capacity = self.slots.capacity() as u64;
+        let known = copies.known.max(self.limit);
+        self.limit = self.position;
+        let count = ((known - self.position) as usize).min(copies.records.len());
+        let (head, tail) = self.slots.run(self.position, count);
+        for (to, slot) in copies.records.iter_mut().zip(head.iter().chain(tail)) {
+            // SAFETY: the copies are this reader's own, borrowed mutably.
+            let record = to.value.with_mut(|value| unsafe { &mut *value });
+            let words: &mut [u64] = bytemuck::cast_slice_mut(std::slice::from_mut(record));
+            for (to, word) in words.iter_mut().zip(slot.words()) {
+                // SYNC: Acquire, pairs with the Release in `Writer::unstage`.
+                *to = word.load(Ordering::Acquire);
+            }
+        }
+        let gone = self.head.overwriting().saturating_sub(capacity);
+        if gone <= self.position {
+            (copies.first, copies.known) = (self.position, known);
+            self.limit = self.position + count as u64;
+            return Found::Records;
+        }
+        if copies.is_gated {
+            self.leave();
+            return Found::Cut;
+        }
+        // Half a ring behind the head there is time to copy.
+        copies.known = self.head.position();
+        let next = gone.max(copies.known.saturating_sub(capacity / 2));
+        copies.missed += next - self.position;
+        (self.position, self.limit) = (next, next);
+        self.gate.advance_to(next);
+        Found::Nothing
+    }
+
+    /// Reads nothing more and holds nobody back.
+    pub(in crate::ring) fn leave(&mut self) {
+        self.limit = self.position;
+        if let Some(copies) = &mut self.copies {
+            copies.known = self.position;
+        }
+        if self.gate.state() != GateState::Lapped {
+            self.gate.set_state(GateState::Cut);
+        }
+        self.head.bell.ring();
+    }
+
+    /// Whether the stream is closed and this stage has released all of it.
+    #[inline]
+    pub(in crate::ring) fn is_finished(&self) -> bool {
+        // The stamp first: it is in the line that this stage watches anyway.
+        self.slots.at(self.position).stamp() == SIGNAL
+            && self.head.end() == End::Closed
+            && self.head.position() == self.position
+    }
+
+    /// Whether a look would find anything: records, the end or an alarm.
+    pub(in crate::ring) fn has_news(&self) -> bool {
+        let found = match self.upstreams.is_empty() {
+            true => self.slots.at(self.position).stamp() > self.position,
+            false => self.upstreams.iter().all(|up| up.position() > self.position),
+        };
+        let alarmed = || self.line.upstreams.iter().any(|up| up.alarm.is_raised());
+        found || self.gate.state().is_over() || self.head.end() != End::Open || alarmed()
+    }
+
+    /// The next `count` records, in two runs.
+    ///
+    /// # Panics
+    ///
+    /// If `count` is greater than [`Reader::readable`].
+    #[inline]
+    pub(in crate::ring) fn slices(&self, count: usize) -> (&[Published<T>], &[Published<T>]) {
+        assert!(count <= self.readable(), "read beyond what is there");
+        match &self.copies {
+            None => self.slots.run(self.position, count),
+            Some(copies) => {
+                let begin = (self.position - copies.first) as usize;
+                (&copies.records[begin..begin + count], &[])
+            }
+        }
+    }
+
+    /// The record `offset` behind the position, to be changed.
+    ///
+    /// # Panics
+    ///
+    /// Unless the reader is exclusive and `offset` less than [`Reader::readable`].
+    #[inline]
+    pub(in crate::ring) fn slot(&mut self, offset: usize) -> &mut T {
+        assert!(self.is_exclusive && offset < self.readable(), "change what is not its own");
+        let slot = self.slots.at(self.position + offset as u64);
+        // SAFETY: the sequence lies in `position..limit`, so the writer is out (invariant 3); every
+        // other stage is before this one and has released it or behind and has not got it yet
+        // (invariant 8), and the borrow of `self` keeps this one from making a second reference.
+        slot.value.with_mut(|value| unsafe { &mut *value })
+    }
+
+    /// Gives the next `count` records back to the stages behind and to the writer.
+    ///
+    /// # Panics
+    ///
+    /// If `count` is greater than [`Reader::readable`].
+    #[inline]
+    pub(in crate::ring) fn release(&mut self, count: usize) {
+        assert!(count <= self.readable(), "release beyond what was read");
+        self.position += count as u64;
+        self.gate.advance_to(self.position);
+        self.head.bell.ring();
+    }
+}
