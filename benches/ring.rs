@@ -58,7 +58,7 @@ const READ_MAX: usize = 1024;
 type Run = fn(&Job) -> Result<Outcome>;
 
 const PEERS: [(&str, Run); 4] = [
-    ("ringtape", ours::run),
+    ("ringtape", ours::plain),
     ("disruptor", disruptor::run),
     ("rtrb", chain::run::<rtrb::Rtrb>),
     ("crossbeam", chain::run::<crossbeam::Crossbeam>),

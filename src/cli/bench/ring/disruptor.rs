@@ -39,7 +39,7 @@ pub(crate) fn run(job: &Job) -> Result<Outcome> {
         (false, _) => polled(job),
         (true, How::Spin) => managed(job, BusySpin),
         (true, How::Pause) => managed(job, BusySpinWithSpinLoopHint),
-        (true, How::Yield | How::Block) => managed(job, Yielding),
+        (true, _) => managed(job, Yielding),
     }
 }
 

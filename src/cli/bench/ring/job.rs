@@ -53,10 +53,15 @@ pub(crate) enum How {
     Yield,
     /// Sleeps until the other side wakes it, in the peer's own blocking call.
     Block,
+    /// ringtape's own: sleeps until the other side rings.
+    Park,
+    /// ringtape's own: pauses or yields, whatever suits threads and cores.
+    Auto,
 }
 
 impl How {
-    pub(crate) const ALL: [Self; 4] = [Self::Spin, Self::Pause, Self::Yield, Self::Block];
+    const ALL: [Self; 6] =
+        [Self::Spin, Self::Pause, Self::Yield, Self::Block, Self::Park, Self::Auto];
 
     pub(crate) fn name(self) -> &'static str {
         match self {
@@ -64,16 +69,18 @@ impl How {
             Self::Pause => "pause",
             Self::Yield => "yield",
             Self::Block => "block",
+            Self::Park => "park",
+            Self::Auto => "auto",
         }
     }
 
-    /// Waits once.
+    /// Waits once; what has no wait but a call of its own yields.
     #[inline]
     pub(crate) fn idle(self) {
         match self {
             Self::Spin => {}
             Self::Pause => std::hint::spin_loop(),
-            Self::Yield | Self::Block => std::thread::yield_now(),
+            Self::Yield | Self::Block | Self::Park | Self::Auto => std::thread::yield_now(),
         }
     }
 }

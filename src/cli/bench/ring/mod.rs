@@ -59,8 +59,8 @@ use ringtape::report::Machine;
 use ringtape::runtime::allowed_cores;
 use serde_json::json;
 
-use self::job::Way;
-use self::peers::{HOW_TO_BUILD, PEERS, Peer};
+use self::job::{How, Way};
+use self::peers::{HOW_TO_BUILD, PEERS, Peer, VARIANTS};
 use self::rows::{ROWS, Row, Setup};
 use self::schedule::{Effort, Entry, Round, Schedule, calibrate_spins};
 use self::table::Figures;
@@ -80,6 +80,9 @@ pub(crate) struct RingArgs {
     /// Peers to measure; all unless given
     #[arg(long, value_name = "NAME", value_delimiter = ',')]
     peers: Vec<String>,
+    /// Variants of ringtape to measure too: observable, copy
+    #[arg(long, value_name = "NAME", value_delimiter = ',')]
+    variants: Vec<String>,
     /// Rounds of each line; 7 unless given, 3 with --quick
     #[arg(long, value_name = "N")]
     rounds: Option<usize>,
@@ -121,7 +124,7 @@ pub(crate) struct RoundArgs {
 pub(crate) fn run(args: &RingArgs) -> Result<Ending> {
     let effort = effort(args)?;
     let rows = rows(&args.row)?;
-    let peers = peers(&args.peers)?;
+    let peers = [peers(&args.peers)?, variants(&args.variants)?].concat();
     let setup = setup(args, &rows)?;
     let machine = Machine::look();
     let allowed = allowed_cores();
@@ -132,8 +135,7 @@ pub(crate) fn run(args: &RingArgs) -> Result<Ending> {
     let mut agree = true;
     let mut documents = Vec::new();
     for row in rows {
-        let mut entries: Vec<Entry> =
-            peers.iter().map(|peer| Entry::new(peer, peer.name.to_owned(), peer.ways)).collect();
+        let mut entries = entries(&peers);
         schedule.measure(row, &mut entries);
         let threads = row.shape(allowed.len()).threads();
         let cores = row.cores(&allowed).iter().map(|core| core.0).collect();
@@ -233,6 +235,30 @@ fn peers(names: &[String]) -> Result<Vec<&'static Peer>> {
             Err(Error::usage(format!("this build is without the peer `{name}`"), HOW_TO_BUILD))
         })
         .collect()
+}
+
+fn variants(names: &[String]) -> Result<Vec<&'static Peer>> {
+    names
+        .iter()
+        .map(|name| {
+            let has_name = |peer: &&Peer| peer.name.strip_prefix("ringtape/") == Some(name);
+            VARIANTS.iter().find(has_name).ok_or_else(|| {
+                Error::usage(format!("unknown variant `{name}`"), "choose of observable, copy")
+            })
+        })
+        .collect()
+}
+
+/// The lines of a row: the peers, and ringtape with its default wait.
+fn entries(peers: &[&'static Peer]) -> Vec<Entry> {
+    let own = |peer: &&'static Peer| Entry::new(peer, peer.name.to_owned(), peer.ways);
+    let mut entries: Vec<Entry> = peers.iter().map(own).collect();
+    if let Some(at) = peers.iter().position(|peer| peer.name == PEERS[0].name) {
+        let auto = [Way::new(How::Auto)];
+        entries
+            .insert(at + 1, Entry::new(peers[at], format!("{}, default", peers[at].name), &auto));
+    }
+    entries
 }
 
 fn setup(args: &RingArgs, rows: &[&Row]) -> Result<Setup> {

@@ -22,8 +22,9 @@ impl Peer {
         (self.run)(job)
     }
 
+    /// Whether it is ringtape, or a variant of it.
     pub(crate) fn is_ours(&self) -> bool {
-        self.name == PEERS[0].name
+        self.package == PEERS[0].package
     }
 
     pub(crate) fn is_built(&self) -> bool {
@@ -33,7 +34,7 @@ impl Peer {
 
 /// All peers, ours first.
 pub(crate) static PEERS: [Peer; 5] = [
-    Peer { name: "ringtape", package: Some("ringtape"), ways: &ours::WAYS, run: ours::run },
+    Peer { name: "ringtape", package: Some("ringtape"), ways: &ours::WAYS, run: ours::plain },
     #[cfg(feature = "peers")]
     Peer {
         name: "disruptor",
@@ -64,6 +65,22 @@ pub(crate) static PEERS: [Peer; 5] = [
     Peer { name: "mpsc", package: None, ways: &job::BLOCKING, run: chain::run::<mpsc::Mpsc> },
 ];
 
+/// Variants of ringtape that can be asked for: what an observable ring costs, and reading by copy.
+pub(crate) static VARIANTS: [Peer; 2] = [
+    Peer {
+        name: "ringtape/observable",
+        package: Some("ringtape"),
+        ways: &ours::VARIANT_WAYS,
+        run: ours::observable,
+    },
+    Peer {
+        name: "ringtape/copy",
+        package: Some("ringtape"),
+        ways: &ours::VARIANT_WAYS,
+        run: ours::copy,
+    },
+];
+
 /// A peer that this build is without.
 #[cfg(not(feature = "peers"))]
 const fn absent(name: &'static str, package: &'static str) -> Peer {
@@ -78,7 +95,7 @@ pub(crate) const HOW_TO_BUILD: &str = "cargo run --release --features peers -- b
 
 /// The peer of that name.
 pub(crate) fn named(name: &str) -> Result<&'static Peer> {
-    PEERS.iter().find(|peer| peer.name == name).ok_or_else(|| {
+    PEERS.iter().chain(&VARIANTS).find(|peer| peer.name == name).ok_or_else(|| {
         let names: Vec<_> = PEERS.iter().map(|peer| peer.name).collect();
         Error::usage(format!("unknown peer `{name}`"), format!("choose of {}", names.join(", ")))
     })

@@ -103,7 +103,7 @@ impl<'a> Figures<'a> {
     }
 
     fn verdict(&self) -> Option<Verdict> {
-        let ours = self.entries.iter().find(|entry| entry.peer.is_ours())?;
+        let ours = self.entries.iter().find(|entry| entry.label == PEERS[0].name)?;
         let mine = self.spread(ours)?;
         let others = self.entries.iter().filter(|entry| !entry.peer.is_ours());
         let spreads = others.filter_map(|entry| Some((entry, self.spread(entry)?)));

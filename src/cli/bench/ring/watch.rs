@@ -60,6 +60,11 @@ impl Seen {
         let mut tally = self.tally;
         read(&mut tally);
         self.tally = tally;
+        self.count_look();
+    }
+
+    #[inline]
+    fn count_look(&mut self) {
         self.looks += 1;
     }
 }
@@ -176,12 +181,17 @@ impl Watch {
         self.note(first);
     }
 
+    /// The beginning of a batch that a handler is told of.
+    pub(crate) fn batch(&mut self) {
+        self.seen.count_look();
+    }
+
     /// One record that a peer's own thread hands over, and whether it is the last of its batch.
     #[inline]
     pub(crate) fn event(&mut self, record: &Record, is_last: bool) {
         self.seen.tally.record(record);
         if is_last {
-            self.seen.looks += 1;
+            self.seen.count_look();
         }
         if self.lateness.is_some() {
             self.note(self.seen.tally.records - 1);
