@@ -46,7 +46,7 @@ pub(crate) trait Pipe: 'static {
 
 pub(crate) fn run<P: Pipe>(job: &Job) -> Result<Outcome> {
     let (mut crew, how) = (Crew::new(job), job.way.how);
-    let make = || P::make(job.capacity);
+    let make = || touched::<P>(job.capacity);
     match job.shape {
         Shape::Multicast(1) => {
             let (sender, receiver) = make();
@@ -79,6 +79,17 @@ pub(crate) fn run<P: Pipe>(job: &Job) -> Result<Outcome> {
             crew.call(source::<P>(there, how), sink::<P>(back, how))
         }
     }
+}
+
+/// A pipe whose memory is there: every slot was filled and emptied once.
+fn touched<P: Pipe>(capacity: usize) -> (P::Sender, P::Receiver) {
+    let (mut sender, mut receiver) = P::make(capacity);
+    (0..capacity).for_each(|_| P::send(&mut sender, 1, |_| Line::default(), How::Spin));
+    let mut left = capacity;
+    while left > 0 {
+        left -= P::look(&mut receiver, left, How::Spin, |_| {});
+    }
+    (sender, receiver)
 }
 
 fn source<P: Pipe>(mut sender: P::Sender, how: How) -> impl FnMut(u64, usize) + Send {

@@ -11,7 +11,7 @@ use ringtape::error::Result;
 use ringtape::runtime::pin_current_thread;
 use ringtape::units::CoreId;
 
-use super::job::{Job, Load};
+use super::job::{Job, Load, Shape};
 use super::watch::{End, Latency, Lateness, Outcome, Part, Seen, Watch, histogram, outcome};
 
 /// Time between a paced round's setup and its first record, in which the threads start.
@@ -19,6 +19,9 @@ const PACED_START_NS: u64 = 20_000_000;
 
 /// Records that are sent between two looks at the time; a multiple of every batch.
 const STRETCH_RECORDS: u64 = 1 << 12;
+
+/// The same for trips, each of which a blocking peer takes tens of microseconds for.
+const STRETCH_TRIPS: u64 = 1 << 6;
 
 type Stage = (Part, Box<dyn Any + Send>);
 
@@ -171,10 +174,14 @@ impl Crew {
     fn stretches(&self, mut send: impl FnMut(Range<u64>)) {
         let Job { warm_up, records_max, time_max, .. } = self.job;
         send(0..warm_up);
+        let stretch = match self.job.shape {
+            Shape::RoundTrip => STRETCH_TRIPS,
+            _ => STRETCH_RECORDS,
+        };
         let most = warm_up.saturating_add(records_max);
         let (begin, mut first) = (Instant::now(), warm_up);
         loop {
-            let next = first.saturating_add(STRETCH_RECORDS).min(most);
+            let next = first.saturating_add(stretch).min(most);
             let is_last = next == most || begin.elapsed() >= time_max;
             if is_last {
                 self.end.set(next);

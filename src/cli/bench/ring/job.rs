@@ -134,8 +134,7 @@ pub(crate) struct Job {
     pub(crate) capacity: usize,
     /// Most records that a stage takes in one look.
     pub(crate) batch_max: usize,
-    /// Records before the measured part; they pass over the whole ring several times, so that all
-    /// of its memory is there when the measured part begins.
+    /// Records before the measured part, a multiple of every batch.
     pub(crate) warm_up: u64,
     /// Most records of the measured part.
     pub(crate) records_max: u64,

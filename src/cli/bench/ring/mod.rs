@@ -19,8 +19,9 @@
 //! take a ring for every edge and copy ([`chain`]). Every record is one cache line with a checksum
 //! of its own: each stage verifies that it is whole and that it is the next one, and the stream's
 //! checksum must be the same for all. Each line first tries every way to wait that it has and goes
-//! on with the best. A round is a process of its own, with a warm-up that passes over the ring
-//! several times before the measured part; the lines take turns in random order.
+//! on with the best. A round is a process of its own, with all memory touched and a warm-up before
+//! the measured part; the lines take turns in random order. Threads are pinned where each can have
+//! a core; with more threads than cores the system places them, which suits every peer best.
 //!
 //! On a busy machine the figures mean nothing, and one round does not either: cursor rings fall
 //! into a slow or a fast mode by chance, so a line shows minimum, median and maximum.

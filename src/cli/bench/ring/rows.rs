@@ -6,11 +6,11 @@ use ringtape::units::CoreId;
 
 use super::job::{Job, Load, Shape, Way};
 
-/// Records of a throughput round's warm-up at least; more when the ring is larger than that.
-const WARM_UP_RECORDS: u64 = 1 << 18;
+/// Records of a throughput round's warm-up.
+const WARM_UP_RECORDS: u64 = 1 << 16;
 
 /// Trips or paced records of a latency round's warm-up.
-const WARM_UP_TRIPS: u64 = 1 << 14;
+const WARM_UP_TRIPS: u64 = 1 << 11;
 
 /// Interval of the paced row's records: 1 M/s.
 pub(crate) const PACED_GAP_NS: u64 = 1_000;
@@ -138,10 +138,10 @@ impl Row {
         allowed.get(..threads).map_or_else(Vec::new, <[CoreId]>::to_vec)
     }
 
-    pub(crate) fn warm_up(&self, capacity: usize) -> u64 {
+    fn warm_up(&self) -> u64 {
         match self.measure {
-            Measure::Rate => WARM_UP_RECORDS.max(4 * capacity as u64),
-            Measure::Latency => WARM_UP_TRIPS.max(2 * capacity as u64),
+            Measure::Rate => WARM_UP_RECORDS,
+            Measure::Latency => WARM_UP_TRIPS,
         }
     }
 
@@ -157,7 +157,7 @@ impl Row {
             way,
             capacity: setup.capacity,
             batch_max: setup.batch_max,
-            warm_up: self.warm_up(setup.capacity),
+            warm_up: self.warm_up(),
             records_max: u64::MAX,
             time_max: time,
             cores: self.cores(allowed),

@@ -22,6 +22,11 @@ const CALIBRATION_EVENTS: u64 = 100_000;
 /// Turns between which the busy loop's speed is taken to be linear.
 const CALIBRATION_SPINS: u64 = 64;
 
+/// How many times worse than a line's best way another must be to be given up after one round.
+// WHY: spinning threads that share cores are worse by that much and take long; the slow and the
+// fast mode of a ring lie closer together.
+const HOPELESS: f64 = 10.0;
+
 /// What a round's process prints.
 #[derive(Clone, Debug, Serialize, Deserialize)]
 pub(crate) struct Round {
@@ -124,6 +129,27 @@ impl Entry {
         Self { peer, label, tried: tried.collect(), best: 0, rounds: Vec::new(), missing }
     }
 
+    /// Index of the way with the best median so far.
+    fn best_way(&self, measure: Measure) -> Option<usize> {
+        let figures = self.tried.iter().map(|tried| tried.figure(measure)).enumerate();
+        let figures = figures.filter_map(|(index, figure)| Some((index, figure?)));
+        let by_figure = |one: &(_, f64), other: &(_, f64)| one.1.total_cmp(&other.1);
+        let best = match measure {
+            Measure::Rate => figures.max_by(by_figure),
+            Measure::Latency => figures.min_by(by_figure),
+        };
+        best.map(|(index, _)| index)
+    }
+
+    fn is_hopeful(&self, way: usize, measure: Measure) -> bool {
+        let figure = |way: usize| self.tried[way].figure(measure);
+        let best = self.best_way(measure).and_then(figure);
+        best.zip(figure(way)).is_none_or(|(best, this)| match measure {
+            Measure::Rate => this * HOPELESS > best,
+            Measure::Latency => this < best * HOPELESS,
+        })
+    }
+
     pub(crate) fn way(&self) -> Way {
         self.tried[self.best].way
     }
@@ -145,15 +171,8 @@ impl Schedule {
     /// Measures all lines of a row. A line that fails says why in `missing`.
     pub(crate) fn measure(&mut self, row: &Row, entries: &mut [Entry]) {
         self.screen(row, entries);
-        for entry in entries.iter_mut().filter(|entry| entry.missing.is_none()) {
-            let figures = entry.tried.iter().enumerate().filter_map(|(index, tried)| {
-                tried.figure(row.measure).map(|figure| (index, figure))
-            });
-            let best = match row.measure {
-                Measure::Rate => figures.max_by(|one, other| one.1.total_cmp(&other.1)),
-                Measure::Latency => figures.min_by(|one, other| one.1.total_cmp(&other.1)),
-            };
-            entry.best = best.map_or(0, |(index, _)| index);
+        for entry in entries.iter_mut() {
+            entry.best = entry.best_way(row.measure).unwrap_or(0);
         }
         let mut place = 0;
         for _ in 0..self.effort.rounds {
@@ -173,13 +192,11 @@ impl Schedule {
         }
     }
 
-    /// Tries every way of every line for a short time.
+    /// Tries every way of every line for a short time, the hopeless ones only once.
     fn screen(&mut self, row: &Row, entries: &mut [Entry]) {
-        let ways = |entry: &Entry| 0..entry.tried.len();
-        let mut order: Vec<(usize, usize)> = Vec::new();
-        for (index, entry) in entries.iter().enumerate() {
-            order.extend(ways(entry).map(|way| (index, way)));
-        }
+        let ways =
+            |(index, entry): (usize, &Entry)| (0..entry.tried.len()).map(move |way| (index, way));
+        let mut order: Vec<_> = entries.iter().enumerate().flat_map(ways).collect();
         for _ in 0..self.effort.screening_rounds {
             self.shuffle(&mut order);
             for &(index, way) in &order {
@@ -193,6 +210,7 @@ impl Schedule {
                     Err(error) => entry.missing = Some(error.to_string()),
                 }
             }
+            order.retain(|&(index, way)| entries[index].is_hopeful(way, row.measure));
         }
     }
 
