@@ -81,7 +81,7 @@ impl<T: Pod> Consumer<T> {
     ///   one let through.
     /// * [`Error::ConsumerFailed`] when this stage itself has failed.
     /// * [`Error::StageCut`] when it was cut off.
-    #[inline]
+    #[inline(always)]
     pub fn poll(&mut self, max: usize) -> Result<Batch<'_, T>> {
         if self.has_stopped {
             return Err(self.own_error());
@@ -94,19 +94,23 @@ impl<T: Pod> Consumer<T> {
     }
 
     /// Looks for records.
-    #[inline]
+    #[inline(always)]
     fn look(&mut self) -> Result<Found> {
         match self.reader.refresh() {
-            Found::End => {
-                self.check_upstreams()?;
-                Ok(Found::End)
-            }
-            Found::Cut => {
-                self.has_stopped = true;
-                Err(self.own_error())
-            }
-            found => Ok(found),
+            found @ (Found::Records | Found::Nothing) => Ok(found),
+            found => self.check_end(found),
         }
+    }
+
+    /// What it means that nothing more may come.
+    #[cold]
+    fn check_end(&mut self, found: Found) -> Result<Found> {
+        if found == Found::Cut {
+            self.has_stopped = true;
+            return Err(self.own_error());
+        }
+        self.check_upstreams()?;
+        Ok(found)
     }
 
     /// Waits for a batch, at most `max` records and at most [`BATCH_RECORDS_MAX`]; `None` at the
@@ -132,7 +136,7 @@ impl<T: Pod> Consumer<T> {
     /// # Errors
     ///
     /// Those of [`Consumer::poll`].
-    #[inline]
+    #[inline(always)]
     pub fn next_batch(&mut self, max: usize, wait: Wait) -> Result<Option<Batch<'_, T>>> {
         if max == 0 {
             return Err(Error::usage("a batch of 0 records never comes", "ask for 1 or more"));
@@ -146,7 +150,7 @@ impl<T: Pod> Consumer<T> {
 
     /// Waits until there is something to read, with `idle` after each look in vain; false at the
     /// end of the stream.
-    #[inline]
+    #[inline(always)]
     fn wait_for_records(&mut self, wait: Wait, mut idle: impl FnMut()) -> Result<bool> {
         if self.has_stopped {
             return Err(self.own_error());
