@@ -52,7 +52,7 @@
 //! | `event` | the records, the one table of kinds, instruments | `units` `limits` |
 //! | `feed` | recordings as pull iterators of events: open, recognise, decode, group, check, pace | `error` `units` `limits` `hash` `map` `event` |
 //! | `ring` | the single-writer ring; knows nothing of trading | `error` `limits` |
-//! | `runtime` | agents, runners, the plan, meters | `error` `units` `limits` `clock` |
+//! | `runtime` | agents, runners, the plan, meters | `error` `units` `limits` `clock` `ring` |
 //! | `book` | full-depth books and the replica of a feed | `error` `units` `limits` `hash` `state` `event` `feed` |
 //! | `matching` | the simulated venue: own orders beside the replica | `error` `units` `limits` `state` `event` `book` |
 //! | `portfolio` | positions, cash, marks, fees in exact integers | `error` `units` `hash` `state` `event` |

@@ -18,7 +18,7 @@ use ringtape::event::{Event, payload};
 use ringtape::feed::OpenOptions;
 use ringtape::feed::itch::ItchFeed;
 use ringtape::limits::SEGMENT_BYTES_MIN;
-use ringtape::runtime::{Idle, WaitChoice};
+use ringtape::ring::Wait;
 use ringtape::strategy::{StrategySpec, Trader, TraderConfig};
 use ringtape::units::AccountId;
 
@@ -60,9 +60,7 @@ fn threads_and_waits_reach_no_hash() {
     let session: Arc<[u8]> = session().into();
     let expected = reference(&session);
     for runners in 1..=3 {
-        for idle in [None, Some(Idle::Spin), Some(Idle::Pause), Some(Idle::Yield), Some(Idle::Park)]
-        {
-            let wait = idle.map_or(WaitChoice::Auto, WaitChoice::Fixed);
+        for wait in Wait::ALL {
             let config = EngineConfig { runners: Some(runners), wait, ..EngineConfig::default() };
             assert_eq!(replay(&session, config).hashes, expected, "{runners} runners, {wait:?}");
         }

@@ -12,7 +12,7 @@ use ringtape::journal::{Summary, VerifyReport, verify_any};
 use ringtape::matching::VenueConfig;
 use ringtape::portfolio::{MarkRule, PortfolioConfig};
 use ringtape::report::{self, DataFaults, JournalCheck, Machine};
-use ringtape::runtime::WaitChoice;
+use ringtape::ring::Wait;
 use ringtape::strategy::{StrategySpec, Trader, TraderConfig};
 use ringtape::units::Nanos;
 
@@ -117,7 +117,7 @@ fn engine_config(args: &ReplayArgs, shape: &RunConfig) -> Result<EngineConfig> {
         pace,
         runners: args.runners,
         cores: args.cores.as_deref().map(parse::cores).transpose()?.unwrap_or_default(),
-        wait: args.wait.parse::<WaitChoice>()?,
+        wait: args.wait.parse::<Wait>()?,
         ..EngineConfig::default()
     })
 }

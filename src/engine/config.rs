@@ -7,7 +7,7 @@ use crate::error::{Error, Result};
 use crate::feed::Pace;
 use crate::limits::{RING_CAPACITY_DEFAULT, SEGMENT_BYTES_DEFAULT};
 use crate::portfolio::PortfolioConfig;
-use crate::runtime::WaitChoice;
+use crate::ring::Wait;
 use crate::strategy::Trader;
 use crate::units::CoreId;
 
@@ -34,7 +34,7 @@ pub struct EngineConfig {
     /// Cores to use; empty for all that are allowed.
     pub cores: Vec<CoreId>,
     /// How threads wait.
-    pub wait: WaitChoice,
+    pub wait: Wait,
     /// Slots of each ring, a power of two.
     pub ring_slots: usize,
 }
@@ -98,7 +98,7 @@ impl Default for EngineConfig {
             pace: Pace::Max,
             runners: None,
             cores: Vec::new(),
-            wait: WaitChoice::Auto,
+            wait: Wait::Auto,
             ring_slots: RING_CAPACITY_DEFAULT,
         }
     }

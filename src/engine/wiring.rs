@@ -94,7 +94,7 @@ impl Engine {
             .iter()
             .map(|planned| {
                 let own = agents.by_ref().take(planned.agents.len()).collect();
-                Runner::start(planned, plan.idle, &clock, own)
+                Runner::start(planned, plan.wait, &clock, own)
             })
             .collect::<Result<_>>()?;
         Ok(Self { plan, runners, stop, inbox, progress, clock, started, outcomes, is_paced })

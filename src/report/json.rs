@@ -209,5 +209,5 @@ fn plan(run: &RunReport) -> Value {
             })
         })
         .collect();
-    json!({ "runners": runners, "wait": run.plan.idle.name() })
+    json!({ "runners": runners, "wait": run.plan.wait.name() })
 }

@@ -60,7 +60,7 @@ fn plan(text: &mut String, run: &RunReport, machine: &Machine) {
         };
         row(text, &format!("runner {index}"), &format!("{} {core}", planned.agents.join(", ")));
     }
-    row(text, "waiting", run.plan.idle.name());
+    row(text, "waiting", run.plan.wait.name());
     row(
         text,
         "machine",

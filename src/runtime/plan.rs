@@ -1,90 +1,8 @@
 //! The plan: which agent on which runner, which runner on which core, and how runners wait.
 
-use std::str::FromStr;
-
 use crate::error::{Error, Result};
+use crate::ring::Wait;
 use crate::units::CoreId;
-
-/// How long a parked runner sleeps when its agents had nothing to do.
-const PARK: std::time::Duration = std::time::Duration::from_micros(50);
-
-/// How a runner waits when all of its agents had nothing to do.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Idle {
-    /// Not at all.
-    Spin,
-    /// One processor pause hint.
-    Pause,
-    /// Offers the core to other threads.
-    Yield,
-    /// Sleeps for some tens of microseconds.
-    Park,
-}
-
-impl Idle {
-    /// `spin`, `pause`, `yield` or `park`.
-    pub fn name(self) -> &'static str {
-        match self {
-            Self::Spin => "spin",
-            Self::Pause => "pause",
-            Self::Yield => "yield",
-            Self::Park => "park",
-        }
-    }
-
-    /// Waits once.
-    #[inline]
-    pub fn wait(self) {
-        match self {
-            Self::Spin => {}
-            Self::Pause => std::hint::spin_loop(),
-            Self::Yield => std::thread::yield_now(),
-            Self::Park => std::thread::sleep(PARK),
-        }
-    }
-}
-
-/// The way of waiting that the user asked for.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub enum WaitChoice {
-    /// From threads against allowed cores: pause with a core for each runner, else yield.
-    #[default]
-    Auto,
-    /// As given.
-    Fixed(Idle),
-}
-
-impl WaitChoice {
-    /// Every way of waiting.
-    const ALL: [Self; 5] = [
-        Self::Auto,
-        Self::Fixed(Idle::Spin),
-        Self::Fixed(Idle::Pause),
-        Self::Fixed(Idle::Yield),
-        Self::Fixed(Idle::Park),
-    ];
-
-    /// `auto`, or the name of what was fixed.
-    pub fn name(self) -> &'static str {
-        match self {
-            Self::Auto => "auto",
-            Self::Fixed(idle) => idle.name(),
-        }
-    }
-}
-
-impl FromStr for WaitChoice {
-    type Err = Error;
-
-    fn from_str(text: &str) -> Result<Self> {
-        Self::ALL.into_iter().find(|choice| choice.name() == text).ok_or_else(|| {
-            Error::usage(
-                format!("unknown way of waiting `{text}`"),
-                "use auto, spin, pause, yield or park",
-            )
-        })
-    }
-}
 
 /// An agent and the share of the work it is expected to have.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -107,7 +25,8 @@ pub struct PlannedRunner {
 /// Which agent runs on which thread and core.
 ///
 /// ```
-/// use ringtape::runtime::{AgentLoad, Plan, WaitChoice};
+/// use ringtape::ring::Wait;
+/// use ringtape::runtime::{AgentLoad, Plan};
 /// use ringtape::units::CoreId;
 ///
 /// let agents = [
@@ -115,7 +34,7 @@ pub struct PlannedRunner {
 ///     AgentLoad { name: "journal", weight: 2 },
 ///     AgentLoad { name: "matching", weight: 9 },
 /// ];
-/// let plan = Plan::new(&agents, Some(2), &[CoreId(0), CoreId(1)], WaitChoice::Auto)?;
+/// let plan = Plan::new(&agents, Some(2), &[CoreId(0), CoreId(1)], Wait::Auto)?;
 /// assert_eq!(plan.runners[0].agents, ["feed", "journal"]);
 /// assert_eq!(plan.runners[1].agents, ["matching"]);
 /// # Ok::<(), ringtape::error::Error>(())
@@ -124,8 +43,8 @@ pub struct PlannedRunner {
 pub struct Plan {
     /// The threads, in pipeline order.
     pub runners: Vec<PlannedRunner>,
-    /// How each of them waits.
-    pub idle: Idle,
+    /// How each of them waits when its agents had nothing to do; never [`Wait::Auto`].
+    pub wait: Wait,
 }
 
 impl Plan {
@@ -133,7 +52,7 @@ impl Plan {
     ///
     /// Without a number there are as many runners as cores, at most one an agent. Neighbours in the
     /// pipeline are fused where the heaviest runner comes out lightest. With more runners than
-    /// cores none is pinned.
+    /// cores none is pinned. An automatic wait pauses with a core for each runner, else it yields.
     ///
     /// # Errors
     ///
@@ -142,17 +61,17 @@ impl Plan {
         agents: &[AgentLoad],
         runners: Option<usize>,
         cores: &[CoreId],
-        wait: WaitChoice,
+        wait: Wait,
     ) -> Result<Self> {
         if runners == Some(0) {
             return Err(Error::usage("0 runners cannot run anything", "ask for 1 or more"));
         }
         let count = runners.unwrap_or(cores.len().max(1)).min(agents.len());
         let is_oversubscribed = count > cores.len();
-        let idle = match wait {
-            WaitChoice::Fixed(idle) => idle,
-            WaitChoice::Auto if is_oversubscribed => Idle::Yield,
-            WaitChoice::Auto => Idle::Pause,
+        let wait = match wait {
+            Wait::Auto if is_oversubscribed => Wait::Yield,
+            Wait::Auto => Wait::Pause,
+            wait => wait,
         };
         let groups = lightest_cut(agents, count);
         let runners = groups
@@ -163,7 +82,7 @@ impl Plan {
                 core: if is_oversubscribed { None } else { cores.get(index).copied() },
             })
             .collect();
-        Ok(Self { runners, idle })
+        Ok(Self { runners, wait })
     }
 
     /// The core of the runner that drives an agent; `None` when it is not pinned.
@@ -202,7 +121,7 @@ mod tests {
 
     fn plan(runners: Option<usize>, cores: usize) -> Plan {
         let cores: Vec<_> = (0..cores).map(CoreId).collect();
-        Plan::new(&AGENTS, runners, &cores, WaitChoice::Auto).expect("a valid plan")
+        Plan::new(&AGENTS, runners, &cores, Wait::Auto).expect("a valid plan")
     }
 
     fn sizes(plan: &Plan) -> Vec<usize> {
@@ -222,14 +141,6 @@ mod tests {
         let plan = plan(Some(3), 2);
         assert_eq!(plan.runners.len(), 3);
         assert!(plan.runners.iter().all(|runner| runner.core.is_none()));
-        assert_eq!(plan.idle, Idle::Yield);
-    }
-
-    #[test]
-    fn every_way_of_waiting_is_read_back_as_it_was_written() {
-        for choice in WaitChoice::ALL {
-            assert_eq!(choice.name().parse::<WaitChoice>().ok(), Some(choice));
-        }
-        assert!("spni".parse::<WaitChoice>().is_err());
+        assert_eq!(plan.wait, Wait::Yield);
     }
 }

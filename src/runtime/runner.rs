@@ -3,15 +3,20 @@
 use std::any::Any;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::thread::JoinHandle;
+use std::time::Duration;
 
 use super::agent::Agent;
 use super::meter::Meter;
 use super::pin::pin_current_thread;
-use super::plan::{Idle, PlannedRunner};
+use super::plan::PlannedRunner;
 use super::usage::ThreadUsage;
 use crate::clock::Clock;
 use crate::error::{Error, Result};
+use crate::ring::Wait;
 use crate::units::{CoreId, Nanos};
+
+/// How long a parked runner sleeps.
+const PARK: Duration = Duration::from_micros(50);
 
 /// A thread that drives agents until all of them are done.
 #[derive(Debug)]
@@ -70,7 +75,7 @@ impl Runner {
     /// [`Error::Io`] when the system cannot start a thread.
     pub fn start(
         plan: &PlannedRunner,
-        idle: Idle,
+        wait: Wait,
         clock: &Clock,
         agents: Vec<Box<dyn Agent>>,
     ) -> Result<Self> {
@@ -79,7 +84,7 @@ impl Runner {
         let name = plan.agents.first().copied().unwrap_or("runner").to_owned();
         std::thread::Builder::new()
             .name(name)
-            .spawn(move || Duty::new(core, clock, agents).run(idle))
+            .spawn(move || Duty::new(core, clock, agents).run(wait))
             .map(|thread| Self { thread })
             .map_err(|source| Error::io("start a thread for", "a runner", source))
     }
@@ -131,7 +136,7 @@ impl Duty {
         }
     }
 
-    fn run(mut self, idle: Idle) -> RunnerReport {
+    fn run(mut self, wait: Wait) -> RunnerReport {
         let mut last = self.clock.now();
         let mut was_idle = false;
         while !self.active.is_empty() {
@@ -140,7 +145,7 @@ impl Duty {
                 was_idle = false;
                 continue;
             }
-            idle.wait();
+            idle(wait);
             let now = self.clock.now();
             let gap = now.0.saturating_sub(last.0);
             self.report.idle.0 += gap;
@@ -213,6 +218,17 @@ impl Duty {
     }
 }
 
+/// Waits once between two cycles in which no agent had work.
+fn idle(wait: Wait) {
+    match wait {
+        Wait::Spin => {}
+        Wait::Pause => std::hint::spin_loop(),
+        Wait::Yield | Wait::Auto => std::thread::yield_now(),
+        // A runner has agents on several rings and nobody who rings for all of them.
+        Wait::Park => std::thread::sleep(PARK),
+    }
+}
+
 /// The error of an agent that panicked.
 fn panicked(agent: &dyn Agent, panic: &(dyn Any + Send)) -> Error {
     let text = panic
@@ -279,7 +295,7 @@ mod tests {
         };
         let agents = ends.map(|end| Box::new(worker(end)) as Box<dyn Agent>).into();
         let plan = PlannedRunner { agents: vec!["worker"], core: None };
-        let runner = Runner::start(&plan, Idle::Yield, &Clock::new(), agents).expect("a thread");
+        let runner = Runner::start(&plan, Wait::Yield, &Clock::new(), agents).expect("a thread");
         let report = runner.join();
         (report, [FAILED, FINISHED].map(|event| events[event].load(Ordering::Relaxed)))
     }

@@ -143,8 +143,8 @@ impl<T: Pod> Reader<T> {
     }
 
     /// Looks for more once everything known has been released.
-    // WHY: what a stage behind the writer does while it waits, and when the awaited commit comes, is
-    // inlined, all else is not: in a round trip each call costs as much as a look.
+    // WHY: what a stage behind the writer does while it waits, and when the awaited commit comes,
+    // is inlined, all else is not: in a round trip each call costs as much as a look.
     #[inline(always)]
     pub(in crate::ring) fn refresh(&mut self) -> Found {
         if self.is_next_to_writer {
@@ -153,8 +153,8 @@ impl<T: Pod> Reader<T> {
                 self.is_waiting = true;
                 return Found::Nothing;
             }
-            // WHY: for a reader that waited, one line tells and carries the news, unless the commit
-            // after it is there too.
+            // WHY: for a reader that waited, one line tells and carries the news, unless the
+            // commit after it is there too.
             let is_one = self.is_waiting && stamp > self.position && stamp != SIGNAL;
             if is_one && self.slots.at(stamp).stamp() <= stamp {
                 self.is_waiting = false;
