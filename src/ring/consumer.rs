@@ -12,22 +12,15 @@ use super::handle::check_sink;
 use super::handler::sealed::Steps;
 use super::handler::{self, Handler, Stream};
 use super::slots::{Found, Reader};
-use super::sync::spin_loop;
 use super::wait::{Wait, Waiter};
 use crate::error::{Error, Result};
 use crate::limits::BATCH_RECORDS_MAX;
 
-/// Batches in a row that did not wait for their reader, after which it lets records gather.
+/// Batches in a row that did not wait for their reader, after which it lets records gather. A
+/// stream whose batches are awaited never comes there, so a round trip is as short as without.
 const HURRY_BATCHES: u32 = 3;
 
-/// Pauses in which a hurried reader lets records gather.
-// WHY: a reader right behind the head takes the line that the producer is about to write, for a
-// record or two at a time, and both are slow: unicast of single records ran at 70 M/s at best, with
-// 16 pauses (0.25 us) at 180 M/s, in batches of 170. A stream that waits for its reader never
-// comes here, so a round trip is as short as without.
-const HURRY_PAUSES: u32 = 16;
-
-/// Records enough, behind which nobody pauses.
+/// Records enough, behind which a reader is far from the head.
 const HURRY_RECORDS: usize = 256;
 
 /// One stage's reader of a ring.
@@ -158,10 +151,10 @@ impl<T: Pod> Consumer<T> {
         if self.reader.readable() > 0 {
             return Ok(true);
         }
-        if self.hurry >= HURRY_BATCHES {
-            (0..HURRY_PAUSES).for_each(|_| spin_loop());
-        }
         let mut waiter = Waiter::new(wait);
+        if self.hurry >= HURRY_BATCHES {
+            waiter.gather();
+        }
         loop {
             match self.look()? {
                 Found::Records => break,

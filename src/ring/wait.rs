@@ -83,6 +83,12 @@ const LOOKS_BEFORE_YIELD: u32 = 2_000;
 // WHY: the other side may be on another core and nearly done; a yield costs as much as 20 pauses.
 const LOOKS_BEFORE_YIELD_SHARED: u32 = 8;
 
+/// Pauses in which records gather.
+// WHY: a reader right behind the head takes the line that the producer is about to write, for a
+// record or two at a time, and both are slow: unicast of single records ran at 70 M/s at best, with
+// 16 pauses (0.25 us) at 180 M/s, in batches of 170.
+const GATHER_PAUSES: u32 = 16;
+
 /// One wait, from the first look in vain to the one that finds something.
 #[derive(Debug)]
 pub(super) struct Waiter {
@@ -95,6 +101,18 @@ impl Waiter {
     #[inline]
     pub(super) fn new(wait: Wait) -> Self {
         Self { wait, looks: 0, looks_max: 0 }
+    }
+
+    /// Lets records gather before a look, for a reader that is right behind the head.
+    // WHY: where threads share cores, the time of a look at two records is the producer's, or that
+    // of a stage that has a thousand to read: yielding instead gave batches eight times as long.
+    #[inline]
+    pub(super) fn gather(&self) {
+        match self.wait {
+            Wait::Yield => yield_now(),
+            Wait::Auto if !cores_suffice() => yield_now(),
+            _ => (0..GATHER_PAUSES).for_each(|_| spin_loop()),
+        }
     }
 
     /// Looks in vain so far.
