@@ -24,7 +24,8 @@
 //!
 //! * The producer claims slots, writes them and commits. It may go `capacity` records ahead of the
 //!   slowest *sink*, a stage that no other follows; it keeps the last minimum it saw and looks
-//!   again only when that is used up.
+//!   again only when that is used up. A claim that finds the ring full is refused, waits, waits for
+//!   a time, or is dropped and counted: the caller chooses.
 //! * A stage behind the producer waits at its next slot: the stamp beside the record says that a
 //!   commit has arrived, so news and record come in one cache line. When more has arrived already
 //!   it takes the producer's cursor instead and gets everything in one batch.
@@ -32,6 +33,21 @@
 //! * A closed ring and a failed producer are announced in the stamp that the stages watch; a
 //!   failed stage raises an alarm in its own cursor line, for the stages behind, and in the
 //!   producer's, which the producer looks at with every claim. So nobody waits for the dead.
+//!
+//! # Who reads
+//!
+//! | reader | declared or made by | reads | holds the producer back | when it fails or is cut |
+//! |---|---|---|---|---|
+//! | [`Consumer`] | [`stage`](RingBuilder::stage), [`attach`](Ring::attach) | slices of the ring | yes | producer and stages behind stop |
+//! | [`ExclusiveConsumer`] | [`exclusive`](RingBuilder::exclusive) | and changes records | yes | producer and stages behind stop |
+//! | [`Consumer`] | [`detachable`](RingBuilder::detachable), [`attach_detachable`](Ring::attach_detachable) | copies | until it lags by a whole ring | nobody else notices |
+//! | [`CatchUp`] | [`attach_from`](Ring::attach_from) | a recording, then the ring | once it is live | as its policy says |
+//! | [`Observer`] | [`observe`](Ring::observe) | copies, and counts what it missed | never | nobody else notices |
+//!
+//! Copies need a ring built [`observable`](RingBuilder::observable). [`Ring`] is the ring as seen
+//! from outside: it tells fill and lag, and stages come and go through it while the producer runs
+//! or rests. [`Workers`] run stages on threads of their own and end in bounded time; who has a loop
+//! already polls in it.
 //!
 //! # A first program
 //!
@@ -82,8 +98,14 @@
 //! | a stage's cursor, by `release` | by the stages behind and, for sinks, by the producer | the stage's reads are over |
 //! | an alarm | by the stages behind and by the producer | who failed, where and why |
 //!
-//! After `build` nothing is allocated (a failure's text excepted), no lock is taken and no system
-//! call is made, except the yields of [`Wait::Yield`].
+//! Besides there is a barrier off the data path: a stage that takes a seat and a producer that
+//! looks at the seats (once a lap, only on a ring that has seats) agree on who saw whom. Records of
+//! an observable ring are atomic words, each a Release and Acquire pair, behind the mark that says
+//! which old ones are gone.
+//!
+//! After `build` nothing is allocated (a failure's text, and what attaching takes, excepted), no
+//! lock is taken and no system call is made, except by [`Wait::Yield`], [`Wait::Park`] and
+//! [`Wait::Auto`] while they wait, and to wake who is parked.
 
 mod batch;
 mod bell;
