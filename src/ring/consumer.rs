@@ -17,18 +17,17 @@ use super::wait::{Wait, Waiter};
 use crate::error::{Error, Result};
 use crate::limits::BATCH_RECORDS_MAX;
 
-/// Looks within which a batch is found when the stream does not wait for its reader, and the
-/// number of such batches after which the reader lets records gather.
-const HURRY_LOOKS: u32 = 3;
+/// Batches in a row that did not wait for their reader, after which it lets records gather.
+const HURRY_BATCHES: u32 = 3;
 
-/// Pauses of a reader in a hurry.
+/// Pauses in which a hurried reader lets records gather.
 // WHY: a reader right behind the head takes the line that the producer is about to write, for a
 // record or two at a time, and both are slow: unicast of single records ran at 70 M/s at best, with
 // 16 pauses (0.25 us) at 180 M/s, in batches of 170. A stream that waits for its reader never
 // comes here, so a round trip is as short as without.
 const HURRY_PAUSES: u32 = 16;
 
-/// A batch of that many records or more is no sign of a hurry.
+/// Records enough, behind which nobody pauses.
 const HURRY_RECORDS: usize = 256;
 
 /// One stage's reader of a ring.
@@ -82,7 +81,7 @@ impl<T: Pod> Consumer<T> {
     ///   one let through.
     /// * [`Error::ConsumerFailed`] when this stage itself has failed.
     /// * [`Error::StageCut`] when it was cut off.
-    #[inline]
+    #[inline(always)]
     pub fn poll(&mut self, max: usize) -> Result<Batch<'_, T>> {
         if self.has_stopped {
             return Err(self.own_error());
@@ -94,18 +93,24 @@ impl<T: Pod> Consumer<T> {
         Ok(Batch::new(&mut self.reader, len))
     }
 
-    /// Looks for records; whether there are any.
-    #[inline]
-    fn look(&mut self) -> Result<bool> {
+    /// Looks for records.
+    #[inline(always)]
+    fn look(&mut self) -> Result<Found> {
         match self.reader.refresh() {
-            Found::Records => Ok(true),
-            Found::Nothing => Ok(false),
-            Found::End => self.check_upstreams().map(|()| self.reader.readable() > 0),
-            Found::Cut => {
-                self.has_stopped = true;
-                Err(self.own_error())
-            }
+            found @ (Found::Records | Found::Nothing) => Ok(found),
+            found => self.check_end(found),
         }
+    }
+
+    /// What it means that nothing more may come.
+    #[cold]
+    fn check_end(&mut self, found: Found) -> Result<Found> {
+        if found == Found::Cut {
+            self.has_stopped = true;
+            return Err(self.own_error());
+        }
+        self.check_upstreams()?;
+        Ok(found)
     }
 
     /// Waits for a batch, at most `max` records and at most [`BATCH_RECORDS_MAX`]; `None` at the
@@ -131,7 +136,7 @@ impl<T: Pod> Consumer<T> {
     /// # Errors
     ///
     /// Those of [`Consumer::poll`].
-    #[inline]
+    #[inline(always)]
     pub fn next_batch(&mut self, max: usize, wait: Wait) -> Result<Option<Batch<'_, T>>> {
         if max == 0 {
             return Err(Error::usage("a batch of 0 records never comes", "ask for 1 or more"));
@@ -145,7 +150,7 @@ impl<T: Pod> Consumer<T> {
 
     /// Waits until there is something to read, with `idle` after each look in vain; false at the
     /// end of the stream.
-    #[inline]
+    #[inline(always)]
     fn wait_for_records(&mut self, wait: Wait, mut idle: impl FnMut()) -> Result<bool> {
         if self.has_stopped {
             return Err(self.own_error());
@@ -153,21 +158,27 @@ impl<T: Pod> Consumer<T> {
         if self.reader.readable() > 0 {
             return Ok(true);
         }
-        if self.hurry >= HURRY_LOOKS {
+        if self.hurry >= HURRY_BATCHES {
             (0..HURRY_PAUSES).for_each(|_| spin_loop());
         }
         let mut waiter = Waiter::new(wait);
-        while !self.look()? {
-            if self.reader.is_finished() {
-                return Ok(false);
+        loop {
+            match self.look()? {
+                Found::Records => break,
+                Found::End if self.reader.is_finished() => return Ok(false),
+                _ => {}
             }
             idle();
             let reader = &self.reader;
             waiter.idle(&reader.head().bell, || reader.has_news());
         }
-        let is_at_head = self.reader.readable() < HURRY_RECORDS;
-        let is_in_hurry = is_at_head && waiter.looks() < HURRY_LOOKS;
-        self.hurry = if is_in_hurry { self.hurry.saturating_add(1) } else { 0 };
+        let len = self.reader.readable();
+        let is_hurried = waiter.looks() == 0 || (len > 1 && waiter.looks() < HURRY_BATCHES);
+        self.hurry = match is_hurried && len < HURRY_RECORDS {
+            true => self.hurry.saturating_add(1),
+            false if is_hurried => self.hurry,
+            false => 0,
+        };
         Ok(true)
     }
 
@@ -414,7 +425,7 @@ impl<T: Pod> Drop for Consumer<T> {
 impl<T: Pod> Consumer<T> {
     /// Tells the others that this stage goes before its end.
     fn stop_unfinished(&mut self) {
-        if self.reader.line().gate.state().is_over() {
+        if self.reader.line().gate.is_over() {
             return self.reader.leave();
         }
         if let Some(failure) = self.upstream_failure(|_| true) {

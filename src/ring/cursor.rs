@@ -49,12 +49,6 @@ impl GateState {
     pub(super) fn holds(self) -> bool {
         matches!(self, Self::Live | Self::Detachable | Self::Leaving)
     }
-
-    /// Whether its stage is to read nothing more.
-    #[inline]
-    pub(super) fn is_over(self) -> bool {
-        matches!(self, Self::Leaving | Self::Cut | Self::Lapped)
-    }
 }
 
 /// How far one stage has come, and whether that holds the writer back.
@@ -94,6 +88,14 @@ impl Gate {
     pub(super) fn set_state(&self, state: GateState) {
         // SYNC: Release, pairs with the Acquire in `state`.
         self.state.store(state as u8, Ordering::Release);
+    }
+
+    /// Whether its stage is to read nothing more.
+    #[inline]
+    pub(super) fn is_over(&self) -> bool {
+        const { assert!(GateState::Detachable as u8 + 1 == GateState::Leaving as u8) };
+        // SYNC: Acquire, as in `state`.
+        self.state.load(Ordering::Acquire) >= GateState::Leaving as u8
     }
 
     /// Changes the state from `from` to `to`; whether it was `from`.

@@ -6,7 +6,7 @@ use bytemuck::Pod;
 
 use super::failure::End;
 use super::handle::Ring;
-use super::slots::Writer;
+use super::slots::{Claim, Writer};
 use super::wait::{Wait, Waiter};
 use crate::error::{Error, Result};
 
@@ -35,14 +35,12 @@ use crate::error::{Error, Result};
 #[derive(Debug)]
 pub struct Producer<T: Pod> {
     writer: Writer<T>,
-    /// Largest claim that can be met: the capacity, and 0 once the stream has ended.
-    claim_max: usize,
     ring: Ring<T>,
 }
 
 impl<T: Pod> Producer<T> {
     pub(super) fn new(writer: Writer<T>, ring: Ring<T>) -> Self {
-        Self { claim_max: writer.capacity(), writer, ring }
+        Self { writer, ring }
     }
 
     /// Claims the next `n` slots, or `None` while fewer are free.
@@ -51,13 +49,9 @@ impl<T: Pod> Producer<T> {
     ///
     /// * [`Error::Usage`] when `n` is 0 or greater than the capacity, or the ring is closed.
     /// * [`Error::ConsumerFailed`] once any stage has failed; every later claim gets it too.
-    #[inline]
+    #[inline(always)]
     pub fn try_claim(&mut self, n: usize) -> Result<Option<Claim<'_, T>>> {
-        self.check(n)?;
-        if !self.has_free(n) {
-            return Ok(None);
-        }
-        Ok(Some(Claim { writer: &mut self.writer, len: n }))
+        Ok(if self.has_free(n)? { Some(self.writer.claim(n)) } else { None })
     }
 
     /// Claims the next `n` slots, waiting until they are free.
@@ -65,13 +59,12 @@ impl<T: Pod> Producer<T> {
     /// # Errors
     ///
     /// As [`Producer::try_claim`]: a stage that fails while this waits ends the wait.
-    #[inline]
+    #[inline(always)]
     pub fn claim(&mut self, n: usize, wait: Wait) -> Result<Claim<'_, T>> {
-        self.check(n)?;
-        if !self.has_free(n) {
+        if !self.has_free(n)? {
             self.wait_for(n, wait, || false)?;
         }
-        Ok(Claim { writer: &mut self.writer, len: n })
+        Ok(self.writer.claim(n))
     }
 
     /// Claims the next `n` slots, or `None` when they do not become free within `time`.
@@ -99,14 +92,13 @@ impl<T: Pod> Producer<T> {
         wait: Wait,
         time: Duration,
     ) -> Result<Option<Claim<'_, T>>> {
-        self.check(n)?;
-        if !self.has_free(n) {
+        if !self.has_free(n)? {
             let begin = Instant::now();
             if !self.wait_for(n, wait, || begin.elapsed() >= time)? {
                 return Ok(None);
             }
         }
-        Ok(Some(Claim { writer: &mut self.writer, len: n }))
+        Ok(Some(self.writer.claim(n)))
     }
 
     /// Claims the next `n` slots, or drops them and counts them as dropped while fewer are free.
@@ -132,12 +124,11 @@ impl<T: Pod> Producer<T> {
     /// As [`Producer::try_claim`].
     #[inline]
     pub fn claim_or_drop(&mut self, n: usize) -> Result<Option<Claim<'_, T>>> {
-        self.check(n)?;
-        if !self.has_free(n) {
+        if !self.has_free(n)? {
             self.writer.head().add_dropped(n as u64);
             return Ok(None);
         }
-        Ok(Some(Claim { writer: &mut self.writer, len: n }))
+        Ok(Some(self.writer.claim(n)))
     }
 
     /// The number of records that [`claim_or_drop`](Self::claim_or_drop) dropped.
@@ -191,42 +182,43 @@ impl<T: Pod> Producer<T> {
     }
 
     fn end(&mut self, end: End) {
-        if self.claim_max > 0 {
-            self.claim_max = 0;
+        if !self.writer.is_ended() {
             self.writer.end(end);
         }
     }
 
-    #[inline]
-    fn check(&self, n: usize) -> Result<()> {
-        let fits = 0 < n && n <= self.claim_max;
-        if fits && !self.writer.head().alarm.is_raised() {
-            return Ok(());
+    /// Whether `n` slots are free, or why they never can be.
+    #[inline(always)]
+    fn has_free(&mut self, n: usize) -> Result<bool> {
+        // WHY: the alarm first, so that the claim's own look at what is free is this one.
+        let is_alarmed = self.writer.head().alarm.is_raised();
+        if !is_alarmed && 0 < n && n <= self.writer.free() {
+            return Ok(true);
         }
-        Err(self.refusal(n))
-    }
-
-    #[inline]
-    fn has_free(&mut self, n: usize) -> bool {
-        self.writer.free() >= n || self.look_for(n)
+        self.look_for(n)
     }
 
     /// Looks at the gates again, and cuts the stages that alone keep `n` slots from being free and
-    /// may be cut; whether they are free then.
-    fn look_for(&mut self, n: usize) -> bool {
+    /// may be cut.
+    #[inline(never)]
+    fn look_for(&mut self, n: usize) -> Result<bool> {
+        let fits = 0 < n && n <= self.capacity();
+        if !fits || self.writer.is_ended() || self.writer.head().alarm.is_raised() {
+            return Err(self.refusal(n));
+        }
         self.writer.refresh();
         if self.writer.free() < n && self.writer.cut_laggards(n) {
             self.writer.refresh();
         }
-        self.writer.free() >= n
+        Ok(self.writer.free() >= n)
     }
 
     /// Waits until `n` slots are free, or until `is_over` says that it was long enough; whether
     /// they are.
-    #[cold]
+    #[inline(never)]
     fn wait_for(&mut self, n: usize, wait: Wait, is_over: impl Fn() -> bool) -> Result<bool> {
         let mut waiter = Waiter::new(wait);
-        while !self.look_for(n) {
+        while !self.look_for(n)? {
             if is_over() {
                 return Ok(false);
             }
@@ -234,7 +226,6 @@ impl<T: Pod> Producer<T> {
             waiter.idle(&writer.head().bell, || {
                 writer.could_free(n) || writer.head().alarm.is_raised()
             });
-            self.check(n)?;
         }
         Ok(true)
     }
@@ -246,7 +237,7 @@ impl<T: Pod> Producer<T> {
             return failure.clone().into_error();
         }
         let (name, capacity) = (self.name(), self.capacity());
-        if self.claim_max == 0 {
+        if self.writer.is_ended() {
             return Error::usage(format!("ring `{name}` is closed"), "claim before closing it");
         }
         let what = format!("ring `{name}` of {capacity} slots cannot claim {n}");
@@ -257,111 +248,5 @@ impl<T: Pod> Producer<T> {
 impl<T: Pod> Drop for Producer<T> {
     fn drop(&mut self) {
         self.end(if std::thread::panicking() { End::Failed } else { End::Closed });
-    }
-}
-
-/// Slots to be written, then published by a commit; dropped without one it publishes nothing.
-///
-/// A slot holds whatever record was there a lap ago until it is written.
-///
-/// No reference to a slot outlives the claim:
-///
-/// ```compile_fail,E0505
-/// # use ringtape::ring::RingBuilder;
-/// # let mut builder = RingBuilder::<u64>::new("numbers", 4).unwrap();
-/// # builder.stage("sum", &[]).unwrap();
-/// # let (mut producer, consumers) = builder.build().unwrap();
-/// let mut claim = producer.try_claim(1).unwrap().unwrap();
-/// let escaped = claim.slot(0);
-/// claim.commit_all();
-/// *escaped = 1;
-/// ```
-///
-/// nor the closure that fills it:
-///
-/// ```compile_fail,E0521
-/// # use ringtape::ring::RingBuilder;
-/// # let mut builder = RingBuilder::<u64>::new("numbers", 4).unwrap();
-/// # builder.stage("sum", &[]).unwrap();
-/// # let (mut producer, consumers) = builder.build().unwrap();
-/// let mut escaped: Option<&mut u64> = None;
-/// let mut claim = producer.try_claim(1).unwrap().unwrap();
-/// claim.for_each_mut(|_, slot| escaped = Some(slot));
-/// ```
-///
-/// and no second claim is made while one is open:
-///
-/// ```compile_fail,E0499
-/// # use ringtape::ring::RingBuilder;
-/// # let mut builder = RingBuilder::<u64>::new("numbers", 4).unwrap();
-/// # builder.stage("sum", &[]).unwrap();
-/// # let (mut producer, consumers) = builder.build().unwrap();
-/// let first = producer.try_claim(1).unwrap();
-/// let second = producer.try_claim(1).unwrap();
-/// drop(first);
-/// ```
-#[derive(Debug)]
-#[must_use = "a claim that is not committed publishes nothing"]
-pub struct Claim<'a, T: Pod> {
-    writer: &'a mut Writer<T>,
-    len: usize,
-}
-
-#[allow(clippy::len_without_is_empty)] // A claim holds at least one slot.
-impl<T: Pod> Claim<'_, T> {
-    /// The number of slots claimed.
-    #[inline]
-    pub fn len(&self) -> usize {
-        self.len
-    }
-
-    /// The sequence of the first slot.
-    #[inline]
-    pub fn first_sequence(&self) -> u64 {
-        self.writer.next()
-    }
-
-    /// Writes `value` to slot `i` of the claim.
-    ///
-    /// # Panics
-    ///
-    /// Unless `i` is less than the claim's length.
-    #[inline]
-    pub fn set(&mut self, i: usize, value: T) {
-        *self.slot(i) = value;
-    }
-
-    /// Slot `i` of the claim.
-    ///
-    /// # Panics
-    ///
-    /// Unless `i` is less than the claim's length.
-    #[inline]
-    pub fn slot(&mut self, i: usize) -> &mut T {
-        assert!(i < self.len, "slot {i} of a claim of {}", self.len);
-        self.writer.slot(i)
-    }
-
-    /// Calls `write` with each slot in order and its index in the claim.
-    #[inline]
-    pub fn for_each_mut(&mut self, write: impl FnMut(usize, &mut T)) {
-        self.writer.for_each(self.len, write);
-    }
-
-    /// Publishes the first `k` slots; the others can be claimed again.
-    ///
-    /// # Panics
-    ///
-    /// If `k` is greater than the claim's length.
-    #[inline]
-    pub fn commit(self, k: usize) {
-        assert!(k <= self.len, "commit of {k} in a claim of {}", self.len);
-        self.writer.publish(k);
-    }
-
-    /// Publishes every slot of the claim.
-    #[inline]
-    pub fn commit_all(self) {
-        self.writer.publish(self.len);
     }
 }

@@ -36,7 +36,8 @@ impl<T: Pod> Slots<T> {
 
     #[inline(always)]
     pub(super) fn at(&self, sequence: u64) -> &Published<T> {
-        &self.0[self.index(sequence)]
+        // SAFETY: the number of slots is a power of two, so the index is below it.
+        unsafe { self.0.get_unchecked(self.index(sequence)) }
     }
 
     /// The slots of `count` sequences: up to the end of the memory, then from its beginning.

@@ -15,7 +15,7 @@
 //!    follows others never passes them (its limit is their lowest cursor), so the lowest sink
 //!    is at or behind every reader. The writer writes `next..limit` only.
 //! 4. *Borrows end before cursors move.* References to records borrow the `Writer` or `Reader`;
-//!    `publish`, `release` and `refresh` borrow it mutably.
+//!    `commit`, `release` and `refresh` borrow it mutably.
 //! 5. *Who is cut reads nothing more.* A gate stops holding the writer back only when its reader
 //!    says so itself, in `refresh` or `leave`, and that reader's limit never rises again; or, at
 //!    any moment, when its reader copies (7), and so has no reference into the slots.
@@ -42,6 +42,7 @@
 //! end of the stream is in the producer's cursor line.
 #![allow(unsafe_code)] // The ring's memory is shared between threads without a lock.
 
+mod claim;
 mod memory;
 mod reader;
 mod writer;
@@ -50,6 +51,7 @@ use std::ops::Deref;
 
 use bytemuck::Pod;
 
+pub use claim::Claim;
 pub(super) use memory::{Memory, Start};
 pub(super) use reader::{Found, Reader};
 pub(super) use writer::Writer;

@@ -18,8 +18,8 @@ pub(in crate::ring) enum Found {
     Records,
     /// Nothing yet.
     Nothing,
-    /// Nothing, and the producer ended or a stage before this one failed. A failed stage may have
-    /// released more since this look.
+    /// Nothing, and the stream has ended, or the producer or a stage before this one failed. A
+    /// failed stage may have released more since this look.
     End,
     /// The stage was cut, and there will be nothing more for it.
     Cut,
@@ -56,6 +56,8 @@ pub(in crate::ring) struct Reader<T> {
     limit: u64,
     /// Whether the last look found nothing.
     is_waiting: bool,
+    /// Whether it reads the slots themselves, right behind the writer.
+    is_next_to_writer: bool,
     is_exclusive: bool,
     slots: Slots<T>,
     gate: Arc<CachePadded<Gate>>,
@@ -79,6 +81,7 @@ impl<T: Pod> Reader<T> {
             position,
             limit: position,
             is_waiting: false,
+            is_next_to_writer: line.upstreams.is_empty() && copies.is_none(),
             is_exclusive,
             slots,
             gate: Arc::clone(&line.gate),
@@ -140,10 +143,34 @@ impl<T: Pod> Reader<T> {
     }
 
     /// Looks for more once everything known has been released.
-    #[inline]
+    // WHY: what a stage behind the writer does while it waits, and when the awaited commit comes, is
+    // inlined, all else is not: in a round trip each call costs as much as a look.
+    #[inline(always)]
     pub(in crate::ring) fn refresh(&mut self) -> Found {
+        if self.is_next_to_writer {
+            let stamp = self.slots.at(self.position).stamp();
+            if stamp <= self.position && !self.gate.is_over() {
+                self.is_waiting = true;
+                return Found::Nothing;
+            }
+            // WHY: for a reader that waited, one line tells and carries the news, unless the commit
+            // after it is there too.
+            let is_one = self.is_waiting && stamp > self.position && stamp != SIGNAL;
+            if is_one && self.slots.at(stamp).stamp() <= stamp {
+                self.is_waiting = false;
+                self.limit = stamp;
+                return Found::Records;
+            }
+        }
+        self.look_around()
+    }
+
+    /// Looks at all that there is to see.
+    #[inline(never)]
+    fn look_around(&mut self) -> Found {
         debug_assert_eq!(self.position, self.limit);
-        if self.gate.state().is_over() {
+        self.is_waiting = false;
+        if self.gate.is_over() {
             self.leave();
             return Found::Cut;
         }
@@ -158,23 +185,18 @@ impl<T: Pod> Reader<T> {
         found
     }
 
-    #[inline]
     fn look_at_writer(&mut self) -> Found {
         let stamp = self.slots.at(self.position).stamp();
-        let has_waited = std::mem::replace(&mut self.is_waiting, stamp <= self.position);
-        if self.is_waiting {
+        if stamp <= self.position {
             return Found::Nothing;
         }
-        // WHY: for a reader that waited, one line tells and carries the news, unless the commit
-        // after it is there too. With news at once the reader lags: the cursor tells of all the
-        // commits since. It may also be behind the stamp, which is stored first.
+        // With news at once the reader lags: the cursor tells of all the commits since. It may
+        // also be behind the stamp, which is stored first.
         let told = if stamp == SIGNAL { self.position } else { stamp };
-        let is_all = has_waited && stamp != SIGNAL && self.slots.at(stamp).stamp() <= stamp;
-        self.limit = if is_all { told } else { told.max(self.head.position()) };
+        self.limit = told.max(self.head.position());
         if self.limit > self.position { Found::Records } else { Found::End }
     }
 
-    #[inline(never)]
     fn look_at_stages(&mut self) -> Found {
         let lowest = self.upstreams.iter().map(|upstream| upstream.position()).min();
         self.limit = lowest.expect("called only with upstream stages");
@@ -182,7 +204,7 @@ impl<T: Pod> Reader<T> {
             return Found::Records;
         }
         let failed = self.line.upstreams.iter().any(|upstream| upstream.alarm.is_raised());
-        if failed { Found::End } else { Found::Nothing }
+        if failed || self.is_finished() { Found::End } else { Found::Nothing }
     }
 
     /// Copies what was found, as much as there is room for, and checks that it is whole.
@@ -249,7 +271,7 @@ impl<T: Pod> Reader<T> {
             false => self.upstreams.iter().all(|up| up.position() > self.position),
         };
         let alarmed = || self.line.upstreams.iter().any(|up| up.alarm.is_raised());
-        found || self.gate.state().is_over() || self.head.end() != End::Open || alarmed()
+        found || self.gate.is_over() || self.head.end() != End::Open || alarmed()
     }
 
     /// The next `count` records, in two runs.

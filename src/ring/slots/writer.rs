@@ -6,6 +6,7 @@ use bytemuck::Pod;
 use crossbeam::utils::CachePadded;
 
 use super::SIGNAL;
+use super::claim::Claim;
 use super::memory::Slots;
 use crate::ring::cursor::{Gate, GateState, Head, lowest};
 use crate::ring::failure::End;
@@ -19,6 +20,7 @@ pub(in crate::ring) struct Writer<T> {
     /// Sequences below are free to be written. It may lag behind what the gates have released:
     /// cursors only move forwards, so a stale limit only hides free slots.
     limit: u64,
+    is_ended: bool,
     slots: Slots<T>,
     head: Arc<CachePadded<Head>>,
     /// The gates of the declared stages that no other follows.
@@ -35,7 +37,7 @@ impl<T: Pod> Writer<T> {
     ) -> Self {
         let limit = slots.capacity();
         let staged = head.is_observable.then(|| vec![T::zeroed(); limit].into());
-        Self { next: 0, limit: limit as u64, slots, head, sinks, staged }
+        Self { next: 0, limit: limit as u64, is_ended: false, slots, head, sinks, staged }
     }
 
     #[inline]
@@ -52,6 +54,11 @@ impl<T: Pod> Writer<T> {
         self.slots.capacity()
     }
 
+    #[inline]
+    pub(in crate::ring) fn is_ended(&self) -> bool {
+        self.is_ended
+    }
+
     /// Slots known to be free.
     #[inline]
     pub(in crate::ring) fn free(&self) -> usize {
@@ -61,6 +68,9 @@ impl<T: Pod> Writer<T> {
     /// Looks at the gates again.
     #[inline(never)] // WHY: once a lap; inlined it costs every claim registers.
     pub(in crate::ring) fn refresh(&mut self) {
+        if self.is_ended {
+            return;
+        }
         let capacity = self.slots.capacity() as u64;
         let mut released = lowest(&self.sinks, self.next);
         if !self.head.seats.is_empty() {
@@ -92,85 +102,21 @@ impl<T: Pod> Writer<T> {
         lagging().filter(|gate| cut(gate)).count() > 0
     }
 
-    /// The record `offset` behind the next sequence, to be written.
-    ///
-    /// # Panics
-    ///
-    /// Unless `offset` is less than [`Writer::free`].
-    #[inline(always)]
-    pub(in crate::ring) fn slot(&mut self, offset: usize) -> &mut T {
-        assert!(offset < self.free(), "write beyond what is free");
-        if let Some(staged) = &mut self.staged {
-            return &mut staged[offset];
-        }
-        let slot = self.slots.at(self.next + offset as u64);
-        // SAFETY: the sequence lies in `next..limit`, so no reader has a reference into this slot
-        // (invariants 2 and 3), and the borrow of `self` keeps the one writer from making a second.
-        slot.value.with_mut(|value| unsafe { &mut *value })
-    }
-
-    /// Calls `write` with each of the next `count` records, to be written, and its offset.
+    /// The next `count` slots, to be written and published.
     ///
     /// # Panics
     ///
     /// If `count` is greater than [`Writer::free`].
     #[inline(always)]
-    pub(in crate::ring) fn for_each(&mut self, count: usize, mut write: impl FnMut(usize, &mut T)) {
-        assert!(count <= self.free(), "write beyond what is free");
-        if let Some(staged) = &mut self.staged {
-            return staged[..count].iter_mut().enumerate().for_each(|(i, value)| write(i, value));
-        }
-        let (head, tail) = self.slots.run(self.next, count);
-        head.iter().chain(tail).enumerate().for_each(|(offset, slot)| {
-            // SAFETY: the sequences lie in `next..limit`, so no reader has a reference into these
-            // slots (invariants 2 and 3), the borrow of `self` keeps the one writer from making
-            // another, and this one ends with the call.
-            slot.value.with_mut(|value| write(offset, unsafe { &mut *value }));
-        });
+    pub(in crate::ring) fn claim(&mut self, count: usize) -> Claim<'_, T> {
+        assert!(count <= self.free(), "claim beyond what is free");
+        Claim::new(&mut self.next, count, &self.slots, &self.head, self.staged.as_deref_mut())
     }
 
-    /// Publishes the next `count` records.
-    ///
-    /// # Panics
-    ///
-    /// If `count` is greater than [`Writer::free`].
-    #[inline(always)]
-    pub(in crate::ring) fn publish(&mut self, count: usize) {
-        assert!(count <= self.free(), "publish beyond what is free");
-        if count == 0 {
-            return;
-        }
-        if self.staged.is_some() {
-            self.unstage(count);
-        }
-        let begin = self.next;
-        self.next += count as u64;
-        self.slots.at(begin).set_stamp(self.next);
-        self.head.advance_to(self.next);
-        self.head.bell.ring();
-    }
-
-    /// Moves the staged records into their slots, word by word.
-    fn unstage(&mut self, count: usize) {
-        let Some(staged) = &self.staged else { return };
-        self.head.set_overwriting(self.next + count as u64);
-        let (head, tail) = self.slots.run(self.next, count);
-        for (slot, record) in head.iter().chain(tail).zip(staged) {
-            let words: &[u64] = bytemuck::cast_slice(std::slice::from_ref(record));
-            for (to, &word) in slot.words().iter().zip(words) {
-                // SYNC: Release, pairs with the Acquire in `Reader::copy`: who loads this word
-                // sees the mark that tells that the old record is gone.
-                to.store(word, Ordering::Release);
-            }
-            // Under loom the words lie beside the record, which the stages read.
-            #[cfg(loom)]
-            // SAFETY: as in `for_each`.
-            slot.value.with_mut(|value| unsafe { *value = *record });
-        }
-    }
-
-    /// Ends the stream. Nothing is to be published afterwards.
+    /// Ends the stream: nothing is free afterwards.
     pub(in crate::ring) fn end(&mut self, end: End) {
+        self.limit = self.next;
+        self.is_ended = true;
         self.head.set_end(end);
         // Who sees the signal sees the end and the final position. When the ring is full this
         // slot's stamp still announces an unread commit; its reader finds that commit through the

@@ -1,9 +1,9 @@
-//! `ringtape bench`: figures of this machine.
+//! `ringtape bench pipeline`: the whole engine at full speed over a generated session.
 
 use std::path::PathBuf;
 use std::sync::Arc;
 
-use clap::{Args, Subcommand};
+use clap::Args;
 use ringtape::engine::generate::{Generator, Profile};
 use ringtape::engine::{Engine, EngineConfig, JournalConfig, RunReport};
 use ringtape::error::{Error, Result};
@@ -14,17 +14,11 @@ use ringtape::report::Machine;
 use ringtape::report::format::{bytes, thousands};
 use serde_json::{Value, json};
 
-use super::replay::trader;
-use super::{Ending, config::RunConfig, parse, term};
-
-#[derive(Debug, Subcommand)]
-pub(super) enum BenchCommand {
-    /// The whole engine at full speed over a generated session in memory
-    Pipeline(PipelineArgs),
-}
+use crate::cli::replay::trader;
+use crate::cli::{Ending, config::RunConfig, parse, term};
 
 #[derive(Debug, Args)]
-pub(super) struct PipelineArgs {
+pub(crate) struct PipelineArgs {
     /// Messages of the session
     #[arg(long, value_name = "N", default_value = "2M")]
     messages: String,
@@ -57,13 +51,7 @@ pub(super) struct PipelineArgs {
     json: bool,
 }
 
-pub(super) fn run(command: &BenchCommand) -> Result<Ending> {
-    match command {
-        BenchCommand::Pipeline(args) => pipeline(args),
-    }
-}
-
-fn pipeline(args: &PipelineArgs) -> Result<Ending> {
+pub(super) fn run(args: &PipelineArgs) -> Result<Ending> {
     if args.rounds == 0 {
         return Err(Error::usage("0 rounds measure nothing", "ask for 1 or more"));
     }

@@ -1,0 +1,28 @@
+//! `ringtape bench`: figures of this machine.
+
+mod pipeline;
+mod ring;
+
+use clap::Subcommand;
+use ringtape::error::Result;
+
+use super::Ending;
+
+#[derive(Debug, Subcommand)]
+pub(super) enum BenchCommand {
+    /// The whole engine at full speed over a generated session in memory
+    Pipeline(pipeline::PipelineArgs),
+    /// The ring beside other rings and channels: throughput, latency, graphs, too few cores
+    Ring(ring::RingArgs),
+    /// One round of `bench ring` in this process, as one line of JSON
+    #[command(hide = true)]
+    RingRound(ring::RoundArgs),
+}
+
+pub(super) fn run(command: &BenchCommand) -> Result<Ending> {
+    match command {
+        BenchCommand::Pipeline(args) => pipeline::run(args),
+        BenchCommand::Ring(args) => ring::run(args),
+        BenchCommand::RingRound(args) => ring::run_round(args),
+    }
+}
