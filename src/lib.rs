@@ -52,6 +52,7 @@
 //! | `event` | the records, the one table of kinds, instruments | `units` `limits` |
 //! | `feed` | recordings as pull iterators of events: open, recognise, decode, group, check, pace | `error` `units` `limits` `hash` `map` `event` |
 //! | `ring` | the single-writer ring; knows nothing of trading | `error` `limits` |
+//! | `bus` | typed publish and subscribe on a ring, for any application | `error` `limits` `ring` |
 //! | `runtime` | agents, runners, the plan, meters | `error` `units` `limits` `clock` `ring` |
 //! | `book` | full-depth books and the replica of a feed | `error` `units` `limits` `hash` `state` `event` `feed` |
 //! | `matching` | the simulated venue: own orders beside the replica | `error` `units` `limits` `state` `event` `book` |
@@ -73,6 +74,8 @@
 //!      +-----> journal (record types) --------------+  |
 //!                                                      |
 //!    ring, runtime (know no event) --------------------+
+//!      |
+//!    bus (for any application; the engine does not use it)
 //! ```
 //!
 //! # A first program
@@ -126,6 +129,7 @@
 //! The library alone is `default-features = false`.
 
 pub mod book;
+pub mod bus;
 pub mod clock;
 pub mod engine;
 pub mod error;

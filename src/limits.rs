@@ -36,6 +36,18 @@ pub const INSTRUMENTS_MAX: usize = 1 << 20;
 /// Commands that wait in the inbox of a ring's writer.
 pub const INBOX_CAPACITY: usize = 1024;
 
+/// Bytes of an event on a bus, beside its header of 8 bytes.
+pub const BUS_PAYLOAD_BYTES: usize = 48;
+
+/// Types of events on one bus.
+pub const BUS_TYPES_MAX: usize = 256;
+
+/// Subscribers that a bus has at the same time when nothing else is asked for.
+pub const BUS_SUBSCRIBERS_DEFAULT: usize = 16;
+
+/// Events that a bus publishes in one go, so that subscribers see the first ones early.
+pub const BUS_BURST_EVENTS: usize = 64;
+
 /// Bytes of a journal segment's header.
 pub const SEGMENT_HEADER_BYTES: usize = 4096;
 
@@ -60,6 +72,9 @@ pub const COMMANDS_PER_EVENT_MAX: usize = 1024;
 const _: () = {
     assert!((EVENT_BYTES + STAMP_BYTES).is_multiple_of(CACHE_LINE_BYTES));
     assert!((EXECUTION_BYTES + STAMP_BYTES).is_multiple_of(CACHE_LINE_BYTES));
+    assert!(BUS_PAYLOAD_BYTES.is_multiple_of(8));
+    assert!((BUS_PAYLOAD_BYTES + 8 + STAMP_BYTES).is_multiple_of(CACHE_LINE_BYTES));
+    assert!(BUS_TYPES_MAX.is_power_of_two());
     assert!(RING_CAPACITY_DEFAULT.is_power_of_two() && RING_CAPACITY_DEFAULT >= BATCH_RECORDS_MAX);
     assert!(COPIED_RECORDS_MAX <= BATCH_RECORDS_MAX);
     assert!(FEED_BATCH_RECORDS >= MESSAGE_RECORDS_MAX);

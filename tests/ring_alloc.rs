@@ -1,4 +1,4 @@
-//! A counting allocator: would catch an allocation anywhere on the ring's data path.
+//! A counting allocator: would catch an allocation anywhere on the data path of ring or bus.
 #![allow(unsafe_code)] // A global allocator cannot be written without it.
 
 #[path = "common/stream.rs"]
@@ -7,6 +7,7 @@ mod stream;
 use std::alloc::{GlobalAlloc, Layout, System};
 use std::cell::Cell;
 
+use ringtape::bus::{Bus, BusEvent, Context, Envelope};
 use ringtape::ring::{RingBuilder, Wait, inbox};
 use stream::{Record, is_whole, record};
 
@@ -69,4 +70,45 @@ fn claims_commits_polls_releases_and_posts_allocate_nothing() {
     }
     assert_eq!(ALLOCATIONS.get() - before, 0);
     assert_eq!((sender.refused(), producer.next_sequence()), (2000, 7000));
+}
+
+#[derive(Clone, Copy, bytemuck::Pod, bytemuck::Zeroable)]
+#[repr(C)]
+struct Tick {
+    number: u64,
+}
+
+impl BusEvent for Tick {
+    const ID: u32 = 1;
+}
+
+#[test]
+fn publishing_and_handling_on_a_bus_allocates_nothing() {
+    let (direct_bus, mut direct) = Bus::builder("direct").capacity(8).start_direct().unwrap();
+    let mut sum = direct_bus
+        .subscriber("sum", 0)
+        .on(|sum: &mut u64, tick: &Tick, _: Context| {
+            *sum += tick.number;
+            Ok(())
+        })
+        .on_any(|sum: &mut u64, envelope: &Envelope, _: Context| {
+            *sum += u64::from(envelope.id());
+            Ok(())
+        })
+        .polled()
+        .unwrap();
+    let bus = Bus::builder("inbox").inbox_capacity(4096).start().unwrap();
+    let publisher = bus.publisher().unwrap();
+    direct.publish(Tick { number: 0 }).unwrap();
+    publisher.publish(Tick { number: 0 }).unwrap();
+
+    let before = ALLOCATIONS.get();
+    for number in 0..1000 {
+        direct.publish(Tick { number }).unwrap();
+        publisher.publish(Tick { number }).unwrap();
+        assert!(publisher.try_publish(Tick { number }).unwrap());
+        assert!(sum.poll(8).unwrap() > 0);
+    }
+    assert_eq!(ALLOCATIONS.get() - before, 0);
+    assert_eq!(*sum.state(), 1001 + 999 * 1000 / 2);
 }

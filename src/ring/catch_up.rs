@@ -41,6 +41,12 @@ pub trait Recording<T> {
     fn read(&mut self, first: u64, records: &mut [T]) -> Result<usize>;
 }
 
+impl<T, R: Recording<T> + ?Sized> Recording<T> for Box<R> {
+    fn read(&mut self, first: u64, records: &mut [T]) -> Result<usize> {
+        (**self).read(first, records)
+    }
+}
+
 /// A recording in memory, complete from sequence 0; clones share it.
 ///
 /// As the [`Handler`] of a stage it records what the stage sees.
@@ -201,6 +207,17 @@ impl<T: Pod, R: Recording<T>> CatchUp<T, R> {
         }
         let count = self.read(max)?;
         self.hand_out(count, handler).map(|()| count)
+    }
+
+    /// Leaves between two batches, so that it holds nobody back; returns the sequence that it would
+    /// have handed out next. See [`Consumer::leave`].
+    ///
+    /// # Errors
+    ///
+    /// Those of [`Consumer::leave`], once the seat is taken.
+    pub fn leave(mut self) -> Result<u64> {
+        let next = self.position();
+        self.seat.take().map_or(Ok(next), |(seat, _)| seat.leave().map(|_| next))
     }
 
     /// Runs the stage to the end of the stream; see [`Consumer::run`].

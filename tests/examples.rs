@@ -1,0 +1,102 @@
+//! The worked examples, run as a user runs them.
+//!
+//! Would catch an example that does not build, hangs, or is wrong about who saw what: above all a
+//! letter that is written twice or never around the outage of the mail server.
+
+use std::collections::BTreeMap;
+use std::process::{Command, Stdio};
+use std::time::{Duration, Instant};
+
+/// Lines that example `name` prints.
+fn run(name: &str, arguments: &[&str]) -> Vec<String> {
+    let cargo = |verb: &str| {
+        let mut command = Command::new(env!("CARGO"));
+        command.args([verb, "--quiet", "--example", name]);
+        command.current_dir(env!("CARGO_MANIFEST_DIR")).stdin(Stdio::null());
+        command
+    };
+    assert!(cargo("build").status().expect("cargo starts").success(), "{name} does not build");
+    let begin = Instant::now();
+    let mut command = cargo("run");
+    command.arg("--").args(arguments);
+    let output = command.output().expect("the example starts");
+    let (out, err) = (String::from_utf8(output.stdout), String::from_utf8(output.stderr));
+    let (out, err) = (out.expect("text"), err.expect("text"));
+    assert!(output.status.success(), "{}\n{out}\n{err}", output.status);
+    assert!(begin.elapsed() < Duration::from_secs(20), "{name} took {:?}", begin.elapsed());
+    out.lines().map(str::to_owned).collect()
+}
+
+/// What follows `who` on the line that begins with it.
+fn said<'a>(lines: &'a [String], who: &str) -> Vec<&'a str> {
+    lines.iter().filter_map(|line| line.strip_prefix(who)).map(str::trim).collect()
+}
+
+#[test]
+fn bookstore_writes_every_letter_once_although_email_was_away() {
+    let lines = run("bookstore", &["--letters"]);
+    let (mut orders, mut cents_total) = (Vec::new(), 0);
+    let mut sold: BTreeMap<&str, u32> = BTreeMap::new();
+    for letter in said(&lines, "letter") {
+        let (order, rest) =
+            letter.strip_prefix("order ").unwrap().split_once(" customer ").unwrap();
+        let (customer, rest) = rest.split_once(' ').unwrap();
+        let (book, cents) = rest.split_once(" cents ").unwrap();
+        let (copies, title) = book.split_once(" x ").unwrap();
+        let order: u64 = order.parse().unwrap();
+        assert_eq!(customer.parse::<u64>().unwrap(), 1000 + order % 83, "whose order that is");
+        *sold.entry(title).or_default() += copies.parse::<u32>().unwrap();
+        cents_total += cents.parse::<u64>().unwrap();
+        orders.push(order);
+    }
+    assert!(orders.into_iter().eq(1..=500), "every order, once, in order");
+
+    // The letters agree with what inventory and payment did, who never were away.
+    assert_eq!(said(&lines, "inventory"), [format!("saw 500 orders, sold {sold:?}")]);
+    assert_eq!(said(&lines, "payment"), [format!("saw 500 orders, took {cents_total} cents")]);
+    assert_eq!(said(&lines, "email"), ["wrote 500 letters, every order exactly once"]);
+    assert_eq!(
+        said(&lines, "meanwhile"),
+        [
+            "recorder handled 1000 events and is live",
+            "inventory handled 500 events and is live",
+            "payment handled 500 events and is live",
+            "email handled 120 events and is down before order 121",
+        ]
+    );
+}
+
+#[test]
+fn bookstore_says_the_same_every_time() {
+    let lines = run("bookstore", &[]);
+    assert!(said(&lines, "letter").is_empty(), "letters only when asked for");
+    assert_eq!(lines, run("bookstore", &[]));
+}
+
+#[test]
+fn sensors_add_an_alert_while_the_stream_flows() {
+    let lines = run("sensors", &[]);
+    // Three sensors, two minutes, 100 readings a second; and three switches.
+    assert_eq!(said(&lines, "analytics"), ["saw 36003 readings and switches"]);
+    assert_eq!(
+        said(&lines, "dashboard"),
+        [
+            "saw 360 windows",
+            "sensor 0: 120 windows, 12000 readings, 18000 to 19000",
+            "sensor 1: 120 windows, 12000 readings, 20000 to 36000",
+            "sensor 2: 120 windows, 12000 readings, 22000 to 38000",
+        ]
+    );
+    // The fire of the first minute was before its time. The last second of that minute ends with
+    // the first reading of the next one, so 60 windows of each sensor and one more.
+    let alert = said(&lines, "alert");
+    assert_eq!(alert[0], "joined after a minute and saw 183 windows");
+    let fire: Vec<String> = (75..80)
+        .map(|second| {
+            let mean = if second % 2 == 0 { 37495 } else { 37505 };
+            format!("sensor 2 at second {second}: mean {mean}")
+        })
+        .collect();
+    assert_eq!(alert[1..], fire);
+    assert_eq!(lines, run("sensors", &[]), "the same every time");
+}
