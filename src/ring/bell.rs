@@ -11,13 +11,26 @@ const SLEEP_MAX: Duration = Duration::from_millis(1);
 ///
 /// Who moves a cursor rings, which is one load of a line that is written only when somebody goes
 /// to sleep. Between that load and the cursor's store there is no barrier, so a sleeper that comes
-/// in just then can be missed: it wakes by itself after a millisecond at most. (Loom knows no time;
-/// under it the ringer has the barrier and the models prove the rest.)
+/// in just then can be missed: it wakes by itself after a millisecond at most.
 #[derive(Debug)]
 pub(super) struct Bell {
     sleepers: AtomicU32,
     lock: Mutex<()>,
     rung: Condvar,
+}
+
+#[cfg(loom)]
+std::thread_local! {
+    static HAS_SLEEPERS: std::cell::Cell<bool> = const { std::cell::Cell::new(false) };
+}
+
+/// Says that the models of this thread have sleepers.
+///
+/// Loom knows no time, so under it the ringer has the barrier and the models prove the rest; but
+/// only where somebody sleeps, because the barrier would hide a missing Release of all who ring.
+#[cfg(loom)]
+pub fn expect_sleepers() {
+    HAS_SLEEPERS.set(true);
 }
 
 impl Bell {
@@ -28,7 +41,8 @@ impl Bell {
     /// Wakes all sleepers; costs one load when there is none.
     #[inline(always)]
     pub(super) fn ring(&self) {
-        if cfg!(loom) {
+        #[cfg(loom)]
+        if HAS_SLEEPERS.get() {
             fence(Ordering::SeqCst);
         }
         // WHY: Relaxed, because the sleeper's own look and its timeout close the race.

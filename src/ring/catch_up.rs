@@ -14,7 +14,7 @@
 //! seat's first sequence and no further, so there is no repeat.
 
 use std::fmt::Display;
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::sync::Arc;
 
 use bytemuck::Pod;
 
@@ -24,6 +24,7 @@ use super::handle::Ring;
 use super::handler::sealed::Steps;
 use super::handler::{self, Handler, HandlerResult, Stream, guard};
 use super::slots::Start;
+use super::sync::{Mutex, MutexGuard, lock};
 use super::wait::{Wait, Waiter};
 use crate::error::{Error, Result};
 use crate::limits::COPIED_RECORDS_MAX;
@@ -96,7 +97,7 @@ impl<T: Pod> MemoryRecording<T> {
     }
 
     fn records(&self) -> MutexGuard<'_, Vec<T>> {
-        self.records.lock().unwrap_or_else(PoisonError::into_inner)
+        lock(&self.records)
     }
 }
 

@@ -269,10 +269,12 @@ impl<T: Pod> Consumer<T> {
     /// [`Error::Usage`] when another stage follows it: then it stays, and counts as dropped.
     pub fn leave(mut self) -> Result<u64> {
         {
-            let lines = self.reader.head().lines();
+            // Nobody comes to follow it while the lines are held.
+            let head = Arc::clone(self.reader.head());
+            let lines = head.lines();
             check_sink(&lines, self.reader.line())?;
+            self.reader.leave();
         }
-        self.reader.leave();
         self.has_stopped = true;
         Ok(self.position())
     }
@@ -436,8 +438,7 @@ impl<T: Pod> Consumer<T> {
         let gate = &self.reader.line().gate;
         let is_done = !gate.state().holds() || self.is_finished();
         if is_done && self.reader.head().seats.iter().any(|seat| Arc::ptr_eq(seat, gate)) {
-            let _ = self.reader.line().left_at.set(self.position());
-            gate.set_state(GateState::Vacant);
+            self.reader.line().leave_seat(self.position());
         }
     }
 }

@@ -1,12 +1,12 @@
 //! The cursor lines of a ring: the producer's head, a gate for each stage, and who the stages are.
 
-use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError};
+use std::sync::Arc;
 
 use crossbeam::utils::CachePadded;
 
 use super::bell::Bell;
 use super::failure::{Alarm, End};
-use super::sync::{AtomicU8, AtomicU64, Ordering};
+use super::sync::{AtomicU8, AtomicU64, Mutex, MutexGuard, Ordering, lock};
 
 /// What a failure of a stage means to the others.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
@@ -48,6 +48,12 @@ impl GateState {
     #[inline]
     pub(super) fn holds(self) -> bool {
         matches!(self, Self::Live | Self::Detachable | Self::Leaving)
+    }
+
+    /// Whether the gate holds the writer back and the writer must not cut it.
+    #[inline]
+    pub(super) fn holds_firmly(self) -> bool {
+        matches!(self, Self::Live | Self::Leaving)
     }
 }
 
@@ -108,14 +114,44 @@ impl Gate {
     /// The position, if it holds the writer back.
     #[inline]
     pub(super) fn holding(&self) -> Option<u64> {
-        self.state().holds().then(|| self.position())
+        self.holding_so(GateState::holds)
+    }
+
+    /// The position, if `holds` says that it holds the writer back.
+    #[inline]
+    fn holding_so(&self, holds: fn(GateState) -> bool) -> Option<u64> {
+        holds(self.state()).then(|| self.position())
     }
 }
 
-/// The lowest position of the gates that hold the writer back, at most `most`.
+/// The lowest position of the gates that hold the writer back, which `holds` tells, at most `most`.
 #[inline]
-pub(super) fn lowest(gates: &[Arc<CachePadded<Gate>>], most: u64) -> u64 {
-    gates.iter().filter_map(|gate| gate.holding()).fold(most, u64::min)
+pub(super) fn lowest(
+    gates: &[Arc<CachePadded<Gate>>],
+    holds: fn(GateState) -> bool,
+    most: u64,
+) -> u64 {
+    gates.iter().filter_map(|gate| gate.holding_so(holds)).fold(most, u64::min)
+}
+
+/// As [`lowest`], of stages. One that holds the writer back no more held it for those before it
+/// too, so from then on they do it themselves.
+#[inline]
+pub(super) fn lowest_of_stages(
+    lines: &[Arc<Line>],
+    holds: fn(GateState) -> bool,
+    most: u64,
+) -> u64 {
+    let bound = |line: &Line| {
+        let own = line.gate.holding_so(holds);
+        own.unwrap_or_else(|| lowest_before(line, holds, most))
+    };
+    lines.iter().map(|line| bound(line)).fold(most, u64::min)
+}
+
+#[cold]
+fn lowest_before(line: &Line, holds: fn(GateState) -> bool, most: u64) -> u64 {
+    lowest_of_stages(&line.upstreams, holds, most)
 }
 
 /// Who stands at a gate.
@@ -130,14 +166,40 @@ pub(super) struct Line {
     pub(super) gate: Arc<CachePadded<Gate>>,
     /// What stopped this stage: its own failure or one before it.
     pub(super) alarm: Alarm,
-    /// Where it was when it gave its seat back.
-    pub(super) left_at: OnceLock<u64>,
+    /// Where it was when it gave its seat back; [`NOT_LEFT`] before.
+    left_at: AtomicU64,
 }
 
+/// No stage comes that far.
+const NOT_LEFT: u64 = u64::MAX;
+
 impl Line {
+    pub(super) fn new(
+        name: String,
+        policy: Policy,
+        upstreams: Box<[Arc<Line>]>,
+        gate: Arc<CachePadded<Gate>>,
+    ) -> Arc<Self> {
+        let (alarm, left_at) = (Alarm::new(), AtomicU64::new(NOT_LEFT));
+        Arc::new(Self { name, policy, upstreams, gate, alarm, left_at })
+    }
+
+    /// Where it was when it gave its seat back, if it did.
+    pub(super) fn left_at(&self) -> Option<u64> {
+        // SYNC: Acquire, pairs with the Release in `leave_seat`.
+        Some(self.left_at.load(Ordering::Acquire)).filter(|&at| at != NOT_LEFT)
+    }
+
+    /// Lets another stage have the gate, which then tells nothing of this one any more.
+    pub(super) fn leave_seat(&self, position: u64) {
+        // SYNC: Release, pairs with the Acquire in `left_at`; and before the gate is vacant.
+        self.left_at.store(position, Ordering::Release);
+        self.gate.set_state(GateState::Vacant);
+    }
+
     /// Records released so far.
     pub(super) fn position(&self) -> u64 {
-        self.left_at.get().copied().unwrap_or_else(|| self.gate.position())
+        self.left_at().unwrap_or_else(|| self.gate.position())
     }
 
     /// Whether the stage is one of those before this one, however far.
@@ -259,6 +321,6 @@ impl Head {
 
     /// Who stands at the gates. Nobody on the data path takes this lock.
     pub(super) fn lines(&self) -> MutexGuard<'_, Vec<Arc<Line>>> {
-        self.lines.lock().unwrap_or_else(PoisonError::into_inner)
+        lock(&self.lines)
     }
 }

@@ -1,6 +1,6 @@
 //! The ring as seen from outside: gauges, and stages that come and go while it runs.
 
-use std::sync::{Arc, OnceLock};
+use std::sync::Arc;
 
 use bytemuck::Pod;
 use crossbeam::utils::CachePadded;
@@ -9,7 +9,7 @@ use super::bell::Bell;
 use super::catch_up::{CatchUp, Recording};
 use super::consumer::Consumer;
 use super::cursor::{Gate, GateState, Head, Line, Policy, lowest};
-use super::failure::{Alarm, End};
+use super::failure::End;
 use super::observer::Observer;
 use super::slots::{Memory, Start};
 use super::topology::StageId;
@@ -119,7 +119,7 @@ impl<T: Pod> Ring<T> {
     pub fn fill(&self) -> u64 {
         let gates: Vec<_> = self.head().lines().iter().map(|line| line.gate.clone()).collect();
         // The gates first: they only move forwards, so the fill is never negative.
-        let released = lowest(&gates, u64::MAX);
+        let released = lowest(&gates, GateState::holds, u64::MAX);
         let published = self.published();
         published - released.min(published)
     }
@@ -146,7 +146,7 @@ impl<T: Pod> Ring<T> {
     ///
     /// [`Error::Usage`] when there is none.
     pub fn cursor(&self, name: &str) -> Result<StageCursor> {
-        Ok(self.cursor_of(&self.line(name)?))
+        Ok(self.cursor_of(self.line(name, &self.head().lines())?))
     }
 
     /// Attaches a stage that sees everything from now on that `upstreams` let through.
@@ -228,8 +228,10 @@ impl<T: Pod> Ring<T> {
     ///
     /// [`Error::Usage`] when there is no such stage or another stage follows it.
     pub fn cut(&self, name: &str) -> Result<u64> {
-        let line = self.line(name)?;
-        check_sink(&self.head().lines(), &line)?;
+        // Nobody follows it or takes its seat while the lines are held.
+        let lines = self.head().lines();
+        let line = self.line(name, &lines)?;
+        check_sink(&lines, line)?;
         let gate = &line.gate;
         if !gate.change_state(GateState::Detachable, GateState::Cut) {
             gate.change_state(GateState::Live, GateState::Leaving);
@@ -249,7 +251,8 @@ impl<T: Pod> Ring<T> {
             return Err(Error::usage(what, "build it with `observable`"));
         }
         let gate = Arc::new(CachePadded::new(Gate::new(GateState::Live)));
-        Ok(Observer::new(self.memory.observer(new_line(name, Policy::Detach, &[], gate))))
+        let line = Line::new(name.to_owned(), Policy::Detach, Box::default(), gate);
+        Ok(Observer::new(self.memory.observer(line)))
     }
 
     /// A new stage in a vacant seat.
@@ -275,7 +278,7 @@ impl<T: Pod> Ring<T> {
             Error::usage(what, "build it with more `spare_stages`")
         })?;
         lines.retain(|line| !Arc::ptr_eq(&line.gate, &gate));
-        let line = new_line(name, policy, &upstreams, gate);
+        let line = Line::new(name.to_owned(), policy, upstreams.into(), gate);
         let reader = self.memory.attach(Arc::clone(&line), start).map_err(|oldest| {
             let sequence = if let Start::At(sequence) = start { sequence } else { oldest };
             Error::Overwritten { ring: self.name().to_owned(), sequence, oldest }
@@ -335,35 +338,18 @@ impl<T: Pod> Ring<T> {
         StageCursor { head: Arc::clone(self.head()), line: Arc::clone(line) }
     }
 
-    fn line(&self, name: &str) -> Result<Arc<Line>> {
+    fn line<'a>(&self, name: &str, lines: &'a [Arc<Line>]) -> Result<&'a Arc<Line>> {
         // The newest one of that name: an older one was cut.
-        let line = self.head().lines().iter().rev().find(|line| line.name == name).cloned();
-        line.ok_or_else(|| {
+        lines.iter().rev().find(|line| line.name == name).ok_or_else(|| {
             let what = format!("ring `{}` has no stage `{name}`", self.name());
             Error::usage(what, "see `Ring::stages` for those it has")
         })
     }
 }
 
-fn new_line(
-    name: &str,
-    policy: Policy,
-    upstreams: &[Arc<Line>],
-    gate: Arc<CachePadded<Gate>>,
-) -> Arc<Line> {
-    Arc::new(Line {
-        name: name.to_owned(),
-        policy,
-        upstreams: upstreams.into(),
-        gate,
-        alarm: Alarm::new(),
-        left_at: OnceLock::new(),
-    })
-}
-
 /// The state of the gate of `line`, which may be another stage's once it has left.
 fn state_of(line: &Line) -> GateState {
-    if line.left_at.get().is_some() { GateState::Cut } else { line.gate.state() }
+    if line.left_at().is_some() { GateState::Cut } else { line.gate.state() }
 }
 
 /// An error when a stage that has not left follows `line`.

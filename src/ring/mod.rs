@@ -126,6 +126,8 @@ mod wait;
 mod workers;
 
 pub use batch::Batch;
+#[cfg(loom)]
+pub use bell::expect_sleepers;
 pub use catch_up::{CatchUp, MemoryRecording, Recording};
 pub use consumer::Consumer;
 pub use cursor::Policy;

@@ -4,6 +4,8 @@
 //! operations and reports a data race on any slot. Everything else in the ring uses these names
 //! and knows nothing of the difference.
 
+#[cfg(not(tsan))]
+use std::sync::PoisonError;
 pub(super) use std::sync::atomic::Ordering;
 
 #[cfg(loom)]
@@ -11,16 +13,31 @@ pub(super) use loom::{
     cell::UnsafeCell,
     hint::spin_loop,
     sync::atomic::{AtomicBool, AtomicU8, AtomicU32, AtomicU64, fence},
-    sync::{Condvar, Mutex},
+    sync::{Condvar, Mutex, MutexGuard},
     thread::yield_now,
 };
 #[cfg(not(loom))]
 pub(super) use std::{
     hint::spin_loop,
     sync::atomic::{AtomicBool, AtomicU8, AtomicU32, AtomicU64, fence},
-    sync::{Condvar, Mutex},
+    sync::{Condvar, Mutex, MutexGuard},
     thread::yield_now,
 };
+
+/// Takes a lock, also when a thread panicked with it.
+pub(super) fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
+    // ThreadSanitizer follows a lock that is taken at once, and not the standard library's wait for
+    // one that is not.
+    #[cfg(tsan)]
+    loop {
+        if let Ok(guard) = mutex.try_lock() {
+            return guard;
+        }
+        yield_now();
+    }
+    #[cfg(not(tsan))]
+    mutex.lock().unwrap_or_else(PoisonError::into_inner)
+}
 
 /// The standard cell behind loom's interface.
 #[cfg(not(loom))]

@@ -1,8 +1,8 @@
 //! The graph of a ring's stages: declared by name and id, checked, then built.
 
 use std::marker::PhantomData;
+use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
-use std::sync::{Arc, OnceLock};
 
 use bytemuck::Pod;
 use crossbeam::utils::CachePadded;
@@ -10,7 +10,6 @@ use crossbeam::utils::CachePadded;
 use super::consumer::Consumer;
 use super::cursor::{Gate, GateState, Head, Line, Policy};
 use super::exclusive::ExclusiveConsumer;
-use super::failure::Alarm;
 use super::handle::{Ring, StageCursor};
 use super::producer::Producer;
 use super::slots::{Memory, Reader};
@@ -235,9 +234,9 @@ impl<T: Pod> RingBuilder<T> {
         }
         let lines = self.lines()?;
         let is_sink = |line: &&Arc<Line>| !lines.iter().any(|other| other.is_behind(line));
-        let sinks: Vec<_> = lines.iter().filter(is_sink).cloned().collect();
+        let sinks = lines.iter().filter(is_sink).cloned().collect();
         let head = Head::new(self.name, self.capacity, self.is_observable, self.spare_stages);
-        let (memory, writer) = Memory::new(head, &sinks)?;
+        let (memory, writer) = Memory::new(head, sinks)?;
         memory.head.lines().extend(lines.iter().cloned());
         let seats = lines.into_iter().zip(&self.stages).map(|(line, stage)| Seat {
             reader: Some(memory.reader(Arc::clone(&line), stage.is_exclusive)),
@@ -263,14 +262,9 @@ impl<T: Pod> RingBuilder<T> {
                     return Err(Error::usage(what, "make the ring observable"));
                 }
             };
-            lines.push(Arc::new(Line {
-                name: stage.name.clone(),
-                policy: stage.policy,
-                upstreams: stage.upstreams.iter().map(|&up| Arc::clone(&lines[up])).collect(),
-                gate: Arc::new(CachePadded::new(Gate::new(state))),
-                alarm: Alarm::new(),
-                left_at: OnceLock::new(),
-            }));
+            let upstreams = stage.upstreams.iter().map(|&up| Arc::clone(&lines[up])).collect();
+            let gate = Arc::new(CachePadded::new(Gate::new(state)));
+            lines.push(Line::new(stage.name.clone(), stage.policy, upstreams, gate));
         }
         for (own, _) in lines.iter().zip(&self.stages).filter(|(_, stage)| stage.is_exclusive) {
             let is_apart = |other: &&Arc<Line>| {

@@ -77,7 +77,7 @@ impl<T: Pod> Memory<T> {
     /// # Panics
     ///
     /// Unless the capacity is a power of two.
-    pub(in crate::ring) fn new(head: Head, sinks: &[Arc<Line>]) -> Result<(Self, Writer<T>)> {
+    pub(in crate::ring) fn new(head: Head, sinks: Box<[Arc<Line>]>) -> Result<(Self, Writer<T>)> {
         assert!(head.capacity.is_power_of_two());
         let capacity = head.capacity as usize;
         let mut memory = Vec::new();
@@ -90,7 +90,6 @@ impl<T: Pod> Memory<T> {
         memory.resize_with(capacity, Published::empty);
         let slots = Slots(Arc::from(memory));
         let head = Arc::new(CachePadded::new(head));
-        let sinks = sinks.iter().map(|line| Arc::clone(&line.gate)).collect();
         let writer = Writer::new(slots.clone(), Arc::clone(&head), sinks);
         Ok((Self { slots, head }, writer))
     }
@@ -119,7 +118,8 @@ impl<T: Pod> Memory<T> {
     /// raises its limit. If the writer's is first, we see what it reserved, and refuse a start of
     /// which a slot is among that. For `Start::Now` none can be: the writer reserves at most the
     /// capacity above each cursor that it loaded before its barrier, and we load the same cursors
-    /// after ours, so we see them there or later.
+    /// after ours, so we see them there or later. (What it reserves is not asked then, because it
+    /// may have reserved more since, which our gate keeps it from using.)
     pub(in crate::ring) fn attach(&self, line: Arc<Line>, start: Start) -> Result<Reader<T>, u64> {
         let state = match line.policy {
             Policy::Stop => GateState::Live,
@@ -138,14 +138,15 @@ impl<T: Pod> Memory<T> {
         fence(Ordering::SeqCst);
         let first = match start {
             Start::Now => now(),
-            Start::At(sequence) => sequence,
+            Start::At(sequence) => {
+                let oldest = self.head.reserved().saturating_sub(self.head.capacity);
+                if sequence < oldest {
+                    line.gate.set_state(GateState::Vacant);
+                    return Err(oldest);
+                }
+                sequence
+            }
         };
-        let oldest = self.head.reserved().saturating_sub(self.head.capacity);
-        if first < oldest {
-            assert!(matches!(start, Start::At(_)), "the writer reserves behind what is released");
-            line.gate.set_state(GateState::Vacant);
-            return Err(oldest);
-        }
         line.gate.advance_to(first);
         let copies = (state == GateState::Detachable).then(|| self.copies(true));
         let (slots, head) = (self.slots.clone(), Arc::clone(&self.head));

@@ -13,7 +13,8 @@
 //!    lowest gate that holds it back, loaded with Acquire. Those are the gates of the *sinks*, the
 //!    stages that no other follows, and the seats of the stages that came later. A reader that
 //!    follows others never passes them (its limit is their lowest cursor), so the lowest sink
-//!    is at or behind every reader. The writer writes `next..limit` only.
+//!    is at or behind every reader. Where a sink is gone, the stages that it followed hold the
+//!    writer back in its place. The writer writes `next..limit` only.
 //! 4. *Borrows end before cursors move.* References to records borrow the `Writer` or `Reader`;
 //!    `commit`, `release` and `refresh` borrow it mutably.
 //! 5. *Who is cut reads nothing more.* A gate stops holding the writer back only when its reader

@@ -266,12 +266,16 @@ impl<T: Pod> Reader<T> {
 
     /// Whether a look would find anything: records, the end or an alarm.
     pub(in crate::ring) fn has_news(&self) -> bool {
+        // What an observer skipped to need not be where a commit begins, with a stamp.
+        let is_known = self.copies.as_ref().is_some_and(|copies| copies.known > self.position);
         let found = match self.upstreams.is_empty() {
             true => self.slots.at(self.position).stamp() > self.position,
             false => self.upstreams.iter().all(|up| up.position() > self.position),
         };
         let alarmed = || self.line.upstreams.iter().any(|up| up.alarm.is_raised());
-        found || self.gate.is_over() || self.head.end() != End::Open || alarmed()
+        // WHY: not any end of the stream, because a stage that still waits for one before it would
+        // stay awake for that one's last records.
+        is_known || found || self.gate.is_over() || self.is_finished() || alarmed()
     }
 
     /// The next `count` records, in two runs.
@@ -284,6 +288,8 @@ impl<T: Pod> Reader<T> {
         assert!(count <= self.readable(), "read beyond what is there");
         match &self.copies {
             None => self.slots.run(self.position, count),
+            // The reader may stand far behind its last copies, or have none yet.
+            Some(_) if count == 0 => (&[], &[]),
             Some(copies) => {
                 let begin = (self.position - copies.first) as usize;
                 (&copies.records[begin..begin + count], &[])

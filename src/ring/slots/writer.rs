@@ -8,7 +8,7 @@ use crossbeam::utils::CachePadded;
 use super::SIGNAL;
 use super::claim::Claim;
 use super::memory::Slots;
-use crate::ring::cursor::{Gate, GateState, Head, lowest};
+use crate::ring::cursor::{Gate, GateState, Head, Line, lowest, lowest_of_stages};
 use crate::ring::failure::End;
 use crate::ring::sync::{Ordering, fence};
 
@@ -23,8 +23,8 @@ pub(in crate::ring) struct Writer<T> {
     is_ended: bool,
     slots: Slots<T>,
     head: Arc<CachePadded<Head>>,
-    /// The gates of the declared stages that no other follows.
-    sinks: Box<[Arc<CachePadded<Gate>>]>,
+    /// The declared stages that no other follows.
+    sinks: Box<[Arc<Line>]>,
     /// On an observable ring: the records of the open claim, until they are published.
     staged: Option<Box<[T]>>,
 }
@@ -33,7 +33,7 @@ impl<T: Pod> Writer<T> {
     pub(super) fn new(
         slots: Slots<T>,
         head: Arc<CachePadded<Head>>,
-        sinks: Box<[Arc<CachePadded<Gate>>]>,
+        sinks: Box<[Arc<Line>]>,
     ) -> Self {
         let limit = slots.capacity();
         let staged = head.is_observable.then(|| vec![T::zeroed(); limit].into());
@@ -72,34 +72,47 @@ impl<T: Pod> Writer<T> {
             return;
         }
         let capacity = self.slots.capacity() as u64;
-        let mut released = lowest(&self.sinks, self.next);
+        let mut released = lowest_of_stages(&self.sinks, GateState::holds, self.next);
         if !self.head.seats.is_empty() {
+            // Nothing is reserved that the stages which are there do not let through: whoever
+            // comes can have all that they still hold.
+            released = lowest(&self.head.seats, GateState::holds, released);
+            if released + capacity <= self.limit {
+                return;
+            }
             self.head.set_reserved(released + capacity);
             // SYNC: pairs with the fence in `Memory::attach`.
             fence(Ordering::SeqCst);
-            released = lowest(&self.head.seats, released);
+            released = lowest(&self.head.seats, GateState::holds, released);
         }
         // A gate that is just being set may stand lower for a moment; the limit only rises.
         self.limit = self.limit.max(released + capacity);
     }
 
-    /// Whether a look at the gates would find `count` slots free.
+    /// Whether a look at the gates, and a cut of those that may be cut, would find `count` slots
+    /// free.
     pub(in crate::ring) fn could_free(&self, count: usize) -> bool {
-        let released = lowest(&self.head.seats, lowest(&self.sinks, self.next));
-        released + self.slots.capacity() as u64 >= self.next + count as u64
+        let released = lowest_of_stages(&self.sinks, GateState::holds_firmly, self.next);
+        let released = lowest(&self.head.seats, GateState::holds_firmly, released);
+        released >= self.needed_for(count)
     }
 
     /// Cuts the detachable stages that alone keep `count` slots from being free; whether any was.
     #[cold]
     pub(in crate::ring) fn cut_laggards(&mut self, count: usize) -> bool {
-        let needed = (self.next + count as u64).saturating_sub(self.slots.capacity() as u64);
-        let gates = || self.sinks.iter().chain(&self.head.seats);
-        let lagging = || gates().filter(|gate| gate.holding().is_some_and(|at| at < needed));
-        if lagging().any(|gate| gate.state() != GateState::Detachable) {
+        if !self.could_free(count) {
             return false;
         }
+        let needed = self.needed_for(count);
+        let gates = self.sinks.iter().map(|line| &line.gate).chain(&self.head.seats);
+        let lagging = gates.filter(|gate| gate.holding().is_some_and(|at| at < needed));
         let cut = |gate: &Gate| gate.change_state(GateState::Detachable, GateState::Lapped);
-        lagging().filter(|gate| cut(gate)).count() > 0
+        lagging.filter(|gate| cut(gate)).count() > 0
+    }
+
+    /// What must be released so that `count` slots are free.
+    fn needed_for(&self, count: usize) -> u64 {
+        (self.next + count as u64).saturating_sub(self.slots.capacity() as u64)
     }
 
     /// The next `count` slots, to be written and published.

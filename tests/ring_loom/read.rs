@@ -1,38 +1,13 @@
-//! The ring under loom, which tries the interleavings of its atomic operations: would catch a
-//! missing Release or Acquire, a slot written while it is read, and a lost wake-up at the end.
-//!
-//! ```text
-//! RUSTFLAGS="--cfg loom" LOOM_MAX_PREEMPTIONS=3 CARGO_TARGET_DIR=target/loom \
-//!     cargo test --release --test ring_loom
-//! ```
-#![cfg(loom)]
+//! Slices of the ring, written and read: would catch a missing Release or Acquire, a slot written
+//! while it is read, and an end that nobody hears of.
 
 use loom::sync::Arc;
 use loom::sync::atomic::{AtomicU64, Ordering};
 use loom::thread;
 use ringtape::error::Error;
-use ringtape::ring::{Consumer, Producer, RingBuilder, Wait};
+use ringtape::ring::Consumer;
 
-/// A ring whose stages stand beside each other, or behind each other.
-fn ring(capacity: usize, stages: usize, pipeline: bool) -> (Producer<u64>, Vec<Consumer<u64>>) {
-    let mut builder = RingBuilder::new("model", capacity).unwrap();
-    let mut ids = Vec::new();
-    for i in 0..stages {
-        let upstream = ids.last().copied().filter(|_| pipeline);
-        let id = builder.stage(format!("stage {i}"), upstream.as_slice()).unwrap();
-        ids.push(id);
-    }
-    let (producer, mut consumers) = builder.build().unwrap();
-    (producer, ids.iter().map(|&id| consumers.take(id).unwrap()).collect())
-}
-
-fn publish(producer: &mut Producer<u64>, count: usize) -> Result<(), Error> {
-    let mut claim = producer.claim(count, Wait::Yield)?;
-    let first = claim.first_sequence();
-    claim.for_each_mut(|i, slot| *slot = 10 + first + i as u64);
-    claim.commit_all();
-    Ok(())
-}
+use crate::{model, publish, ring};
 
 /// Reads and checks everything until the ring is closed; returns how many records it was.
 fn read_all(consumer: &mut Consumer<u64>) -> Result<u64, Error> {
@@ -54,7 +29,7 @@ fn read_all(consumer: &mut Consumer<u64>) -> Result<u64, Error> {
 
 #[test]
 fn a_reader_sees_single_commits_lap_after_lap_and_then_the_close() {
-    loom::model(|| {
+    model(|| {
         let (mut producer, mut consumers) = ring(2, 1, false);
         let writer = thread::spawn(move || {
             for _ in 0..3 {
@@ -68,7 +43,7 @@ fn a_reader_sees_single_commits_lap_after_lap_and_then_the_close() {
 
 #[test]
 fn a_reader_sees_commits_of_two_over_one() {
-    loom::model(|| {
+    model(|| {
         let (mut producer, mut consumers) = ring(2, 1, false);
         let writer = thread::spawn(move || {
             publish(&mut producer, 1).unwrap();
@@ -81,7 +56,7 @@ fn a_reader_sees_commits_of_two_over_one() {
 
 #[test]
 fn a_reader_that_lags_finds_behind_the_cursor_what_no_stamp_told_it() {
-    loom::model(|| {
+    model(|| {
         let (mut producer, mut consumers) = ring(4, 1, false);
         let writer = thread::spawn(move || {
             for _ in 0..3 {
@@ -99,7 +74,7 @@ fn a_reader_that_lags_finds_behind_the_cursor_what_no_stamp_told_it() {
 
 #[test]
 fn two_readers_both_hold_the_writer_back() {
-    loom::model(|| {
+    model(|| {
         let (mut producer, consumers) = ring(2, 2, false);
         publish(&mut producer, 2).unwrap();
         // Only the writer waits here: loom cannot tell two waiting threads from a deadlock.
@@ -125,7 +100,7 @@ fn two_readers_both_hold_the_writer_back() {
 
 #[test]
 fn a_full_ring_refuses_until_a_slot_is_released() {
-    loom::model(|| {
+    model(|| {
         let (mut producer, mut consumers) = ring(2, 1, false);
         publish(&mut producer, 2).unwrap();
         assert!(producer.try_claim(1).unwrap().is_none());
@@ -146,7 +121,7 @@ fn a_full_ring_refuses_until_a_slot_is_released() {
 
 #[test]
 fn a_stage_behind_another_sees_its_effects() {
-    loom::model(|| {
+    model(|| {
         let (mut producer, mut consumers) = ring(2, 2, true);
         let mut second = consumers.pop().unwrap();
         let mut first = consumers.pop().unwrap();
@@ -173,67 +148,5 @@ fn a_stage_behind_another_sees_its_effects() {
             thread::yield_now();
         }
         before.join().unwrap();
-    });
-}
-
-#[test]
-fn a_waiting_producer_learns_that_its_consumer_failed() {
-    loom::model(|| {
-        let (mut producer, mut consumers) = ring(2, 1, false);
-        publish(&mut producer, 2).unwrap();
-        let mut consumer = consumers.pop().unwrap();
-        let reader = thread::spawn(move || consumer.fail(0, "model"));
-        match publish(&mut producer, 1) {
-            Err(Error::ConsumerFailed { name, sequence: 0, cause }) => {
-                assert_eq!((name.as_str(), cause.as_str()), ("stage 0", "model"));
-            }
-            other => panic!("{other:?}"),
-        }
-        reader.join().unwrap();
-    });
-}
-
-#[test]
-fn a_stage_behind_a_failed_one_reads_what_was_released_and_then_stops() {
-    loom::model(|| {
-        let (mut producer, mut consumers) = ring(2, 2, true);
-        let mut second = consumers.pop().unwrap();
-        let mut first = consumers.pop().unwrap();
-        publish(&mut producer, 2).unwrap();
-        let before = thread::spawn(move || {
-            drop(first.poll(1).unwrap());
-            first.fail(1, "model");
-        });
-        let mut read = 0;
-        let error = loop {
-            match second.poll(2) {
-                Ok(batch) if batch.is_empty() => thread::yield_now(),
-                Ok(batch) => read += batch.len(),
-                Err(error) => break error,
-            }
-        };
-        assert_eq!(read, 1);
-        assert!(matches!(error, Error::UpstreamFailed { .. }));
-        before.join().unwrap();
-    });
-}
-
-#[test]
-fn a_failed_producer_stops_its_reader_after_what_it_published() {
-    loom::model(|| {
-        let (mut producer, mut consumers) = ring(2, 1, false);
-        let writer = thread::spawn(move || {
-            publish(&mut producer, 1).unwrap();
-            producer.fail();
-        });
-        let mut read = 0;
-        while let Ok(batch) = consumers[0].poll(2) {
-            read += batch.len();
-            if batch.is_empty() {
-                thread::yield_now();
-            }
-        }
-        assert_eq!(read, 1);
-        writer.join().unwrap();
     });
 }
