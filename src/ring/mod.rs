@@ -23,8 +23,8 @@
 //! ```
 //!
 //! * The producer claims slots, writes them and commits. It may go `capacity` records ahead of the
-//!   slowest *sink*, a stage that no other follows; it keeps the last minimum it saw and looks
-//!   again only when that is used up.
+//!   slowest *sink*, a stage that no other follows (and when one has gone, of the slowest stage);
+//!   it keeps the last minimum it saw and looks again only when that is used up.
 //! * A stage behind the producer waits at its next slot: the stamp beside the record says that a
 //!   commit has arrived, so news and record come in one cache line. When more has arrived already
 //!   it takes the producer's cursor instead and gets everything in one batch.

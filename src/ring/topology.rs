@@ -48,6 +48,14 @@ struct Stage {
 
 /// Declares a ring: its name, its capacity and the graph of its stages.
 ///
+/// Records are plain old data, so that one that was never written is a record too:
+///
+/// ```compile_fail,E0599
+/// use ringtape::ring::RingBuilder;
+///
+/// let builder = RingBuilder::<String>::new("words", 4).unwrap();
+/// ```
+///
 /// ```
 /// use ringtape::ring::RingBuilder;
 ///
@@ -234,10 +242,8 @@ impl<T: Pod> RingBuilder<T> {
             return Err(Error::usage(what, "declare at least one, or nothing is ever read"));
         }
         let lines = self.lines()?;
-        let is_sink = |line: &&Arc<Line>| !lines.iter().any(|other| other.is_behind(line));
-        let sinks: Vec<_> = lines.iter().filter(is_sink).cloned().collect();
         let head = Head::new(self.name, self.capacity, self.is_observable, self.spare_stages);
-        let (memory, writer) = Memory::new(head, &sinks)?;
+        let (memory, writer) = Memory::new(head, &lines)?;
         memory.head.lines().extend(lines.iter().cloned());
         let seats = lines.into_iter().zip(&self.stages).map(|(line, stage)| Seat {
             reader: Some(memory.reader(Arc::clone(&line), stage.is_exclusive)),
@@ -267,6 +273,7 @@ impl<T: Pod> RingBuilder<T> {
                 name: stage.name.clone(),
                 policy: stage.policy,
                 upstreams: stage.upstreams.iter().map(|&up| Arc::clone(&lines[up])).collect(),
+                is_catching_up: false,
                 gate: Arc::new(CachePadded::new(Gate::new(state))),
                 alarm: Alarm::new(),
                 left_at: OnceLock::new(),

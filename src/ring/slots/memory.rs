@@ -71,12 +71,12 @@ impl<T> Clone for Memory<T> {
 }
 
 impl<T: Pod> Memory<T> {
-    /// Allocates the slots of `head`'s ring, with the one writer, who is gated on `sinks`.
+    /// Allocates the slots of `head`'s ring, with the one writer, who is gated on `lines`.
     ///
     /// # Panics
     ///
     /// Unless the capacity is a power of two.
-    pub(in crate::ring) fn new(head: Head, sinks: &[Arc<Line>]) -> Result<(Self, Writer<T>)> {
+    pub(in crate::ring) fn new(head: Head, lines: &[Arc<Line>]) -> Result<(Self, Writer<T>)> {
         assert!(head.capacity.is_power_of_two());
         let capacity = head.capacity as usize;
         let mut memory = Vec::new();
@@ -89,8 +89,10 @@ impl<T: Pod> Memory<T> {
         memory.resize_with(capacity, Published::empty);
         let slots = Slots(Arc::from(memory));
         let head = Arc::new(CachePadded::new(head));
-        let sinks = sinks.iter().map(|line| Arc::clone(&line.gate)).collect();
-        let writer = Writer::new(slots.clone(), Arc::clone(&head), sinks);
+        let is_followed = |line: &&Arc<Line>| lines.iter().any(|other| other.follows(line));
+        let (before, sinks): (Vec<_>, Vec<_>) = lines.iter().partition(is_followed);
+        let gates = sinks.iter().chain(&before).map(|line| Arc::clone(&line.gate)).collect();
+        let writer = Writer::new(slots.clone(), Arc::clone(&head), gates, sinks.len());
         Ok((Self { slots, head }, writer))
     }
 
@@ -120,6 +122,13 @@ impl<T: Pod> Memory<T> {
     /// capacity above each cursor that it loaded before its barrier, and we load the same cursors
     /// after ours, so we see them there or later.
     pub(in crate::ring) fn attach(&self, line: Arc<Line>, start: Start) -> Result<Reader<T>, u64> {
+        let oldest = || self.head.reserved().saturating_sub(self.head.capacity);
+        if let Start::At(sequence) = start
+            && sequence < oldest()
+        {
+            // Its gate must not hold the writer back for a moment.
+            return Err(oldest());
+        }
         let state = match line.policy {
             Policy::Stop => GateState::Live,
             Policy::Detach => GateState::Detachable,
@@ -139,7 +148,7 @@ impl<T: Pod> Memory<T> {
             Start::Now => now(),
             Start::At(sequence) => sequence,
         };
-        let oldest = self.head.reserved().saturating_sub(self.head.capacity);
+        let oldest = oldest();
         if first < oldest {
             assert!(matches!(start, Start::At(_)), "the writer reserves behind what is released");
             line.gate.set_state(GateState::Vacant);

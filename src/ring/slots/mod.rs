@@ -10,10 +10,11 @@
 //!    Acquire from a stamp or cursor which was stored with Release after the records below it were
 //!    written. It reads `position..limit` only.
 //! 3. *Released before overwritten.* The writer's `limit` is raised only to `capacity` above the
-//!    lowest gate that holds it back, loaded with Acquire. Those are the gates of the *sinks*, the
-//!    stages that no other follows, and the seats of the stages that came later. A reader that
-//!    follows others never passes them (its limit is their lowest cursor), so the lowest sink
-//!    is at or behind every reader. The writer writes `next..limit` only.
+//!    lowest gate that holds it back, loaded with Acquire. Those are the gates of all stages, but
+//!    a reader that follows others never passes them (its limit is their lowest cursor), so the
+//!    lowest of the *sinks*, the declared stages that no other follows, is at or behind every
+//!    declared one. While every sink holds, the writer looks at these alone, and at the seats of
+//!    the stages that came later. The writer writes `next..limit` only.
 //! 4. *Borrows end before cursors move.* References to records borrow the `Writer` or `Reader`;
 //!    `publish`, `release` and `refresh` borrow it mutably.
 //! 5. *Who is cut reads nothing more.* A gate stops holding the writer back only when its reader

@@ -139,14 +139,20 @@ impl<T: Pod> Reader<T> {
         self.copies.is_some()
     }
 
-    /// Looks for more once everything known has been released.
+    /// Whether the stage is to read nothing more.
+    #[inline]
+    pub(in crate::ring) fn is_over(&self) -> bool {
+        self.gate.state().is_over()
+    }
+
+    /// Looks for more once everything known has been released, or the stage is to go.
     #[inline]
     pub(in crate::ring) fn refresh(&mut self) -> Found {
-        debug_assert_eq!(self.position, self.limit);
-        if self.gate.state().is_over() {
+        if self.is_over() {
             self.leave();
             return Found::Cut;
         }
+        debug_assert_eq!(self.position, self.limit);
         if self.copies.as_ref().is_some_and(|copies| copies.known > self.position) {
             return self.copy();
         }
@@ -249,7 +255,9 @@ impl<T: Pod> Reader<T> {
             false => self.upstreams.iter().all(|up| up.position() > self.position),
         };
         let alarmed = || self.line.upstreams.iter().any(|up| up.alarm.is_raised());
-        found || self.gate.state().is_over() || self.head.end() != End::Open || alarmed()
+        let ended = || self.head.end() != End::Open && self.head.position() == self.position;
+        let known = || self.copies.as_ref().is_some_and(|copies| copies.known > self.position);
+        found || self.is_over() || ended() || alarmed() || known()
     }
 
     /// The next `count` records, in two runs.
@@ -262,6 +270,8 @@ impl<T: Pod> Reader<T> {
         assert!(count <= self.readable(), "read beyond what is there");
         match &self.copies {
             None => self.slots.run(self.position, count),
+            // Where nothing was copied yet, the copies are of anything.
+            Some(_) if count == 0 => (&[], &[]),
             Some(copies) => {
                 let begin = (self.position - copies.first) as usize;
                 (&copies.records[begin..begin + count], &[])

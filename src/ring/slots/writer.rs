@@ -21,8 +21,10 @@ pub(in crate::ring) struct Writer<T> {
     limit: u64,
     slots: Slots<T>,
     head: Arc<CachePadded<Head>>,
-    /// The gates of the declared stages that no other follows.
-    sinks: Box<[Arc<CachePadded<Gate>>]>,
+    /// The gates of the declared stages, the sinks first.
+    gates: Box<[Arc<CachePadded<Gate>>]>,
+    /// How many are sinks: stages that no other declared one follows.
+    sinks: usize,
     /// On an observable ring: the records of the open claim, until they are published.
     staged: Option<Box<[T]>>,
 }
@@ -31,11 +33,12 @@ impl<T: Pod> Writer<T> {
     pub(super) fn new(
         slots: Slots<T>,
         head: Arc<CachePadded<Head>>,
-        sinks: Box<[Arc<CachePadded<Gate>>]>,
+        gates: Box<[Arc<CachePadded<Gate>>]>,
+        sinks: usize,
     ) -> Self {
         let limit = slots.capacity();
         let staged = head.is_observable.then(|| vec![T::zeroed(); limit].into());
-        Self { next: 0, limit: limit as u64, slots, head, sinks, staged }
+        Self { next: 0, limit: limit as u64, slots, head, gates, sinks, staged }
     }
 
     #[inline]
@@ -58,11 +61,21 @@ impl<T: Pod> Writer<T> {
         (self.limit - self.next) as usize
     }
 
+    /// The lowest position of the declared stages that hold the writer back, at most the next
+    /// sequence. A sink stands for all those before it until it goes.
+    #[inline]
+    fn released(&self) -> u64 {
+        let mut sinks = self.gates[..self.sinks].iter().map(|gate| gate.holding());
+        let released =
+            sinks.try_fold(self.next, |released, position| Some(released.min(position?)));
+        released.unwrap_or_else(|| lowest(&self.gates, self.next))
+    }
+
     /// Looks at the gates again.
     #[inline(never)] // WHY: once a lap; inlined it costs every claim registers.
     pub(in crate::ring) fn refresh(&mut self) {
         let capacity = self.slots.capacity() as u64;
-        let mut released = lowest(&self.sinks, self.next);
+        let mut released = self.released();
         if !self.head.seats.is_empty() {
             self.head.set_reserved(released + capacity);
             // SYNC: pairs with the fence in `Memory::attach`.
@@ -75,7 +88,7 @@ impl<T: Pod> Writer<T> {
 
     /// Whether a look at the gates would find `count` slots free.
     pub(in crate::ring) fn could_free(&self, count: usize) -> bool {
-        let released = lowest(&self.head.seats, lowest(&self.sinks, self.next));
+        let released = lowest(&self.head.seats, self.released());
         released + self.slots.capacity() as u64 >= self.next + count as u64
     }
 
@@ -83,7 +96,7 @@ impl<T: Pod> Writer<T> {
     #[cold]
     pub(in crate::ring) fn cut_laggards(&mut self, count: usize) -> bool {
         let needed = (self.next + count as u64).saturating_sub(self.slots.capacity() as u64);
-        let gates = || self.sinks.iter().chain(&self.head.seats);
+        let gates = || self.gates.iter().chain(&self.head.seats);
         let lagging = || gates().filter(|gate| gate.holding().is_some_and(|at| at < needed));
         if lagging().any(|gate| gate.state() != GateState::Detachable) {
             return false;
