@@ -1,81 +1,18 @@
-//! Failures and misuse: would catch a hang when one side dies, a failure that names the wrong
-//! stage, sequence or cause, records that leak out of an abandoned claim, and a mistake of the
-//! caller that is not refused.
+//! Failures of either side: would catch a hang when one side dies, a failure that names the wrong
+//! stage, sequence or cause, and records that leak out of an abandoned claim.
+
+#[path = "common/rings.rs"]
+mod rings;
 
 use std::panic::{self, AssertUnwindSafe};
 use std::thread;
-use std::time::{Duration, Instant};
 
-use ringtape::error::{Error, Result};
-use ringtape::ring::{Consumer, Consumers, Producer, RingBuilder, StageId, Wait};
-
-/// A ring whose stages follow one another.
-fn pipeline(
-    capacity: usize,
-    names: &[&str],
-) -> (Producer<u64>, Vec<Consumer<u64>>, Consumers<u64>, Vec<StageId>) {
-    let mut builder = RingBuilder::new("market", capacity).unwrap();
-    let mut ids: Vec<StageId> = Vec::new();
-    for name in names {
-        ids.push(builder.stage(*name, ids.last().copied().as_slice()).unwrap());
-    }
-    let (producer, mut consumers) = builder.build().unwrap();
-    let taken = ids.iter().map(|&id| consumers.take(id).unwrap()).collect();
-    (producer, taken, consumers, ids)
-}
-
-fn publish(producer: &mut Producer<u64>, count: usize) {
-    for _ in 0..count {
-        let mut claim = producer.claim(1, Wait::Yield).unwrap();
-        claim.set(0, claim.first_sequence());
-        claim.commit_all();
-    }
-}
-
-/// Publishes until that is refused; a ring that hangs instead fails the test.
-fn publish_until_refused(producer: &mut Producer<u64>) -> Error {
-    let deadline = Instant::now() + Duration::from_secs(20);
-    loop {
-        match producer.try_claim(1) {
-            Ok(Some(mut claim)) => {
-                claim.set(0, claim.first_sequence());
-                claim.commit_all();
-            }
-            Ok(None) => thread::yield_now(),
-            Err(error) => return error,
-        }
-        assert!(Instant::now() < deadline, "the producer never learned of the failure");
-    }
-}
-
-#[track_caller]
-fn assert_consumer_failed(error: Error, stage: &str, at: u64, because: &str) {
-    match error {
-        Error::ConsumerFailed { name, sequence, cause } => {
-            assert_eq!((name.as_str(), sequence), (stage, at));
-            assert!(cause.contains(because), "{cause}");
-        }
-        other => panic!("{other}"),
-    }
-}
-
-#[track_caller]
-fn assert_upstream_failed<T>(result: Result<T>, stage: &str, before: &str) {
-    match result.map(drop) {
-        Err(Error::UpstreamFailed { name, upstream }) => {
-            assert_eq!((name.as_str(), upstream.as_str()), (stage, before));
-        }
-        other => panic!("{other:?}"),
-    }
-}
-
-#[track_caller]
-fn assert_usage<T>(result: Result<T>, part: &str) {
-    match result.map(drop) {
-        Err(error @ Error::Usage { .. }) => assert!(error.to_string().contains(part), "{error}"),
-        other => panic!("{other:?}"),
-    }
-}
+use rings::{
+    assert_consumer_failed, assert_upstream_failed, assert_usage, pipeline, publish,
+    publish_until_refused,
+};
+use ringtape::error::Error;
+use ringtape::ring::{RingBuilder, Wait};
 
 #[test]
 fn a_handler_that_panics_at_record_three_reaches_a_waiting_producer() {
@@ -262,56 +199,4 @@ fn a_full_ring_that_is_closed_is_still_read_to_the_end() {
             assert!(consumer.is_finished());
         }
     }
-}
-
-#[test]
-fn claims_that_can_never_be_met_are_refused() {
-    let (mut producer, _consumers, ..) = pipeline(4, &["reader"]);
-    for count in [0, 5, usize::MAX] {
-        assert_usage(producer.try_claim(count), "cannot claim");
-        assert_usage(producer.claim(count, Wait::Spin), "cannot claim");
-    }
-}
-
-#[test]
-fn counts_beyond_a_claim_or_a_batch_are_assertions_and_move_nothing() {
-    let (mut producer, mut consumers, ..) = pipeline(4, &["reader"]);
-    publish(&mut producer, 2);
-    let mut panics = |step: &mut dyn FnMut(&mut Producer<u64>, &mut Consumer<u64>)| {
-        panic::catch_unwind(AssertUnwindSafe(|| step(&mut producer, &mut consumers[0]))).is_err()
-    };
-    assert!(panics(&mut |producer, _| producer.try_claim(1).unwrap().unwrap().commit(2)));
-    assert!(panics(&mut |producer, _| producer.try_claim(1).unwrap().unwrap().set(1, 0)));
-    assert!(panics(
-        &mut |producer, _| *producer.try_claim(1).unwrap().unwrap().slot(usize::MAX) = 0
-    ));
-    assert!(panics(&mut |_, reader| reader.poll(1).unwrap().release(2)));
-    assert!(panics(&mut |_, reader| reader.poll(1).unwrap().end_at(usize::MAX)));
-    assert_eq!((producer.next_sequence(), consumers[0].position()), (2, 0));
-}
-
-#[test]
-fn capacities_names_and_ids_that_make_no_ring_are_refused() {
-    for capacity in [0, 3, 6, usize::MAX] {
-        assert_usage(RingBuilder::<u64>::new("market", capacity), "power of two");
-    }
-    let mut huge = RingBuilder::<u64>::new("market", 1 << 62).unwrap();
-    huge.stage("reader", &[]).unwrap();
-    assert_usage(huge.build(), "smaller capacity");
-    assert_usage(RingBuilder::<u64>::new("market", 2).unwrap().build(), "no stage");
-
-    let mut ours = RingBuilder::<u64>::new("ours", 2).unwrap();
-    let mut other = RingBuilder::<u64>::new("other", 2).unwrap();
-    let first = ours.stage("first", &[]).unwrap();
-    let foreign = other.stage("first", &[]).unwrap();
-    assert_ne!(first, foreign);
-    assert_usage(ours.stage("first", &[]), "already has a stage `first`");
-    assert_usage(ours.stage("second", &[foreign]), "foreign");
-
-    let (_producer, mut consumers) = ours.build().unwrap();
-    assert_usage(consumers.take(foreign), "foreign");
-    assert_usage(consumers.cursor(foreign), "foreign");
-    let _first = consumers.take(first).unwrap();
-    assert_usage(consumers.take(first), "already taken");
-    assert_eq!(consumers.cursor(first).unwrap().name(), "first");
 }

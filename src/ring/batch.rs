@@ -39,6 +39,69 @@ use super::slots::{Published, Reader};
 /// batch.release(1);
 /// println!("{}", *records[0]);
 /// ```
+///
+/// nor the closure of [`poll_each`](super::Consumer::poll_each):
+///
+/// ```compile_fail,E0521
+/// # use ringtape::ring::RingBuilder;
+/// # let mut builder = RingBuilder::<u64>::new("numbers", 4).unwrap();
+/// # let sum = builder.stage("sum", &[]).unwrap();
+/// # let (producer, mut consumers) = builder.build().unwrap();
+/// # let mut sum = consumers.take(sum).unwrap();
+/// let mut escaped: Option<&u64> = None;
+/// let keep = |_: u64, record: &u64| {
+///     escaped = Some(record);
+///     Ok::<_, String>(())
+/// };
+/// sum.poll_each(1, keep).unwrap();
+/// ```
+///
+/// A batch does not outlive its consumer:
+///
+/// ```compile_fail,E0505
+/// # use ringtape::ring::RingBuilder;
+/// # let mut builder = RingBuilder::<u64>::new("numbers", 4).unwrap();
+/// # let sum = builder.stage("sum", &[]).unwrap();
+/// # let (producer, mut consumers) = builder.build().unwrap();
+/// # let mut sum = consumers.take(sum).unwrap();
+/// let batch = sum.poll(1).unwrap();
+/// sum.leave().unwrap();
+/// println!("{}", batch.len());
+/// ```
+///
+/// on no other thread either, and there are no two of them at once:
+///
+/// ```compile_fail,E0597
+/// # use ringtape::ring::RingBuilder;
+/// # let mut builder = RingBuilder::<u64>::new("numbers", 4).unwrap();
+/// # let sum = builder.stage("sum", &[]).unwrap();
+/// # let (producer, mut consumers) = builder.build().unwrap();
+/// # let mut sum = consumers.take(sum).unwrap();
+/// let batch = sum.poll(1).unwrap();
+/// std::thread::spawn(move || drop(batch));
+/// ```
+///
+/// ```compile_fail,E0499
+/// # use ringtape::ring::RingBuilder;
+/// # let mut builder = RingBuilder::<u64>::new("numbers", 4).unwrap();
+/// # let sum = builder.stage("sum", &[]).unwrap();
+/// # let (producer, mut consumers) = builder.build().unwrap();
+/// # let mut sum = consumers.take(sum).unwrap();
+/// let (one, two) = (sum.poll(1), sum.poll(1));
+/// drop(one);
+/// ```
+///
+/// Nor is a published record taken out of it:
+///
+/// ```compile_fail,E0507
+/// # use ringtape::ring::{Published, RingBuilder};
+/// # let mut builder = RingBuilder::<u64>::new("numbers", 4).unwrap();
+/// # let sum = builder.stage("sum", &[]).unwrap();
+/// # let (producer, mut consumers) = builder.build().unwrap();
+/// # let mut sum = consumers.take(sum).unwrap();
+/// let batch = sum.poll(1).unwrap();
+/// let taken: Published<u64> = *batch.slices().0.first().unwrap();
+/// ```
 #[derive(Debug)]
 #[must_use = "a batch that is dropped unread is released"]
 pub struct Batch<'a, T: Pod> {

@@ -20,7 +20,7 @@ use bytemuck::Pod;
 
 use super::consumer::Consumer;
 use super::cursor::Policy;
-use super::handle::Ring;
+use super::handle::{Ring, StageCursor};
 use super::handler::sealed::Steps;
 use super::handler::{self, Handler, HandlerResult, Stream, guard};
 use super::slots::Start;
@@ -31,7 +31,9 @@ use crate::limits::COPIED_RECORDS_MAX;
 
 /// The records of a ring from an earlier time on, to be read by sequence.
 ///
-/// Whatever keeps every record of a ring is one: a journal, or [`MemoryRecording`].
+/// Whatever keeps every record of a ring is one: a journal, or [`MemoryRecording`]. A stage that
+/// keeps records has done so before it releases them; who keeps them otherwise has kept them all
+/// before the ring is closed.
 pub trait Recording<T> {
     /// Reads records from sequence `first` on into `records` and returns how many; 0 while nothing
     /// from there on is recorded yet.
@@ -196,7 +198,9 @@ impl<T: Pod, R: Recording<T>> CatchUp<T, R> {
     /// # Errors
     ///
     /// Those of the recording, of [`Ring::attach`] when it takes its seat, and of
-    /// [`Consumer::poll_each`]. A handler's failure stops the producer only once the seat is taken.
+    /// [`Consumer::poll_each`]; [`Error::ConsumerFailed`] when the ring has ended or failed and the
+    /// recording does not reach its seat. A handler's failure stops the producer only once the seat
+    /// is taken.
     pub fn poll_each<E: Display>(
         &mut self,
         max: usize,
@@ -237,11 +241,20 @@ impl<T: Pod, R: Recording<T>> CatchUp<T, R> {
 
     /// Reads on in the recording, not beyond the seat, and takes one when it is near the head.
     fn read(&mut self, max: usize) -> Result<usize> {
+        if let Some(error) = self.seat.as_ref().and_then(|(seat, _)| seat.failure()) {
+            return Err(error);
+        }
+        // Asked first: then all is recorded that ever will be.
+        let is_over = self.ring.is_over();
         let until = self.seat.as_ref().map_or(u64::MAX, |(_, joins_at)| *joins_at);
         let wanted = (until - self.next).min(self.records.len().min(max) as u64) as usize;
         let count = self.recording.read(self.next, &mut self.records[..wanted])?;
+        assert!(count <= wanted, "a recording gave {count} records, {wanted} were wanted");
         if self.seat.is_none() {
             self.take_seat(self.next + count as u64)?;
+        }
+        if is_over && count == 0 && wanted > 0 && !self.is_live() {
+            return Err(self.abort("its recording ends before the ring does".to_owned()));
         }
         Ok(count)
     }
@@ -249,12 +262,9 @@ impl<T: Pod, R: Recording<T>> CatchUp<T, R> {
     /// Takes a seat at the head if `next` is at most half a ring behind it.
     fn take_seat(&mut self, next: u64) -> Result<()> {
         let published = self.ring.published();
-        if next > published {
-            let what = format!("stage `{}` cannot begin at {next}", self.name);
-            return Err(Error::usage(what, format!("begin at {published} or before")));
-        }
-        if published - next <= self.ring.capacity() as u64 / 2 {
-            let seat = self.ring.seat(&self.name, &[], self.policy, Start::Now)?;
+        // A recording may be ahead of the ring, when the record was kept before it was published.
+        if next <= published && published - next <= self.ring.capacity() as u64 / 2 {
+            let seat = self.ring.seat(&self.name, &[], self.policy, Start::Now, true)?;
             let joins_at = seat.position();
             self.seat = Some((seat, joins_at));
         }
@@ -309,8 +319,8 @@ impl<T: Pod, R: Recording<T>> Steps<T> for CatchUp<T, R> {
         loop {
             let count = self.read(usize::MAX)?;
             if count > 0 {
-                let depth = self.ring.published() - self.next;
-                handler.batch(self.next, count, depth as usize);
+                let depth = self.ring.published().saturating_sub(self.next) as usize;
+                handler.batch(self.next, count, depth.max(count));
                 self.hand_out(count, |sequence, record| handler.event(sequence, record))?;
                 return Ok(true);
             }
@@ -328,5 +338,9 @@ impl<T: Pod, R: Recording<T>> Steps<T> for CatchUp<T, R> {
             seat.fail(sequence, cause.as_str());
         }
         Error::ConsumerFailed { name, sequence, cause }
+    }
+
+    fn progress(&self) -> Option<StageCursor> {
+        None
     }
 }

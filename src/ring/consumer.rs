@@ -8,7 +8,7 @@ use bytemuck::Pod;
 use super::batch::Batch;
 use super::cursor::{GateState, Policy};
 use super::failure::{End, Failure};
-use super::handle::check_sink;
+use super::handle::{StageCursor, check_sink};
 use super::handler::sealed::Steps;
 use super::handler::{self, Handler, Stream};
 use super::slots::{Found, Reader};
@@ -27,6 +27,16 @@ const HURRY_RECORDS: usize = 256;
 ///
 /// It sees every record once and in order, after the stages that it follows have released it. A
 /// consumer that is dropped before it is finished counts as failed, so that nobody waits for it.
+/// There is one a stage:
+///
+/// ```compile_fail,E0599
+/// # use ringtape::ring::RingBuilder;
+/// # let mut builder = RingBuilder::<u64>::new("numbers", 4).unwrap();
+/// # let sum = builder.stage("sum", &[]).unwrap();
+/// # let (producer, mut consumers) = builder.build().unwrap();
+/// # let sum = consumers.take(sum).unwrap();
+/// let second = sum.clone();
+/// ```
 ///
 /// ```
 /// use ringtape::ring::RingBuilder;
@@ -79,7 +89,7 @@ impl<T: Pod> Consumer<T> {
         if self.has_stopped {
             return Err(self.own_error());
         }
-        if self.reader.readable() == 0 {
+        if self.reader.readable() == 0 || self.reader.is_over() {
             self.look()?;
         }
         let len = self.reader.readable().min(max).min(BATCH_RECORDS_MAX);
@@ -148,7 +158,7 @@ impl<T: Pod> Consumer<T> {
         if self.has_stopped {
             return Err(self.own_error());
         }
-        if self.reader.readable() > 0 {
+        if self.reader.readable() > 0 && !self.reader.is_over() {
             return Ok(true);
         }
         let mut waiter = Waiter::new(wait);
@@ -268,15 +278,18 @@ impl<T: Pod> Consumer<T> {
     ///
     /// [`Error::Usage`] when another stage follows it: then it stays, and counts as dropped.
     pub fn leave(mut self) -> Result<u64> {
-        {
-            // Nobody comes to follow it while the lines are held.
-            let head = Arc::clone(self.reader.head());
-            let lines = head.lines();
-            check_sink(&lines, self.reader.line())?;
-            self.reader.leave();
-        }
+        self.leave_as_sink()?;
         self.has_stopped = true;
         Ok(self.position())
+    }
+
+    fn leave_as_sink(&mut self) -> Result<()> {
+        let head = Arc::clone(self.reader.head());
+        // Held until it is gone, so that nobody comes to follow it meanwhile.
+        let lines = head.lines();
+        check_sink(&lines, self.reader.line())?;
+        self.reader.leave();
+        Ok(())
     }
 
     /// Whether the producer has closed the ring and this stage has released everything.
@@ -288,6 +301,11 @@ impl<T: Pod> Consumer<T> {
     /// Records of an observable ring that were overwritten before this stage could copy them.
     pub(super) fn missed(&self) -> u64 {
         self.reader.missed()
+    }
+
+    /// The error of a stage that has failed.
+    pub(super) fn failure(&self) -> Option<Error> {
+        self.reader.line().alarm.is_raised().then(|| self.own_error())
     }
 
     /// Whether it was cut because it lagged by a whole ring.
@@ -406,6 +424,10 @@ impl<T: Pod> Steps<T> for Consumer<T> {
         self.fail(self.position(), cause);
         self.own_error()
     }
+
+    fn progress(&self) -> Option<StageCursor> {
+        Some(StageCursor::new(self.reader.head(), self.reader.line()))
+    }
 }
 
 impl<T: Pod> Drop for Consumer<T> {
@@ -420,7 +442,7 @@ impl<T: Pod> Drop for Consumer<T> {
 impl<T: Pod> Consumer<T> {
     /// Tells the others that this stage goes before its end.
     fn stop_unfinished(&mut self) {
-        if self.reader.line().gate.is_over() {
+        if self.reader.is_over() {
             return self.reader.leave();
         }
         if let Some(failure) = self.upstream_failure(|_| true) {

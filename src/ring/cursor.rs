@@ -163,6 +163,8 @@ pub(super) struct Line {
     pub(super) policy: Policy,
     /// The stages that it follows; none means that it follows the writer.
     pub(super) upstreams: Box<[Arc<Line>]>,
+    /// Whether it reads a recording first, which it therefore does not make.
+    pub(super) is_catching_up: bool,
     pub(super) gate: Arc<CachePadded<Gate>>,
     /// What stopped this stage: its own failure or one before it.
     pub(super) alarm: Alarm,
@@ -179,9 +181,10 @@ impl Line {
         policy: Policy,
         upstreams: Box<[Arc<Line>]>,
         gate: Arc<CachePadded<Gate>>,
+        is_catching_up: bool,
     ) -> Arc<Self> {
         let (alarm, left_at) = (Alarm::new(), AtomicU64::new(NOT_LEFT));
-        Arc::new(Self { name, policy, upstreams, gate, alarm, left_at })
+        Arc::new(Self { name, policy, upstreams, is_catching_up, gate, alarm, left_at })
     }
 
     /// Where it was when it gave its seat back, if it did.
@@ -199,12 +202,25 @@ impl Line {
 
     /// Records released so far.
     pub(super) fn position(&self) -> u64 {
-        self.left_at().unwrap_or_else(|| self.gate.position())
+        // The gate first: who gets another stage's position sees that this one has left.
+        let position = self.gate.position();
+        self.left_at().unwrap_or(position)
     }
 
     /// Whether the stage is one of those before this one, however far.
     pub(super) fn is_behind(&self, stage: &Arc<Line>) -> bool {
-        self.upstreams.iter().any(|up| Arc::ptr_eq(up, stage) || up.is_behind(stage))
+        // WHY: each stage once, because there may be more ways to it than can be gone.
+        let mut before: Vec<&Arc<Line>> = self.upstreams.iter().collect();
+        let mut looked_at = 0;
+        while let Some(&line) = before.get(looked_at) {
+            for up in &line.upstreams {
+                if !before.iter().any(|known| Arc::ptr_eq(known, up)) {
+                    before.push(up);
+                }
+            }
+            looked_at += 1;
+        }
+        before.iter().any(|line| Arc::ptr_eq(line, stage))
     }
 }
 

@@ -90,6 +90,32 @@ impl<T: Pod> ExclusiveConsumer<T> {
 /// let mut escaped: Option<&mut u64> = None;
 /// own.poll(2).unwrap().for_each_mut(|_, record| escaped = Some(record));
 /// ```
+///
+/// or outlives its release:
+///
+/// ```compile_fail,E0499
+/// # use ringtape::ring::RingBuilder;
+/// # let mut builder = RingBuilder::<u64>::new("numbers", 4).unwrap();
+/// # let own = builder.exclusive("own", &[]).unwrap();
+/// # let (producer, mut consumers) = builder.build().unwrap();
+/// # let mut own = consumers.take_exclusive(own).unwrap();
+/// let mut batch = own.poll(2).unwrap();
+/// let escaped = batch.slot(0);
+/// batch.release(1);
+/// *escaped = 1;
+/// ```
+///
+/// ```compile_fail,E0505
+/// # use ringtape::ring::RingBuilder;
+/// # let mut builder = RingBuilder::<u64>::new("numbers", 4).unwrap();
+/// # let own = builder.exclusive("own", &[]).unwrap();
+/// # let (producer, mut consumers) = builder.build().unwrap();
+/// # let mut own = consumers.take_exclusive(own).unwrap();
+/// let mut batch = own.poll(2).unwrap();
+/// let escaped = batch.slot(0);
+/// drop(batch);
+/// *escaped = 1;
+/// ```
 #[derive(Debug)]
 #[must_use = "a batch that is dropped unread is released"]
 pub struct ExclusiveBatch<'a, T: Pod> {

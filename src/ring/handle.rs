@@ -12,6 +12,7 @@ use super::cursor::{Gate, GateState, Head, Line, Policy, lowest};
 use super::failure::End;
 use super::observer::Observer;
 use super::slots::{Memory, Start};
+use super::sync::yield_now;
 use super::topology::StageId;
 use crate::error::{Error, Result};
 
@@ -146,7 +147,8 @@ impl<T: Pod> Ring<T> {
     ///
     /// [`Error::Usage`] when there is none.
     pub fn cursor(&self, name: &str) -> Result<StageCursor> {
-        Ok(self.cursor_of(self.line(name, &self.head().lines())?))
+        let lines = self.head().lines();
+        Ok(self.cursor_of(self.line_in(&lines, name)?))
     }
 
     /// Attaches a stage that sees everything from now on that `upstreams` let through.
@@ -158,7 +160,7 @@ impl<T: Pod> Ring<T> {
     /// [`Error::Usage`] when the name is taken, no [spare seat](super::RingBuilder::spare_stages)
     /// is left, an upstream is foreign, or an exclusive stage would not be before it.
     pub fn attach(&self, name: &str, upstreams: &[StageId]) -> Result<Consumer<T>> {
-        self.seat(name, upstreams, Policy::Stop, Start::Now)
+        self.seat(name, upstreams, Policy::Stop, Start::Now, false)
     }
 
     /// Attaches a stage that begins at `sequence`, which the ring must still hold.
@@ -191,7 +193,7 @@ impl<T: Pod> Ring<T> {
         upstreams: &[StageId],
         sequence: u64,
     ) -> Result<Consumer<T>> {
-        self.seat(name, upstreams, Policy::Stop, Start::At(sequence))
+        self.seat(name, upstreams, Policy::Stop, Start::At(sequence), false)
     }
 
     /// Attaches a stage that is cut off when it fails or lags by a whole ring, to begin at
@@ -201,7 +203,8 @@ impl<T: Pod> Ring<T> {
     ///
     /// Those of [`attach_at`](Self::attach_at).
     pub fn attach_detachable(&self, name: &str, sequence: Option<u64>) -> Result<Consumer<T>> {
-        self.seat(name, &[], Policy::Detach, sequence.map_or(Start::Now, Start::At))
+        let start = sequence.map_or(Start::Now, Start::At);
+        self.seat(name, &[], Policy::Detach, start, false)
     }
 
     /// Brings a stage up to date from a recording, from `sequence` on, and attaches it when it has
@@ -209,7 +212,8 @@ impl<T: Pod> Ring<T> {
     ///
     /// # Errors
     ///
-    /// [`Error::Usage`] when the policy asks for an observable ring and this one is not.
+    /// [`Error::Usage`] when the policy asks for an observable ring and this one is not, when
+    /// `sequence` is not yet published, or when the ring has an exclusive stage.
     pub fn attach_from<R: Recording<T>>(
         &self,
         name: &str,
@@ -218,6 +222,7 @@ impl<T: Pod> Ring<T> {
         recording: R,
     ) -> Result<CatchUp<T, R>> {
         self.check_policy(name, policy)?;
+        self.check_place(name, &self.head().lines(), &[], Start::At(sequence))?;
         Ok(CatchUp::new(self.clone(), name.to_owned(), policy, sequence, recording))
     }
 
@@ -228,14 +233,16 @@ impl<T: Pod> Ring<T> {
     ///
     /// [`Error::Usage`] when there is no such stage or another stage follows it.
     pub fn cut(&self, name: &str) -> Result<u64> {
-        // Nobody follows it or takes its seat while the lines are held.
+        // Held until it is told, so that nobody comes to follow it, or to have its seat, meanwhile.
         let lines = self.head().lines();
-        let line = self.line(name, &lines)?;
+        let line = self.line_in(&lines, name)?;
         check_sink(&lines, line)?;
         let gate = &line.gate;
         if !gate.change_state(GateState::Detachable, GateState::Cut) {
             gate.change_state(GateState::Live, GateState::Leaving);
         }
+        // One that was cut for its lag does not come back by itself either.
+        gate.change_state(GateState::Lapped, GateState::Cut);
         self.head().bell.ring();
         Ok(line.position())
     }
@@ -251,17 +258,18 @@ impl<T: Pod> Ring<T> {
             return Err(Error::usage(what, "build it with `observable`"));
         }
         let gate = Arc::new(CachePadded::new(Gate::new(GateState::Live)));
-        let line = Line::new(name.to_owned(), Policy::Detach, Box::default(), gate);
+        let line = Line::new(name.to_owned(), Policy::Detach, Box::default(), gate, false);
         Ok(Observer::new(self.memory.observer(line)))
     }
 
-    /// A new stage in a vacant seat.
+    /// A new stage in a vacant seat; `is_catching_up` says that a recording is read up to it.
     pub(super) fn seat(
         &self,
         name: &str,
         upstreams: &[StageId],
         policy: Policy,
         start: Start,
+        is_catching_up: bool,
     ) -> Result<Consumer<T>> {
         self.check_policy(name, policy)?;
         let mut lines = self.head().lines();
@@ -278,7 +286,7 @@ impl<T: Pod> Ring<T> {
             Error::usage(what, "build it with more `spare_stages`")
         })?;
         lines.retain(|line| !Arc::ptr_eq(&line.gate, &gate));
-        let line = Line::new(name.to_owned(), policy, upstreams.into(), gate);
+        let line = Line::new(name.to_owned(), policy, upstreams.into(), gate, is_catching_up);
         let reader = self.memory.attach(Arc::clone(&line), start).map_err(|oldest| {
             let sequence = if let Start::At(sequence) = start { sequence } else { oldest };
             Error::Overwritten { ring: self.name().to_owned(), sequence, oldest }
@@ -316,8 +324,21 @@ impl<T: Pod> Ring<T> {
             let what = format!("stage `{name}` would follow `{}`, which can go away", up.name);
             return Err(Error::usage(what, "follow a stage that stays"));
         }
-        let through = upstreams.iter().map(|up| up.position()).min();
-        let through = through.unwrap_or_else(|| self.published());
+        let has_released = |sequence| lines.iter().any(|line| line.position() >= sequence);
+        let through = || match upstreams.iter().map(|up| up.position()).min() {
+            Some(position) => position,
+            None => self.published(),
+        };
+        if let Start::At(sequence) = start
+            && upstreams.is_empty()
+            && has_released(sequence)
+        {
+            // A stage sees a commit before the producer's cursor tells of it, which comes at once.
+            while self.published() < sequence {
+                yield_now();
+            }
+        }
+        let through = through();
         match start {
             Start::At(sequence) if sequence > through => {
                 let what = format!("stage `{name}` cannot begin at {sequence}");
@@ -325,6 +346,19 @@ impl<T: Pod> Ring<T> {
             }
             _ => Ok(()),
         }
+    }
+
+    /// Whether the ring has ended or failed and no stage that could record it has anything left.
+    pub(super) fn is_over(&self) -> bool {
+        let head = self.head();
+        if head.end() == End::Open && !head.alarm.is_raised() {
+            return false;
+        }
+        let is_done = |line: &Arc<Line>| {
+            let is_at_end = line.position() >= self.published();
+            line.is_catching_up || line.alarm.is_raised() || !state_of(line).holds() || is_at_end
+        };
+        head.lines().iter().all(is_done)
     }
 
     pub(super) fn index_of(&self, id: StageId) -> Result<usize> {
@@ -335,10 +369,10 @@ impl<T: Pod> Ring<T> {
     }
 
     pub(super) fn cursor_of(&self, line: &Arc<Line>) -> StageCursor {
-        StageCursor { head: Arc::clone(self.head()), line: Arc::clone(line) }
+        StageCursor::new(self.head(), line)
     }
 
-    fn line<'a>(&self, name: &str, lines: &'a [Arc<Line>]) -> Result<&'a Arc<Line>> {
+    fn line_in<'a>(&self, lines: &'a [Arc<Line>], name: &str) -> Result<&'a Arc<Line>> {
         // The newest one of that name: an older one was cut.
         lines.iter().rev().find(|line| line.name == name).ok_or_else(|| {
             let what = format!("ring `{}` has no stage `{name}`", self.name());
@@ -349,7 +383,9 @@ impl<T: Pod> Ring<T> {
 
 /// The state of the gate of `line`, which may be another stage's once it has left.
 fn state_of(line: &Line) -> GateState {
-    if line.left_at().is_some() { GateState::Cut } else { line.gate.state() }
+    // The gate first: who gets another stage's state sees that this one has left.
+    let state = line.gate.state();
+    if line.left_at().is_some() { GateState::Cut } else { state }
 }
 
 /// An error when a stage that has not left follows `line`.
@@ -386,6 +422,10 @@ pub struct StageCursor {
 }
 
 impl StageCursor {
+    pub(super) fn new(head: &Arc<CachePadded<Head>>, line: &Arc<Line>) -> Self {
+        Self { head: Arc::clone(head), line: Arc::clone(line) }
+    }
+
     /// The number of records that the stage has released: its next sequence.
     #[inline]
     pub fn sequence(&self) -> u64 {

@@ -27,6 +27,22 @@ pub type HandlerResult = Result<(), Box<dyn std::error::Error + Send + Sync>>;
 /// Any `FnMut(u64, &T) -> HandlerResult` is one that cares for records only. A panic in any of
 /// these fails the stage like an error.
 ///
+/// No handler keeps a record:
+///
+/// ```compile_fail,E0521
+/// # use ringtape::ring::{RingBuilder, Wait};
+/// # let mut builder = RingBuilder::<u64>::new("numbers", 4).unwrap();
+/// # let sum = builder.stage("sum", &[]).unwrap();
+/// # let (producer, mut consumers) = builder.build().unwrap();
+/// # let mut sum = consumers.take(sum).unwrap();
+/// let mut escaped: Vec<&u64> = Vec::new();
+/// let mut keep = |_: u64, record: &u64| {
+///     escaped.push(record);
+///     Ok(())
+/// };
+/// sum.run(Wait::Auto, &mut keep).unwrap();
+/// ```
+///
 /// ```
 /// use ringtape::error::Result;
 /// use ringtape::ring::{Handler, HandlerResult, RingBuilder, Wait};
@@ -107,7 +123,7 @@ pub trait Stream<T>: sealed::Steps<T> {
 pub(super) mod sealed {
     use super::Handler;
     use crate::error::{Error, Result};
-    use crate::ring::Wait;
+    use crate::ring::{StageCursor, Wait};
 
     /// The steps of [`run`](super::run); nobody else takes them.
     pub trait Steps<T> {
@@ -116,6 +132,9 @@ pub(super) mod sealed {
 
         /// Fails because a hook of the handler panicked.
         fn abort(&mut self, cause: String) -> Error;
+
+        /// How far it has come, for others to see, unless that depends on when one looks.
+        fn progress(&self) -> Option<StageCursor>;
     }
 }
 
@@ -130,20 +149,19 @@ pub(super) fn run<T>(
         while stage.step(wait, handler)? {}
         Ok(())
     }));
-    let end = steps.unwrap_or_else(|panic| Err(stage.abort(panic_message(panic.as_ref()))));
+    let end = steps.unwrap_or_else(|panic| Err(stage.abort(panic_message(panic))));
     match catch_unwind(AssertUnwindSafe(|| handler.stop(&end))) {
         Ok(()) => end,
         Err(panic) => end.and_then(|()| {
             let (name, sequence) = (stage.name().to_owned(), stage.position());
-            Err(Error::ConsumerFailed { name, sequence, cause: panic_message(panic.as_ref()) })
+            Err(Error::ConsumerFailed { name, sequence, cause: panic_message(panic) })
         }),
     }
 }
 
 /// Runs a piece of a handler; what went wrong, be it an error or a panic, as text.
 pub(super) fn guard<E: Display>(piece: impl FnOnce() -> Result<(), E>) -> Result<(), String> {
-    match catch_unwind(AssertUnwindSafe(piece)) {
-        Ok(outcome) => outcome.map_err(|error| error.to_string()),
-        Err(panic) => Err(panic_message(panic.as_ref())),
-    }
+    // The error is shown, and dropped, in here: that is the caller's code too.
+    let shown = || piece().map_err(|error| error.to_string());
+    catch_unwind(AssertUnwindSafe(shown)).unwrap_or_else(|panic| Err(panic_message(panic)))
 }

@@ -23,9 +23,10 @@
 //! ```
 //!
 //! * The producer claims slots, writes them and commits. It may go `capacity` records ahead of the
-//!   slowest *sink*, a stage that no other follows; it keeps the last minimum it saw and looks
-//!   again only when that is used up. A claim that finds the ring full is refused, waits, waits for
-//!   a time, or is dropped and counted: the caller chooses.
+//!   slowest *sink*, a stage that no other follows (where one has gone, of those before it); it
+//!   keeps the last minimum it saw and looks again only when that is used up. A claim that finds
+//!   the ring full is refused, waits, waits for a time, or is dropped and counted: the caller
+//!   chooses.
 //! * A stage behind the producer waits at its next slot: the stamp beside the record says that a
 //!   commit has arrived, so news and record come in one cache line. When more has arrived already
 //!   it takes the producer's cursor instead and gets everything in one batch.

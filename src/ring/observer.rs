@@ -4,6 +4,7 @@ use bytemuck::Pod;
 
 use super::batch::Batch;
 use super::consumer::Consumer;
+use super::handle::StageCursor;
 use super::handler::sealed::Steps;
 use super::handler::{self, Handler, Stream};
 use super::slots::Reader;
@@ -102,5 +103,9 @@ impl<T: Pod> Steps<T> for Observer<T> {
 
     fn abort(&mut self, cause: String) -> Error {
         self.consumer.abort(cause)
+    }
+
+    fn progress(&self) -> Option<StageCursor> {
+        self.consumer.progress()
     }
 }

@@ -12,6 +12,16 @@ use crate::error::{Error, Result};
 
 /// The single writer of a ring.
 ///
+/// There is no second one:
+///
+/// ```compile_fail,E0599
+/// # use ringtape::ring::RingBuilder;
+/// # let mut builder = RingBuilder::<u64>::new("numbers", 4).unwrap();
+/// # builder.stage("sum", &[]).unwrap();
+/// # let (producer, consumers) = builder.build().unwrap();
+/// let second = producer.clone();
+/// ```
+///
 /// Dropping it closes the ring: the consumers read what was published and finish. When it is
 /// dropped by a panic it fails instead, and the consumers get
 /// [`UpstreamFailed`](Error::UpstreamFailed) after what was published.

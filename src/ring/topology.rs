@@ -47,6 +47,14 @@ struct Stage {
 
 /// Declares a ring: its name, its capacity and the graph of its stages.
 ///
+/// Records are plain old data, so that one that was never written is a record too:
+///
+/// ```compile_fail,E0599
+/// use ringtape::ring::RingBuilder;
+///
+/// let builder = RingBuilder::<String>::new("words", 4).unwrap();
+/// ```
+///
 /// ```
 /// use ringtape::ring::RingBuilder;
 ///
@@ -264,7 +272,7 @@ impl<T: Pod> RingBuilder<T> {
             };
             let upstreams = stage.upstreams.iter().map(|&up| Arc::clone(&lines[up])).collect();
             let gate = Arc::new(CachePadded::new(Gate::new(state)));
-            lines.push(Line::new(stage.name.clone(), stage.policy, upstreams, gate));
+            lines.push(Line::new(stage.name.clone(), stage.policy, upstreams, gate, false));
         }
         for (own, _) in lines.iter().zip(&self.stages).filter(|(_, stage)| stage.is_exclusive) {
             let is_apart = |other: &&Arc<Line>| {

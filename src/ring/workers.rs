@@ -7,7 +7,7 @@ use std::time::{Duration, Instant};
 use bytemuck::Pod;
 
 use super::handle::{Ring, StageCursor};
-use super::handler::{Handler, Stream, run};
+use super::handler::{Handler, Stream, guard, run};
 use super::wait::Wait;
 use crate::error::{Error, Result};
 
@@ -55,6 +55,8 @@ type End = (u64, Result<()>);
 #[derive(Debug)]
 struct Worker {
     name: String,
+    /// How far it has come, if it knows by itself.
+    progress: Option<StageCursor>,
     thread: JoinHandle<()>,
     end: Option<End>,
 }
@@ -118,17 +120,23 @@ impl<T: Pod> Workers<T> {
         mut handler: impl Handler<T> + Send + 'static,
     ) -> Result<()> {
         let (index, ends) = (self.workers.len(), self.sender.clone());
-        let name = stage.name().to_owned();
+        let (name, progress) = (stage.name().to_owned(), stage.progress());
         let work = move || {
             let end = run(&mut stage, wait, &mut handler);
-            let position = stage.position();
-            // Whoever hears of the end finds the stage's seat free.
+            let (name, sequence) = (stage.name().to_owned(), stage.position());
+            // Whoever hears of the end finds the stage's seat free and the handler gone.
             drop(stage);
-            let _ = ends.send((index, (position, end)));
+            let dropped = guard(|| {
+                drop(handler);
+                Ok::<(), Error>(())
+            });
+            let end =
+                end.and(dropped.map_err(|cause| Error::ConsumerFailed { name, sequence, cause }));
+            let _ = ends.send((index, (sequence, end)));
         };
         let thread = std::thread::Builder::new().name(name.clone()).spawn(work);
         let thread = thread.map_err(|source| Error::io("start a thread for", &name, source))?;
-        self.workers.push(Worker { name, thread, end: None });
+        self.workers.push(Worker { name, progress, thread, end: None });
         Ok(())
     }
 
@@ -154,7 +162,8 @@ impl<T: Pod> Workers<T> {
 impl Worker {
     fn report<T: Pod>(self, ring: &Ring<T>) -> StageReport {
         let Some((sequence, end)) = self.end else {
-            let sequence = ring.cursor(&self.name).map_or(0, |stage: StageCursor| stage.sequence());
+            let progress = self.progress.or_else(|| ring.cursor(&self.name).ok());
+            let sequence = progress.map_or(0, |stage| stage.sequence());
             let left = ring.published().saturating_sub(sequence);
             return StageReport { name: self.name, sequence, left, end: StageEnd::StillRunning };
         };

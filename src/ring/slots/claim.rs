@@ -47,6 +47,39 @@ use crate::ring::sync::Ordering;
 /// let second = producer.try_claim(1).unwrap();
 /// drop(first);
 /// ```
+///
+/// A claim does not outlive its producer, here or on another thread:
+///
+/// ```compile_fail,E0505
+/// # use ringtape::ring::RingBuilder;
+/// # let mut builder = RingBuilder::<u64>::new("numbers", 4).unwrap();
+/// # builder.stage("sum", &[]).unwrap();
+/// # let (mut producer, consumers) = builder.build().unwrap();
+/// let claim = producer.try_claim(1).unwrap().unwrap();
+/// drop(producer);
+/// claim.commit_all();
+/// ```
+///
+/// ```compile_fail,E0597
+/// # use ringtape::ring::RingBuilder;
+/// # let mut builder = RingBuilder::<u64>::new("numbers", 4).unwrap();
+/// # builder.stage("sum", &[]).unwrap();
+/// # let (mut producer, consumers) = builder.build().unwrap();
+/// let claim = producer.try_claim(1).unwrap().unwrap();
+/// std::thread::spawn(move || claim.commit_all());
+/// ```
+///
+/// and is committed once:
+///
+/// ```compile_fail,E0382
+/// # use ringtape::ring::RingBuilder;
+/// # let mut builder = RingBuilder::<u64>::new("numbers", 4).unwrap();
+/// # builder.stage("sum", &[]).unwrap();
+/// # let (mut producer, consumers) = builder.build().unwrap();
+/// let claim = producer.try_claim(1).unwrap().unwrap();
+/// claim.commit(1);
+/// claim.commit(1);
+/// ```
 #[derive(Debug)]
 #[must_use = "a claim that is not committed publishes nothing"]
 pub struct Claim<'a, T: Pod> {

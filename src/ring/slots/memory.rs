@@ -72,7 +72,7 @@ impl<T> Clone for Memory<T> {
 }
 
 impl<T: Pod> Memory<T> {
-    /// Allocates the slots of `head`'s ring, with the one writer, who is gated on `sinks`.
+    /// Allocates the slots of `head`'s ring, with the one writer, who is gated on `lines`.
     ///
     /// # Panics
     ///
@@ -121,6 +121,13 @@ impl<T: Pod> Memory<T> {
     /// after ours, so we see them there or later. (What it reserves is not asked then, because it
     /// may have reserved more since, which our gate keeps it from using.)
     pub(in crate::ring) fn attach(&self, line: Arc<Line>, start: Start) -> Result<Reader<T>, u64> {
+        let oldest = || self.head.reserved().saturating_sub(self.head.capacity);
+        if let Start::At(sequence) = start
+            && sequence < oldest()
+        {
+            // Its gate must not hold the writer back for a moment.
+            return Err(oldest());
+        }
         let state = match line.policy {
             Policy::Stop => GateState::Live,
             Policy::Detach => GateState::Detachable,
@@ -138,14 +145,11 @@ impl<T: Pod> Memory<T> {
         fence(Ordering::SeqCst);
         let first = match start {
             Start::Now => now(),
-            Start::At(sequence) => {
-                let oldest = self.head.reserved().saturating_sub(self.head.capacity);
-                if sequence < oldest {
-                    line.gate.set_state(GateState::Vacant);
-                    return Err(oldest);
-                }
-                sequence
+            Start::At(sequence) if sequence < oldest() => {
+                line.gate.set_state(GateState::Vacant);
+                return Err(oldest());
             }
+            Start::At(sequence) => sequence,
         };
         line.gate.advance_to(first);
         let copies = (state == GateState::Detachable).then(|| self.copies(true));

@@ -142,14 +142,20 @@ impl<T: Pod> Reader<T> {
         self.copies.is_some()
     }
 
-    /// Looks for more once everything known has been released.
+    /// Whether the stage is to read nothing more.
+    #[inline]
+    pub(in crate::ring) fn is_over(&self) -> bool {
+        self.gate.is_over()
+    }
+
+    /// Looks for more once everything known has been released, or the stage is to go.
     // WHY: what a stage behind the writer does while it waits, and when the awaited commit comes,
     // is inlined, all else is not: in a round trip each call costs as much as a look.
     #[inline(always)]
     pub(in crate::ring) fn refresh(&mut self) -> Found {
-        if self.is_next_to_writer {
+        if self.is_next_to_writer && self.readable() == 0 && !self.is_over() {
             let stamp = self.slots.at(self.position).stamp();
-            if stamp <= self.position && !self.gate.is_over() {
+            if stamp <= self.position {
                 self.is_waiting = true;
                 return Found::Nothing;
             }
@@ -168,12 +174,12 @@ impl<T: Pod> Reader<T> {
     /// Looks at all that there is to see.
     #[inline(never)]
     fn look_around(&mut self) -> Found {
-        debug_assert_eq!(self.position, self.limit);
         self.is_waiting = false;
-        if self.gate.is_over() {
+        if self.is_over() {
             self.leave();
             return Found::Cut;
         }
+        debug_assert_eq!(self.position, self.limit);
         if self.copies.as_ref().is_some_and(|copies| copies.known > self.position) {
             return self.copy();
         }
