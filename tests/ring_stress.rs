@@ -2,13 +2,13 @@
 //! deadlock, and, built with ThreadSanitizer, a data race:
 //!
 //! ```text
-//! RUSTC_BOOTSTRAP=1 RUSTFLAGS="-Zsanitizer=thread -Cunsafe-allow-abi-mismatch=sanitizer" \
-//!     TSAN_OPTIONS=suppressions=tests/thread_sanitizer.supp \
+//! RUSTC_BOOTSTRAP=1 TSAN_OPTIONS=suppressions=tests/thread_sanitizer.supp \
+//!     RUSTFLAGS="-Zsanitizer=thread -Cunsafe-allow-abi-mismatch=sanitizer --cfg tsan" \
 //!     cargo test --no-default-features --target x86_64-unknown-linux-gnu --test ring_stress \
 //!     --target-dir target/tsan -- --show-output
 //! ```
 //!
-//! Each test runs for a second, or for `RING_STRESS_SECONDS`; with 130 all of them take ten minutes
+//! Each test runs for a second, or for `RING_STRESS_SECONDS`; with 150 all of them take ten minutes
 //! on two cores. Each prints what it saw. A ring lives a tenth of a second, then comes one of
 //! another size: 1, 2, 4 or 64 slots. The graphs:
 //!

@@ -6,8 +6,8 @@ use ringtape::ring::{MemoryRecording, Policy, RingBuilder};
 
 use crate::{model, publish};
 
-fn catch_up(policy: Policy, records: u64) {
-    model(move || {
+fn catch_up(policy: Policy, records: u64, preemptions: usize) {
+    model(preemptions, move || {
         let mut builder = RingBuilder::new("model", 1).unwrap();
         if policy == Policy::Detach {
             builder.observable().unwrap();
@@ -40,10 +40,10 @@ fn catch_up(policy: Policy, records: u64) {
 
 #[test]
 fn a_stage_that_catches_up_sees_every_record_once() {
-    catch_up(Policy::Stop, 2);
+    catch_up(Policy::Stop, 2, 2);
 }
 
 #[test]
 fn a_detachable_stage_that_falls_behind_again_sees_every_record_once() {
-    catch_up(Policy::Detach, 2);
+    catch_up(Policy::Detach, 2, 2);
 }

@@ -44,7 +44,7 @@ fn observe(observer: &mut Observer<Pair>, read: &mut u64) {
 
 #[test]
 fn an_observer_keeps_no_record_that_was_overwritten_while_it_copied() {
-    model(|| {
+    model(3, || {
         let (mut producer, mut observer) = observed(2);
         publish(&mut producer, 2);
         let writer = thread::spawn(move || {
@@ -64,7 +64,7 @@ fn an_observer_keeps_no_record_that_was_overwritten_while_it_copied() {
 
 #[test]
 fn an_observer_counts_exactly_what_it_missed_of_single_commits() {
-    model(|| {
+    model(3, || {
         let (mut producer, mut observer) = observed(2);
         let writer = thread::spawn(move || {
             for _ in 0..3 {
@@ -113,7 +113,7 @@ fn poll(stage: &mut Consumer<Pair>, next: &mut u64) -> bool {
 
 #[test]
 fn a_detachable_stage_that_is_cut_while_it_copies_gets_whole_records_or_nothing() {
-    model(|| {
+    model(3, || {
         let (mut producer, mut stages) = detachable(2, 0);
         let mut stage = stages.pop().unwrap();
         publish(&mut producer, 2);
@@ -135,7 +135,7 @@ fn a_detachable_stage_that_is_cut_while_it_copies_gets_whole_records_or_nothing(
 
 #[test]
 fn a_producer_waits_for_its_other_stage_and_not_for_the_detachable_one() {
-    model(|| {
+    model(3, || {
         let (mut producer, mut stages) = detachable(1, 1);
         let (mut firm, _guest) = (stages.pop().unwrap(), stages.pop().unwrap());
         publish(&mut producer, 1);
@@ -153,7 +153,7 @@ fn a_producer_waits_for_its_other_stage_and_not_for_the_detachable_one() {
 
 #[test]
 fn a_producer_cuts_no_detachable_stage_for_the_lag_of_one_before_it() {
-    model(|| {
+    model(3, || {
         let mut builder = RingBuilder::new("model", 1).unwrap();
         builder.observable().unwrap();
         let first = builder.stage("first", &[]).unwrap();

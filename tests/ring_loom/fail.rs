@@ -8,7 +8,7 @@ use crate::{model, publish, ring};
 
 #[test]
 fn a_waiting_producer_learns_that_its_consumer_failed() {
-    model(|| {
+    model(3, || {
         let (mut producer, mut consumers) = ring(2, 1, false);
         publish(&mut producer, 2).unwrap();
         let mut consumer = consumers.pop().unwrap();
@@ -25,7 +25,7 @@ fn a_waiting_producer_learns_that_its_consumer_failed() {
 
 #[test]
 fn a_stage_behind_a_failed_one_reads_what_was_released_and_then_stops() {
-    model(|| {
+    model(3, || {
         let (mut producer, mut consumers) = ring(2, 2, true);
         let mut second = consumers.pop().unwrap();
         let mut first = consumers.pop().unwrap();
@@ -50,7 +50,7 @@ fn a_stage_behind_a_failed_one_reads_what_was_released_and_then_stops() {
 
 #[test]
 fn a_failed_producer_stops_its_reader_after_what_it_published() {
-    model(|| {
+    model(3, || {
         let (mut producer, mut consumers) = ring(2, 1, false);
         let writer = thread::spawn(move || {
             publish(&mut producer, 1).unwrap();

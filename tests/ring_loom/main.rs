@@ -1,8 +1,8 @@
 //! The ring under loom, which tries the interleavings of its atomic operations and every value that
 //! a load may see.
 //!
-//! Each model prints how many executions that were. They are bounded to three preemptions, or to
-//! what `LOOM_MAX_PREEMPTIONS` says:
+//! Each model prints how many executions that were. So that all of them take some minutes, each
+//! bounds the preemptions of its threads, unless `LOOM_MAX_PREEMPTIONS` gives another bound:
 //!
 //! ```text
 //! RUSTFLAGS="--cfg loom" cargo test --release --no-default-features --test ring_loom \
@@ -25,19 +25,11 @@ use loom::model::Builder;
 use ringtape::error::Error;
 use ringtape::ring::{Consumer, Producer, RingBuilder, Wait};
 
-/// Preemptions of one execution when the environment asks for no other number.
-const PREEMPTIONS: usize = 3;
-
-/// Runs a model in every way that loom finds, with few preemptions, and tells how many they were.
-fn model(run: impl Fn() + Send + Sync + 'static) {
-    model_within(usize::MAX, run);
-}
-
-/// As [`model`], with at most so many preemptions.
-fn model_within(preemptions: usize, run: impl Fn() + Send + Sync + 'static) {
+/// Runs a model in every way that loom finds, with that many preemptions of a thread at most, and
+/// tells how many those were.
+fn model(preemptions: usize, run: impl Fn() + Send + Sync + 'static) {
     let mut builder = Builder::new();
-    let asked = builder.preemption_bound.unwrap_or(PREEMPTIONS);
-    builder.preemption_bound = Some(asked.min(preemptions));
+    builder.preemption_bound = builder.preemption_bound.or(Some(preemptions));
     let executions = Arc::new(AtomicU64::new(0));
     let counter = Arc::clone(&executions);
     builder.check(move || {

@@ -7,9 +7,9 @@ use ringtape::ring::{Consumer, Producer, RingBuilder, Wait, expect_sleepers};
 
 use crate::ring;
 
-fn model(run: impl Fn() + Send + Sync + 'static) {
+fn model(preemptions: usize, run: impl Fn() + Send + Sync + 'static) {
     expect_sleepers();
-    crate::model(run);
+    crate::model(preemptions, run);
 }
 
 fn publish(producer: &mut Producer<u64>, count: u64) -> Result<(), Error> {
@@ -36,7 +36,7 @@ fn read(stage: &mut Consumer<u64>) -> Result<u64, Error> {
 
 #[test]
 fn a_parked_stage_wakes_for_a_commit_and_for_the_close() {
-    model(|| {
+    model(3, || {
         let (mut producer, mut stages) = ring(2, 1, false);
         let writer = thread::spawn(move || publish(&mut producer, 1).unwrap());
         assert_eq!(read(&mut stages[0]).unwrap(), 1);
@@ -46,7 +46,7 @@ fn a_parked_stage_wakes_for_a_commit_and_for_the_close() {
 
 #[test]
 fn a_parked_producer_wakes_for_a_release() {
-    model(|| {
+    model(3, || {
         let (mut producer, mut stages) = ring(1, 1, false);
         publish(&mut producer, 1).unwrap();
         let mut stage = stages.pop().unwrap();
@@ -62,7 +62,7 @@ fn a_parked_producer_wakes_for_a_release() {
 
 #[test]
 fn a_producer_and_a_stage_that_both_park_take_turns() {
-    model(|| {
+    model(3, || {
         let (mut producer, mut stages) = ring(1, 1, false);
         let writer = thread::spawn(move || publish(&mut producer, 2).unwrap());
         assert_eq!(read(&mut stages[0]).unwrap(), 2);
@@ -72,7 +72,7 @@ fn a_producer_and_a_stage_that_both_park_take_turns() {
 
 #[test]
 fn a_parked_stage_wakes_for_the_stage_before_it() {
-    model(|| {
+    model(3, || {
         let (mut producer, mut stages) = ring(2, 2, true);
         let (mut second, mut first) = (stages.pop().unwrap(), stages.pop().unwrap());
         publish(&mut producer, 1).unwrap();
@@ -85,7 +85,7 @@ fn a_parked_stage_wakes_for_the_stage_before_it() {
 
 #[test]
 fn a_parked_producer_wakes_for_a_failure() {
-    model(|| {
+    model(3, || {
         let (mut producer, mut stages) = ring(1, 1, false);
         publish(&mut producer, 1).unwrap();
         let mut stage = stages.pop().unwrap();
@@ -97,7 +97,7 @@ fn a_parked_producer_wakes_for_a_failure() {
 
 #[test]
 fn a_parked_stage_wakes_for_the_failure_of_the_producer_or_of_the_stage_before_it() {
-    model(|| {
+    model(3, || {
         let (mut producer, mut stages) = ring(2, 2, true);
         let (mut second, mut first) = (stages.pop().unwrap(), stages.pop().unwrap());
         let before = thread::spawn(move || {
@@ -111,7 +111,7 @@ fn a_parked_stage_wakes_for_the_failure_of_the_producer_or_of_the_stage_before_i
 
 #[test]
 fn a_parked_producer_and_the_parked_stage_it_waits_for_both_wake_when_it_is_cut() {
-    model(|| {
+    model(3, || {
         let (mut producer, mut stages) = ring(1, 2, false);
         let (mut idle, mut reading) = (stages.pop().unwrap(), stages.pop().unwrap());
         let ring = producer.ring();
@@ -131,7 +131,7 @@ fn a_parked_producer_and_the_parked_stage_it_waits_for_both_wake_when_it_is_cut(
 
 #[test]
 fn a_parked_producer_wakes_when_the_stage_that_it_waits_for_leaves() {
-    model(|| {
+    model(3, || {
         let (mut producer, mut stages) = ring(1, 1, false);
         publish(&mut producer, 1).unwrap();
         let stage = stages.pop().unwrap();
@@ -143,7 +143,7 @@ fn a_parked_producer_wakes_when_the_stage_that_it_waits_for_leaves() {
 
 #[test]
 fn a_parked_producer_wakes_when_only_a_stage_that_it_may_cut_is_left_behind() {
-    model(|| {
+    model(3, || {
         let mut builder = RingBuilder::new("model", 1).unwrap();
         builder.observable().unwrap();
         let guest = builder.detachable("guest", &[]).unwrap();

@@ -29,7 +29,7 @@ fn read_all(consumer: &mut Consumer<u64>) -> Result<u64, Error> {
 
 #[test]
 fn a_reader_sees_single_commits_lap_after_lap_and_then_the_close() {
-    model(|| {
+    model(3, || {
         let (mut producer, mut consumers) = ring(2, 1, false);
         let writer = thread::spawn(move || {
             for _ in 0..3 {
@@ -43,7 +43,7 @@ fn a_reader_sees_single_commits_lap_after_lap_and_then_the_close() {
 
 #[test]
 fn a_reader_sees_commits_of_two_over_one() {
-    model(|| {
+    model(3, || {
         let (mut producer, mut consumers) = ring(2, 1, false);
         let writer = thread::spawn(move || {
             publish(&mut producer, 1).unwrap();
@@ -56,7 +56,7 @@ fn a_reader_sees_commits_of_two_over_one() {
 
 #[test]
 fn a_reader_that_lags_finds_behind_the_cursor_what_no_stamp_told_it() {
-    model(|| {
+    model(3, || {
         let (mut producer, mut consumers) = ring(4, 1, false);
         let writer = thread::spawn(move || {
             for _ in 0..3 {
@@ -74,7 +74,7 @@ fn a_reader_that_lags_finds_behind_the_cursor_what_no_stamp_told_it() {
 
 #[test]
 fn two_readers_both_hold_the_writer_back() {
-    model(|| {
+    model(3, || {
         let (mut producer, consumers) = ring(2, 2, false);
         publish(&mut producer, 2).unwrap();
         // Only the writer waits here: loom cannot tell two waiting threads from a deadlock.
@@ -100,7 +100,7 @@ fn two_readers_both_hold_the_writer_back() {
 
 #[test]
 fn a_full_ring_refuses_until_a_slot_is_released() {
-    model(|| {
+    model(3, || {
         let (mut producer, mut consumers) = ring(2, 1, false);
         publish(&mut producer, 2).unwrap();
         assert!(producer.try_claim(1).unwrap().is_none());
@@ -121,7 +121,7 @@ fn a_full_ring_refuses_until_a_slot_is_released() {
 
 #[test]
 fn a_stage_behind_another_sees_its_effects() {
-    model(|| {
+    model(3, || {
         let (mut producer, mut consumers) = ring(2, 2, true);
         let mut second = consumers.pop().unwrap();
         let mut first = consumers.pop().unwrap();

@@ -35,7 +35,7 @@ fn read_on(stage: &mut Consumer<u64>) -> u64 {
 
 #[test]
 fn a_stage_that_comes_while_the_ring_wraps_sees_everything_from_then_on() {
-    model(|| {
+    model(3, || {
         let mut producer = open_ring(1);
         let ring = producer.ring();
         let writer = thread::spawn(move || {
@@ -50,7 +50,7 @@ fn a_stage_that_comes_while_the_ring_wraps_sees_everything_from_then_on() {
 
 #[test]
 fn a_stage_that_begins_at_an_old_record_gets_it_or_is_told_that_it_is_gone() {
-    model(|| {
+    model(3, || {
         let mut producer = open_ring(2);
         let ring = producer.ring();
         publish(&mut producer, 2).unwrap();
@@ -66,7 +66,7 @@ fn a_stage_that_begins_at_an_old_record_gets_it_or_is_told_that_it_is_gone() {
 
 #[test]
 fn a_stage_that_comes_behind_another_sees_its_effects() {
-    model(|| {
+    model(3, || {
         let mut builder = RingBuilder::new("model", 1).unwrap();
         builder.spare_stages(1);
         let first_id: StageId = builder.stage("first", &[]).unwrap();
@@ -102,14 +102,12 @@ fn a_stage_that_comes_behind_another_sees_its_effects() {
 
 #[test]
 fn a_seat_that_was_given_back_is_taken_by_another_stage() {
-    model(|| {
+    model(3, || {
         let mut producer = open_ring(1);
         let ring = producer.ring();
         let guest = ring.attach("guest", &[]).unwrap();
-        let writer = thread::spawn(move || {
-            publish(&mut producer, 1).unwrap();
-            publish(&mut producer, 1).unwrap();
-        });
+        publish(&mut producer, 1).unwrap();
+        let writer = thread::spawn(move || publish(&mut producer, 1).unwrap());
         assert_eq!(guest.leave().unwrap(), 0);
         let mut late = ring.attach("late", &[]).unwrap();
         assert_eq!(read_on(&mut late), 2);
@@ -119,7 +117,7 @@ fn a_seat_that_was_given_back_is_taken_by_another_stage() {
 
 #[test]
 fn a_waiting_producer_goes_on_when_the_last_stage_leaves() {
-    model(|| {
+    model(3, || {
         let (mut producer, mut stages) = ring(1, 1, false);
         publish(&mut producer, 1).unwrap();
         let mut stage = stages.pop().unwrap();
@@ -136,7 +134,7 @@ fn a_waiting_producer_goes_on_when_the_last_stage_leaves() {
 
 #[test]
 fn a_stage_whose_last_follower_left_is_not_overwritten() {
-    model(|| {
+    model(3, || {
         let (mut producer, mut stages) = ring(1, 2, true);
         publish(&mut producer, 1).unwrap();
         assert_eq!(stages.pop().unwrap().leave().unwrap(), 0);
@@ -153,7 +151,7 @@ fn a_stage_whose_last_follower_left_is_not_overwritten() {
 
 #[test]
 fn a_stage_that_is_cut_ends_its_batch_first() {
-    model(|| {
+    model(3, || {
         let (mut producer, mut stages) = ring(1, 1, false);
         publish(&mut producer, 1).unwrap();
         let mut stage = stages.pop().unwrap();
@@ -181,7 +179,7 @@ fn a_stage_that_is_cut_ends_its_batch_first() {
 
 #[test]
 fn an_exclusive_stage_is_alone_with_its_records() {
-    model(|| {
+    model(3, || {
         let mut builder = RingBuilder::new("model", 1).unwrap();
         let double = builder.exclusive("double", &[]).unwrap();
         let sum = builder.stage("sum", &[double]).unwrap();
@@ -219,7 +217,7 @@ fn an_exclusive_stage_is_alone_with_its_records() {
 
 #[test]
 fn a_stage_leaves_or_is_followed_and_never_both() {
-    model(|| {
+    model(3, || {
         let mut builder = RingBuilder::<u64>::new("model", 1).unwrap();
         builder.spare_stages(1);
         let first_id = builder.stage("first", &[]).unwrap();
@@ -234,7 +232,7 @@ fn a_stage_leaves_or_is_followed_and_never_both() {
 
 #[test]
 fn a_cut_hits_the_stage_of_that_name_and_not_the_next_one_in_its_seat() {
-    model(|| {
+    model(3, || {
         let producer = open_ring(1);
         let ring = producer.ring();
         let guest = ring.attach("guest", &[]).unwrap();
