@@ -130,8 +130,9 @@ fn email(outbox: Outbox, is_server_up: bool) -> impl FnMut(&OrderPlaced, Context
 }
 
 fn main() -> Result<()> {
-    // The ring is small, so that email misses more than it holds: the recording has the rest.
-    let bus = Bus::builder("bookstore").capacity(64).recorded().start()?;
+    // The ring holds the day, so that payment, which publishes too, never waits for itself. What
+    // email misses it reads in the recording.
+    let bus = Bus::builder("bookstore").capacity(1024).recorded().start()?;
     let (inventory_ends, inventory) = channel();
     let (payment_ends, payment) = channel();
     let outbox = Outbox::default();

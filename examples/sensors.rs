@@ -167,7 +167,8 @@ fn keep_windows(
 }
 
 fn main() -> Result<()> {
-    let bus = Bus::new("sensors")?;
+    // The ring holds both minutes, so that analytics, which publishes too, never waits for itself.
+    let bus = Bus::builder("sensors").capacity(1 << 16).start()?;
     start_analytics(&bus)?;
     let dashboard = keep_windows(&bus, "dashboard", |_| true)?;
     let publishers = (0..SENSORS).map(|_| bus.publisher()).collect::<Result<Vec<_>>>()?;
