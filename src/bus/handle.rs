@@ -393,8 +393,8 @@ impl Bus {
     /// later, whatever has not ended is cut off: a handler that never returns is left behind, and
     /// the report says what is left.
     ///
-    /// A [`DirectPublisher`](super::DirectPublisher) and [polled](PolledSubscriber) subscribers end
-    /// with their owners, so drop them or let them go on in threads of their own.
+    /// A [`DirectPublisher`](super::DirectPublisher) and [polled](super::PolledSubscriber)
+    /// subscribers end with their owners, so drop them or let them go on in threads of their own.
     ///
     /// [PolledSubscriber]: super::PolledSubscriber
     pub fn shutdown(&self, deadline: Duration) -> BusReport {

@@ -79,9 +79,10 @@ impl Publisher {
     ///
     /// # Errors
     ///
-    /// * [`Error::Usage`] when the bus is closed, when another type has the number of `E`, or when
+    /// * [`Usage`](crate::error::Error::Usage) when the bus is closed, when another type has the
+    ///   number of `E`, or when
     ///   a handler publishes and the room that it waits for depends on itself.
-    /// * [`Error::ConsumerFailed`] once a subscriber whose policy is
+    /// * [`ConsumerFailed`](crate::error::Error::ConsumerFailed) once a subscriber whose policy is
     ///   [`Stop`](crate::ring::Policy::Stop) has failed.
     #[inline]
     pub fn publish<E: BusEvent>(&self, event: E) -> Result<()> {
@@ -193,8 +194,9 @@ impl DirectPublisher {
     ///
     /// # Errors
     ///
-    /// * [`Error::Usage`] when the bus is closed or another type has the number of `E`.
-    /// * [`Error::ConsumerFailed`] once a subscriber whose policy is
+    /// * [`Usage`](crate::error::Error::Usage) when the bus is closed or another type has the
+    ///   number of `E`.
+    /// * [`ConsumerFailed`](crate::error::Error::ConsumerFailed) once a subscriber whose policy is
     ///   [`Stop`](crate::ring::Policy::Stop) has failed.
     #[inline]
     pub fn publish<E: BusEvent>(&mut self, event: E) -> Result<u64> {
