@@ -191,6 +191,7 @@ fn state_cases() -> Vec<(Message, Vec<Event>)> {
             message('S').text("M"),
             single(payload::Phase {
                 code: letter('M'),
+                auction: 0,
                 pad: pad(),
                 reference_price: none,
                 lower_price: none,

@@ -10,8 +10,8 @@ use std::collections::BTreeMap;
 
 use proptest::prelude::*;
 use ringtape::book::Replica;
-use ringtape::event::{Event, Execution, Liquidity};
-use ringtape::matching::{Command, NewOrder, TimeInForce, Venue, VenueConfig};
+use ringtape::event::{Event, Execution, Liquidity, TimeInForce};
+use ringtape::matching::{Command, NewOrder, Venue, VenueConfig};
 use ringtape::state::{StateReader, StateWriter};
 use ringtape::units::{Nanos, OrderId, Price, Qty, Side};
 use venue_tape::*;

@@ -5,8 +5,8 @@
 
 mod venue_tape;
 
-use ringtape::event::{Event, Liquidity, Reason};
-use ringtape::matching::{Command, NewOrder, OrderState, TimeInForce, VenueConfig};
+use ringtape::event::{Event, Liquidity, Reason, TimeInForce};
+use ringtape::matching::{Command, NewOrder, OrderState, VenueConfig};
 use ringtape::units::{Nanos, Price, Qty, Side};
 use venue_tape::*;
 

@@ -3,6 +3,7 @@
 
 use bytemuck::{Pod, Zeroable};
 
+use super::codes::{ExecutionKind, Reason};
 use super::kinds::Text;
 use crate::units::{AccountId, OrderId, Price, Qty, Side};
 
@@ -64,126 +65,6 @@ pub struct Execution {
     pub fee: i64,
     /// Zero.
     pub reserved: u64,
-}
-
-macro_rules! codes {
-    ($(#[$doc:meta])* $name:ident: $repr:ty {
-        $( $(#[$variant_doc:meta])* $variant:ident = $code:literal $text:literal, )+
-    }) => {
-        $(#[$doc])*
-        #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
-        #[repr($repr)]
-        pub enum $name {
-            $( $(#[$variant_doc])* $variant = $code, )+
-        }
-
-        impl $name {
-            /// Every value, by ascending code.
-            pub const ALL: &[Self] = &[ $( Self::$variant, )+ ];
-
-            /// The value of a code; `None` for codes without one.
-            #[inline]
-            pub const fn from_code(code: $repr) -> Option<Self> {
-                match code {
-                    $( $code => Some(Self::$variant), )+
-                    _ => None,
-                }
-            }
-
-            /// The name in files and reports.
-            pub const fn name(self) -> &'static str {
-                match self {
-                    $( Self::$variant => $text, )+
-                }
-            }
-        }
-    };
-}
-
-codes! {
-    /// What an [`Execution`] says.
-    ExecutionKind: u8 {
-        /// The order was accepted.
-        Accepted = 1 "accepted",
-        /// The order, or the change of it, was rejected; the reason says why.
-        Rejected = 2 "rejected",
-        /// A part of the order, or all of it, traded.
-        Filled = 3 "filled",
-        /// The order left the market unfilled in part or whole.
-        Cancelled = 4 "cancelled",
-        /// Quantity was taken off the order.
-        Reduced = 5 "reduced",
-        /// The order was replaced by another.
-        Replaced = 6 "replaced",
-        /// A stop order triggered.
-        Triggered = 7 "triggered",
-        /// The order's time in force ended.
-        Expired = 8 "expired",
-        /// The touch of a held instrument changed; see [`Execution::quote`].
-        Quote = 9 "quote",
-        /// An instrument is introduced ([`Execution::listing`]) or its trading state changed.
-        Status = 10 "status",
-        /// All parts save their state here.
-        SnapshotMark = 11 "snapshot_mark",
-    }
-}
-
-codes! {
-    /// Why an order was rejected, cancelled or reduced.
-    Reason: u16 {
-        /// No special reason.
-        None = 0 "none",
-        /// The account asked for it.
-        Requested = 1 "requested",
-        /// The price is not a multiple of the tick.
-        OffTick = 2 "off_tick",
-        /// The quantity is not a multiple of the lot.
-        OffLot = 3 "off_lot",
-        /// The quantity is 0 or above the maximum.
-        BadQuantity = 4 "bad_quantity",
-        /// The price is not positive or above the maximum.
-        BadPrice = 5 "bad_price",
-        /// No such order.
-        UnknownOrder = 6 "unknown_order",
-        /// No such instrument.
-        UnknownInstrument = 7 "unknown_instrument",
-        /// An order of that number exists already.
-        DuplicateOrder = 8 "duplicate_order",
-        /// The order would have taken liquidity.
-        WouldTake = 9 "would_take",
-        /// Nothing was there to trade with.
-        NoLiquidity = 10 "no_liquidity",
-        /// The remainder of an immediate order.
-        ImmediateRemainder = 11 "immediate_remainder",
-        /// The whole quantity was not there.
-        NotFillable = 12 "not_fillable",
-        /// The instrument is not trading.
-        NotTrading = 13 "not_trading",
-        /// The session ended.
-        EndOfDay = 14 "end_of_day",
-        /// The kill switch was thrown.
-        Killed = 15 "killed",
-        /// A capacity limit of the engine was reached.
-        Capacity = 16 "capacity",
-        /// The position would have exceeded its limit.
-        PositionLimit = 17 "position_limit",
-        /// Introduces an instrument.
-        Listed = 18 "listed",
-        /// A replacement's total was not above what had been filled.
-        ReplacedBelowCum = 19 "replaced_below_cum",
-    }
-}
-
-codes! {
-    /// Who provided the liquidity of a fill.
-    Liquidity: u8 {
-        /// The order rested.
-        Maker = 1 "maker",
-        /// The order arrived.
-        Taker = 2 "taker",
-        /// An auction or cross.
-        Auction = 3 "auction",
-    }
 }
 
 /// What the portfolio needs to mark a position: the touch, the last trade, the state.

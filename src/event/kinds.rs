@@ -245,8 +245,10 @@ kinds! {
     Market "phase" Phase = 19 {
         /// ITCH: O S Q M E C; order file: h halt, r resume, a auction, u uncross, d end of day.
         code: Letter,
+        /// Bits of an auction of the order file: 1 it is the opening one, 2 the closing one.
+        auction: u8,
         /// Filling.
-        pad: Raw<7>,
+        pad: Raw<6>,
         /// Reference price of an uncross; 0 when none.
         reference_price: Price,
         /// Lower collar of an uncross; 0 when none.

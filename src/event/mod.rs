@@ -5,6 +5,7 @@
 //! payload fields stand in one table, [`kinds`], with the types of [`fields`]; instruments are
 //! gathered from records by [`InstrumentTable`].
 
+mod codes;
 mod describe;
 mod execution;
 pub mod fields;
@@ -15,7 +16,10 @@ use std::mem::{offset_of, size_of};
 
 use bytemuck::{Pod, Zeroable};
 
-pub use execution::{Execution, ExecutionKind, Liquidity, Listing, Quote, Reason};
+pub use codes::{
+    ExecutionKind, Instructions, Liquidity, OrderType, Reason, SelfTrade, TimeInForce,
+};
+pub use execution::{Execution, Listing, Quote};
 pub use instrument::{Instrument, InstrumentTable};
 pub use kinds::{EventView, KINDS, Kind, Payload, payload};
 

@@ -1,10 +1,10 @@
 //! Commands that arrive: orders are checked, trade, rest, wait or go.
 
-use super::order::{NewOrder, OwnOrder, TimeInForce};
+use super::order::{NewOrder, OwnOrder};
 use super::venue::Venue;
 use super::wire::{Command, InFlight};
 use crate::book::{ORDER_QTY_MAX, Replica};
-use crate::event::{Execution, ExecutionKind, Instrument, Reason};
+use crate::event::{Execution, ExecutionKind, Instrument, Reason, TimeInForce};
 use crate::limits::INSTRUMENTS_MAX;
 use crate::units::{AccountId, InstrumentId, Nanos, OrderId, Price, Qty};
 
@@ -138,6 +138,9 @@ impl Venue {
         }
         if price.0 % known.tick(price) != 0 {
             return Some(Reason::OffTick);
+        }
+        if !matches!(time_in_force, TimeInForce::Day | TimeInForce::Ioc | TimeInForce::Fok) {
+            return Some(Reason::BadTerms);
         }
         let is_trading = replica.is_trading(instrument);
         if !is_trading && time_in_force != TimeInForce::Day {

@@ -34,6 +34,6 @@ mod taken;
 mod venue;
 mod wire;
 
-pub use order::{NewOrder, OpenOrder, OrderState, TimeInForce};
+pub use order::{NewOrder, OpenOrder, OrderState};
 pub use venue::{LATENCY_DEFAULT, Venue, VenueConfig};
 pub use wire::Command;

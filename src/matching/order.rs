@@ -1,37 +1,13 @@
 //! Own orders: what a strategy asks for, and what the venue keeps of it.
 
-use crate::event::{Execution, ExecutionKind, Reason};
+use crate::event::{Execution, ExecutionKind, Reason, TimeInForce};
 use crate::units::{AccountId, InstrumentId, Nanos, OrderId, Price, Qty, Side};
-
-/// How long an order stays; the codes are those of the event record.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-#[repr(u8)]
-pub enum TimeInForce {
-    /// Until the end of the session.
-    #[default]
-    Day = 0,
-    /// What does not trade at once is cancelled.
-    Ioc = 3,
-    /// Trades completely at once or not at all.
-    Fok = 4,
-}
-
-impl TimeInForce {
-    /// The value of a code; `None` for codes without one.
-    pub fn from_code(code: u8) -> Option<Self> {
-        match code {
-            0 => Some(Self::Day),
-            3 => Some(Self::Ioc),
-            4 => Some(Self::Fok),
-            _ => None,
-        }
-    }
-}
 
 /// A limit order to be sent.
 ///
 /// ```
-/// use ringtape::matching::{NewOrder, TimeInForce};
+/// use ringtape::event::TimeInForce;
+/// use ringtape::matching::NewOrder;
 /// use ringtape::units::{InstrumentId, Price, Qty, Side};
 ///
 /// let order = NewOrder::limit(InstrumentId(13), Side::Buy, Price(3_201_400), Qty(100));
@@ -48,7 +24,7 @@ pub struct NewOrder {
     pub price: Price,
     /// The quantity in quantity increments.
     pub qty: Qty,
-    /// How long it stays.
+    /// How long it stays: a day, immediate or kill; the venue rejects others as `bad_terms`.
     pub time_in_force: TimeInForce,
     /// Whether to reject it rather than let it take liquidity.
     pub is_post_only: bool,

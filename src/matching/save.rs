@@ -1,10 +1,11 @@
 //! The venue's saved state: orders, what is in flight, what was taken.
 
 use super::lane::Lane;
-use super::order::{NewOrder, OwnOrder, TimeInForce};
+use super::order::{NewOrder, OwnOrder};
 use super::venue::Venue;
 use super::wire::{Command, InFlight, Wire};
 use crate::error::Result;
+use crate::event::TimeInForce;
 use crate::limits::INSTRUMENTS_MAX;
 use crate::state::{StateReader, StateWriter};
 use crate::units::{AccountId, InstrumentId, Nanos, OrderId, Price, Qty, Side};

@@ -215,6 +215,7 @@ impl Tape {
     pub(super) fn phase(&mut self, code: u8) {
         let phase = payload::Phase {
             code: Letter(code),
+            auction: 0,
             pad: Raw::zeroed(),
             reference_price: Price(0),
             lower_price: Price(0),

@@ -138,7 +138,8 @@ pub(super) fn decode(view: &View, body: &[u8], chain: &mut Chain<'_>) {
     match u8_at(view, 0) {
         b'S' => chain.push(payload::Phase {
             code: letter_at(view, 11),
-            pad: Raw([0; 7]),
+            auction: 0,
+            pad: Raw([0; 6]),
             reference_price: Default::default(),
             lower_price: Default::default(),
             upper_price: Default::default(),
