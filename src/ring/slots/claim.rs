@@ -19,6 +19,27 @@ const SLOTS_AHEAD: u64 = 32;
 ///
 /// A slot holds whatever record was there a lap ago until it is written.
 ///
+/// ```
+/// use ringtape::ring::{RingBuilder, Wait};
+///
+/// let mut builder = RingBuilder::<u64>::new("numbers", 8)?;
+/// let sum = builder.stage("sum", &[])?;
+/// let (mut producer, mut consumers) = builder.build()?;
+/// let mut claim = producer.claim(4, Wait::Yield)?;
+/// assert_eq!((claim.first_sequence(), claim.len()), (0, 4));
+/// claim.set(0, 10);
+/// *claim.slot(1) = 11;
+/// claim.commit(2);
+///
+/// let mut claim = producer.claim(2, Wait::Yield)?;
+/// assert_eq!(claim.first_sequence(), 2, "the other two were not published");
+/// claim.for_each_mut(|i, number| *number = 12 + i as u64);
+/// claim.commit_all();
+/// let mut sum = consumers.take(sum)?;
+/// assert!(sum.poll(8)?.iter().eq(&[10, 11, 12, 13]));
+/// # Ok::<(), ringtape::error::Error>(())
+/// ```
+///
 /// No reference to a slot outlives the claim:
 ///
 /// ```compile_fail,E0505
