@@ -202,7 +202,7 @@ impl<T: Pod> Ring<T> {
     ///     recording.push(number);
     /// }
     /// let mut late = producer.ring().attach_from("late", Policy::Stop, 1, recording)?;
-    /// assert_eq!(late.poll_each(9, |_, _| Ok::<_, String>(()))?, 5, "the ring holds four of them");
+    /// assert_eq!(late.poll_each(9, |_, _| Ok::<_, String>(()))?, 5, "the ring holds four");
     /// # Ok::<(), ringtape::error::Error>(())
     /// ```
     ///
