@@ -43,12 +43,16 @@ mod prints;
 mod replica;
 mod save;
 mod slab;
+mod store;
 mod tape;
 mod view;
 
 pub use ahead::LOOK_AHEAD_EVENTS;
 pub use counts::{ReplicaCounts, Totals};
+pub(crate) use index::Found;
 pub use order::ORDER_QTY_MAX;
 pub use replica::Replica;
+pub(crate) use slab::{Linked, NIL, Slab};
+pub(crate) use store::{BookId, OrderStore, Place};
 pub use tape::InstrumentStats;
 pub use view::{Change, ChangeKind, LevelView, OrderView, Touch};

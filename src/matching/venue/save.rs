@@ -2,7 +2,7 @@
 
 use super::lane::Lane;
 use super::order::{NewOrder, OwnOrder};
-use super::venue::Venue;
+use super::simulated::Venue;
 use super::wire::{Command, InFlight, Wire};
 use crate::error::Result;
 use crate::event::TimeInForce;
