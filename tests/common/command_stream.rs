@@ -7,8 +7,8 @@
 use bytemuck::Zeroable;
 use ringtape::event::kinds::{Letter, Text};
 use ringtape::event::{
-    Event, Flags, Instructions, Instrument, InstrumentTable, OrderType, SelfTrade, TimeInForce,
-    payload,
+    Event, Execution, ExecutionKind, Flags, Instructions, Instrument, InstrumentTable, OrderType,
+    SelfTrade, TimeInForce, payload,
 };
 use ringtape::units::{AccountId, InstrumentId, OrderId, Price, Qty, Side};
 
@@ -43,7 +43,7 @@ pub const LOTS_PRICE_MAX: Price = Price(104);
 pub const LOTS_QTY: (u64, u64) = (20, 200);
 
 /// Orders that live at the same time at most.
-pub const ORDERS_MAX: usize = 80;
+pub const ORDERS_MAX: usize = 40;
 
 /// A small generator of random numbers (SplitMix64), the same everywhere.
 pub struct Random(pub u64);
@@ -61,7 +61,7 @@ impl Random {
         self.next() % most
     }
 
-    fn from(&mut self, low: i64, high: i64) -> i64 {
+    fn between(&mut self, low: i64, high: i64) -> i64 {
         low + self.below((high - low + 1) as u64) as i64
     }
 
@@ -93,6 +93,8 @@ pub struct CommandStream {
     next_id: u64,
     /// Ids that were used lately, live or dead.
     ids: Vec<u64>,
+    /// Orders that [`CommandStream::observe`] knows to be alive.
+    live: Vec<u64>,
     /// What the stream believes of CENTS, DOLLAR and LOTS, so that halts and calls end some time.
     is_halted: [bool; 3],
     is_in_call: [bool; 3],
@@ -117,6 +119,7 @@ impl CommandStream {
             now: 1_000,
             next_id: 0,
             ids: vec![1],
+            live: Vec::new(),
             is_halted: [false; 3],
             is_in_call: [false; 3],
         }
@@ -137,7 +140,7 @@ impl CommandStream {
             .collect()
     }
 
-    fn command(&mut self) -> Vec<Event> {
+    pub fn next_command(&mut self) -> Vec<Event> {
         self.now += self.random.pick(&[0, 1, 1, 2, 5]);
         if let Some(end) = self.end_of_interruption() {
             return vec![end];
@@ -146,7 +149,7 @@ impl CommandStream {
             Profile::Auctions => (60, 10),
             _ => (12, 6),
         };
-        match self.random.weighted(&[600, 120, 60, 150, mass, phases, 10]) {
+        match self.random.weighted(&[600, 60, 50, 120, mass, phases, 10]) {
             0 => self.new_order(),
             1 => vec![self.cancel()],
             2 => vec![self.reduce()],
@@ -178,7 +181,12 @@ impl CommandStream {
     }
 
     fn account(&mut self) -> AccountId {
-        AccountId(self.random.from(1, 3) as u32)
+        AccountId(self.random.between(1, 3) as u32)
+    }
+
+    /// The account that an order of this id has, mostly.
+    fn account_of(&mut self, id: OrderId) -> AccountId {
+        if self.random.chance(4) { self.account() } else { AccountId(1 + (id.0 % 3) as u32) }
     }
 
     fn price(&mut self, instrument: InstrumentId) -> Price {
@@ -192,13 +200,33 @@ impl CommandStream {
 
     fn qty(&mut self, instrument: InstrumentId) -> Qty {
         match instrument {
-            LOTS => Qty(LOTS_LOT * self.random.from(2, 9) as u64),
-            _ => Qty(self.random.from(1, 9) as u64),
+            LOTS => Qty(LOTS_LOT * self.random.between(2, 9) as u64),
+            _ => Qty(self.random.between(1, 9) as u64),
         }
     }
 
-    /// The id of an order that may be alive.
+    /// Learns which orders are alive, so that commands meet them more often.
+    pub fn observe(&mut self, executions: &[Execution]) {
+        for execution in executions {
+            let (id, new_id) = (execution.order_id, execution.new_order_id);
+            match execution.kind().expect("a kind") {
+                ExecutionKind::Accepted => self.live.push(id),
+                ExecutionKind::Replaced => {
+                    self.live.retain(|live| *live != id);
+                    self.live.push(new_id);
+                }
+                ExecutionKind::Rejected | ExecutionKind::Status => {}
+                _ if execution.leaves == 0 => self.live.retain(|live| *live != id),
+                _ => {}
+            }
+        }
+    }
+
+    /// The id of an order that is alive, as a rule, or was.
     fn used_id(&mut self) -> OrderId {
+        if !self.live.is_empty() && self.random.chance(85) {
+            return OrderId(self.random.pick(&self.live));
+        }
         let newest = self.ids.len().saturating_sub(60);
         OrderId(self.random.pick(&self.ids[newest..]))
     }
@@ -216,22 +244,19 @@ impl CommandStream {
     }
 
     fn cancel(&mut self) -> Event {
-        let (order_id, account) = (self.used_id(), self.likely_account());
+        let order_id = self.used_id();
+        let account = self.account_of(order_id);
         let cancel = payload::CancelOrder { order_id, account, ..payload::CancelOrder::zeroed() };
         self.event(CENTS, cancel)
     }
 
     fn reduce(&mut self) -> Event {
-        let (order_id, account) = (self.used_id(), self.likely_account());
+        let order_id = self.used_id();
+        let account = self.account_of(order_id);
         let qty = Qty(self.random.below(8) * self.random.pick(&[1, 1, LOTS_LOT]));
         let reduce =
             payload::ReduceOrder { order_id, qty, account, ..payload::ReduceOrder::zeroed() };
         self.event(CENTS, reduce)
-    }
-
-    /// Orders have the account of their id, mostly.
-    fn likely_account(&mut self) -> AccountId {
-        self.account()
     }
 
     fn replace(&mut self) -> Event {
@@ -268,14 +293,6 @@ impl CommandStream {
         let side = self.side();
         let mass = payload::MassCancel { account, criteria, lower_price, upper_price, pad: 0 };
         self.event(instrument, mass).with_side(side)
-    }
-}
-
-impl Iterator for CommandStream {
-    type Item = Vec<Event>;
-
-    fn next(&mut self) -> Option<Vec<Event>> {
-        Some(self.command())
     }
 }
 
@@ -336,12 +353,13 @@ impl CommandStream {
     fn new_order(&mut self) -> Vec<Event> {
         let instrument = self.instrument();
         let side = self.side();
+        let order_id = self.new_id();
         let mut draft = Draft {
             new: payload::NewOrder {
-                order_id: self.new_id(),
+                order_id,
                 price: self.price(instrument),
                 qty: self.qty(instrument),
-                account: self.account(),
+                account: self.account_of(order_id),
                 ..payload::NewOrder::zeroed()
             },
             terms: payload::Terms::zeroed(),
@@ -380,10 +398,8 @@ impl CommandStream {
             _ => OrderType::Limit,
         };
         draft.new.order_type = order_type as u8;
-        let has_cap = matches!(
-            order_type,
-            OrderType::Market | OrderType::Stop | OrderType::Trailing
-        );
+        let has_cap =
+            matches!(order_type, OrderType::Market | OrderType::Stop | OrderType::Trailing);
         if has_cap {
             let cap = std::mem::take(&mut draft.new.price);
             match self.random.below(6) {
@@ -425,11 +441,12 @@ impl CommandStream {
     }
 
     fn give_display(&mut self, draft: &mut Draft, instrument: InstrumentId) {
-        let is_plain = draft.new.order_type == OrderType::Limit as u8 && draft.new.time_in_force < 3;
+        let is_plain =
+            draft.new.order_type == OrderType::Limit as u8 && draft.new.time_in_force < 3;
         if is_plain || self.random.chance(3) {
             draft.new.qty = Qty(draft.new.qty.0 * 2);
             let lot = if instrument == LOTS { LOTS_LOT } else { 1 };
-            draft.terms.display_qty = Qty(lot * self.random.from(1, 4) as u64);
+            draft.terms.display_qty = Qty(lot * self.random.between(1, 4) as u64);
         }
     }
 

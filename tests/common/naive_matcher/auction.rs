@@ -52,7 +52,7 @@ impl Market {
     /// The price at which most trades, with what trades there; by the five rules.
     fn cross(&self, reference: Option<Price>) -> Cross {
         let orders = self.orders.iter().filter(|order| self.takes_part(order));
-        let limits = orders.filter(|order| !order.is_market()).map(|order| order.price);
+        let limits = orders.filter(|order| is_bound(order)).map(|order| order.price);
         let mut candidates: Vec<Price> = limits.collect();
         let (lowest, highest) = (candidates.iter().min(), candidates.iter().max());
         let is_inside = |price: &Price| {
@@ -174,10 +174,10 @@ impl Market {
         let orders = orders.filter(|order| self.takes_part(order) && may_trade(order, price));
         let mut parts = Vec::new();
         for order in orders {
-            let price_rank = match (order.is_market(), side) {
-                (true, _) => i64::MIN,
-                (false, Side::Buy) => -order.price.0,
-                (false, Side::Sell) => order.price.0,
+            let price_rank = match (is_bound(order), side) {
+                (false, _) => i64::MIN,
+                (true, Side::Buy) => -order.price.0,
+                (true, Side::Sell) => order.price.0,
             };
             let first = if order.is_hidden { HIDDEN } else { DISPLAYED };
             let split = [(first, order.available()), (RESERVE, order.reserve())];
@@ -208,10 +208,14 @@ impl Market {
     }
 }
 
+/// Whether an order has a limit or a cap.
+fn is_bound(order: &Order) -> bool {
+    has_limit(order.order_type) || order.is_priced()
+}
+
 /// Whether a limit or cap allows the price.
 fn may_trade(order: &Order, price: Price) -> bool {
-    let is_bound = has_limit(order.order_type) || order.is_priced();
-    is_within(order.side, is_bound.then_some(order.price), price)
+    is_within(order.side, is_bound(order).then_some(order.price), price)
 }
 
 fn highest_of(crosses: &[Cross]) -> Cross {

@@ -18,8 +18,9 @@
 //! * Pending stops are tested after an order came in (new or replaced), never after a cancel, a
 //!   reduce or an expiry, even when those move the touch.
 //! * A trailing stop with a stop price of its own tightens when its best price improves, not before.
-//! * A capped market order takes part in an auction first, but never beyond its cap, and its cap is
-//!   no candidate for the price.
+//! * A capped market order takes part in an auction as a limit order of that price would: its cap
+//!   is a candidate and gives it its place. If it went first it could take what better priced
+//!   orders need, and leave the book crossed.
 //! * Without volume an auction has no price: the indicative record is all zeros.
 //! * The end of a day tells its status first, then what expired; of all instruments one by one.
 //! * With pro-rata and a top order, each round over a level serves its front order first.
