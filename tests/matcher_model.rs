@@ -27,6 +27,8 @@ use command_stream::{
 use ledger::Ledger;
 use naive_matcher::{Allocation, NaiveConfig, NaiveMatcher, NaiveRules};
 use ringtape::event::{Event, Execution};
+use ringtape::matching::{self, InstrumentRules, Matcher, MatcherConfig, Priority};
+use ringtape::units::{Price, Qty};
 
 /// Commands of a stream before it starts over with fresh matchers.
 const STREAM_COMMANDS: usize = 2_000;
@@ -52,6 +54,12 @@ struct Stream {
 /// Something that takes records and gives executions.
 pub(crate) trait Subject {
     fn apply(&mut self, event: &Event, out: &mut Vec<Execution>);
+}
+
+impl Subject for Matcher {
+    fn apply(&mut self, event: &Event, out: &mut Vec<Execution>) {
+        Matcher::apply(self, event, out);
+    }
 }
 
 impl Subject for NaiveMatcher {
@@ -89,7 +97,36 @@ fn model(setting: &Setting) -> NaiveMatcher {
 
 /// The engine, set as the model is.
 fn engine(setting: &Setting) -> Box<dyn Subject> {
-    Box::new(model(setting))
+    let mut engine = Matcher::new(MatcherConfig {
+        orders_max: ORDERS_MAX,
+        priority: match setting.reduction_keeps_place {
+            true => Priority::Cme,
+            false => Priority::Standard,
+        },
+        allocation: match setting.allocation {
+            Allocation::Fifo => matching::Allocation::Fifo,
+            Allocation::ProRata { top } => matching::Allocation::ProRata { top },
+        },
+        ..MatcherConfig::default()
+    });
+    let dollar = InstrumentRules {
+        collar: Some(Price(DOLLAR_COLLAR)),
+        previous_close: Some(DOLLAR_CLOSE),
+        ..InstrumentRules::default()
+    };
+    let lots = InstrumentRules {
+        lot: Qty(LOTS_LOT),
+        price_max: Some(LOTS_PRICE_MAX),
+        qty_min: Qty(LOTS_QTY.0),
+        qty_max: Qty(LOTS_QTY.1),
+        ..InstrumentRules::default()
+    };
+    engine.set_rules(DOLLAR, dollar);
+    engine.set_rules(LOTS, lots);
+    for event in CommandStream::definitions() {
+        engine.apply(&event, &mut Vec::new());
+    }
+    Box::new(engine)
 }
 
 /// What a subject says to one command.

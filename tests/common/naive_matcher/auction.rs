@@ -8,7 +8,7 @@ use super::continuous::Traded;
 use super::order::{Order, Place, has_limit};
 use super::tape::Tape;
 
-/// What an auction trades: nothing as long as the volume is 0.
+/// What an auction would trade: nothing without orders, or as long as the volume is 0.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct Cross {
     pub price: Price,
@@ -51,8 +51,11 @@ impl Market {
 
     /// The price at which most trades, with what trades there; by the five rules.
     fn cross(&self, reference: Option<Price>) -> Cross {
-        let orders = self.orders.iter().filter(|order| self.takes_part(order));
-        let limits = orders.filter(|order| is_bound(order)).map(|order| order.price);
+        let orders = || self.orders.iter().filter(|order| self.takes_part(order));
+        if orders().next().is_none() {
+            return Cross::default();
+        }
+        let limits = orders().filter(|order| is_bound(order)).map(|order| order.price);
         let mut candidates: Vec<Price> = limits.collect();
         let (lowest, highest) = (candidates.iter().min(), candidates.iter().max());
         let is_inside = |price: &Price| {
@@ -69,10 +72,9 @@ impl Market {
                 Cross { price, volume: bought.min(sold), imbalance }
             })
             .collect();
-        let most = crosses.iter().map(|cross| cross.volume).max().unwrap_or(0);
-        if most == 0 {
+        let Some(most) = crosses.iter().map(|cross| cross.volume).max() else {
             return Cross::default();
-        }
+        };
         crosses.retain(|cross| cross.volume == most);
         let least = crosses.iter().map(|cross| cross.imbalance.abs()).min();
         crosses.retain(|cross| Some(cross.imbalance.abs()) == least);
@@ -118,7 +120,8 @@ impl Market {
     /// Ends the call with trades at one price, unless the collar excludes it.
     pub fn uncross(&mut self, phase: &payload::Phase, tape: &mut Tape) {
         let given = Some(phase.reference_price).filter(|price| price.0 != 0);
-        let cross = self.cross(self.reference().or(given));
+        let found = self.cross(self.reference().or(given));
+        let cross = if found.volume == 0 { Cross::default() } else { found };
         let is_below = phase.lower_price.0 != 0 && cross.price < phase.lower_price;
         let is_above = phase.upper_price.0 != 0 && cross.price > phase.upper_price;
         let is_excluded = cross.volume > 0 && (is_below || is_above);

@@ -13,15 +13,17 @@
 //! What the rules leave open is taken here as follows:
 //!
 //! * `price` of a market or stop order's records is its cap, 0 without one; a rejected change shows
-//!   the price and quantity that were asked for.
+//!   the order's own price and the quantity that was asked for.
 //! * A reduce that was asked for and a replace have the reason `requested`.
 //! * Pending stops are tested after an order came in (new or replaced), never after a cancel, a
 //!   reduce or an expiry, even when those move the touch.
-//! * A trailing stop with a stop price of its own tightens when its best price improves, not before.
+//! * A trailing stop is never farther from its best price than its offset, from its entry on: a
+//!   stop price of its own counts while it is the tighter one.
 //! * A capped market order takes part in an auction as a limit order of that price would: its cap
 //!   is a candidate and gives it its place. If it went first it could take what better priced
 //!   orders need, and leave the book crossed.
-//! * Without volume an auction has no price: the indicative record is all zeros.
+//! * The indicative record follows the rules of the price even when nothing would trade, so that
+//!   it shows the imbalance; the price of an uncross without volume is 0.
 //! * The end of a day tells its status first, then what expired; of all instruments one by one.
 //! * With pro-rata and a top order, each round over a level serves its front order first.
 #![allow(dead_code, unreachable_pub)]
@@ -193,7 +195,7 @@ impl NaiveMatcher {
             order_id: asked.order_id.0,
             new_order_id: asked.new_order_id.0,
             account: order.account,
-            price: asked.price.0,
+            price: order.price.0,
             qty: asked.qty.0,
             leaves: order.leaves,
             cum: order.cum,

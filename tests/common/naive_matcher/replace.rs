@@ -9,7 +9,7 @@ use super::{Asked, NaiveMatcher};
 impl NaiveMatcher {
     pub fn replace(&mut self, event: &Event, replace: &payload::ReplaceOrder) {
         let &payload::ReplaceOrder { order_id, price, qty, new_order_id } = replace;
-        let asked = Asked { order_id, new_order_id, price, qty, ..Asked::default() };
+        let asked = Asked { order_id, new_order_id, qty, ..Asked::default() };
         let Some(old) = self.order(order_id).cloned() else {
             return self.reject(event, &asked, Reason::UnknownOrder);
         };

@@ -64,11 +64,7 @@ impl Market {
     /// An accepted stop enters: it waits, unless its price is reached already.
     pub fn enter_stop(&mut self, mut stop: Order, tape: &mut Tape) {
         let source = self.source(&stop, Traded::at(self.last_price));
-        if stop.stop.trail > 0 {
-            let best = source.highest;
-            stop.stop.best = best;
-            stop.stop.price = stop.stop.price.or(best.map(|best| stop.behind(best)));
-        }
+        stop.follow(source);
         if self.is_matching() && stop.is_reached(source) {
             self.trigger(VecDeque::from([stop]), tape);
         } else {
