@@ -1,10 +1,11 @@
 //! Commands that change orders: cancel, reduce, replace, mass cancel.
 
+use super::auction::EVERY_INSTRUMENT;
 use super::config::Priority;
 use super::hand::{InHand, Shown};
 use super::matcher::Matcher;
 use super::terms::Berth;
-use crate::book::Found;
+use crate::book::{Found, NIL};
 use crate::event::{Event, Execution, ExecutionKind, Reason, payload};
 use crate::units::{AccountId, InstrumentId, OrderId, Price, Qty};
 
@@ -135,6 +136,12 @@ impl Matcher {
             )
         };
         out.push(replaced);
+        let is_cut = price == old.shown.price && leaves < old.shown.leaves;
+        if is_cut && self.config.priority == Priority::Cme {
+            self.shrink(found.handle, Qty(old.shown.leaves.0 - leaves.0));
+            self.rename(found, new.shown.order_id);
+            return;
+        }
         match old.extra.berth {
             Berth::Stop | Berth::Trailing | Berth::Triggered => {
                 let handle = found.handle;
@@ -148,12 +155,6 @@ impl Matcher {
                 self.wait(&new, pool, None);
             }
             Berth::Book => {
-                let is_cut = price == old.shown.price && leaves < old.shown.leaves;
-                if is_cut && self.config.priority == Priority::Cme {
-                    self.shrink(found.handle, Qty(old.shown.leaves.0 - leaves.0));
-                    self.rename(found, new.shown.order_id);
-                    return;
-                }
                 self.take_out(found);
                 if self.lane(instrument).is_call {
                     self.rest(&new);
@@ -173,7 +174,7 @@ impl Matcher {
         }
         self.books.rename(found, order_id);
         let at = self.terms[handle].extra;
-        if at != crate::book::NIL && self.extras[at].expire_ts.0 != 0 {
+        if at != NIL && self.extras[at].expire_ts.0 != 0 {
             let extra = self.extras[at];
             self.forget_expiry(extra.expiry_at);
             self.note_expiry(handle, extra.expire_ts, order_id);
@@ -189,13 +190,12 @@ impl Matcher {
     ) {
         let criteria = mass.criteria;
         let rejected = unknown(event, OrderId(0), mass.account);
-        let is_sideless = criteria & BY_SIDE != 0 && event.side().is_none();
-        if criteria == 0 || criteria >= BY_PRICE << 1 || is_sideless {
+        if criteria == 0 || criteria >= BY_PRICE << 1 {
             self.reject(rejected, Reason::BadTerms, out);
             return;
         }
         let mut orders = std::mem::take(&mut self.scratch.orders);
-        if criteria & BY_INSTRUMENT != 0 {
+        if criteria & BY_INSTRUMENT != 0 && event.instrument != EVERY_INSTRUMENT {
             self.list_orders(InstrumentId(event.instrument), &mut orders);
         } else {
             (0..self.lanes.len())
