@@ -67,7 +67,7 @@ impl Matcher {
         replace: &payload::ReplaceOrder,
         out: &mut Vec<Execution>,
     ) {
-        let &payload::ReplaceOrder { order_id, qty, new_order_id, .. } = replace;
+        let &payload::ReplaceOrder { order_id, price, qty, new_order_id } = replace;
         let Some(found) = self.books.find(order_id) else {
             let record = Execution {
                 qty: qty.0,
@@ -87,7 +87,17 @@ impl Matcher {
             Ok(None) => {
                 self.end_found(found, ExecutionKind::Cancelled, Reason::ReplacedBelowCum, out);
             }
-            Ok(Some(new)) => self.exchange(found, &old, new, out),
+            Ok(Some(new)) => {
+                let is_same_price = price.0 == 0 || price == old.shown.price;
+                let is_cut = is_same_price && total < old.shown.total();
+                if is_cut && self.config.priority == Priority::Cme {
+                    out.push(self.replaced(&old, &new));
+                    self.shrink(found.handle, Qty(old.shown.leaves.0 - new.shown.leaves.0));
+                    self.rename(found, new.shown.order_id);
+                } else {
+                    self.exchange(found, &old, new, out);
+                }
+            }
         }
     }
 
@@ -125,23 +135,7 @@ impl Matcher {
     /// Puts a replacement in the place of the old order, or lets it come in as a new one.
     fn exchange(&mut self, found: Found, old: &InHand, new: InHand, out: &mut Vec<Execution>) {
         let Shown { instrument, price, leaves, .. } = new.shown;
-        let replaced = Execution {
-            order_id: old.shown.order_id.0,
-            new_order_id: new.shown.order_id.0,
-            ..new.shown.record(
-                ExecutionKind::Replaced,
-                new.shown.total(),
-                Reason::Requested,
-                self.now,
-            )
-        };
-        out.push(replaced);
-        let is_cut = price == old.shown.price && leaves < old.shown.leaves;
-        if is_cut && self.config.priority == Priority::Cme {
-            self.shrink(found.handle, Qty(old.shown.leaves.0 - leaves.0));
-            self.rename(found, new.shown.order_id);
-            return;
-        }
+        out.push(self.replaced(old, &new));
         match old.extra.berth {
             Berth::Stop | Berth::Trailing | Berth::Triggered => {
                 let handle = found.handle;
@@ -163,6 +157,15 @@ impl Matcher {
                     self.run_stops(instrument, traded, out);
                 }
             }
+        }
+    }
+
+    fn replaced(&self, old: &InHand, new: &InHand) -> Execution {
+        let total = new.shown.total();
+        Execution {
+            order_id: old.shown.order_id.0,
+            new_order_id: new.shown.order_id.0,
+            ..new.shown.record(ExecutionKind::Replaced, total, Reason::Requested, self.now)
         }
     }
 
