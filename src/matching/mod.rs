@@ -16,6 +16,7 @@ mod lane;
 mod leave;
 mod matcher;
 mod queries;
+mod save;
 mod scratch;
 mod self_trade;
 mod terms;
