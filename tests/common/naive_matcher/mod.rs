@@ -16,16 +16,16 @@
 //!   the order's own price and the quantity that was asked for.
 //! * A reduce that was asked for and a replace have the reason `requested`.
 //! * Pending stops are tested after an order came in (new or replaced), never after a cancel, a
-//!   reduce or an expiry, even when those move the touch.
+//!   reduce, an expiry or a stop that joins them, even when the touch has moved.
 //! * A trailing stop is never farther from its best price than its offset, from its entry on: a
 //!   stop price of its own counts while it is the tighter one.
-//! * A capped market order takes part in an auction as a limit order of that price would: its cap
-//!   is a candidate and gives it its place. If it went first it could take what better priced
-//!   orders need, and leave the book crossed.
 //! * The indicative record follows the rules of the price even when nothing would trade, so that
 //!   it shows the imbalance; the price of an uncross without volume is 0.
-//! * The end of a day tells its status first, then what expired; of all instruments one by one.
-//! * With pro-rata and a top order, each round over a level serves its front order first.
+//! * Orders that wait for an auction lose their place by every replacement.
+//! * A phase of all instruments is one of each, ascending, with its indicative price; the end of a
+//!   day tells its status first, then what expired.
+//! * With pro-rata and a top order, each round over a level serves its front order first; an
+//!   iceberg that was the front order shares with what it refills.
 #![allow(dead_code, unreachable_pub)]
 
 mod auction;
@@ -143,10 +143,15 @@ impl NaiveMatcher {
             self.terms = None;
             self.terms_more = None;
         }
+        self.publish();
+        out.append(&mut self.tape.executions);
+    }
+
+    /// Tells of every call that would trade something else than before.
+    fn publish(&mut self) {
         for market in self.markets.values_mut() {
             market.publish_indicative(&mut self.tape);
         }
-        out.append(&mut self.tape.executions);
     }
 
     fn define(&mut self, event: &Event) {
