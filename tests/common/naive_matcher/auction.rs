@@ -214,7 +214,7 @@ impl Market {
 
 /// Whether an order has a limit or a cap.
 fn is_bound(order: &Order) -> bool {
-    has_limit(order.order_type)
+    has_limit(order.order_type) || order.is_priced()
 }
 
 /// Whether a limit or cap allows the price.

@@ -64,7 +64,7 @@ impl NaiveMatcher {
         let asks = |criterion: u32| mass.criteria & criterion != 0;
         let is_meant = |order: &&Order| {
             let of_account = order.account == mass.account.0;
-            let of_instrument = order.instrument == event.instrument;
+            let of_instrument = [order.instrument, ALL_INSTRUMENTS].contains(&event.instrument);
             let of_side = Some(order.side) == event.side();
             let of_price =
                 order.is_priced() && (mass.lower_price..=mass.upper_price).contains(&order.price);

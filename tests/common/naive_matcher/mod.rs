@@ -19,6 +19,9 @@
 //!   reduce, an expiry or a stop that joins them, even when the touch has moved.
 //! * A trailing stop is never farther from its best price than its offset, from its entry on: a
 //!   stop price of its own counts while it is the tighter one.
+//! * A capped market order takes part in an auction as a limit order of that price would: its cap
+//!   is a candidate and gives it its place. If it went first it could take what better priced
+//!   orders need, and leave the book crossed.
 //! * The indicative record follows the rules of the price even when nothing would trade, so that
 //!   it shows the imbalance; the price of an uncross without volume is 0.
 //! * Orders that wait for an auction lose their place by every replacement.
