@@ -54,6 +54,20 @@ pub enum Error {
         /// What to do about it.
         cure: String,
     },
+    /// An order file holds something that its format does not allow.
+    #[error("{origin}, line {line}, column {column}: {what}: {cure}")]
+    BadOrders {
+        /// The file name, or `stdin`.
+        origin: String,
+        /// Number of the line, from 1.
+        line: u64,
+        /// Number of the column, from 1, and its name where it has one.
+        column: String,
+        /// What is wrong there.
+        what: String,
+        /// What to do about it.
+        cure: String,
+    },
     /// A file is of no format that this crate reads.
     #[error("{origin}: {what}: {cure}")]
     UnknownFormat {
@@ -172,6 +186,7 @@ impl Error {
                 _ => 4,
             },
             Self::BadFeed { .. }
+            | Self::BadOrders { .. }
             | Self::UnknownFormat { .. }
             | Self::BadJournal { .. }
             | Self::BadState { .. } => 3,
