@@ -28,18 +28,7 @@ impl Matcher {
         if sweep.is_prevented || level.orders == 0 {
             return;
         }
-        let front = self.books.front_at(book, side, price);
-        if top {
-            let qty = order.shown.leaves.min(self.books.qty(front));
-            self.trade(&mut order.shown, front, price, qty, out);
-            sweep.note(price);
-        }
-        let level = self.books.level(book, side, price);
-        if order.shown.leaves.0 == 0 || level.orders == 0 {
-            return;
-        }
-        let front = self.books.front_at(book, side, price);
-        self.allot(order, front, level.qty);
+        self.allot(order, self.books.front_at(book, side, price), level.qty, top);
         let mut shares = std::mem::take(&mut self.scratch.shares);
         for &(maker, qty) in shares.iter().filter(|(_, qty)| qty.0 > 0) {
             self.trade(&mut order.shown, maker, price, qty, out);
@@ -50,13 +39,22 @@ impl Matcher {
     }
 
     /// Works out what each order of a queue gets, in queue order.
-    fn allot(&mut self, order: &InHand, front: u32, total: Qty) {
-        let incoming = order.shown.leaves;
+    fn allot(&mut self, order: &InHand, front: u32, total: Qty, top: bool) {
+        let mut incoming = order.shown.leaves;
+        let mut total = total;
         let lot = self.lane(order.shown.instrument).rules.lot.0;
         let shares = &mut self.scratch.shares;
         debug_assert!(shares.is_empty(), "shares are worked out one level at a time");
-        let mut left = incoming.0;
         let mut handle = front;
+        if top {
+            let open = self.books.qty(front);
+            let share = incoming.min(open);
+            shares.push((front, share));
+            incoming.0 -= share.0;
+            total.0 -= open.0;
+            handle = self.books.next(front);
+        }
+        let mut left = incoming.0;
         while handle != NIL {
             let open = self.books.qty(handle);
             let share = if incoming >= total { open } else { share_of(incoming, open, total, lot) };
@@ -64,7 +62,7 @@ impl Matcher {
             shares.push((handle, share));
             handle = self.books.next(handle);
         }
-        for (handle, share) in shares.iter_mut() {
+        for (handle, share) in shares.iter_mut().skip(usize::from(top)) {
             let more = left.min(self.books.qty(*handle).0 - share.0);
             share.0 += more;
             left -= more;

@@ -7,7 +7,7 @@ use super::matcher::Matcher;
 use super::terms::{Berth, Pool};
 use super::uncross::{Cross, Indicative, Rung, best_cross};
 use crate::book::{BookId, NIL};
-use crate::event::{Event, Execution, ExecutionKind, OrderType, Reason, payload};
+use crate::event::{Event, Execution, ExecutionKind, Reason, payload};
 use crate::units::{InstrumentId, Price, Qty, Side};
 
 /// The instrument number of a phase record that means every instrument.
@@ -83,7 +83,7 @@ impl Matcher {
                 self.end_day(instrument, out);
             }
         }
-        self.publish(out);
+        self.publish_one(instrument, out);
     }
 
     fn set_halted(&mut self, instrument: InstrumentId, is_halted: bool) {
@@ -167,22 +167,27 @@ impl Matcher {
     pub(super) fn publish(&mut self, out: &mut Vec<Execution>) {
         let mut disturbed = std::mem::take(&mut self.disturbed);
         disturbed.sort_unstable();
-        for &instrument in &disturbed {
-            self.lane_mut(instrument).is_disturbed = false;
-            if !self.lane(instrument).is_call {
-                continue;
-            }
-            let reference = self.reference(instrument);
-            let cross = self.find_cross(instrument, reference);
-            let result = cross.as_ref().map_or(Indicative::default(), Indicative::of);
-            let published = &mut self.desk_mut(instrument).published;
-            if *published != result {
-                *published = result;
-                self.tell(instrument, Reason::Indicative, result, out);
-            }
-        }
+        disturbed.iter().for_each(|&instrument| self.publish_one(instrument, out));
         disturbed.clear();
         self.disturbed = disturbed;
+    }
+
+    /// Publishes the indicative result of an open call that was disturbed, if it is another one.
+    fn publish_one(&mut self, instrument: InstrumentId, out: &mut Vec<Execution>) {
+        let lane = self.lane_mut(instrument);
+        let is_due = lane.is_disturbed && lane.is_call;
+        lane.is_disturbed = false;
+        if !is_due {
+            return;
+        }
+        let reference = self.reference(instrument);
+        let cross = self.find_cross(instrument, reference);
+        let result = cross.as_ref().map_or(Indicative::default(), Indicative::of);
+        let published = &mut self.desk_mut(instrument).published;
+        if *published != result {
+            *published = result;
+            self.tell(instrument, Reason::Indicative, result, out);
+        }
     }
 
     /// What an auction's price stays near: the last trade, else the close before.
@@ -225,7 +230,7 @@ impl Matcher {
         for handle in self.pools(instrument).flat_map(|pool| pool.iter(&self.books)) {
             let shown = self.shown(handle);
             let qty = u128::from(shown.leaves.0);
-            if self.terms[handle].codes.order_type() == OrderType::Market {
+            if shown.price.0 == 0 {
                 market[shown.side.index()] += qty;
             } else {
                 rungs.push(Rung::new(shown.price, shown.side, qty));

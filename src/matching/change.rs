@@ -1,10 +1,11 @@
 //! Commands that change orders: cancel, reduce, replace, mass cancel.
 
+use super::auction::EVERY_INSTRUMENT;
 use super::config::Priority;
 use super::hand::{InHand, Shown};
 use super::matcher::Matcher;
 use super::terms::Berth;
-use crate::book::Found;
+use crate::book::{Found, NIL};
 use crate::event::{Event, Execution, ExecutionKind, Reason, payload};
 use crate::units::{AccountId, InstrumentId, OrderId, Price, Qty};
 
@@ -66,7 +67,7 @@ impl Matcher {
         replace: &payload::ReplaceOrder,
         out: &mut Vec<Execution>,
     ) {
-        let &payload::ReplaceOrder { order_id, qty, new_order_id, .. } = replace;
+        let &payload::ReplaceOrder { order_id, price, qty, new_order_id } = replace;
         let Some(found) = self.books.find(order_id) else {
             let record = Execution {
                 qty: qty.0,
@@ -86,7 +87,17 @@ impl Matcher {
             Ok(None) => {
                 self.end_found(found, ExecutionKind::Cancelled, Reason::ReplacedBelowCum, out);
             }
-            Ok(Some(new)) => self.exchange(found, &old, new, out),
+            Ok(Some(new)) => {
+                let is_same_price = price.0 == 0 || price == old.shown.price;
+                let is_cut = is_same_price && total < old.shown.total();
+                if is_cut && self.config.priority == Priority::Cme {
+                    out.push(self.replaced(&old, &new));
+                    self.shrink(found.handle, Qty(old.shown.leaves.0 - new.shown.leaves.0));
+                    self.rename(found, new.shown.order_id);
+                } else {
+                    self.exchange(found, &old, new, out);
+                }
+            }
         }
     }
 
@@ -124,17 +135,7 @@ impl Matcher {
     /// Puts a replacement in the place of the old order, or lets it come in as a new one.
     fn exchange(&mut self, found: Found, old: &InHand, new: InHand, out: &mut Vec<Execution>) {
         let Shown { instrument, price, leaves, .. } = new.shown;
-        let replaced = Execution {
-            order_id: old.shown.order_id.0,
-            new_order_id: new.shown.order_id.0,
-            ..new.shown.record(
-                ExecutionKind::Replaced,
-                new.shown.total(),
-                Reason::Requested,
-                self.now,
-            )
-        };
-        out.push(replaced);
+        out.push(self.replaced(old, &new));
         match old.extra.berth {
             Berth::Stop | Berth::Trailing | Berth::Triggered => {
                 let handle = found.handle;
@@ -148,12 +149,6 @@ impl Matcher {
                 self.wait(&new, pool, None);
             }
             Berth::Book => {
-                let is_cut = price == old.shown.price && leaves < old.shown.leaves;
-                if is_cut && self.config.priority == Priority::Cme {
-                    self.shrink(found.handle, Qty(old.shown.leaves.0 - leaves.0));
-                    self.rename(found, new.shown.order_id);
-                    return;
-                }
                 self.take_out(found);
                 if self.lane(instrument).is_call {
                     self.rest(&new);
@@ -165,6 +160,15 @@ impl Matcher {
         }
     }
 
+    fn replaced(&self, old: &InHand, new: &InHand) -> Execution {
+        let total = new.shown.total();
+        Execution {
+            order_id: old.shown.order_id.0,
+            new_order_id: new.shown.order_id.0,
+            ..new.shown.record(ExecutionKind::Replaced, total, Reason::Requested, self.now)
+        }
+    }
+
     /// Gives a live order another number where it is.
     fn rename(&mut self, found: Found, order_id: OrderId) {
         let handle = found.handle;
@@ -173,7 +177,7 @@ impl Matcher {
         }
         self.books.rename(found, order_id);
         let at = self.terms[handle].extra;
-        if at != crate::book::NIL && self.extras[at].expire_ts.0 != 0 {
+        if at != NIL && self.extras[at].expire_ts.0 != 0 {
             let extra = self.extras[at];
             self.forget_expiry(extra.expiry_at);
             self.note_expiry(handle, extra.expire_ts, order_id);
@@ -189,13 +193,12 @@ impl Matcher {
     ) {
         let criteria = mass.criteria;
         let rejected = unknown(event, OrderId(0), mass.account);
-        let is_sideless = criteria & BY_SIDE != 0 && event.side().is_none();
-        if criteria == 0 || criteria >= BY_PRICE << 1 || is_sideless {
+        if criteria == 0 || criteria >= BY_PRICE << 1 {
             self.reject(rejected, Reason::BadTerms, out);
             return;
         }
         let mut orders = std::mem::take(&mut self.scratch.orders);
-        if criteria & BY_INSTRUMENT != 0 {
+        if criteria & BY_INSTRUMENT != 0 && event.instrument != EVERY_INSTRUMENT {
             self.list_orders(InstrumentId(event.instrument), &mut orders);
         } else {
             (0..self.lanes.len())

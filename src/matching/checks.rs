@@ -91,13 +91,13 @@ impl Matcher {
     pub(super) fn check(&self, request: &Request<'_>) -> Result<(InHand, Qty), Reason> {
         let instrument = InstrumentId(request.event.instrument);
         let &payload::NewOrder { order_id, qty, account, .. } = request.new;
+        let terms = request.read().ok_or(Reason::BadTerms)?;
         if !self.is_known(instrument) {
             return Err(Reason::UnknownInstrument);
         }
         if self.books.find(order_id).is_some() {
             return Err(Reason::DuplicateOrder);
         }
-        let terms = request.read().ok_or(Reason::BadTerms)?;
         let price = request.price();
         self.check_size(instrument, qty)?;
         self.check_prices(instrument, price, &terms)?;

@@ -141,6 +141,9 @@ impl Matcher {
                 self.enter_triggered(order, out);
             } else {
                 self.pend(&order, None);
+                if is_trading {
+                    self.run_stops(instrument, None, out);
+                }
             }
         } else if let Some(pool) = self.pool_of(&order) {
             self.wait(&order, pool, None);

@@ -13,7 +13,7 @@
 use super::hand::{Match, Shown};
 use super::matcher::Matcher;
 use crate::book::{BookId, NIL};
-use crate::event::{Execution, ExecutionKind, Liquidity, OrderType, Reason, TimeInForce, payload};
+use crate::event::{Execution, ExecutionKind, Liquidity, Reason, TimeInForce, payload};
 use crate::units::{InstrumentId, Price, Qty, Side};
 
 /// What is wanted at a limit.
@@ -288,10 +288,10 @@ impl Matcher {
         for handle in self.pools(instrument).flat_map(|pool| pool.iter(&self.books)) {
             let Shown { side: own, price: limit, leaves, .. } = self.shown(handle);
             let codes = self.terms[handle].codes;
-            let is_limit = codes.order_type() == OrderType::Limit;
+            // A market order's cap bounds it as a limit would.
+            let is_limit = limit.0 != 0;
             if own == side && !(is_limit && side.is_better(price, limit)) {
-                let is_hidden = is_limit && codes.is_hidden();
-                let part = if is_hidden { Part::Hidden } else { Part::Displayed };
+                let part = if codes.is_hidden() { Part::Hidden } else { Part::Displayed };
                 note(handle, is_limit, limit, part, leaves.0);
             }
         }
