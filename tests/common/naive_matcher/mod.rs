@@ -15,8 +15,8 @@
 //! * `price` of a market or stop order's records is its cap, 0 without one; a rejected change shows
 //!   the order's own price and the quantity that was asked for.
 //! * A reduce that was asked for and a replace have the reason `requested`.
-//! * Pending stops are tested after an order came in (new or replaced), never after a cancel, a
-//!   reduce, an expiry or a stop that joins them, even when the touch has moved.
+//! * Pending stops are tested after an order came in (new or replaced, stops too), never after a
+//!   cancel, a reduce or an expiry, even when those move the touch.
 //! * A trailing stop is never farther from its best price than its offset, from its entry on: a
 //!   stop price of its own counts while it is the tighter one.
 //! * A capped market order takes part in an auction as a limit order of that price would: its cap
@@ -24,11 +24,10 @@
 //!   orders need, and leave the book crossed.
 //! * The indicative record follows the rules of the price even when nothing would trade, so that
 //!   it shows the imbalance; the price of an uncross without volume is 0.
-//! * Orders that wait for an auction lose their place by every replacement.
 //! * A phase of all instruments is one of each, ascending, with its indicative price; the end of a
 //!   day tells its status first, then what expired.
-//! * With pro-rata and a top order, each round over a level serves its front order first; an
-//!   iceberg that was the front order shares with what it refills.
+//! * With pro-rata and a top order, each round over a level serves its front order first; what
+//!   an iceberg refills waits for the next round.
 #![allow(dead_code, unreachable_pub)]
 
 mod auction;
@@ -146,15 +145,10 @@ impl NaiveMatcher {
             self.terms = None;
             self.terms_more = None;
         }
-        self.publish();
-        out.append(&mut self.tape.executions);
-    }
-
-    /// Tells of every call that would trade something else than before.
-    fn publish(&mut self) {
         for market in self.markets.values_mut() {
             market.publish_indicative(&mut self.tape);
         }
+        out.append(&mut self.tape.executions);
     }
 
     fn define(&mut self, event: &Event) {

@@ -26,7 +26,7 @@ impl NaiveMatcher {
             let market = self.markets.get_mut(&id).expect("just found");
             if market.allows(phase.code.0) {
                 market.change_phase(phase, &mut self.tape);
-                self.publish();
+                market.publish_indicative(&mut self.tape);
             } else {
                 let of_market = Event { instrument: id, ..*event };
                 self.reject(&of_market, &Asked::default(), Reason::WrongState);

@@ -34,15 +34,8 @@ impl Market {
             }
             return;
         }
-        if top {
-            self.match_front(order, price, traded, tape);
-        }
-        let displayed = self.displayed_queue(order, price);
-        if order.leaves == 0 || displayed.is_empty() {
-            return;
-        }
         let shown: Vec<u64> = displayed.iter().map(|(_, shown)| *shown).collect();
-        let shares = shares(order.leaves, &shown, self.rules.lot);
+        let shares = shares(order.leaves, &shown, top, self.rules.lot);
         for (&(id, _), &share) in displayed.iter().zip(&shares).filter(|(_, share)| **share > 0) {
             self.trade(order, id, share, traded, tape);
         }
@@ -62,19 +55,25 @@ impl Market {
 }
 
 /// What each of the displayed quantities trades with an incoming one.
-fn shares(incoming: u64, shown: &[u64], lot: u64) -> Vec<u64> {
-    let total: u64 = shown.iter().sum();
-    if incoming >= total {
-        return shown.to_vec();
-    }
+fn shares(mut incoming: u64, shown: &[u64], top: bool, lot: u64) -> Vec<u64> {
     let mut shares = vec![0; shown.len()];
+    let first = usize::from(top);
+    if top {
+        shares[0] = incoming.min(shown[0]);
+        incoming -= shares[0];
+    }
+    let total: u64 = shown[first..].iter().sum();
+    if incoming >= total {
+        shares[first..].copy_from_slice(&shown[first..]);
+        return shares;
+    }
     let mut left = incoming;
-    for (share, &shown) in shares.iter_mut().zip(shown) {
+    for (share, &shown) in shares[first..].iter_mut().zip(&shown[first..]) {
         let exact = u128::from(incoming) * u128::from(shown) / u128::from(total);
         *share = exact as u64 / lot * lot;
         left -= *share;
     }
-    for (share, &shown) in shares.iter_mut().zip(shown) {
+    for (share, &shown) in shares[first..].iter_mut().zip(&shown[first..]) {
         let more = left.min(shown - *share);
         *share += more;
         left -= more;

@@ -28,7 +28,7 @@ impl NaiveMatcher {
         let mut new = Order { id: new_id, price, leaves: total - old.cum, ..old.clone() };
         match self.check_change(&new, total) {
             Err(reason) => self.reject_change(&old, &asked, reason),
-            Ok(price) if self.keeps_place(&old, price, total) => self.shrink(&old, new_id, total),
+            Ok(_) if self.keeps_place(&old, price, total) => self.shrink(&old, new_id, total),
             Ok(price) => {
                 new.price = price;
                 self.go_on_as(&old, new);
@@ -53,8 +53,7 @@ impl NaiveMatcher {
 
     fn keeps_place(&self, old: &Order, price: Price, total: u64) -> bool {
         let is_reduction = price == old.price && total < old.total();
-        let is_waiting = matches!(old.place, Place::ForAuction | Place::Pool);
-        self.config.reduction_keeps_place && is_reduction && !is_waiting
+        self.config.reduction_keeps_place && is_reduction
     }
 
     /// A change that keeps the order's place.

@@ -69,6 +69,7 @@ impl Market {
             self.trigger(VecDeque::from([stop]), tape);
         } else {
             self.put(stop, Place::Stop);
+            self.test_stops(Traded::default(), tape);
         }
     }
 
