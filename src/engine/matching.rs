@@ -145,12 +145,7 @@ impl Outlet {
     fn stamp(&mut self, cause: u64, ts_ingest: u64) {
         for execution in &mut self.pending[self.stamped..] {
             if execution.kind() != Some(ExecutionKind::SnapshotMark) {
-                self.hash.update(bytemuck::bytes_of(&Execution {
-                    ts_ingest: 0,
-                    cause: 0,
-                    reserved: 0,
-                    ..*execution
-                }));
+                self.hash.update(bytemuck::bytes_of(&execution.canonical()));
             }
             execution.cause = cause;
             execution.ts_ingest = ts_ingest;

@@ -1,7 +1,7 @@
 //! The columns of an order file, and the header that says where each is.
 
 use super::split::{self, Field, Lines};
-use super::value::nearest;
+use super::value::suggestion;
 use crate::error::{Error, Result};
 
 macro_rules! columns {
@@ -87,7 +87,7 @@ impl Header {
                 cure,
             };
             let Some(&column) = Column::ALL.iter().find(|column| column.name() == name) else {
-                let near = nearest(name, Column::ALL.iter().map(|column| column.name()));
+                let near = suggestion(name, Column::ALL.iter().map(|column| column.name()));
                 return Err(bad(format!("unknown column `{name}`"), near));
             };
             if columns.contains(&column) {

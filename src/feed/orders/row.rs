@@ -5,7 +5,7 @@ use std::collections::HashMap;
 use super::columns::{Column, Header};
 use super::split::{self, Field};
 use super::survey::{CLOSING, OPENING, Survey};
-use super::value::{self, BadPrice, nearest};
+use super::value::{self, BadPrice, suggestion};
 use crate::error::{Error, Result};
 use crate::event::kinds::{Letter, Text};
 use crate::event::{
@@ -132,7 +132,7 @@ impl<'a> Row<'a> {
             "" => format!("the row has no {}", column.name()),
             _ => format!("`{text}` is no {}", column.name()),
         };
-        Err(self.bad(column, what, nearest(text, names.iter().map(|&(name, _)| name))))
+        Err(self.bad(column, what, suggestion(text, names.iter().map(|&(name, _)| name))))
     }
 
     /// The value that a field names by a code's name, or a default.
