@@ -9,7 +9,7 @@ use ringtape::engine::Exchange;
 use ringtape::error::{Error, Result};
 use ringtape::event::Execution;
 use ringtape::feed::orders::OrderFeed;
-use ringtape::feed::{Feed, OpenOptions, open_orders};
+use ringtape::feed::{OpenOptions, open_orders};
 use ringtape::hash::RunningHash;
 use ringtape::matching::{Allocation, MatcherConfig, Priority};
 use ringtape::report::format::thousands;
@@ -131,7 +131,7 @@ impl Session {
         out.finish()?;
         played?;
         let mut last = Vec::new();
-        self.exchange.end(feed.checks().last_ts.unwrap_or(0), &mut last);
+        self.exchange.end(&mut last);
         last.iter().for_each(|execution| self.take_in(execution));
         Ok(())
     }
@@ -246,6 +246,9 @@ impl Session {
             self.exchange.books_hash(),
             self.hash.value()
         );
+        for warning in self.exchange.warnings() {
+            let _ = writeln!(text, "warning: {warning}");
+        }
         text
     }
 }

@@ -45,6 +45,8 @@ pub struct Exchange {
     counts: TraderCounts,
     /// Instruments that the record at hand concerned.
     concerned: Vec<InstrumentId>,
+    /// The latest exchange time.
+    now: u64,
 }
 
 /// What was told of an instrument.
@@ -72,6 +74,7 @@ impl Exchange {
             peak_live_orders: 0,
             counts: TraderCounts::default(),
             concerned: Vec::new(),
+            now: 0,
         }
     }
 
@@ -83,6 +86,7 @@ impl Exchange {
     /// Applies a record and appends what it causes to `out`, quotes last.
     pub fn apply(&mut self, event: &Event, out: &mut Vec<Execution>) {
         let start = out.len();
+        self.now = self.now.max(event.ts_event);
         self.counts.submitted += u64::from(event.kind() == Some(Kind::NewOrder));
         self.matcher.apply(event, out);
         let is_definition = matches!(event.kind(), Some(Kind::Instrument | Kind::InstrumentTerms));
@@ -108,13 +112,25 @@ impl Exchange {
     }
 
     /// The last mark of what traded: the closing auction's price if there was one.
-    pub fn end(&mut self, ts_event: u64, out: &mut Vec<Execution>) {
-        for (&id, desk) in &mut self.by_instrument {
+    pub fn end(&mut self, out: &mut Vec<Execution>) {
+        for (&id, desk) in &self.by_instrument {
             if let Some(quote) = desk.quote {
                 let quote = Quote { close_price: desk.close_price, ..quote };
-                out.push(Execution::from_quote(ts_event, id.0, &quote));
+                out.push(Execution::from_quote(self.now, id.0, &quote));
             }
         }
+    }
+
+    /// What the user should know after the run, in sentences that name the cure.
+    pub fn warnings(&self) -> Vec<String> {
+        let refused = self.matcher.counts().rejected(Reason::Capacity);
+        let warning = || {
+            format!(
+                "{refused} orders were rejected because {} were live: raise --capacity",
+                self.matcher.config().orders_max
+            )
+        };
+        (refused > 0).then(warning).into_iter().collect()
     }
 
     /// Tells of an instrument that is new or has other terms.
