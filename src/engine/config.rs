@@ -15,7 +15,8 @@ use crate::units::CoreId;
 /// How an engine is put together.
 ///
 /// What shapes the state is the feed, [`symbols`](Self::symbols), [`trader`](Self::trader),
-/// [`exchange`](Self::exchange) and [`portfolio`](Self::portfolio). Everything else changes speed and records, never results.
+/// [`exchange`](Self::exchange) and [`portfolio`](Self::portfolio). Everything else changes speed
+/// and records, never results.
 #[derive(Debug)]
 pub struct EngineConfig {
     /// Symbols to follow; empty for all.

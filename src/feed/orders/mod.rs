@@ -31,8 +31,9 @@
 //! | `price_from`, `price_to` | range of a `mass_cancel`; collar of an `uncross` | open |
 //! | `ts` | ns, or `HH:MM:SS[.n]` since midnight; never backwards | 1 ns after the row before |
 //!
-//! Prices are decimals and must be multiples of the symbol's tick, 0.01 unless known otherwise; they
-//! are converted exactly. A fault names line and column, and what is before it has been delivered.
+//! Prices are decimals and must be multiples of the symbol's tick, 0.01 unless known otherwise;
+//! they are converted exactly. A fault names line and column, and what is before it has been
+//! delivered.
 //!
 //! The reader holds the whole text: an auction is the session's closing one when no other follows
 //! it, so it looks ahead ([`survey`]). All instruments are defined before the first row.
@@ -127,7 +128,8 @@ impl OrderFeed {
         Self::from_source(Source::from_bytes(origin, bytes)?, options)
     }
 
-    /// A feed over a stream, plain or gzip, which is read to its end; `origin` names it in messages.
+    /// A feed over a stream, plain or gzip, which is read to its end; `origin` names it in
+    /// messages.
     ///
     /// # Errors
     ///
