@@ -1,5 +1,6 @@
 //! Matching: the engine's own order matching, and the simulated venue.
 
+mod ahead;
 mod allocation;
 mod auction;
 mod change;
@@ -22,6 +23,7 @@ mod triggers;
 mod uncross;
 pub mod venue;
 
+pub use ahead::MATCH_AHEAD_EVENTS;
 pub use auction::EVERY_INSTRUMENT;
 pub use config::{
     Allocation, InstrumentRules, MATCHER_ORDERS_MAX_DEFAULT, MatcherConfig, Priority,

@@ -108,6 +108,11 @@ impl Matcher {
         orders
     }
 
+    /// Orders that rest, pend or wait, over all instruments.
+    pub fn live_orders(&self) -> usize {
+        self.books.live_orders()
+    }
+
     /// Whether an instrument is halted.
     pub fn is_halted(&self, instrument: InstrumentId) -> bool {
         self.lanes.get(instrument.0 as usize).is_some_and(|lane| lane.is_halted)

@@ -1,0 +1,1 @@
+//! The matcher on flows of commands in memory.
