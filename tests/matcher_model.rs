@@ -3,8 +3,8 @@
 //!
 //! It would catch any execution that the rules do not ask for: a wrong order of fills, a lost
 //! place, a stop too many, a reason that is not the first. By default it runs a few hundred
-//! thousand commands; `MATCHER_MODEL_COMMANDS=10000000 cargo test --release --test matcher_model`
-//! is the long run, and `MATCHER_MODEL_SEED` starts another series of streams. A difference is
+//! thousand commands; `MATCHER_MODEL_COMMANDS=10000000 cargo test --test matcher_model` is the long
+//! run, and `MATCHER_MODEL_SEED` starts another series of streams. A difference is
 //! shrunk to few commands and printed with what both sides said.
 
 #[path = "matcher_model/ledger.rs"]

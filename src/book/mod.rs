@@ -56,4 +56,5 @@ pub use replica::Replica;
 pub(crate) use slab::{Linked, NIL, Slab};
 pub(crate) use store::{BookId, OrderStore, Place};
 pub use tape::InstrumentStats;
+pub(crate) use tape::{Units, hash_words};
 pub use view::{Change, ChangeKind, LevelView, OrderView, Touch};

@@ -13,7 +13,7 @@
 use super::hand::{Match, Shown};
 use super::matcher::Matcher;
 use crate::book::{BookId, NIL};
-use crate::event::{Execution, ExecutionKind, Liquidity, Reason, TimeInForce, payload};
+use crate::event::{Execution, ExecutionKind, Liquidity, OrderType, Reason, TimeInForce, payload};
 use crate::units::{InstrumentId, Price, Qty, Side};
 
 /// What is wanted at a limit.
@@ -291,7 +291,8 @@ impl Matcher {
             // A market order's cap bounds it as a limit would.
             let is_limit = limit.0 != 0;
             if own == side && !(is_limit && side.is_better(price, limit)) {
-                let part = if codes.is_hidden() { Part::Hidden } else { Part::Displayed };
+                let is_hidden = codes.order_type() == OrderType::Limit && codes.is_hidden();
+                let part = if is_hidden { Part::Hidden } else { Part::Displayed };
                 note(handle, is_limit, limit, part, leaves.0);
             }
         }

@@ -182,7 +182,8 @@ impl Market {
                 (true, Side::Buy) => -order.price.0,
                 (true, Side::Sell) => order.price.0,
             };
-            let first = if order.is_hidden { HIDDEN } else { DISPLAYED };
+            let is_hidden = order.is_hidden && !order.is_market();
+            let first = if is_hidden { HIDDEN } else { DISPLAYED };
             let split = [(first, order.available()), (RESERVE, order.reserve())];
             for (class, open) in split.into_iter().filter(|(_, open)| *open > 0) {
                 let part = Part { id: order.id, open, is_reserve: class == RESERVE };

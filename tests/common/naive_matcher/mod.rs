@@ -15,8 +15,8 @@
 //! * `price` of a market or stop order's records is its cap, 0 without one; a rejected change shows
 //!   the order's own price and the quantity that was asked for.
 //! * A reduce that was asked for and a replace have the reason `requested`.
-//! * Pending stops are tested after an order came in (new or replaced), never after a cancel, a
-//!   reduce or an expiry, even when those move the touch.
+//! * Pending stops are tested after an order came in (new or replaced, stops too), never after a
+//!   cancel, a reduce or an expiry, even when those move the touch.
 //! * A trailing stop is never farther from its best price than its offset, from its entry on: a
 //!   stop price of its own counts while it is the tighter one.
 //! * A capped market order takes part in an auction as a limit order of that price would: its cap
@@ -24,8 +24,10 @@
 //!   orders need, and leave the book crossed.
 //! * The indicative record follows the rules of the price even when nothing would trade, so that
 //!   it shows the imbalance; the price of an uncross without volume is 0.
-//! * The end of a day tells its status first, then what expired; of all instruments one by one.
-//! * With pro-rata and a top order, each round over a level serves its front order first.
+//! * A phase of all instruments is one of each, ascending, with its indicative price; the end of a
+//!   day tells its status first, then what expired.
+//! * With pro-rata and a top order, each round over a level serves its front order first; what
+//!   an iceberg refills waits for the next round.
 #![allow(dead_code, unreachable_pub)]
 
 mod auction;
