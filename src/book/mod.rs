@@ -39,6 +39,7 @@ mod index;
 mod ladder;
 mod messages;
 mod order;
+mod preview;
 mod prints;
 mod replica;
 mod save;

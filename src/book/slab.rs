@@ -54,6 +54,18 @@ impl<T: Linked> Slab<T> {
         self.live -= 1;
     }
 
+    /// The record of a handle that may be none's: then any record. The slab is not empty.
+    #[inline]
+    pub(crate) fn near(&self, handle: u32) -> &T {
+        &self.records[(handle as usize).min(self.records.len() - 1)]
+    }
+
+    /// Whether no record was ever stored.
+    #[inline]
+    pub(crate) fn is_untouched(&self) -> bool {
+        self.records.is_empty()
+    }
+
     /// Records in use.
     #[inline]
     pub(crate) fn live(&self) -> usize {

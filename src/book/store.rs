@@ -13,7 +13,7 @@ use crate::units::{InstrumentId, OrderId, Price, Qty, Side};
 
 /// One of the two books of an instrument.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) struct BookId(InstrumentId);
+pub(crate) struct BookId(pub(super) InstrumentId);
 
 /// Where an order rests.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -26,7 +26,7 @@ pub(crate) struct Place {
 /// The books of all instruments, and the orders that are parked beside them.
 #[derive(Clone, Debug)]
 pub(crate) struct OrderStore {
-    books: Books,
+    pub(super) books: Books,
 }
 
 const _: () = assert!(crate::limits::INSTRUMENTS_MAX <= 1 << 30);

@@ -5,7 +5,7 @@ use super::config::Priority;
 use super::hand::{InHand, Shown};
 use super::matcher::Matcher;
 use super::terms::Berth;
-use crate::book::{Found, NIL};
+use crate::book::{Found, NIL, ORDER_QTY_MAX};
 use crate::event::{Event, Execution, ExecutionKind, Reason, payload};
 use crate::units::{AccountId, InstrumentId, OrderId, Price, Qty};
 
@@ -77,6 +77,10 @@ impl Matcher {
             self.reject(record, Reason::UnknownOrder, out);
             return;
         };
+        if let Some(new) = self.plain_replacement(found, replace) {
+            self.exchange_plain(found, new, replace.order_id, out);
+            return;
+        }
         let old = self.look(found.handle);
         let total = if qty.0 == 0 { old.shown.total() } else { qty };
         match self.check_replacement(&old, replace, total) {
@@ -99,6 +103,51 @@ impl Matcher {
                 }
             }
         }
+    }
+
+    /// What becomes of a plain order, if its replacement is as plain as a new order may be.
+    ///
+    /// `None` also for those that will be rejected: the reason is found on the long way.
+    #[inline]
+    fn plain_replacement(&self, found: Found, replace: &payload::ReplaceOrder) -> Option<Shown> {
+        let terms = &self.terms[found.handle];
+        if terms.extra != NIL || !terms.codes.is_plain() || self.config.priority == Priority::Cme {
+            return None;
+        }
+        let old = self.shown(found.handle);
+        let lane = self.lane(old.instrument);
+        let price = if replace.price.0 == 0 { old.price } else { replace.price };
+        let total = if replace.qty.0 == 0 { old.total() } else { replace.qty };
+        let is_same = replace.new_order_id.0 == 0 || replace.new_order_id == replace.order_id;
+        let order_id = if is_same { replace.order_id } else { replace.new_order_id };
+        let is_plain = lane.is_plain
+            && lane.hidden[old.side.opposite().index()] == 0
+            && total > old.cum
+            && total <= ORDER_QTY_MAX
+            && price.0 > 0
+            && lane.is_on_tick(price)
+            && (is_same || self.books.find(order_id).is_none());
+        let leaves = Qty(total.0.wrapping_sub(old.cum.0));
+        is_plain.then_some(Shown { order_id, price, leaves, ..old })
+    }
+
+    /// Lets a plain order come in again, changed.
+    fn exchange_plain(
+        &mut self,
+        found: Found,
+        new: Shown,
+        old_id: OrderId,
+        out: &mut Vec<Execution>,
+    ) {
+        let codes = self.terms[found.handle].codes;
+        self.books.remove_resting(found);
+        let (kind, reason) = (ExecutionKind::Replaced, Reason::Requested);
+        out.push(Execution {
+            order_id: old_id.0,
+            new_order_id: new.order_id.0,
+            ..new.record(kind, new.total(), reason, self.now)
+        });
+        self.enter_plain(new, codes, out);
     }
 
     /// The order after a replacement; none if nothing of it is left, or why it is rejected.

@@ -23,7 +23,11 @@ impl Matcher {
         out: &mut Vec<Execution>,
     ) {
         match self.plain(event, new) {
-            Some((order, codes)) => self.enter_plain(order, codes, out),
+            Some((order, codes)) => {
+                let total = order.leaves;
+                out.push(order.record(ExecutionKind::Accepted, total, Reason::None, self.now));
+                self.enter_plain(order, codes, out);
+            }
             None => self.new_order_with_terms(event, new, out),
         }
     }
@@ -61,10 +65,9 @@ impl Matcher {
     }
 
     /// Matches a plain order, rests what is left or cancels it.
-    #[inline]
-    fn enter_plain(&mut self, mut order: Shown, codes: Codes, out: &mut Vec<Execution>) {
+    #[inline(never)]
+    pub(super) fn enter_plain(&mut self, mut order: Shown, codes: Codes, out: &mut Vec<Execution>) {
         let Shown { order_id, instrument, side, price, .. } = order;
-        out.push(order.record(ExecutionKind::Accepted, order.leaves, Reason::None, self.now));
         let book = BookId::displayed(instrument);
         let resting = side.opposite();
         let mut sweep = Sweep::default();

@@ -90,6 +90,11 @@ pub struct Matcher {
     pub(super) counts: MatcherCounts,
 }
 
+// The kinds that most records are, tested before the view of all others is built.
+const NEW_ORDER: u8 = Kind::NewOrder as u8;
+const CANCEL_ORDER: u8 = Kind::CancelOrder as u8;
+const REPLACE_ORDER: u8 = Kind::ReplaceOrder as u8;
+
 impl Matcher {
     /// A matcher without instruments.
     pub fn new(config: MatcherConfig) -> Self {
@@ -141,11 +146,10 @@ impl Matcher {
         if self.has_terms {
             self.drop_stray_terms(event);
         }
-        match event.view() {
-            EventView::NewOrder(order) => self.new_order(event, order, out),
-            EventView::CancelOrder(cancel) => self.cancel(event, cancel, out),
-            EventView::ReplaceOrder(replace) => self.replace(event, replace, out),
-            EventView::ReduceOrder(reduce) => self.reduce(event, reduce, out),
+        match event.kind {
+            NEW_ORDER => self.new_order(event, bytemuck::cast_ref(&event.payload), out),
+            CANCEL_ORDER => self.cancel(event, bytemuck::cast_ref(&event.payload), out),
+            REPLACE_ORDER => self.replace(event, bytemuck::cast_ref(&event.payload), out),
             _ => self.apply_other(event, out),
         }
         if !self.disturbed.is_empty() {
@@ -164,6 +168,7 @@ impl Matcher {
                 self.has_terms = true;
                 self.more_terms_at_hand = Some(*terms);
             }
+            EventView::ReduceOrder(reduce) => self.reduce(event, reduce, out),
             EventView::MassCancel(mass) => self.mass_cancel(event, mass, out),
             EventView::Phase(phase) => self.phase(event, phase, out),
             EventView::Instrument(_) | EventView::InstrumentTerms(_) => self.define(event),
@@ -194,7 +199,7 @@ impl Matcher {
     }
 
     /// Makes lanes and books up to an instrument; `false` when it is beyond the limit.
-    fn make_lane(&mut self, instrument: InstrumentId) -> bool {
+    pub(super) fn make_lane(&mut self, instrument: InstrumentId) -> bool {
         let index = instrument.0 as usize;
         if index >= INSTRUMENTS_MAX {
             return false;

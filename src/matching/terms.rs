@@ -71,6 +71,12 @@ impl Codes {
         self.0 >> 9 & u16::from(instruction) != 0
     }
 
+    /// Whether a limit order that nothing sets apart.
+    #[inline]
+    pub(super) fn is_plain(self) -> bool {
+        self.0 & !(7 << 3) == OrderType::Limit as u16
+    }
+
     #[inline]
     pub(super) fn is_hidden(self) -> bool {
         self.has(Instructions::HIDDEN)
@@ -159,6 +165,12 @@ impl TermsSlab {
             debug_assert_eq!(index, self.terms.len(), "a store hands out the next handle");
             self.terms.push(terms);
         }
+    }
+
+    /// The terms of a handle that may be none's: then any terms. The slab is not empty.
+    #[inline]
+    pub(super) fn near(&self, handle: u32) -> &Terms {
+        &self.terms[(handle as usize).min(self.terms.len() - 1)]
     }
 
     pub(super) fn bytes(&self) -> usize {

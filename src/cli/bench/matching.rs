@@ -28,6 +28,9 @@ pub(crate) struct MatchArgs {
     /// Live orders; the flow's own number unless given
     #[arg(long, value_name = "N")]
     live: Option<String>,
+    /// Apply commands one by one, without looking ahead
+    #[arg(long)]
+    no_look_ahead: bool,
     /// Seed of the commands
     #[arg(long, value_name = "N", default_value_t = 42)]
     seed: u64,
@@ -79,7 +82,7 @@ pub(super) fn run(args: &MatchArgs) -> Result<Ending> {
     let mut rows = Vec::new();
     for flow in flows {
         let profile = profile(args, flow)?;
-        let figures = Figures::measure(&profile, &profile.generate()?, rounds);
+        let figures = Figures::measure(&profile, &profile.generate()?, rounds, !args.no_look_ahead);
         if !args.json {
             figures.describe();
         }
@@ -131,10 +134,18 @@ fn set_up(flow: &CommandFlow) -> Matcher {
 }
 
 /// Applies all commands; `seen` gets the executions of each batch.
-fn play(matcher: &mut Matcher, flow: &CommandFlow, mut seen: impl FnMut(&[Execution])) {
+#[inline(never)]
+fn play(
+    matcher: &mut Matcher,
+    flow: &CommandFlow,
+    looks_ahead: bool,
+    mut seen: impl FnMut(&[Execution]),
+) {
     let mut out = Vec::with_capacity(64 * MATCH_AHEAD_EVENTS);
     for batch in flow.events.chunks(MATCH_AHEAD_EVENTS) {
-        matcher.look_ahead(batch.iter());
+        if looks_ahead {
+            matcher.look_ahead(batch);
+        }
         for event in batch {
             matcher.apply(event, &mut out);
         }
@@ -158,11 +169,16 @@ struct Figures {
 }
 
 impl Figures {
-    fn measure(profile: &FlowProfile, flow: &CommandFlow, rounds: usize) -> Self {
+    fn measure(
+        profile: &FlowProfile,
+        flow: &CommandFlow,
+        rounds: usize,
+        looks_ahead: bool,
+    ) -> Self {
         let mut matcher = set_up(flow);
         let matches_before = matcher.totals().matches;
         let (mut hash, mut executions) = (RunningHash::default(), 0);
-        play(&mut matcher, flow, |out| {
+        play(&mut matcher, flow, looks_ahead, |out| {
             executions += out.len() as u64;
             out.iter().for_each(|execution| hash.update(bytemuck::bytes_of(execution)));
         });
@@ -172,7 +188,7 @@ impl Figures {
                 let mut matcher = set_up(flow);
                 let mut told = 0;
                 let start = Instant::now();
-                play(&mut matcher, flow, |out| told += out.len() as u64);
+                play(&mut matcher, flow, looks_ahead, |out| told += out.len() as u64);
                 let nanos = start.elapsed().as_nanos().max(1);
                 assert_eq!(told, executions, "every round says the same");
                 (u128::from(flow.commands) * 1_000_000_000 / nanos) as u64
