@@ -51,7 +51,7 @@ use ringtape::event::{
 use ringtape::units::{InstrumentId, OrderId, Price, Qty};
 
 pub use book::Market;
-pub use order::Order;
+pub use order::{Order, Place};
 use tape::Tape;
 
 /// What the venue is like.
