@@ -54,6 +54,20 @@ pub enum Error {
         /// What to do about it.
         cure: String,
     },
+    /// An order file holds something that its format does not allow.
+    #[error("{origin}, line {line}, column {column}: {what}: {cure}")]
+    BadOrders {
+        /// The file name, or `stdin`.
+        origin: String,
+        /// Number of the line, from 1.
+        line: u64,
+        /// Number of the column, from 1, and its name where it has one.
+        column: String,
+        /// What is wrong there.
+        what: String,
+        /// What to do about it.
+        cure: String,
+    },
     /// A file is of no format that this crate reads.
     #[error("{origin}: {what}: {cure}")]
     UnknownFormat {
@@ -172,6 +186,7 @@ impl Error {
                 _ => 4,
             },
             Self::BadFeed { .. }
+            | Self::BadOrders { .. }
             | Self::UnknownFormat { .. }
             | Self::BadJournal { .. }
             | Self::BadState { .. } => 3,
@@ -194,6 +209,33 @@ fn io_cure(source: &io::Error) -> &'static str {
         io::ErrorKind::IsADirectory => ": name a file, not a directory",
         _ => "",
     }
+}
+
+/// The candidate that is at most two typing errors away, the nearest first.
+pub(crate) fn nearest<'a>(
+    given: &str,
+    candidates: impl Iterator<Item = &'a str>,
+) -> Option<&'a str> {
+    const TYPING_ERRORS_MAX: usize = 2;
+    candidates
+        .map(|name| (typing_errors(&given.to_lowercase(), &name.to_lowercase()), name))
+        .filter(|&(errors, _)| errors <= TYPING_ERRORS_MAX && errors < given.len())
+        .min()
+        .map(|(_, name)| name)
+}
+
+/// Letters to insert, delete or change to make `a` of `b` (Levenshtein distance).
+fn typing_errors(a: &str, b: &str) -> usize {
+    let mut row: Vec<usize> = (0..=b.chars().count()).collect();
+    for (i, from) in a.chars().enumerate() {
+        let mut diagonal = std::mem::replace(&mut row[0], i + 1);
+        for (j, to) in b.chars().enumerate() {
+            let changed = diagonal + usize::from(from != to);
+            diagonal = row[j + 1];
+            row[j + 1] = changed.min(diagonal + 1).min(row[j] + 1);
+        }
+    }
+    row[b.chars().count()]
 }
 
 #[cfg(test)]

@@ -27,11 +27,13 @@ fn root() -> &'static Path {
     Path::new(env!("CARGO_MANIFEST_DIR"))
 }
 
-/// A folder with the project's feeds in it, as a checkout has them.
+/// A folder with the project's feeds and order files in it, as a checkout has them.
 fn checkout() -> (tempfile::TempDir, PathBuf) {
     let scratch = tempfile::tempdir().expect("a scratch folder");
     let folder = scratch.path().to_owned();
-    std::os::unix::fs::symlink(root().join("feeds"), folder.join("feeds")).expect("a link");
+    for name in ["feeds", "tests"] {
+        std::os::unix::fs::symlink(root().join(name), folder.join(name)).expect("a link");
+    }
     (scratch, folder)
 }
 

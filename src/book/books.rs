@@ -11,9 +11,9 @@ use crate::units::{InstrumentId, OrderId, Price, Qty, Side};
 
 /// The best level of one side; zeros when the side is empty.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub(super) struct Best {
-    pub(super) price: Price,
-    pub(super) qty: Qty,
+pub(crate) struct Best {
+    pub(crate) price: Price,
+    pub(crate) qty: Qty,
 }
 
 /// One instrument's book: two cache lines, the first of which most messages need alone.
@@ -70,7 +70,7 @@ impl Book {
 
     /// The level at `price` changed to `qty`, which is not 0.
     #[inline]
-    fn level_changed(&mut self, side: Side, price: Price, qty: Qty) {
+    pub(super) fn level_changed(&mut self, side: Side, price: Price, qty: Qty) {
         let best = &mut self.best[side.index()];
         if best.qty.0 == 0 || !side.is_better(best.price, price) {
             *best = Best { price, qty };
@@ -235,7 +235,7 @@ impl Books {
 
     /// Stores an order and links it behind its level's last one.
     #[inline]
-    fn enqueue(&mut self, view: &OrderView) -> u32 {
+    pub(super) fn enqueue(&mut self, view: &OrderView) -> u32 {
         let &OrderView { instrument, side, price, .. } = view;
         let book = &mut self.books[instrument.0 as usize];
         let ladder = &mut book.ladders[side.index()];

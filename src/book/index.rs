@@ -40,9 +40,9 @@ pub(super) struct OrderIndex {
 
 /// A live reference: where its slot and its order are.
 #[derive(Clone, Copy, Debug)]
-pub(super) struct Found {
+pub(crate) struct Found {
     slot: usize,
-    pub(super) handle: u32,
+    pub(crate) handle: u32,
 }
 
 /// 29 well-mixed bits of the reference's group, then its 3 low bits.

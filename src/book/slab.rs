@@ -6,10 +6,10 @@
 use std::ops::{Index, IndexMut};
 
 /// The handle of no record.
-pub(super) const NIL: u32 = u32::MAX;
+pub(crate) const NIL: u32 = u32::MAX;
 
 /// A record with room for the handle of the next one.
-pub(super) trait Linked: Copy {
+pub(crate) trait Linked: Copy {
     /// The next record of the list that this one is in.
     fn next(&self) -> u32;
     /// Sets the next record.
@@ -18,7 +18,7 @@ pub(super) trait Linked: Copy {
 
 /// The records and their free list.
 #[derive(Clone, Debug)]
-pub(super) struct Slab<T> {
+pub(crate) struct Slab<T> {
     records: Vec<T>,
     free: u32,
     live: usize,
@@ -26,13 +26,13 @@ pub(super) struct Slab<T> {
 
 impl<T: Linked> Slab<T> {
     /// An empty slab with room for `capacity` records.
-    pub(super) fn with_capacity(capacity: usize) -> Self {
+    pub(crate) fn with_capacity(capacity: usize) -> Self {
         Self { records: Vec::with_capacity(capacity), free: NIL, live: 0 }
     }
 
     /// Stores a record and names it.
     #[inline]
-    pub(super) fn insert(&mut self, record: T) -> u32 {
+    pub(crate) fn insert(&mut self, record: T) -> u32 {
         self.live += 1;
         if self.free != NIL {
             let handle = self.free;
@@ -47,21 +47,33 @@ impl<T: Linked> Slab<T> {
 
     /// Gives a record's room back; its handle may be handed out again at once.
     #[inline]
-    pub(super) fn remove(&mut self, handle: u32) {
+    pub(crate) fn remove(&mut self, handle: u32) {
         let free = self.free;
         self[handle].set_next(free);
         self.free = handle;
         self.live -= 1;
     }
 
+    /// The record of a handle that may be none's: then any record. The slab is not empty.
+    #[inline]
+    pub(crate) fn near(&self, handle: u32) -> &T {
+        &self.records[(handle as usize).min(self.records.len() - 1)]
+    }
+
+    /// Whether no record was ever stored.
+    #[inline]
+    pub(crate) fn is_untouched(&self) -> bool {
+        self.records.is_empty()
+    }
+
     /// Records in use.
     #[inline]
-    pub(super) fn live(&self) -> usize {
+    pub(crate) fn live(&self) -> usize {
         self.live
     }
 
     /// Bytes of memory held.
-    pub(super) fn bytes(&self) -> usize {
+    pub(crate) fn bytes(&self) -> usize {
         self.records.capacity() * size_of::<T>()
     }
 }

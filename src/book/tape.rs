@@ -39,9 +39,9 @@ pub(super) struct Tape {
 
 /// An instrument's symbol and increments as hashes need them.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) struct Units {
+pub(crate) struct Units {
     /// Hash of the symbol's text.
-    pub(super) symbol: u64,
+    pub(crate) symbol: u64,
     price_increment: u64,
     qty_increment: u64,
 }
@@ -55,7 +55,7 @@ impl Tape {
 
 impl Units {
     /// The units of a defined instrument.
-    pub(super) fn of(instrument: &Instrument) -> Self {
+    pub(crate) fn of(instrument: &Instrument) -> Self {
         Self {
             symbol: hash_bytes(instrument.symbol.as_str().as_bytes()),
             price_increment: instrument.price_increment,
@@ -72,13 +72,13 @@ impl Units {
 
     /// `price` in 1e-9 of the currency, modulo 2^64.
     #[inline]
-    pub(super) fn price(&self, price: Price) -> u64 {
+    pub(crate) fn price(&self, price: Price) -> u64 {
         price.0.cast_unsigned().wrapping_mul(self.price_increment)
     }
 
     /// `qty` in 1e-9 of a unit, modulo 2^64.
     #[inline]
-    pub(super) fn qty(&self, qty: Qty) -> u64 {
+    pub(crate) fn qty(&self, qty: Qty) -> u64 {
         qty.0.wrapping_mul(self.qty_increment)
     }
 
@@ -101,7 +101,7 @@ impl Units {
 
 /// Takes numbers into a running hash as one little-endian record.
 #[inline]
-pub(super) fn hash_words<const N: usize>(hash: &mut RunningHash, words: [u64; N]) {
+pub(crate) fn hash_words<const N: usize>(hash: &mut RunningHash, words: [u64; N]) {
     hash.update(bytemuck::cast_slice(&words.map(u64::to_le)));
 }
 

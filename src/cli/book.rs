@@ -4,6 +4,7 @@ use clap::Args;
 use ringtape::book::Replica;
 use ringtape::error::{Error, Result};
 use ringtape::event::{Event, EventView};
+use ringtape::feed::orders::ORDERS_FORMAT;
 use ringtape::feed::{Feed, Fill};
 use ringtape::limits::FEED_BATCH_RECORDS;
 use ringtape::report::format::{thousands, time_of_day};
@@ -32,6 +33,12 @@ pub(super) struct BookArgs {
 
 pub(super) fn run(args: &BookArgs) -> Result<Ending> {
     let mut feed = args.input.open()?;
+    if feed.description().format == ORDERS_FORMAT {
+        return Err(Error::usage(
+            "an order file publishes no book",
+            "write its final one with `ringtape match --book-out`",
+        ));
+    }
     let midnight = args.input.midnight_ns()?;
     let until = args.at.as_deref().map(parse::time_of_day).transpose()?;
     let mut follower = Follower::new(args.symbol.clone(), midnight);

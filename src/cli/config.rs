@@ -5,7 +5,7 @@ use std::path::Path;
 
 use ringtape::engine::RUN_FILE;
 use ringtape::error::{Error, Result};
-use ringtape::matching::VenueConfig;
+use ringtape::matching::{MATCHER_ORDERS_MAX_DEFAULT, VenueConfig};
 use ringtape::strategy::StrategySpec;
 use serde::{Deserialize, Serialize};
 
@@ -43,6 +43,18 @@ pub(super) struct RunConfig {
     #[arg(long, value_name = "PERCENT")]
     #[serde(skip_serializing_if = "Option::is_none")]
     pub(super) mark_max_spread: Option<String>,
+    /// Place of a replaced order of an order file: `standard`, or `cme`
+    #[arg(long, value_name = "RULE")]
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(super) priority: Option<String>,
+    /// Who trades at a price in an order file: `fifo`, `pro-rata`, or `pro-rata:top`
+    #[arg(long, value_name = "RULE")]
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(super) allocation: Option<String>,
+    /// Live orders of an order file at most; more are rejected
+    #[arg(long, value_name = "N")]
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(super) capacity: Option<String>,
 }
 
 impl RunConfig {
@@ -91,6 +103,9 @@ impl RunConfig {
             fills: self.fills.or(recorded.fills),
             fees: self.fees.or(recorded.fees),
             mark_max_spread: self.mark_max_spread.or(recorded.mark_max_spread),
+            priority: self.priority.or(recorded.priority),
+            allocation: self.allocation.or(recorded.allocation),
+            capacity: self.capacity.or(recorded.capacity),
         }
     }
 }
@@ -106,6 +121,41 @@ impl RunConfig {
             self.fills.get_or_insert_with(|| "default".to_owned());
         }
         Ok(self)
+    }
+
+    /// Whether the recorded run was of an order file.
+    pub(super) fn is_of_orders(&self) -> bool {
+        self.priority.is_some()
+    }
+
+    /// The configuration of a run of an order file, with what a matcher defaults to spelled out.
+    pub(super) fn of_orders(mut self) -> Result<Self> {
+        if self.strategy.as_deref().is_some_and(|strategy| strategy != "none") {
+            return Err(Error::usage(
+                "a strategy does not trade in an order file",
+                "leave --strategy out, or replay a recorded feed",
+            ));
+        }
+        self.priority.get_or_insert_with(|| "standard".to_owned());
+        self.allocation.get_or_insert_with(|| "fifo".to_owned());
+        self.capacity.get_or_insert_with(|| MATCHER_ORDERS_MAX_DEFAULT.to_string());
+        Ok(self)
+    }
+
+    /// Refuses flags of a matcher where there is none.
+    pub(super) fn check_matcher_flags(&self) -> Result<()> {
+        let given = [
+            ("priority", &self.priority),
+            ("allocation", &self.allocation),
+            ("capacity", &self.capacity),
+        ];
+        match given.iter().find(|(_, value)| value.is_some()) {
+            Some((name, _)) => Err(Error::usage(
+                format!("--{name} is for order files"),
+                "leave it out, or replay an order file",
+            )),
+            None => Ok(()),
+        }
     }
 }
 

@@ -9,6 +9,7 @@ use ringtape::event::kinds::KINDS;
 use ringtape::event::{Event, InstrumentTable, Kind};
 use ringtape::feed::Fill;
 use ringtape::limits::FEED_BATCH_RECORDS;
+use ringtape::matching::EVERY_INSTRUMENT;
 use ringtape::report::format::time_of_day;
 use ringtape::units::InstrumentId;
 use serde_json::{Map, Value, json};
@@ -135,7 +136,7 @@ impl<'a> Dump<'a> {
     }
 
     fn is_wanted(&self, unit: &[Event]) -> bool {
-        let head = &unit[0];
+        let head = head(unit);
         let time = head.ts_event.saturating_sub(self.midnight_ns);
         (self.from..self.until).contains(&time)
             && (self.kinds.is_empty() || head.kind().is_some_and(|kind| self.kinds.contains(&kind)))
@@ -146,12 +147,13 @@ impl<'a> Dump<'a> {
     fn symbol(&self, event: &Event) -> String {
         match event.instrument {
             0 => String::new(),
+            EVERY_INSTRUMENT => "*".to_owned(),
             id => self.instruments.symbol(InstrumentId(id)),
         }
     }
 
     fn text_line(&self, unit: &[Event]) -> String {
-        let head = &unit[0];
+        let head = head(unit);
         let time = time_of_day(head.ts_event.saturating_sub(self.midnight_ns));
         let side = head.side().map_or("", |side| side.name());
         let last = if unit[unit.len() - 1].is_last() { "" } else { " +" };
@@ -175,7 +177,7 @@ impl<'a> Dump<'a> {
     }
 
     fn csv_line(&self, unit: &[Event]) -> String {
-        let head = &unit[0];
+        let head = head(unit);
         let side = head.side().map_or("", |side| side.name());
         let fields: Vec<_> =
             fields(unit).map(|(field, value)| format!("{field}={}", plain(value))).collect();
@@ -191,7 +193,7 @@ impl<'a> Dump<'a> {
     }
 
     fn json_line(&self, unit: &[Event]) -> String {
-        let head = &unit[0];
+        let head = head(unit);
         let mut object = Map::new();
         object.insert("message".to_owned(), json!(self.message));
         object.insert("ts_ns".to_owned(), json!(head.ts_event));
@@ -223,8 +225,20 @@ fn kind(name: &str) -> Result<Kind> {
 fn is_continuation(event: &Event) -> bool {
     matches!(
         event.kind(),
-        Some(Kind::InstrumentTerms | Kind::InstrumentListing | Kind::NoticeMore | Kind::TermsMore)
+        Some(
+            Kind::InstrumentTerms
+                | Kind::InstrumentListing
+                | Kind::NoticeMore
+                | Kind::TermsMore
+                | Kind::NewOrder
+        )
     )
+}
+
+/// The record that says what a message is: the first, or the order that terms come before.
+fn head(unit: &[Event]) -> &Event {
+    let last = &unit[unit.len() - 1];
+    if last.kind() == Some(Kind::NewOrder) { last } else { &unit[0] }
 }
 
 fn name(event: &Event) -> &'static str {

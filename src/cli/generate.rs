@@ -1,6 +1,5 @@
 //! `ringtape generate`: a synthetic feed.
 
-use std::fs::{self, File};
 use std::io::{self, BufWriter, Write};
 use std::path::{Path, PathBuf};
 
@@ -8,7 +7,7 @@ use clap::Args;
 use flate2::Compression;
 use flate2::write::GzEncoder;
 use ringtape::engine::generate::{Generator, Profile};
-use ringtape::error::{Error, Result};
+use ringtape::error::Result;
 
 use super::{Ending, parse, term};
 
@@ -58,28 +57,16 @@ fn profile(args: &GenerateArgs) -> Result<Profile> {
     })
 }
 
-/// Writes the session to a file that has its name only once it is whole.
+/// Writes the session to a file, compressed when its name says so.
 fn write_file(generator: &mut Generator, path: &Path) -> Result<()> {
-    // Devices and pipes are written in place: renaming would replace them.
-    let is_special = path.exists() && !path.is_file();
-    let mut unfinished = path.as_os_str().to_owned();
-    if !is_special {
-        unfinished.push(".unfinished");
-    }
-    let unfinished = PathBuf::from(unfinished);
-    let file = File::create(&unfinished).map_err(|error| Error::io("create", path, error))?;
-    let written = if path.extension().is_some_and(|extension| extension == "gz") {
+    let is_gzip = path.extension().is_some_and(|extension| extension == "gz");
+    term::write_whole(path, |file| {
+        if !is_gzip {
+            return write(generator, file);
+        }
         let mut encoder = GzEncoder::new(file, Compression::best());
         write(generator, &mut encoder).and_then(|()| encoder.finish().map(drop))
-    } else {
-        write(generator, file)
-    };
-    let named = written.and_then(|()| fs::rename(&unfinished, path));
-    if named.is_err() && !is_special {
-        // What stopped the writing is told; a failure to tidy up would only hide it.
-        let _ = fs::remove_file(&unfinished);
-    }
-    named.map_err(|error| Error::io("write", path, error))
+    })
 }
 
 /// Writes the session to `out` through a buffer.

@@ -4,7 +4,7 @@ use clap::Args;
 use ringtape::error::Result;
 use ringtape::event::{Event, InstrumentTable};
 use ringtape::feed::{Feed, Fill, Located};
-use ringtape::limits::FEED_BATCH_RECORDS;
+use ringtape::limits::{FEED_BATCH_RECORDS, INSTRUMENTS_MAX};
 use ringtape::report::format::{bytes, messages_by_type, thousands, time_of_day};
 use ringtape::units::InstrumentId;
 use serde_json::{Map, Value, json};
@@ -56,6 +56,9 @@ impl Census {
     fn note(&mut self, event: &Event) {
         self.instruments.apply(event);
         let index = event.instrument as usize;
+        if index >= INSTRUMENTS_MAX {
+            return;
+        }
         if self.messages.len() <= index {
             self.messages.resize(index + 1, 0);
         }

@@ -9,10 +9,12 @@ mod book;
 mod completions;
 mod config;
 mod dump;
+mod executions;
 mod generate;
 mod info;
 mod input;
 mod journal;
+mod matching;
 mod parse;
 mod replay;
 mod term;
@@ -34,13 +36,15 @@ struct Cli {
 #[derive(Debug, Subcommand)]
 enum Command {
     /// Run the whole engine over a recorded feed
-    Replay(replay::ReplayArgs),
+    Replay(Box<replay::ReplayArgs>),
     /// Describe a feed or journal: format, span, messages by type, top instruments, faults
     Info(info::InfoArgs),
     /// Print a feed or journal, one line a message
     Dump(dump::DumpArgs),
     /// Rebuild an instrument's order book
     Book(book::BookArgs),
+    /// Run an order file through the matching engine, executions to stdout as CSV
+    Match(matching::MatchArgs),
     /// Check journals
     #[command(subcommand)]
     Journal(journal::JournalCommand),
@@ -78,6 +82,7 @@ pub(crate) fn main() -> ExitCode {
         Command::Info(args) => info::run(&args),
         Command::Dump(args) => dump::run(&args),
         Command::Book(args) => book::run(&args),
+        Command::Match(args) => matching::run(&args),
         Command::Journal(command) => journal::run(&command),
         Command::Generate(args) => generate::run(&args),
         Command::Bench(command) => bench::run(&command),

@@ -8,6 +8,7 @@ use ringtape::engine::{EXECUTIONS_DIR, MARKET_DIR};
 use ringtape::engine::{Engine, EngineConfig, Gate, JournalConfig, RunReport};
 use ringtape::error::{Error, Result};
 use ringtape::feed::Pace;
+use ringtape::feed::orders::ORDERS_FORMAT;
 use ringtape::journal::{Summary, VerifyReport, verify_any};
 use ringtape::matching::VenueConfig;
 use ringtape::portfolio::{MarkRule, PortfolioConfig};
@@ -17,7 +18,7 @@ use ringtape::strategy::{StrategySpec, Trader, TraderConfig};
 use ringtape::units::Nanos;
 
 use super::config::RunConfig;
-use super::{Ending, input, parse, term};
+use super::{Ending, input, matching, parse, term};
 
 /// Time between two looks at a running engine.
 const LOOK_INTERVAL: Duration = Duration::from_millis(5);
@@ -69,9 +70,14 @@ pub(super) fn run(args: &ReplayArgs) -> Result<Ending> {
     let is_recorded_run = args.feed.is_dir();
     let recorded = is_recorded_run.then(|| RunConfig::read(&args.feed)).transpose()?;
     let shape = args.config.clone().or(recorded.clone().unwrap_or_default()).spelled_out()?;
-    let config = engine_config(args, &shape)?;
-    args.config.check_flags(config.trader.is_some())?;
     let feed = input::open(&args.feed, shape.date.as_deref())?;
+    let is_of_orders = match &recorded {
+        Some(recorded) => recorded.is_of_orders(),
+        None => feed.description().format == ORDERS_FORMAT,
+    };
+    let shape = if is_of_orders { shape.of_orders()? } else { shape };
+    let config = engine_config(args, &shape, is_of_orders)?;
+    args.config.check_flags(config.trader.is_some())?;
     let stored_bytes = feed.description().stored_bytes;
 
     let engine = Engine::start(feed, config)?;
@@ -98,7 +104,15 @@ pub(super) fn run(args: &ReplayArgs) -> Result<Ending> {
 }
 
 /// What the engine is told: by the flags, and by what shapes the state.
-fn engine_config(args: &ReplayArgs, shape: &RunConfig) -> Result<EngineConfig> {
+fn engine_config(args: &ReplayArgs, shape: &RunConfig, is_of_orders: bool) -> Result<EngineConfig> {
+    let exchange = if is_of_orders {
+        let [priority, allocation, capacity] =
+            [&shape.priority, &shape.allocation, &shape.capacity].map(Option::as_deref);
+        Some(matching::matcher_config(priority, allocation, capacity)?)
+    } else {
+        shape.check_matcher_flags()?;
+        None
+    };
     let pace = match (&args.speed, &args.rate) {
         (Some(speed), _) => speed.parse()?,
         (None, Some(rate)) => Pace::per_second(parse::count(rate)?)?,
@@ -107,6 +121,7 @@ fn engine_config(args: &ReplayArgs, shape: &RunConfig) -> Result<EngineConfig> {
     Ok(EngineConfig {
         symbols: shape.symbols.clone().unwrap_or_default(),
         trader: trader(shape)?,
+        exchange,
         portfolio: PortfolioConfig {
             marks: mark_rule(shape.mark_max_spread.as_deref())?,
             audit: args.audit,

@@ -1,7 +1,8 @@
 //! The terminal: data to stdout, progress to stderr, closed pipes.
 
+use std::fs::{self, File};
 use std::io::{self, BufWriter, IsTerminal, StdoutLock, Write};
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::time::{Duration, Instant};
 
 use ringtape::error::{Error, Result};
@@ -107,4 +108,22 @@ pub(super) fn check_overwrite(path: &Path, force: bool) -> Result<()> {
         ));
     }
     Ok(())
+}
+
+/// Writes a file that has its name only once it is whole.
+pub(super) fn write_whole(path: &Path, write: impl FnOnce(File) -> io::Result<()>) -> Result<()> {
+    // Devices and pipes are written in place: renaming would replace them.
+    let is_special = path.exists() && !path.is_file();
+    let mut unfinished = path.as_os_str().to_owned();
+    if !is_special {
+        unfinished.push(".unfinished");
+    }
+    let unfinished = PathBuf::from(unfinished);
+    let file = File::create(&unfinished).map_err(|error| Error::io("create", path, error))?;
+    let named = write(file).and_then(|()| fs::rename(&unfinished, path));
+    if named.is_err() && !is_special {
+        // What stopped the writing is told; a failure to tidy up would only hide it.
+        let _ = fs::remove_file(&unfinished);
+    }
+    named.map_err(|error| Error::io("write", path, error))
 }

@@ -6,6 +6,7 @@ use std::str::FromStr;
 use crate::error::{Error, Result};
 use crate::feed::Pace;
 use crate::limits::{RING_CAPACITY_DEFAULT, SEGMENT_BYTES_DEFAULT};
+use crate::matching::MatcherConfig;
 use crate::portfolio::PortfolioConfig;
 use crate::ring::Wait;
 use crate::strategy::Trader;
@@ -13,14 +14,17 @@ use crate::units::CoreId;
 
 /// How an engine is put together.
 ///
-/// What shapes the state is the feed, [`symbols`](Self::symbols), [`trader`](Self::trader) and
-/// [`portfolio`](Self::portfolio). Everything else changes speed and records, never results.
+/// What shapes the state is the feed, [`symbols`](Self::symbols), [`trader`](Self::trader),
+/// [`exchange`](Self::exchange) and [`portfolio`](Self::portfolio). Everything else changes speed
+/// and records, never results.
 #[derive(Debug)]
 pub struct EngineConfig {
     /// Symbols to follow; empty for all.
     pub symbols: Vec<String>,
     /// Strategy, venue and fees; `None` rebuilds books only.
     pub trader: Option<Trader>,
+    /// The matching engine for a feed of orders, in place of books that follow a venue's.
+    pub exchange: Option<MatcherConfig>,
     /// Initial cash, rules of marking, and whether to audit.
     pub portfolio: PortfolioConfig,
     /// Where to keep the journals; `None` keeps none.
@@ -92,6 +96,7 @@ impl Default for EngineConfig {
         Self {
             symbols: Vec::new(),
             trader: None,
+            exchange: None,
             portfolio: PortfolioConfig::default(),
             journal: None,
             gate: Gate::None,

@@ -3,6 +3,7 @@
 use std::collections::BTreeSet;
 
 use crate::event::{Event, EventView};
+use crate::matching::EVERY_INSTRUMENT;
 
 /// Keeps the records of chosen symbols and those that are of no instrument.
 #[derive(Debug, Default)]
@@ -32,7 +33,8 @@ impl SymbolFilter {
             if let EventView::Instrument(defined) = event.view() {
                 self.define(event.instrument as usize, defined.symbol.as_str());
             }
-            if self.keeps.get(event.instrument as usize).copied().unwrap_or(event.instrument == 0) {
+            let is_of_none = matches!(event.instrument, 0 | EVERY_INSTRUMENT);
+            if self.keeps.get(event.instrument as usize).copied().unwrap_or(is_of_none) {
                 batch[kept] = event;
                 kept += 1;
             }

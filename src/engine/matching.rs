@@ -1,6 +1,7 @@
-//! The matching agent: books, own orders and strategy on one thread, and the single writer of the
-//! execution ring.
+//! The matching agent: books, own orders and strategy on one thread, or the matching engine for a
+//! feed of orders; and the single writer of the execution ring.
 
+use super::exchange::Exchange;
 use super::stats::{Handover, MatchingOutcome, hand_over};
 use crate::book::{LOOK_AHEAD_EVENTS, Replica};
 use crate::error::Result;
@@ -24,6 +25,8 @@ pub(super) struct Matching {
     outlet: Outlet,
     replica: Replica,
     trader: Option<Trader>,
+    /// For a feed of orders, in place of replica and trader.
+    exchange: Option<Exchange>,
     state: State,
     meter: StageMeter,
     handover: Handover<MatchingOutcome>,
@@ -56,6 +59,7 @@ impl Matching {
         market: Consumer<Event>,
         executions: Producer<Execution>,
         trader: Option<Trader>,
+        exchange: Option<Exchange>,
         handover: Handover<MatchingOutcome>,
     ) -> Self {
         let outlet = Outlet {
@@ -71,6 +75,7 @@ impl Matching {
             outlet,
             replica: Replica::new(),
             trader,
+            exchange,
             state: State::Starting,
             meter: StageMeter::new(),
             handover,
@@ -125,11 +130,38 @@ impl Matching {
         Ok(done)
     }
 
+    /// Lets the exchange take commands until its executions fill the ring.
+    fn follow_orders(&mut self) -> Result<usize> {
+        let Self { market, outlet, exchange: Some(exchange), meter, .. } = self else {
+            return Ok(0);
+        };
+        let batch = market.poll(BATCH_RECORDS_MAX)?;
+        let first_sequence = batch.first_sequence();
+        let mut done = 0;
+        for event in batch.iter() {
+            exchange.apply(event, &mut outlet.pending);
+            meter.note(event.ts_ingest);
+            let sequence = first_sequence + done as u64;
+            done += 1;
+            if !outlet.is_empty() {
+                outlet.stamp(sequence, event.ts_ingest);
+                if !outlet.publish()? {
+                    break;
+                }
+            }
+        }
+        batch.end_at(done);
+        Ok(done)
+    }
+
     /// Lets strategy and orders come to their end.
     fn end(&mut self) -> Result<()> {
         let last = self.market.position().saturating_sub(1);
         if let Some(trader) = &mut self.trader {
             trader.end(&self.replica, &mut self.outlet.pending)?;
+        }
+        if let Some(exchange) = &mut self.exchange {
+            exchange.end(&mut self.outlet.pending);
         }
         self.outlet.stamp(last, 0);
         Ok(())
@@ -145,12 +177,7 @@ impl Outlet {
     fn stamp(&mut self, cause: u64, ts_ingest: u64) {
         for execution in &mut self.pending[self.stamped..] {
             if execution.kind() != Some(ExecutionKind::SnapshotMark) {
-                self.hash.update(bytemuck::bytes_of(&Execution {
-                    ts_ingest: 0,
-                    cause: 0,
-                    reserved: 0,
-                    ..*execution
-                }));
+                self.hash.update(bytemuck::bytes_of(&execution.canonical()));
             }
             execution.cause = cause;
             execution.ts_ingest = ts_ingest;
@@ -206,6 +233,7 @@ impl Agent for Matching {
                 self.state = State::Ending;
                 Ok(1)
             }
+            State::Following if self.exchange.is_some() => self.follow_orders(),
             State::Following if self.trader.is_some() => self.follow_trading(),
             State::Following => self.follow_books(),
             State::Ending => {
@@ -234,15 +262,22 @@ impl Agent for Matching {
     }
 
     fn finish(&mut self) {
-        let trader = self.trader.as_ref();
+        let (trader, exchange) = (self.trader.as_ref(), self.exchange.as_ref());
+        let trades = match (trader, exchange) {
+            (_, Some(exchange)) => exchange.counts(),
+            (Some(trader), None) => trader.counts(),
+            (None, None) => Default::default(),
+        };
+        let mut warnings = trader.map(Trader::warnings).unwrap_or_default();
+        warnings.extend(exchange.iter().flat_map(|exchange| exchange.warnings()));
         let outcome = MatchingOutcome {
-            totals: self.replica.totals(),
+            totals: exchange.map_or_else(|| self.replica.totals(), Exchange::totals),
             counts: self.replica.counts().clone(),
-            books_hash: self.replica.books_hash(),
+            books_hash: exchange.map_or_else(|| self.replica.books_hash(), Exchange::books_hash),
             orders_hash: self.outlet.hash.value(),
-            trades: trader.map(Trader::counts).unwrap_or_default(),
+            trades,
             executions: self.outlet.count,
-            warnings: trader.map(Trader::warnings).unwrap_or_default(),
+            warnings,
             latency: std::mem::take(&mut self.meter),
         };
         hand_over(&self.handover, outcome);

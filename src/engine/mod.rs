@@ -18,6 +18,7 @@
 mod accounting;
 mod config;
 mod definitions;
+mod exchange;
 mod filter;
 pub mod generate;
 mod intake;
@@ -28,6 +29,7 @@ mod stats;
 mod wiring;
 
 pub use config::{EngineConfig, Gate, JournalConfig};
+pub use exchange::Exchange;
 pub use journal_feed::{JOURNAL_FORMAT, JournalFeed};
 pub use stats::{Hashes, JournalReport, RunReport, StageReport};
 pub use wiring::{EXECUTIONS_DIR, Engine, MARKET_DIR, RUN_FILE};

@@ -8,6 +8,7 @@ use std::thread;
 
 use super::accounting::{Accounting, PORTFOLIO};
 use super::config::{EngineConfig, Gate, JournalConfig};
+use super::exchange::Exchange;
 use super::filter::SymbolFilter;
 use super::intake::{FEED, Intake, IntakeParts, Progress};
 use super::matching::{MATCHING, Matching};
@@ -237,7 +238,8 @@ fn agents(
         handover: outcomes.intake.clone(),
     });
     let (trader, handover) = (config.trader, outcomes.matching.clone());
-    let matching = Matching::new(market.matching, executions.producer, trader, handover);
+    let exchange = config.exchange.map(Exchange::new);
+    let matching = Matching::new(market.matching, executions.producer, trader, exchange, handover);
     let handover = outcomes.accounting.clone();
     let accounting = Accounting::new(executions.portfolio, config.portfolio, handover);
 

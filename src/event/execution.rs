@@ -181,6 +181,12 @@ impl Execution {
         })
     }
 
+    /// The record as hashes take it in: without ingest time, cause and reserved bytes.
+    #[must_use]
+    pub fn canonical(self) -> Self {
+        Self { ts_ingest: 0, cause: 0, reserved: 0, ..self }
+    }
+
     /// The kind; `None` for a code that this version does not know.
     #[inline]
     pub fn kind(&self) -> Option<ExecutionKind> {

@@ -4,12 +4,13 @@
 //! through [`Feed::fill`], a batch of records at a time. [`Pacer`] says when each is due.
 
 pub mod itch;
+pub mod orders;
 pub mod pace;
 mod sniff;
 mod source;
 
 pub use pace::{Pace, Pacer};
-pub use source::{OpenOptions, open};
+pub use source::{OpenOptions, open, open_orders};
 
 use crate::error::Result;
 use crate::event::Event;

@@ -17,6 +17,7 @@ use std::path::Path;
 use flate2::read::MultiGzDecoder;
 
 use super::itch::ItchFeed;
+use super::orders::{self, OrderFeed};
 use super::{Description, Feed};
 use crate::error::{Error, Result};
 use crate::hash::hash_bytes;
@@ -74,12 +75,27 @@ pub struct OpenOptions {
 /// # Ok::<(), ringtape::error::Error>(())
 /// ```
 pub fn open(path: &Path, options: &OpenOptions) -> Result<Box<dyn Feed>> {
-    let source = if path == Path::new("-") {
-        Source::from_reader("stdin", Box::new(io::stdin()))?
-    } else {
-        open_file(path)?
-    };
+    let source = open_source(path)?;
+    if orders::is_order_file(source.head()) {
+        return Ok(Box::new(OrderFeed::from_source(source, options)?));
+    }
     Ok(Box::new(ItchFeed::from_source(source, options)?))
+}
+
+/// Opens an order file; the path `-` is standard input.
+///
+/// # Errors
+///
+/// [`Error::Io`], and [`Error::BadOrders`] when the header is not that of an order file.
+pub fn open_orders(path: &Path, options: &OpenOptions) -> Result<OrderFeed> {
+    OrderFeed::from_source(open_source(path)?, options)
+}
+
+fn open_source(path: &Path) -> Result<Source> {
+    if path == Path::new("-") {
+        return Source::from_reader("stdin", Box::new(io::stdin()));
+    }
+    open_file(path)
 }
 
 fn open_file(path: &Path) -> Result<Source> {
@@ -305,6 +321,20 @@ impl Source {
         match &mut self.bytes {
             Bytes::Memory(memory) => memory.move_to_tail(),
             Bytes::Stream(stream) => stream.refill(),
+        }
+    }
+
+    /// Everything that is left, for formats that look ahead.
+    pub(crate) fn read_to_end(&mut self) -> Result<Vec<u8>> {
+        let mut all = Vec::new();
+        loop {
+            let Window { bytes, limit, is_ended } = self.window();
+            all.extend_from_slice(&bytes[..limit]);
+            self.consume(limit);
+            if is_ended {
+                return self.take_failure(0).map_or(Ok(all), Err);
+            }
+            self.refill();
         }
     }
 

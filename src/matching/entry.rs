@@ -1,227 +1,247 @@
-//! Commands that arrive: orders are checked, trade, rest, wait or go.
+//! Orders that come in: the short way of plain limit orders, and the way of all others.
 
-use super::order::{NewOrder, OwnOrder};
-use super::venue::Venue;
-use super::wire::{Command, InFlight};
-use crate::book::{ORDER_QTY_MAX, Replica};
-use crate::event::{Execution, ExecutionKind, Instrument, Reason, TimeInForce};
-use crate::limits::INSTRUMENTS_MAX;
-use crate::units::{AccountId, InstrumentId, Nanos, OrderId, Price, Qty};
+use super::checks::Request;
+use super::config::Allocation;
+use super::cross::Sweep;
+use super::hand::{InHand, Shown};
+use super::lane::Traded;
+use super::matcher::Matcher;
+use super::terms::{Berth, Codes, Pool, Terms};
+use crate::book::{BookId, NIL, ORDER_QTY_MAX, Place};
+use crate::event::{
+    Event, Execution, ExecutionKind, OrderType, Reason, SelfTrade, TimeInForce, payload,
+};
+use crate::units::{InstrumentId, Qty, Side};
 
-/// When something arrives, and the books that it meets.
-#[derive(Clone, Copy)]
-pub(super) struct Arrival<'a> {
-    /// Exchange time for the records.
-    pub(super) ts_event: Nanos,
-    pub(super) replica: &'a Replica,
-}
+impl Matcher {
+    /// A new order, with the terms that came before it.
+    #[inline]
+    pub(super) fn new_order(
+        &mut self,
+        event: &Event,
+        new: &payload::NewOrder,
+        out: &mut Vec<Execution>,
+    ) {
+        match self.plain(event, new) {
+            Some((order, codes)) => {
+                let total = order.leaves;
+                out.push(order.record(ExecutionKind::Accepted, total, Reason::None, self.now));
+                self.enter_plain(order, codes, out);
+            }
+            None => self.new_order_with_terms(event, new, out),
+        }
+    }
 
-impl Venue {
-    /// Lets the first command that is due by `until` arrive and returns when it was due.
+    /// A limit order that nothing sets apart, in an instrument that nothing sets apart.
     ///
-    /// Commands of an instrument wait while an exchange event of it is open. Records get the
-    /// exchange time `ts_event`.
-    pub fn receive(
-        &mut self,
-        until: Nanos,
-        ts_event: Nanos,
-        replica: &Replica,
-        out: &mut Vec<Execution>,
-    ) -> Option<Nanos> {
-        let is_ready = |instrument| !replica.is_event_open(instrument);
-        let InFlight { due, account, instrument, command } = self.wire.receive(until, is_ready)?;
-        let at = Arrival { ts_event, replica };
-        let unknown = |order_id| unknown_order(order_id, account, instrument, ts_event);
-        match command {
-            Command::New { order_id, terms } => {
-                self.new_order(OwnOrder::new(order_id, account, terms), at, out);
-            }
-            Command::Cancel { order_id } => match self.remove(order_id) {
-                Some(order) => {
-                    out.push(order.ended(ExecutionKind::Cancelled, ts_event, Reason::Requested));
-                }
-                None => out.push(unknown(order_id)),
-            },
-            Command::Reduce { order_id, qty } => match self.get_mut(order_id) {
-                Some(_) => self.reduce(order_id, qty, ts_event, out),
-                None => out.push(unknown(order_id)),
-            },
-            Command::Replace { order_id, new_order_id, price, qty } => {
-                match self.get_mut(order_id).copied() {
-                    Some(old) => {
-                        self.replace(&old, new_order_id, price, qty, at, out);
-                    }
-                    None => {
-                        out.push(Execution { new_order_id: new_order_id.0, ..unknown(order_id) });
-                    }
-                }
-            }
-        }
-        Some(due)
-    }
-
-    fn new_order(&mut self, order: OwnOrder, at: Arrival<'_>, out: &mut Vec<Execution>) {
-        let ts_event = at.ts_event;
-        match self.refusal(&order, at.replica) {
-            None => {
-                out.push(order.report(ExecutionKind::Accepted, ts_event, Reason::None));
-                self.enter(order, at, out);
-            }
-            Some(reason) => out.push(order.ended(ExecutionKind::Rejected, ts_event, reason)),
-        }
-    }
-
-    fn reduce(&mut self, id: OrderId, qty: Qty, ts_event: Nanos, out: &mut Vec<Execution>) {
-        let Some(order) = self.get_mut(id) else { return };
-        if qty.0 == 0 {
-            out.push(order.report(ExecutionKind::Rejected, ts_event, Reason::BadQuantity));
-        } else if qty < order.leaves() {
-            order.terms.qty.0 -= qty.0;
-            let reduced = order.report(ExecutionKind::Reduced, ts_event, Reason::Requested);
-            out.push(Execution { qty: qty.0, ..reduced });
-        } else if let Some(order) = self.remove(id) {
-            out.push(order.ended(ExecutionKind::Cancelled, ts_event, Reason::Requested));
-        }
-    }
-
-    fn replace(
-        &mut self,
-        old: &OwnOrder,
-        new_id: OrderId,
-        price: Price,
-        qty: Qty,
-        at: Arrival<'_>,
-        out: &mut Vec<Execution>,
-    ) {
-        let ts_event = at.ts_event;
-        let qty = if qty.0 == 0 { old.terms.qty } else { qty };
-        if qty <= old.cum {
-            self.remove(old.id);
-            let reason = Reason::ReplacedBelowCum;
-            out.push(old.ended(ExecutionKind::Cancelled, ts_event, reason));
-            return;
-        }
-        let terms = NewOrder { price, qty, ..old.terms };
-        let new = OwnOrder { cum: old.cum, ..OwnOrder::new(new_id, old.account, terms) };
-        let of_old = |kind, reason| Execution {
-            order_id: old.id.0,
-            new_order_id: new_id.0,
-            ..new.report(kind, ts_event, reason)
+    /// `None` also for orders that will be rejected: the reason is found on the long way.
+    #[inline]
+    fn plain(&self, event: &Event, new: &payload::NewOrder) -> Option<(Shown, Codes)> {
+        let &payload::NewOrder { order_id, price, qty, account, .. } = new;
+        let time_in_force = match new.time_in_force {
+            0 => TimeInForce::Day,
+            1 => TimeInForce::Gtc,
+            3 => TimeInForce::Ioc,
+            _ => return None,
         };
-        if let Some(reason) = self.refusal(&new, at.replica) {
-            out.push(of_old(ExecutionKind::Rejected, reason));
-            return;
-        }
-        self.remove(old.id);
-        out.push(of_old(ExecutionKind::Replaced, Reason::Requested));
-        self.enter(new, at, out);
+        let lane = self.lanes.get(event.instrument as usize)?;
+        let side = event.side()?;
+        let is_plain = (new.order_type | new.self_trade | new.instructions) == 0
+            && !self.has_terms
+            && lane.is_plain
+            && lane.hidden[side.opposite().index()] == 0
+            && qty.0.wrapping_sub(1) < ORDER_QTY_MAX.0
+            && price.0 > 0
+            && lane.is_on_tick(price)
+            && self.books.live_orders() < self.config.orders_max
+            && self.books.find(order_id).is_none();
+        let codes = Codes::new(OrderType::Limit, time_in_force, SelfTrade::None, 0);
+        let instrument = InstrumentId(event.instrument);
+        let cum = Qty(0);
+        is_plain.then_some((
+            Shown { order_id, account, instrument, side, price, leaves: qty, cum },
+            codes,
+        ))
     }
 
-    /// Why an order is not accepted; `None` when it is.
-    fn refusal(&self, order: &OwnOrder, replica: &Replica) -> Option<Reason> {
-        let NewOrder { instrument, price, qty, time_in_force, is_post_only, .. } = order.terms;
-        if self.is_killed {
-            return Some(Reason::Killed);
+    /// Matches a plain order, rests what is left or cancels it.
+    #[inline(never)]
+    pub(super) fn enter_plain(&mut self, mut order: Shown, codes: Codes, out: &mut Vec<Execution>) {
+        let Shown { order_id, instrument, side, price, .. } = order;
+        let book = BookId::displayed(instrument);
+        let resting = side.opposite();
+        let mut sweep = Sweep::default();
+        while order.leaves.0 > 0 {
+            let best = self.books.best(book, resting);
+            if best.qty.0 == 0 || resting.is_better(price, best.price) {
+                break;
+            }
+            let maker = self.books.front(book, resting);
+            let qty = order.leaves.min(self.books.qty(maker));
+            self.trade(&mut order, maker, best.price, qty, out);
+            sweep.note(best.price);
         }
-        let known = replica.instruments().get(instrument);
-        let Some(known) = known.filter(|_| (instrument.0 as usize) < INSTRUMENTS_MAX) else {
-            return Some(Reason::UnknownInstrument);
-        };
-        if self.find_live(order.id).is_ok() {
-            return Some(Reason::DuplicateOrder);
-        }
-        if qty.0 == 0 || qty > ORDER_QTY_MAX {
-            return Some(Reason::BadQuantity);
-        }
-        if price.0 <= 0 || !is_representable(price, known) {
-            return Some(Reason::BadPrice);
-        }
-        if price.0 % known.tick(price) != 0 {
-            return Some(Reason::OffTick);
-        }
-        if !matches!(time_in_force, TimeInForce::Day | TimeInForce::Ioc | TimeInForce::Fok) {
-            return Some(Reason::BadTerms);
-        }
-        let is_trading = replica.is_trading(instrument);
-        if !is_trading && time_in_force != TimeInForce::Day {
-            return Some(Reason::NotTrading);
-        }
-        let would_take =
-            || self.lane_or_empty(instrument, |lane| lane.takeable(order, replica).0 > 0);
-        (is_post_only && is_trading && would_take()).then_some(Reason::WouldTake)
-    }
-
-    /// An accepted order trades, rests, waits or is cancelled.
-    fn enter(&mut self, mut order: OwnOrder, at: Arrival<'_>, out: &mut Vec<Execution>) {
-        let Arrival { ts_event, replica } = at;
-        let instrument = order.terms.instrument;
-        let lane_index = self.make_lane(instrument);
-        let lane = &mut self.lanes[lane_index];
-        let cancelled =
-            |order: &OwnOrder, why| order.ended(ExecutionKind::Cancelled, ts_event, why);
-        if !replica.is_trading(instrument) {
-            lane.halted.push(order);
-            self.note_live(order.id, instrument);
-            return;
-        }
-        let is_all_or_none = order.terms.time_in_force == TimeInForce::Fok;
-        if is_all_or_none && lane.takeable(&order, replica) < order.leaves() {
-            out.push(cancelled(&order, Reason::NotFillable));
-            return;
-        }
-        lane.take(&mut order, replica, &mut self.fills);
-        let rests = order.leaves().0 > 0 && order.terms.time_in_force == TimeInForce::Day;
-        if rests {
-            lane.rest(order, replica);
-            self.note_live(order.id, instrument);
-        }
-        self.report_fills(ts_event, out);
-        if !rests && order.leaves().0 > 0 {
-            out.push(cancelled(&order, Reason::ImmediateRemainder));
-        }
-    }
-
-    /// Trading resumed: orders that waited enter in the order of their arrival.
-    pub(super) fn enter_halted(
-        &mut self,
-        instrument: InstrumentId,
-        at: Arrival<'_>,
-        out: &mut Vec<Execution>,
-    ) {
-        let Some(lane) = self.lane_index(instrument) else { return };
-        if self.lanes[lane].halted.is_empty() {
-            return;
-        }
-        for order in std::mem::take(&mut self.lanes[lane].halted) {
-            self.forget_live(order.id);
-            let would_take = self.lanes[lane].takeable(&order, at.replica).0 > 0;
-            if order.terms.is_post_only && would_take {
-                let reason = Reason::WouldTake;
-                out.push(order.ended(ExecutionKind::Cancelled, at.ts_event, reason));
+        if order.leaves.0 > 0 {
+            if codes.time_in_force() == TimeInForce::Ioc {
+                let reason = Reason::ImmediateRemainder;
+                out.push(order.ended(ExecutionKind::Cancelled, reason, self.now));
             } else {
-                self.enter(order, at, out);
+                let handle = self.books.rest(order_id, Place { book, side, price }, order.leaves);
+                self.terms.set(handle, Terms::new(order.account, codes, order.cum, NIL));
+            }
+        }
+        if let Some(traded) = sweep.traded {
+            let last = if side == Side::Buy { traded.high } else { traded.low };
+            self.lane_mut(instrument).last_price = Some(last);
+        }
+        if self.lane(instrument).stops > 0 {
+            self.run_stops(instrument, sweep.traded, out);
+        }
+    }
+
+    #[inline(never)]
+    fn new_order_with_terms(
+        &mut self,
+        event: &Event,
+        new: &payload::NewOrder,
+        out: &mut Vec<Execution>,
+    ) {
+        let terms = self.terms_at_hand.take();
+        let more = self.more_terms_at_hand.take();
+        self.has_terms = false;
+        let request = Request { event, new, terms, more };
+        match self.check(&request) {
+            Ok((order, min_qty)) => self.admit(order, min_qty, out),
+            Err(reason) => {
+                let rejected = Execution {
+                    side: event.side,
+                    order_id: new.order_id.0,
+                    price: request.price().0,
+                    qty: new.qty.0,
+                    account: new.account.0,
+                    ..Execution::new(ExecutionKind::Rejected, self.now, event.instrument)
+                };
+                self.reject(rejected, reason, out);
             }
         }
     }
-}
 
-/// The answer to a command about an order that is not at the venue.
-pub(super) fn unknown_order(
-    order_id: OrderId,
-    account: AccountId,
-    instrument: InstrumentId,
-    ts_event: Nanos,
-) -> Execution {
-    Execution {
-        order_id: order_id.0,
-        account: account.0,
-        reason: Reason::UnknownOrder as u16,
-        ..Execution::new(ExecutionKind::Rejected, ts_event.0, instrument.0)
+    /// Tells of a reject and counts it.
+    #[inline(never)]
+    pub(super) fn reject(&mut self, record: Execution, reason: Reason, out: &mut Vec<Execution>) {
+        self.counts.note(reason);
+        out.push(Execution { reason: reason as u16, ..record });
     }
-}
 
-/// Whether a price fits 64 bits in 1e-9 of the currency.
-fn is_representable(price: Price, instrument: &Instrument) -> bool {
-    let scaled = i128::from(price.0) * i128::from(instrument.price_increment);
-    i64::try_from(scaled).is_ok()
+    /// An order that passed the checks: it trades, rests, or waits.
+    fn admit(&mut self, mut order: InHand, min_qty: Qty, out: &mut Vec<Execution>) {
+        let Shown { instrument, leaves, .. } = order.shown;
+        out.push(order.shown.record(ExecutionKind::Accepted, leaves, Reason::None, self.now));
+        let is_trading = self.lane(instrument).is_trading();
+        if order.codes.is_stop() {
+            self.start_trailing(&mut order);
+            if is_trading && self.is_due_on_entry(&order) {
+                self.enter_triggered(order, out);
+            } else {
+                self.pend(&order, None);
+                if is_trading {
+                    self.run_stops(instrument, None, out);
+                }
+            }
+        } else if let Some(pool) = self.pool_of(&order) {
+            self.wait(&order, pool, None);
+        } else if is_trading {
+            let traded = self.process(order, min_qty, out);
+            self.run_stops(instrument, traded, out);
+        } else {
+            self.rest(&order);
+        }
+    }
+
+    /// The pool that an order waits in, if it does.
+    pub(super) fn pool_of(&self, order: &InHand) -> Option<Pool> {
+        match order.codes.time_in_force() {
+            TimeInForce::Opening => Some(Pool::Opening),
+            TimeInForce::Closing => Some(Pool::Closing),
+            _ if order.codes.order_type() != OrderType::Market => None,
+            _ => self.lane(order.shown.instrument).is_call.then_some(Pool::Market),
+        }
+    }
+
+    /// Matches an order while trading, then rests what is left or cancels it; says what traded.
+    pub(super) fn process(
+        &mut self,
+        mut order: InHand,
+        min_qty: Qty,
+        out: &mut Vec<Execution>,
+    ) -> Option<Traded> {
+        let Shown { instrument, side, price, leaves, .. } = order.shown;
+        let is_market = order.codes.order_type() == OrderType::Market;
+        let time_in_force = order.codes.time_in_force();
+        let bound = if is_market { self.lane(instrument).bound(side, price) } else { price };
+        let is_all_or_none = time_in_force == TimeInForce::Fok;
+        let refusal = if is_all_or_none && !self.is_fillable(&order, bound, leaves) {
+            Some(Reason::NotFillable)
+        } else if min_qty.0 > 0 && !self.is_fillable(&order, bound, min_qty) {
+            Some(Reason::MinQty)
+        } else {
+            None
+        };
+        if let Some(reason) = refusal {
+            out.push(order.shown.ended(ExecutionKind::Cancelled, reason, self.now));
+            return None;
+        }
+        let sweep = self.take(&mut order, bound, out);
+        if order.shown.leaves.0 > 0 {
+            let reason = if is_market {
+                let is_left = self.best_queue(instrument, side.opposite()).is_some();
+                if is_left { Reason::Collar } else { Reason::NoLiquidity }
+            } else if is_all_or_none || time_in_force == TimeInForce::Ioc {
+                Reason::ImmediateRemainder
+            } else {
+                self.rest(&order);
+                return sweep.traded;
+            };
+            out.push(order.shown.ended(ExecutionKind::Cancelled, reason, self.now));
+        }
+        sweep.traded
+    }
+
+    /// Puts an order at the back of the queue at its price.
+    pub(super) fn rest(&mut self, order: &InHand) {
+        let Shown { order_id, instrument, side, price, .. } = order.shown;
+        let is_hidden = order.codes.is_hidden();
+        let book =
+            if is_hidden { BookId::hidden(instrument) } else { BookId::displayed(instrument) };
+        let shown = order.displayed();
+        let handle = self.books.rest(order_id, Place { book, side, price }, shown);
+        self.berth(order, handle, Berth::Book, Qty(order.shown.leaves.0 - shown.0));
+        let lane = self.lane_mut(instrument);
+        lane.hidden[side.index()] += u32::from(is_hidden);
+        lane.icebergs += u32::from(order.codes.is_iceberg());
+    }
+
+    /// Keeps the terms of an order whose handle is new.
+    pub(super) fn berth(&mut self, order: &InHand, handle: u32, berth: Berth, reserve: Qty) {
+        let InHand { shown, codes, mut extra } = *order;
+        let is_needed = berth != Berth::Book || extra.is_needed();
+        let at = if is_needed {
+            extra.berth = berth;
+            extra.reserve = reserve;
+            extra.price = shown.price;
+            self.extras.insert(extra)
+        } else {
+            NIL
+        };
+        self.terms.set(handle, Terms::new(shown.account, codes, shown.cum, at));
+        if extra.expire_ts.0 != 0 {
+            self.note_expiry(handle, extra.expire_ts, shown.order_id);
+        }
+        self.disturb(shown.instrument);
+    }
+
+    /// Whether incoming orders are shared front to back everywhere.
+    pub(super) fn is_fifo(&self) -> bool {
+        self.config.allocation == Allocation::Fifo
+    }
 }

@@ -1,240 +1,207 @@
-//! One instrument's own orders: their queues, and what the tape does to them.
+//! One instrument's state: what every command of it reads, and the desk that few instruments need.
 
-use super::order::{OpenOrder, OrderState, OwnOrder};
-use super::taken::Taken;
-use crate::book::{Change, ChangeKind, OrderView, Replica};
-use crate::event::Liquidity;
-use crate::units::{InstrumentId, OrderId, Price, Qty, Side};
+use super::config::InstrumentRules;
+use super::heap::Heap;
+use super::uncross::Indicative;
+use crate::book::{NIL, ORDER_QTY_MAX, OrderStore};
+use crate::event::Instrument;
+use crate::units::{Price, Qty, Side};
 
-/// A fill that an own order got, before it is a record.
-#[derive(Clone, Copy, Debug)]
-pub(super) struct LaneFill {
-    /// The order after the fill.
-    pub(super) order: OwnOrder,
-    pub(super) price: Price,
-    pub(super) qty: Qty,
-    pub(super) contra: OrderId,
-    pub(super) liquidity: Liquidity,
+/// The prices that something traded at: the highest and the lowest.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) struct Traded {
+    pub(super) high: Price,
+    pub(super) low: Price,
 }
 
-/// Which own orders a print of the tape reaches.
-#[derive(Clone, Copy, Debug)]
-pub(super) enum Reach {
-    /// An execution of this order: own orders of its side that are ahead of it.
-    Order(OrderView),
-    /// Own orders of a side at this price or better.
-    UpTo(Side, Price),
-}
-
-/// Own orders of one instrument.
+/// An instrument's state and rules; the first cache line is what plain orders read.
 #[derive(Clone, Debug)]
+#[repr(C, align(64))]
 pub(super) struct Lane {
-    pub(super) instrument: InstrumentId,
-    /// By side: best price first, then in order of arrival.
-    pub(super) resting: [Vec<OwnOrder>; 2],
-    /// Accepted while not trading, in order of arrival.
-    pub(super) halted: Vec<OwnOrder>,
-    pub(super) taken: Taken,
+    /// Whether plain orders may take the short way: it trades and has no rules of its own.
+    pub(super) is_plain: bool,
+    /// Whether the instrument is defined.
+    pub(super) is_known: bool,
+    pub(super) is_halted: bool,
+    /// Whether an auction call is open.
+    pub(super) is_call: bool,
+    /// Whether the session's opening auction is over.
+    pub(super) is_opening_over: bool,
+    /// Bits of the open call: [`OPENING`], [`CLOSING`].
+    pub(super) auction: u8,
+    /// Whether something changed in the call since the indicative result was looked at.
+    pub(super) is_disturbed: bool,
+    /// Whether the tick is that of a US equity.
+    has_cent_ticks: bool,
+    /// Hidden orders that rest, by side.
+    pub(super) hidden: [u32; 2],
+    /// Icebergs that rest.
+    pub(super) icebergs: u32,
+    /// Stops that have not entered.
+    pub(super) stops: u32,
+    /// The instrument's desk; `NIL` when it needs none.
+    pub(super) desk: u32,
+    pub(super) last_price: Option<Price>,
+    pub(super) rules: InstrumentRules,
+}
+
+/// The call is the session's opening auction.
+pub(super) const OPENING: u8 = 1;
+
+/// The call is the session's closing auction.
+pub(super) const CLOSING: u8 = 2;
+
+impl Default for Lane {
+    fn default() -> Self {
+        Self {
+            is_plain: false,
+            is_known: false,
+            is_halted: false,
+            is_call: false,
+            is_opening_over: false,
+            auction: 0,
+            is_disturbed: false,
+            has_cent_ticks: false,
+            hidden: [0; 2],
+            icebergs: 0,
+            stops: 0,
+            desk: NIL,
+            last_price: None,
+            rules: InstrumentRules::default(),
+        }
+    }
 }
 
 impl Lane {
-    pub(super) fn new(instrument: InstrumentId) -> Self {
-        Self { instrument, resting: [vec![], vec![]], halted: vec![], taken: Taken::default() }
+    /// Whether orders match as they arrive.
+    #[inline]
+    pub(super) fn is_trading(&self) -> bool {
+        self.is_known && !self.is_halted && !self.is_call
     }
 
-    /// Whether no event of the instrument can change anything here.
-    pub(super) fn is_idle(&self) -> bool {
-        self.resting.iter().all(Vec::is_empty) && self.halted.is_empty() && self.taken.is_empty()
+    /// To be called after a change of state or rules.
+    pub(super) fn judge(&mut self, is_fifo: bool) {
+        let rules = &self.rules;
+        let has_no_rules = rules.lot.0 == 1
+            && rules.price_max.is_none()
+            && rules.qty_min.0 <= 1
+            && rules.qty_max >= ORDER_QTY_MAX;
+        self.is_plain = self.is_trading() && has_no_rules && is_fifo;
     }
 
-    /// Lets an order rest behind every displayed order at its price.
-    pub(super) fn rest(&mut self, mut order: OwnOrder, replica: &Replica) {
-        let (side, price) = (order.terms.side, order.terms.price);
-        order.ahead = replica.level(self.instrument, side, price).qty;
-        order.ahead_at_entry = order.ahead;
-        order.priority = replica.next_priority();
-        let queue = &mut self.resting[side.index()];
-        let place = queue.partition_point(|other| !side.is_better(price, other.terms.price));
-        queue.insert(place, order);
+    /// Takes over what the instrument's definition says.
+    pub(super) fn define(&mut self, instrument: &Instrument) {
+        self.is_known = true;
+        self.has_cent_ticks = instrument.tick(Price(i64::MAX)) == 100;
     }
 
-    /// Takes an order out, wherever it is.
-    pub(super) fn remove(&mut self, id: OrderId) -> Option<OwnOrder> {
-        for queue in self.resting.iter_mut().chain([&mut self.halted]) {
-            if let Some(index) = queue.iter().position(|order| order.id == id) {
-                return Some(queue.remove(index));
-            }
+    /// Whether a positive price lies on the tick; the same as `price % Instrument::tick(price)`.
+    ///
+    /// WHY: dividing by a constant costs a multiplication, by a variable some 25 cycles.
+    #[inline]
+    pub(super) fn is_on_tick(&self, price: Price) -> bool {
+        !self.has_cent_ticks || price.0 < 10_000 || price.0 % 100 == 0
+    }
+
+    /// One tick at a price.
+    pub(super) fn tick(&self, price: Price) -> i64 {
+        if self.has_cent_ticks && price.0 >= 10_000 { 100 } else { 1 }
+    }
+
+    /// How far a market order trades: to its cap, or to the collar around the last trade.
+    pub(super) fn bound(&self, side: Side, cap: Price) -> Price {
+        if cap.0 != 0 {
+            return cap;
         }
-        None
-    }
-
-    /// The order of a number, to be changed in place.
-    pub(super) fn get_mut(&mut self, id: OrderId) -> Option<&mut OwnOrder> {
-        let queues = self.resting.iter_mut().chain([&mut self.halted]);
-        queues.flatten().find(|order| order.id == id)
-    }
-
-    /// All orders, resting ones first.
-    pub(super) fn open_orders(&self) -> impl Iterator<Item = OpenOrder> {
-        let resting = self.resting.iter().flatten();
-        let halted = self.halted.iter();
-        resting
-            .map(|order| OpenOrder::of(order, OrderState::Resting))
-            .chain(halted.map(|order| OpenOrder::of(order, OrderState::Halted)))
-    }
-
-    /// Keeps what is ahead of own orders, and what was taken, in step with the tape.
-    pub(super) fn follow(&mut self, change: &Change) {
-        let order = &change.order;
-        match change.kind {
-            ChangeKind::Executed | ChangeKind::Reduced | ChangeKind::Deleted => {
-                self.leave_ahead(order, change.qty);
-                self.taken.shrink(order.order_id, change.qty);
-                if change.left_book {
-                    self.taken.forget(order.order_id);
-                }
-            }
-            ChangeKind::Replaced | ChangeKind::Modified => {
-                let Some(new) = &change.new else { return };
-                let kept_place = new.price == order.price && new.priority == order.priority;
-                let cut = order.qty.0.saturating_sub(new.qty.0);
-                self.leave_ahead(order, if kept_place { Qty(cut) } else { order.qty });
-                let taken = self.taken.forget(order.order_id);
-                self.taken.add(new.order_id, Qty(taken.0.saturating_sub(cut)));
-            }
-            ChangeKind::Cleared => {
-                self.taken.clear();
-                self.resting.iter_mut().flatten().for_each(|own| own.ahead = Qty(0));
-            }
-            ChangeKind::None | ChangeKind::Added | ChangeKind::Unknown => {}
+        match (self.rules.collar, self.last_price, side) {
+            (Some(collar), Some(last), Side::Buy) => Price(last.0.saturating_add(collar.0)),
+            (Some(collar), Some(last), Side::Sell) => Price(last.0.saturating_sub(collar.0)),
+            (_, _, Side::Buy) => Price(i64::MAX),
+            (_, _, Side::Sell) => Price(i64::MIN),
         }
     }
 
-    /// `qty` of a real order left the queue at its price.
-    fn leave_ahead(&mut self, order: &OrderView, qty: Qty) {
-        let is_behind =
-            |own: &&mut OwnOrder| own.terms.price == order.price && order.priority < own.priority;
-        for own in self.resting[order.side.index()].iter_mut().filter(is_behind) {
-            debug_assert!(own.ahead >= qty, "more left the queue than was ahead");
-            own.ahead.0 = own.ahead.0.saturating_sub(qty.0);
-        }
+    /// Whether a quantity is one that an order may have.
+    pub(super) fn takes_qty(&self, qty: Qty) -> bool {
+        let most = self.rules.qty_max.min(ORDER_QTY_MAX);
+        qty.0 > 0 && qty >= self.rules.qty_min && qty <= most
     }
 
-    /// Fills resting own orders at their price from `shares` of one record; says what was used.
-    pub(super) fn fill_passively(
-        &mut self,
-        reach: Reach,
-        shares: Qty,
-        contra: OrderId,
-        fills: &mut Vec<LaneFill>,
-    ) -> Qty {
-        let side = match reach {
-            Reach::Order(order) => order.side,
-            Reach::UpTo(side, _) => side,
-        };
-        let mut left = shares.0;
-        for own in &mut self.resting[side.index()] {
-            let is_reached = match reach {
-                Reach::Order(order) => {
-                    side.is_better(own.terms.price, order.price)
-                        || (own.terms.price == order.price && own.priority <= order.priority)
-                }
-                Reach::UpTo(_, price) => !side.is_better(price, own.terms.price),
-            };
-            // Orders stand by priority: whom this record does not reach, it reaches none behind.
-            if left == 0 || !is_reached {
-                break;
-            }
-            let qty = own.leaves().0.min(left);
-            left -= qty;
-            own.cum.0 += qty;
-            let (price, liquidity) = (own.terms.price, Liquidity::Maker);
-            fills.push(LaneFill { order: *own, price, qty: Qty(qty), contra, liquidity });
-        }
-        if left < shares.0 {
-            self.drop_filled();
-        }
-        Qty(shares.0 - left)
-    }
-
-    /// Fills own orders better than a cross's price at that price, `shares` at most in all.
-    pub(super) fn fill_in_cross(&mut self, price: Price, shares: Qty, fills: &mut Vec<LaneFill>) {
-        let mut left = shares.0;
-        for side in [Side::Buy, Side::Sell] {
-            let resting = self.resting[side.index()].iter_mut();
-            let halted = self.halted.iter_mut().filter(|own| own.terms.side == side);
-            let is_better = |own: &&mut OwnOrder| side.is_better(own.terms.price, price);
-            for own in resting.chain(halted).filter(is_better) {
-                let qty = own.leaves().0.min(left);
-                if qty == 0 {
-                    break;
-                }
-                left -= qty;
-                own.cum.0 += qty;
-                let (contra, liquidity) = (OrderId(0), Liquidity::Auction);
-                fills.push(LaneFill { order: *own, price, qty: Qty(qty), contra, liquidity });
-            }
-        }
-        self.drop_filled();
-    }
-
-    fn drop_filled(&mut self) {
-        for queue in self.resting.iter_mut().chain([&mut self.halted]) {
-            queue.retain(|own| own.leaves().0 > 0);
-        }
-    }
-
-    /// Shares that an order could take at once, counted up to its own.
-    pub(super) fn takeable(&self, order: &OwnOrder, replica: &Replica) -> Qty {
-        let wanted = order.leaves().0;
-        let mut found = 0;
-        for real in reachable(self.instrument, order, replica) {
-            found += self.taken.visible(real.order_id, real.qty).0;
-            if found >= wanted {
-                return Qty(wanted);
-            }
-        }
-        Qty(found)
-    }
-
-    /// Takes displayed shares front to back, up to what the order wants.
-    pub(super) fn take(
-        &mut self,
-        order: &mut OwnOrder,
-        replica: &Replica,
-        fills: &mut Vec<LaneFill>,
-    ) {
-        for real in reachable(self.instrument, order, replica) {
-            let qty = self.taken.visible(real.order_id, real.qty).0.min(order.leaves().0);
-            if qty == 0 {
-                continue;
-            }
-            order.cum.0 += qty;
-            self.taken.add(real.order_id, Qty(qty));
-            fills.push(LaneFill {
-                order: *order,
-                price: real.price,
-                qty: Qty(qty),
-                contra: real.order_id,
-                liquidity: Liquidity::Taker,
-            });
-            if order.leaves().0 == 0 {
-                break;
-            }
-        }
+    /// Whether a price is one that an order may have.
+    pub(super) fn takes_price(&self, price: Price) -> bool {
+        price.0 > 0 && self.rules.price_max.is_none_or(|most| price <= most)
     }
 }
 
-/// Real orders of the other side that an order's limit reaches, best price first, front to back.
-fn reachable<'a>(
-    instrument: InstrumentId,
-    order: &OwnOrder,
-    replica: &'a Replica,
-) -> impl Iterator<Item = OrderView> + use<'a> {
-    let (side, limit) = (order.terms.side, order.terms.price);
-    let other = side.opposite();
-    replica
-        .levels(instrument, other)
-        .take_while(move |level| !side.is_better(level.price, limit))
-        .flat_map(move |level| replica.queue(instrument, other, level.price))
+/// The ends of a list of parked orders, which their neighbours link.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct List {
+    pub(super) head: u32,
+    pub(super) tail: u32,
+}
+
+/// Pending stops and orders that wait for an auction.
+#[derive(Clone, Debug, Default)]
+pub(super) struct Desk {
+    /// Stops with a fixed price, by source, then side.
+    pub(super) stops: [[Heap; 2]; 2],
+    /// Trailing stops, by source.
+    pub(super) trailing: [List; 2],
+    /// Orders that wait for an auction, by [`Pool`](super::terms::Pool).
+    pub(super) pools: [List; 3],
+    /// The indicative result that was published last.
+    pub(super) published: Indicative,
+}
+
+impl Default for List {
+    fn default() -> Self {
+        Self { head: NIL, tail: NIL }
+    }
+}
+
+impl List {
+    /// Puts a parked order at the end.
+    pub(super) fn append(&mut self, books: &mut OrderStore, handle: u32) {
+        books.link_parked(handle, self.tail, NIL);
+        self.tail = handle;
+        if self.head == NIL {
+            self.head = handle;
+        }
+    }
+
+    /// Takes a member out.
+    pub(super) fn unlink(&mut self, books: &mut OrderStore, handle: u32) {
+        let (prev, next) = books.unlink_parked(handle);
+        if prev == NIL {
+            self.head = next;
+        }
+        if next == NIL {
+            self.tail = prev;
+        }
+    }
+
+    /// The members, first to last.
+    pub(super) fn iter<'a>(&self, books: &'a OrderStore) -> impl Iterator<Item = u32> + use<'a> {
+        let or_end = |handle: u32| (handle != NIL).then_some(handle);
+        std::iter::successors(or_end(self.head), move |&handle| or_end(books.next(handle)))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_short_way_to_the_tick_agrees_with_the_instrument() {
+        let stock = Instrument::us_equity("X");
+        let coin = Instrument { price_increment: 10_000_000, ..stock };
+        for instrument in [stock, coin] {
+            let mut lane = Lane::default();
+            lane.define(&instrument);
+            for price in (1..40_000).chain(1_999_999_800..2_000_000_100).map(Price) {
+                assert_eq!(lane.tick(price), instrument.tick(price));
+                assert_eq!(lane.is_on_tick(price), price.0 % instrument.tick(price) == 0);
+            }
+        }
+    }
 }

@@ -1,173 +1,266 @@
-//! The venue's saved state: orders, what is in flight, what was taken.
+//! A matcher's saved state: instruments and their states, books as their queues, stops, pools.
+//!
+//! A loaded matcher packs its orders anew: handles and spare room differ, nothing that it says or
+//! does later differs.
 
+use super::config::InstrumentRules;
+use super::hand::{InHand, Shown};
 use super::lane::Lane;
-use super::order::{NewOrder, OwnOrder};
-use super::venue::Venue;
-use super::wire::{Command, InFlight, Wire};
+use super::matcher::Matcher;
+use super::terms::{Berth, Codes, Extra, Pool};
+use super::uncross::Indicative;
+use crate::book::{BookId, ORDER_QTY_MAX, Place};
 use crate::error::Result;
-use crate::event::TimeInForce;
-use crate::limits::INSTRUMENTS_MAX;
+use crate::event::{Event, InstrumentTable, payload};
+use crate::limits::{EVENT_BYTES, INSTRUMENTS_MAX};
 use crate::state::{StateReader, StateWriter};
 use crate::units::{AccountId, InstrumentId, Nanos, OrderId, Price, Qty, Side};
 
-impl Venue {
-    /// Writes own orders, what is in flight and what was taken.
+/// The largest place in time that an order's record holds.
+const PRIORITY_MAX: u64 = (1 << 48) - 1;
+
+/// Bytes of a saved order at least.
+const ORDER_BYTES: usize = 100;
+
+impl Matcher {
+    /// Writes everything that the matcher's answers and future depend on, but not its
+    /// configuration.
     pub fn save(&self, writer: &mut StateWriter) {
         writer.put_u64(self.matches);
-        writer.put_bool(self.is_killed);
-        writer.put_len(self.lanes.len());
-        for lane in &self.lanes {
-            writer.put_u32(lane.instrument.0);
-            for queue in lane.resting.iter().chain([&lane.halted]) {
-                writer.put_len(queue.len());
-                queue.iter().for_each(|order| save_order(order, writer));
-            }
-            writer.put_len(lane.taken.entries().len());
-            for &(order_id, qty) in lane.taken.entries() {
-                writer.put_u64(order_id.0);
-                writer.put_u64(qty.0);
-            }
+        writer.put_u64(self.books.next_priority());
+        self.counts.rejected.iter().for_each(|&count| writer.put_u64(count));
+        writer.put_bool(self.has_terms);
+        for terms in
+            [self.terms_at_hand.map(bytemuck::cast), self.more_terms_at_hand.map(bytemuck::cast)]
+        {
+            let words: [u64; 4] = terms.unwrap_or([0; 4]);
+            writer.put_bool(terms.is_some());
+            words.iter().for_each(|&word| writer.put_u64(word));
         }
-        writer.put_len(self.wire.iter().len());
-        self.wire.iter().for_each(|in_flight| save_in_flight(in_flight, writer));
+        writer.put_len(self.instruments.len());
+        for (id, instrument) in self.instruments.iter() {
+            writer.put_bytes(bytemuck::cast_slice(&InstrumentTable::events(0, id, instrument)));
+        }
+        writer.put_len(self.lanes.len());
+        for (id, lane) in self.lanes.iter().enumerate() {
+            save_lane(lane, writer);
+            let desk = self.desks.get(lane.desk as usize);
+            save_indicative(&desk.map_or(Indicative::default(), |desk| desk.published), writer);
+            let mut orders = Vec::new();
+            self.for_each_order(InstrumentId(id as u32), |handle| orders.push(handle));
+            writer.put_len(orders.len());
+            orders.iter().for_each(|&handle| self.save_order(handle, writer));
+        }
     }
 
-    /// Replaces own orders by saved ones; the configuration stays.
+    /// Replaces everything by a saved state; the configuration stays.
     ///
     /// # Errors
     ///
-    /// Cut state, or state that is none of a venue.
+    /// [`Error::BadState`](crate::error::Error::BadState) for bytes that no matcher writes.
     pub fn load(&mut self, reader: &mut StateReader<'_>) -> Result<()> {
-        let mut loaded = Self::new(self.config());
+        let mut loaded = Self::new(self.config);
         loaded.matches = reader.u64()?;
-        loaded.is_killed = reader.bool()?;
-        for _ in 0..reader.len(4)? {
-            let instrument = load_instrument(reader)?;
-            let index = loaded.make_lane(instrument);
-            let mut lane = Lane::new(instrument);
-            for queue in lane.resting.iter_mut().chain([&mut lane.halted]) {
-                for _ in 0..reader.len(8)? {
-                    let order = load_order(reader)?;
-                    if order.terms.instrument != instrument {
-                        return Err(reader.bad("an order rests at another instrument"));
-                    }
-                    loaded.live.push((order.id, instrument));
-                    queue.push(order);
-                }
-            }
-            for _ in 0..reader.len(16)? {
-                let order_id = OrderId(reader.u64()?);
-                lane.taken.add(order_id, Qty(reader.u64()?));
-            }
-            loaded.lanes[index] = lane;
+        let next_priority = reader.u64()?;
+        if next_priority > PRIORITY_MAX {
+            return Err(reader.bad(format!("priority {next_priority} is out of range")));
         }
-        loaded.live.sort_unstable_by_key(|&(id, _)| id);
-        let mut wire = Wire::default();
-        for _ in 0..reader.len(8)? {
-            let in_flight = load_in_flight(reader)?;
-            if wire.last_due().is_some_and(|last| last > in_flight.due) {
-                return Err(reader.bad("commands in flight are out of order"));
-            }
-            wire.send(in_flight);
+        for count in &mut loaded.counts.rejected {
+            *count = reader.u64()?;
         }
-        loaded.wire = wire;
+        loaded.has_terms = reader.bool()?;
+        loaded.terms_at_hand = load_words(reader)?.map(bytemuck::cast::<_, payload::Terms>);
+        loaded.more_terms_at_hand =
+            load_words(reader)?.map(bytemuck::cast::<_, payload::TermsMore>);
+        for _ in 0..reader.len(2 * EVENT_BYTES)? {
+            for record in reader.bytes()?.chunks(EVENT_BYTES) {
+                let event: Event = bytemuck::try_pod_read_unaligned(record)
+                    .map_err(|_| reader.bad("an instrument is not whole"))?;
+                loaded.instruments.apply(&event);
+            }
+        }
+        let lanes = reader.u64()?;
+        if lanes > INSTRUMENTS_MAX as u64 {
+            return Err(reader.bad(format!("{lanes} lanes are more than instruments may be")));
+        }
+        for id in (0..lanes as u32).map(InstrumentId) {
+            loaded.load_lane(id, reader)?;
+            for _ in 0..reader.len(ORDER_BYTES)? {
+                loaded.load_order(id, next_priority, reader)?;
+            }
+        }
+        loaded.books.set_next_priority(next_priority);
+        loaded.disturbed.clear();
+        loaded.lanes.iter_mut().for_each(|lane| lane.is_disturbed = false);
         *self = loaded;
         Ok(())
     }
-}
 
-fn save_terms(terms: &NewOrder, writer: &mut StateWriter) {
-    writer.put_u32(terms.instrument.0);
-    writer.put_u8(terms.side as u8);
-    writer.put_i64(terms.price.0);
-    writer.put_u64(terms.qty.0);
-    writer.put_u8(terms.time_in_force as u8);
-    writer.put_bool(terms.is_post_only);
-}
+    fn load_lane(&mut self, id: InstrumentId, reader: &mut StateReader<'_>) -> Result<()> {
+        self.make_lane(id);
+        let is_fifo = self.is_fifo();
+        let instrument = self.instruments.get(id).copied();
+        let lane = self.lane_mut(id);
+        if let Some(instrument) = instrument {
+            lane.define(&instrument);
+        }
+        lane.is_halted = reader.bool()?;
+        lane.is_call = reader.bool()?;
+        lane.is_opening_over = reader.bool()?;
+        lane.auction = reader.u8()?;
+        lane.last_price = load_price(reader)?;
+        lane.rules = InstrumentRules {
+            lot: Qty(reader.u64()?),
+            collar: load_price(reader)?,
+            price_max: load_price(reader)?,
+            qty_min: Qty(reader.u64()?),
+            qty_max: Qty(reader.u64()?),
+            previous_close: load_price(reader)?,
+        };
+        if lane.rules.lot.0 == 0 {
+            return Err(reader.bad("a lot of 0 has no multiples"));
+        }
+        lane.judge(is_fifo);
+        self.calls += u32::from(self.lane(id).is_call);
+        let published = Indicative {
+            price: Price(reader.i64()?),
+            volume: Qty(reader.u64()?),
+            imbalance: Qty(reader.u64()?),
+            side: reader.u8()?,
+        };
+        if published != Indicative::default() || self.lane(id).is_call {
+            self.desk_mut(id).published = published;
+        }
+        Ok(())
+    }
 
-fn load_terms(reader: &mut StateReader<'_>) -> Result<NewOrder> {
-    let instrument = load_instrument(reader)?;
-    let side = reader.u8()?;
-    let side = Side::from_code(side).ok_or_else(|| reader.bad(format!("no side is {side}")))?;
-    let (price, qty) = (Price(reader.i64()?), Qty(reader.u64()?));
-    let code = reader.u8()?;
-    let time_in_force = TimeInForce::from_code(code)
-        .ok_or_else(|| reader.bad(format!("no time in force is {code}")))?;
-    let is_post_only = reader.bool()?;
-    Ok(NewOrder { instrument, side, price, qty, time_in_force, is_post_only })
-}
+    fn save_order(&self, handle: u32, writer: &mut StateWriter) {
+        let InHand { shown, codes, extra } = self.look(handle);
+        writer.put_u64(shown.order_id.0);
+        writer.put_u32(shown.account.0);
+        writer.put_u8(shown.side as u8);
+        writer.put_i64(shown.price.0);
+        writer.put_u64(shown.leaves.0);
+        writer.put_u64(shown.cum.0);
+        writer.put_u16(codes.bits());
+        writer.put_u64(self.books.priority(handle));
+        for number in [extra.display.0, extra.reserve.0, extra.group, extra.expire_ts.0] {
+            writer.put_u64(number);
+        }
+        writer.put_i64(extra.trail.0);
+        save_price(extra.stop, writer);
+        save_price(extra.best, writer);
+        writer.put_u8(match extra.berth {
+            Berth::Book => 0,
+            Berth::Stop | Berth::Trailing | Berth::Triggered => 1,
+            Berth::Pool(Pool::Market) => 2,
+            Berth::Pool(Pool::Opening) => 3,
+            Berth::Pool(Pool::Closing) => 4,
+        });
+    }
 
-fn save_order(order: &OwnOrder, writer: &mut StateWriter) {
-    writer.put_u64(order.id.0);
-    writer.put_u32(order.account.0);
-    save_terms(&order.terms, writer);
-    for number in [order.cum.0, order.ahead.0, order.priority, order.ahead_at_entry.0] {
-        writer.put_u64(number);
+    /// Reads an order and puts it where it was; queues and lists are filled front to back.
+    fn load_order(
+        &mut self,
+        instrument: InstrumentId,
+        next_priority: u64,
+        reader: &mut StateReader<'_>,
+    ) -> Result<()> {
+        let (order_id, account) = (OrderId(reader.u64()?), AccountId(reader.u32()?));
+        let Some(side) = Side::from_code(reader.u8()?) else {
+            return Err(reader.bad(format!("order {order_id} has no side")));
+        };
+        let price = Price(reader.i64()?);
+        let (leaves, cum) = (Qty(reader.u64()?), Qty(reader.u64()?));
+        let codes = Codes::from_bits(reader.u16()?);
+        let priority = reader.u64()?;
+        let mut extra = Extra {
+            display: Qty(reader.u64()?),
+            reserve: Qty(reader.u64()?),
+            group: reader.u64()?,
+            expire_ts: Nanos(reader.u64()?),
+            trail: Price(reader.i64()?),
+            price,
+            ..Extra::none(instrument, side)
+        };
+        extra.stop = load_price(reader)?;
+        extra.best = load_price(reader)?;
+        let place = reader.u8()?;
+        let total = leaves.0.checked_add(cum.0);
+        let is_sound = total.is_some_and(|total| total <= ORDER_QTY_MAX.0)
+            && leaves > extra.reserve
+            && (extra.reserve.0 == 0 || codes.is_some_and(Codes::is_iceberg))
+            && codes.is_some_and(|codes| codes.is_stop() == (place == 1))
+            && codes.is_some_and(|codes| codes.is_iceberg() == (extra.display.0 != 0))
+            && priority < next_priority
+            && place <= 4
+            && !self.is_live(order_id);
+        let Some(codes) = codes.filter(|_| is_sound) else {
+            return Err(reader.bad(format!("order {order_id} cannot be as it says")));
+        };
+        let shown = Shown { order_id, account, instrument, side, price, leaves, cum };
+        let order = InHand { shown, codes, extra };
+        match place {
+            0 => self.restore(&order, priority),
+            1 => self.pend(&order, Some(priority)),
+            2 => self.wait(&order, Pool::Market, Some(priority)),
+            3 => self.wait(&order, Pool::Opening, Some(priority)),
+            _ => self.wait(&order, Pool::Closing, Some(priority)),
+        }
+        Ok(())
+    }
+
+    /// Puts a saved order at the back of its queue with the place in time that it had.
+    fn restore(&mut self, order: &InHand, priority: u64) {
+        let Shown { order_id, instrument, side, price, leaves, .. } = order.shown;
+        let is_hidden = order.codes.is_hidden();
+        let book =
+            if is_hidden { BookId::hidden(instrument) } else { BookId::displayed(instrument) };
+        let displayed = Qty(leaves.0 - order.extra.reserve.0);
+        let place = Place { book, side, price };
+        let handle = self.books.restore(order_id, place, displayed, priority);
+        self.berth(order, handle, Berth::Book, order.extra.reserve);
+        let lane = self.lane_mut(instrument);
+        lane.hidden[side.index()] += u32::from(is_hidden);
+        lane.icebergs += u32::from(order.codes.is_iceberg());
     }
 }
 
-fn load_order(reader: &mut StateReader<'_>) -> Result<OwnOrder> {
-    let (id, account) = (OrderId(reader.u64()?), AccountId(reader.u32()?));
-    let terms = load_terms(reader)?;
-    let (cum, ahead) = (Qty(reader.u64()?), Qty(reader.u64()?));
-    let (priority, ahead_at_entry) = (reader.u64()?, Qty(reader.u64()?));
-    if cum >= terms.qty {
-        return Err(reader.bad("an open order has nothing open"));
-    }
-    Ok(OwnOrder { id, account, terms, cum, ahead, priority, ahead_at_entry })
+fn save_lane(lane: &Lane, writer: &mut StateWriter) {
+    writer.put_bool(lane.is_halted);
+    writer.put_bool(lane.is_call);
+    writer.put_bool(lane.is_opening_over);
+    writer.put_u8(lane.auction);
+    save_price(lane.last_price, writer);
+    let rules = &lane.rules;
+    writer.put_u64(rules.lot.0);
+    save_price(rules.collar, writer);
+    save_price(rules.price_max, writer);
+    writer.put_u64(rules.qty_min.0);
+    writer.put_u64(rules.qty_max.0);
+    save_price(rules.previous_close, writer);
 }
 
-fn save_in_flight(in_flight: &InFlight, writer: &mut StateWriter) {
-    writer.put_u64(in_flight.due.0);
-    writer.put_u32(in_flight.account.0);
-    writer.put_u32(in_flight.instrument.0);
-    match in_flight.command {
-        Command::New { order_id, terms } => {
-            writer.put_u8(0);
-            writer.put_u64(order_id.0);
-            save_terms(&terms, writer);
-        }
-        Command::Cancel { order_id } => {
-            writer.put_u8(1);
-            writer.put_u64(order_id.0);
-        }
-        Command::Reduce { order_id, qty } => {
-            writer.put_u8(2);
-            writer.put_u64(order_id.0);
-            writer.put_u64(qty.0);
-        }
-        Command::Replace { order_id, new_order_id, price, qty } => {
-            writer.put_u8(3);
-            writer.put_u64(order_id.0);
-            writer.put_u64(new_order_id.0);
-            writer.put_i64(price.0);
-            writer.put_u64(qty.0);
-        }
-    }
+fn save_indicative(result: &Indicative, writer: &mut StateWriter) {
+    writer.put_i64(result.price.0);
+    writer.put_u64(result.volume.0);
+    writer.put_u64(result.imbalance.0);
+    writer.put_u8(result.side);
 }
 
-fn load_in_flight(reader: &mut StateReader<'_>) -> Result<InFlight> {
-    let (due, account) = (Nanos(reader.u64()?), AccountId(reader.u32()?));
-    let instrument = load_instrument(reader)?;
-    let code = reader.u8()?;
-    let order_id = OrderId(reader.u64()?);
-    let command = match code {
-        0 => Command::New { order_id, terms: load_terms(reader)? },
-        1 => Command::Cancel { order_id },
-        2 => Command::Reduce { order_id, qty: Qty(reader.u64()?) },
-        3 => {
-            let (new_order_id, price) = (OrderId(reader.u64()?), Price(reader.i64()?));
-            Command::Replace { order_id, new_order_id, price, qty: Qty(reader.u64()?) }
-        }
-        other => return Err(reader.bad(format!("no command is {other}"))),
-    };
-    Ok(InFlight { due, account, instrument, command })
+fn save_price(price: Option<Price>, writer: &mut StateWriter) {
+    writer.put_bool(price.is_some());
+    writer.put_i64(price.map_or(0, |price| price.0));
 }
 
-fn load_instrument(reader: &mut StateReader<'_>) -> Result<InstrumentId> {
-    let id = reader.u32()?;
-    if id as usize >= INSTRUMENTS_MAX {
-        return Err(reader.bad(format!("instrument {id} is beyond the limit")));
-    }
-    Ok(InstrumentId(id))
+fn load_price(reader: &mut StateReader<'_>) -> Result<Option<Price>> {
+    let is_there = reader.bool()?;
+    let price = Price(reader.i64()?);
+    Ok(is_there.then_some(price))
+}
+
+fn load_words(reader: &mut StateReader<'_>) -> Result<Option<[u64; 4]>> {
+    let is_there = reader.bool()?;
+    let words = [reader.u64()?, reader.u64()?, reader.u64()?, reader.u64()?];
+    Ok(is_there.then_some(words))
 }

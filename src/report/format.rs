@@ -61,7 +61,7 @@ pub fn time_of_day(ns: u64) -> String {
 
 /// What a type that a feed counts is called: the venue's letters, or names of kinds.
 fn type_name(feed: &Description, code: u8) -> String {
-    if feed.format == crate::engine::JOURNAL_FORMAT {
+    if [crate::engine::JOURNAL_FORMAT, crate::feed::orders::ORDERS_FORMAT].contains(&feed.format) {
         let kind = crate::event::Kind::from_code(code);
         kind.map_or_else(|| format!("kind {code}"), |kind| kind.name().to_owned())
     } else if code.is_ascii_graphic() {

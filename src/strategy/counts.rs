@@ -26,6 +26,20 @@ pub struct TraderCounts {
 }
 
 impl TraderCounts {
+    /// Counts an execution.
+    pub(crate) fn note(&mut self, execution: &Execution) {
+        let counter = match execution.kind() {
+            Some(ExecutionKind::Accepted) => &mut self.accepted,
+            Some(ExecutionKind::Rejected) => &mut self.rejected,
+            Some(ExecutionKind::Filled) => &mut self.fills,
+            Some(ExecutionKind::Cancelled) => &mut self.cancelled,
+            Some(ExecutionKind::Replaced) => &mut self.replaced,
+            Some(ExecutionKind::Expired) => &mut self.expired,
+            _ => return,
+        };
+        *counter += 1;
+    }
+
     pub(super) fn fields(self) -> [u64; 8] {
         let Self { submitted, accepted, rejected, fills, cancelled, replaced, expired, postponed } =
             self;
@@ -44,17 +58,4 @@ impl TraderCounts {
             postponed: reader.u64()?,
         })
     }
-}
-
-pub(super) fn count(counts: &mut TraderCounts, execution: &Execution) {
-    let counter = match execution.kind() {
-        Some(ExecutionKind::Accepted) => &mut counts.accepted,
-        Some(ExecutionKind::Rejected) => &mut counts.rejected,
-        Some(ExecutionKind::Filled) => &mut counts.fills,
-        Some(ExecutionKind::Cancelled) => &mut counts.cancelled,
-        Some(ExecutionKind::Replaced) => &mut counts.replaced,
-        Some(ExecutionKind::Expired) => &mut counts.expired,
-        _ => return,
-    };
-    *counter += 1;
 }

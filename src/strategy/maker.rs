@@ -9,9 +9,8 @@
 //! | no touch, a crossed book, not trading | cancels and does not quote |
 //! | the venue refused a price | waits until the touch is another |
 
-use super::spec::nearest;
 use super::{Desk, Strategy};
-use crate::error::{Error, Result};
+use crate::error::{Error, Result, nearest};
 use crate::event::{Execution, ExecutionKind, Instrument, Reason};
 use crate::matching::NewOrder;
 use crate::state::{StateReader, StateWriter};

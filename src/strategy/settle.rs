@@ -1,6 +1,5 @@
 //! What the venue answered becomes executions: listings, fees, own account, quotes.
 
-use super::counts::count;
 use super::desk::Office;
 use super::trader::{HELD, LISTED, ORDERS, QUOTE_DUE, Trader};
 use crate::book::Replica;
@@ -21,7 +20,7 @@ impl Trader {
                 execution.fee = self.fee(&execution)?;
                 self.office.account.apply(&execution)?;
             }
-            count(&mut self.office.counts, &execution);
+            self.office.counts.note(&execution);
             self.untold.push_back(execution);
             out.push(execution);
             self.look_again(instrument);

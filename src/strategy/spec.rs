@@ -4,7 +4,7 @@ use std::fmt;
 use std::str::FromStr;
 
 use super::{Idle, Maker, MakerConfig, Strategy};
-use crate::error::{Error, Result};
+use crate::error::{Error, Result, nearest};
 
 /// A strategy with its parameters: `NAME[:key=value,...]`.
 ///
@@ -163,33 +163,6 @@ fn unknown(what: &str, given: &str, known: &[&str]) -> Error {
         None => format!("known are {}", known.join(", ")),
     };
     Error::usage(format!("unknown {what} `{given}`"), cure)
-}
-
-/// The candidate that is at most two typing errors away, the nearest first.
-pub(super) fn nearest<'a>(
-    given: &str,
-    candidates: impl Iterator<Item = &'a str>,
-) -> Option<&'a str> {
-    const TYPING_ERRORS_MAX: usize = 2;
-    candidates
-        .map(|name| (typing_errors(&given.to_lowercase(), &name.to_lowercase()), name))
-        .filter(|&(errors, _)| errors <= TYPING_ERRORS_MAX && errors < given.len())
-        .min()
-        .map(|(_, name)| name)
-}
-
-/// Letters to insert, delete or change to make `a` of `b` (Levenshtein distance).
-fn typing_errors(a: &str, b: &str) -> usize {
-    let mut row: Vec<usize> = (0..=b.chars().count()).collect();
-    for (i, from) in a.chars().enumerate() {
-        let mut diagonal = std::mem::replace(&mut row[0], i + 1);
-        for (j, to) in b.chars().enumerate() {
-            let changed = diagonal + usize::from(from != to);
-            diagonal = row[j + 1];
-            row[j + 1] = changed.min(diagonal + 1).min(row[j] + 1);
-        }
-    }
-    row[b.chars().count()]
 }
 
 #[cfg(test)]

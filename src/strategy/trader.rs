@@ -2,7 +2,7 @@
 
 use std::collections::{BTreeMap, VecDeque};
 
-use super::counts::{TraderCounts, count};
+use super::counts::TraderCounts;
 use super::desk::{Desk, Office};
 use super::settle::quote_of;
 use super::{Strategy, StrategySpec};
@@ -260,7 +260,7 @@ impl Trader {
     pub fn kill(&mut self, out: &mut Vec<Execution>) {
         self.office.venue.kill(self.office.now, &mut self.reports);
         for execution in self.reports.drain(..) {
-            count(&mut self.office.counts, &execution);
+            self.office.counts.note(&execution);
             self.untold.push_back(execution);
             out.push(execution);
         }

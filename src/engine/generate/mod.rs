@@ -16,6 +16,8 @@
 //! live orders that the time of day asks for.
 
 mod book;
+mod flow;
+mod flow_orders;
 mod market;
 mod phases;
 mod profile;
@@ -30,6 +32,7 @@ use std::io::{self, Write};
 
 use xxhash_rust::xxh3::Xxh3;
 
+pub use flow::{CommandFlow, Flow, FlowProfile};
 pub use profile::Profile;
 pub use summary::{Row, Summary};
 

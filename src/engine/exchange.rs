@@ -1,0 +1,281 @@
+//! The matching engine as a run has it: what it matches, and what portfolio and hashes need of it.
+
+use std::collections::BTreeMap;
+
+use crate::book::{Totals, Touch, Units, hash_words};
+use crate::event::{Event, EventView, Execution, ExecutionKind, Kind, Listing, Quote, Reason};
+use crate::hash::RunningHash;
+use crate::matching::{Matcher, MatcherConfig, MatcherOrder, OrderPlace};
+use crate::strategy::TraderCounts;
+use crate::units::{InstrumentId, Price, Side};
+
+/// Bit of an auction that is the session's closing one.
+const CLOSING: u8 = 2;
+
+/// A matcher with its bookkeeping.
+///
+/// Beside the matcher's executions it gives those that only portfolios need: a listing when an
+/// instrument is defined, and a quote whenever touch, last price or state of an instrument changed
+/// that has traded.
+///
+/// ```
+/// use ringtape::engine::Exchange;
+/// use ringtape::feed::OpenOptions;
+/// use ringtape::feed::orders::OrderFeed;
+/// use ringtape::matching::MatcherConfig;
+///
+/// let text = "action,order_id,side,price,qty\nnew,1,sell,10.05,300\nnew,2,buy,10.05,100\n";
+/// let mut feed = OrderFeed::from_bytes("example", text, &OpenOptions::default())?;
+/// let mut exchange = Exchange::new(MatcherConfig::default());
+/// let (mut records, mut executions) = (Vec::new(), Vec::new());
+/// while feed.next_row(&mut records)?.is_some() {}
+/// for record in &records {
+///     exchange.apply(record, &mut executions);
+/// }
+/// assert_eq!(exchange.matcher().totals().matches, 1);
+/// # Ok::<(), ringtape::error::Error>(())
+/// ```
+#[derive(Debug)]
+pub struct Exchange {
+    matcher: Matcher,
+    by_instrument: BTreeMap<InstrumentId, Desk>,
+    touches: RunningHash,
+    live_orders: usize,
+    peak_live_orders: usize,
+    counts: TraderCounts,
+    /// Instruments that the record at hand concerned.
+    concerned: Vec<InstrumentId>,
+    /// The latest exchange time.
+    now: u64,
+}
+
+/// What was told of an instrument.
+#[derive(Debug)]
+struct Desk {
+    listing: Listing,
+    units: Units,
+    /// The touch that was hashed last.
+    touch: Touch,
+    /// The quote that was told last; `None` until something traded.
+    quote: Option<Quote>,
+    /// Whether the auction at hand is the closing one, and its price once it is over.
+    is_closing: bool,
+    close_price: Option<Price>,
+}
+
+impl Exchange {
+    /// An exchange without instruments.
+    pub fn new(config: MatcherConfig) -> Self {
+        Self {
+            matcher: Matcher::new(config),
+            by_instrument: BTreeMap::new(),
+            touches: RunningHash::default(),
+            live_orders: 0,
+            peak_live_orders: 0,
+            counts: TraderCounts::default(),
+            concerned: Vec::new(),
+            now: 0,
+        }
+    }
+
+    /// The matcher.
+    pub fn matcher(&self) -> &Matcher {
+        &self.matcher
+    }
+
+    /// Applies a record and appends what it causes to `out`, quotes last.
+    pub fn apply(&mut self, event: &Event, out: &mut Vec<Execution>) {
+        let start = out.len();
+        self.now = self.now.max(event.ts_event);
+        self.counts.submitted += u64::from(event.kind() == Some(Kind::NewOrder));
+        self.matcher.apply(event, out);
+        let is_definition = matches!(event.kind(), Some(Kind::Instrument | Kind::InstrumentTerms));
+        if is_definition && !event.is_continued() {
+            self.list(event, out);
+        }
+        if let EventView::Phase(phase) = event.view()
+            && phase.code.0 == b'a'
+            && let Some(desk) = self.by_instrument.get_mut(&InstrumentId(event.instrument))
+        {
+            desk.is_closing = phase.auction & CLOSING != 0;
+        }
+        self.concerned.clear();
+        for execution in &out[start..] {
+            self.counts.note(execution);
+            self.count_live(execution);
+            self.concerned.push(InstrumentId(execution.instrument));
+        }
+        self.concerned.sort_unstable();
+        self.concerned.dedup();
+        self.note_trades(start, out);
+        self.follow(event.ts_event, out);
+    }
+
+    /// The last mark of what traded: the closing auction's price if there was one.
+    pub fn end(&mut self, out: &mut Vec<Execution>) {
+        for (&id, desk) in &self.by_instrument {
+            if let Some(quote) = desk.quote {
+                let quote = Quote { close_price: desk.close_price, ..quote };
+                out.push(Execution::from_quote(self.now, id.0, &quote));
+            }
+        }
+    }
+
+    /// What the user should know after the run, in sentences that name the cure.
+    pub fn warnings(&self) -> Vec<String> {
+        let refused = self.matcher.counts().rejected(Reason::Capacity);
+        let warning = || {
+            format!(
+                "{refused} orders were rejected because {} were live: raise --capacity",
+                self.matcher.config().orders_max
+            )
+        };
+        (refused > 0).then(warning).into_iter().collect()
+    }
+
+    /// Tells of an instrument that is new or has other terms.
+    fn list(&mut self, event: &Event, out: &mut Vec<Execution>) {
+        let id = InstrumentId(event.instrument);
+        let Some(instrument) = self.matcher.instruments().get(id) else { return };
+        let (listing, units) = (instrument.listing(), Units::of(instrument));
+        if self.by_instrument.get(&id).is_some_and(|desk| desk.listing == listing) {
+            return;
+        }
+        let desk = self.by_instrument.entry(id).or_insert(Desk {
+            listing,
+            units,
+            touch: Touch::default(),
+            quote: None,
+            is_closing: false,
+            close_price: None,
+        });
+        (desk.listing, desk.units) = (listing, units);
+        out.push(Execution::from_listing(event.ts_event, id.0, &listing));
+    }
+
+    fn count_live(&mut self, execution: &Execution) {
+        match execution.kind() {
+            Some(ExecutionKind::Accepted) => self.live_orders += 1,
+            Some(ExecutionKind::Filled | ExecutionKind::Cancelled | ExecutionKind::Expired)
+                if execution.leaves == 0 =>
+            {
+                self.live_orders -= 1;
+            }
+            _ => {}
+        }
+        self.peak_live_orders = self.peak_live_orders.max(self.live_orders);
+    }
+
+    /// From its first trade on an instrument has a quote.
+    fn note_trades(&mut self, start: usize, out: &[Execution]) {
+        for execution in &out[start..] {
+            let is_trade = execution.kind() == Some(ExecutionKind::Filled);
+            let is_cross = execution.reason() == Reason::Uncrossed && execution.qty > 0;
+            if !is_trade && !is_cross {
+                continue;
+            }
+            if let Some(desk) = self.by_instrument.get_mut(&InstrumentId(execution.instrument)) {
+                desk.quote.get_or_insert_default();
+                if is_cross && desk.is_closing {
+                    desk.close_price = Some(Price(execution.price));
+                }
+            }
+        }
+    }
+
+    /// Hashes touches and tells quotes that changed.
+    fn follow(&mut self, ts_event: u64, out: &mut Vec<Execution>) {
+        let Self { matcher, by_instrument, touches, concerned, .. } = self;
+        for &id in &*concerned {
+            let Some(desk) = by_instrument.get_mut(&id) else { continue };
+            let touch = matcher.touch(id);
+            if touch != desk.touch {
+                desk.touch = touch;
+                hash_touch(&desk.units, &touch, touches);
+            }
+            let Some(told) = desk.quote else { continue };
+            let quote = Quote {
+                bid_price: touch.bid_price,
+                bid_qty: touch.bid_qty,
+                ask_price: touch.ask_price,
+                ask_qty: touch.ask_qty,
+                last_price: matcher.last_price(id),
+                close_price: None,
+                trading: !matcher.is_halted(id) && !matcher.is_in_call(id),
+            };
+            if quote != told {
+                desk.quote = Some(quote);
+                out.push(Execution::from_quote(ts_event, id.0, &quote));
+            }
+        }
+    }
+
+    /// What happened to orders, counted.
+    pub fn counts(&self) -> TraderCounts {
+        self.counts
+    }
+
+    /// Sizes of the books.
+    pub fn totals(&self) -> Totals {
+        let totals = self.matcher.totals();
+        Totals {
+            instruments: totals.instruments,
+            live_orders: totals.live_orders,
+            peak_live_orders: self.peak_live_orders,
+            levels: totals.levels,
+            bytes: totals.bytes,
+        }
+    }
+
+    /// A hash of every touch so far and of every resting order, as
+    /// [`Replica::books_hash`](crate::book::Replica::books_hash) makes it; a hidden order stands
+    /// behind the displayed ones of its price, and an iceberg counts whole.
+    pub fn books_hash(&self) -> u64 {
+        let mut hash = self.touches;
+        let mut instruments: Vec<_> = self.by_instrument.iter().collect();
+        instruments.sort_by_key(|(id, desk)| (desk.listing.symbol.as_str(), **id));
+        for (id, desk) in instruments {
+            let mut resting = self.resting(*id);
+            // Within a price the queue's order stays: the sort is stable.
+            resting.sort_by_key(|order| (order.side as u8, order.price));
+            for level in resting.chunk_by(|a, b| (a.side, a.price) == (b.side, b.price)) {
+                let first = &level[0];
+                let (side, price) = (first.side as u64, desk.units.price(first.price));
+                hash_words(&mut hash, [desk.units.symbol, side, price, level.len() as u64]);
+                for order in level {
+                    hash_words(&mut hash, [order.order_id.0, desk.units.qty(order.leaves)]);
+                }
+            }
+        }
+        hash.value()
+    }
+
+    /// The orders on the book of an instrument: bids, then offers, best first, displayed before
+    /// hidden ones, front to back.
+    pub fn resting(&self, id: InstrumentId) -> Vec<MatcherOrder> {
+        let mut orders = self.matcher.orders(id);
+        orders.retain(|order| matches!(order.place, OrderPlace::Displayed | OrderPlace::Hidden));
+        orders.sort_by_key(|order| {
+            let is_hidden = order.place == OrderPlace::Hidden;
+            match order.side {
+                Side::Buy => (order.side as u8, -order.price.0, is_hidden),
+                Side::Sell => (order.side as u8, order.price.0, is_hidden),
+            }
+        });
+        orders
+    }
+}
+
+fn hash_touch(units: &Units, touch: &Touch, hash: &mut RunningHash) {
+    let (bid, ask) = (touch.bid_price, touch.ask_price);
+    hash_words(
+        hash,
+        [
+            units.symbol,
+            units.price(bid),
+            units.qty(touch.bid_qty),
+            units.price(ask),
+            units.qty(touch.ask_qty),
+        ],
+    );
+}

@@ -1,0 +1,59 @@
+//! Looking ahead: what the next commands will touch is brought into the cache before they come.
+//!
+//! A command is a chain of memory loads, each waiting for the one before. Across commands the
+//! chains are independent, so a batch is looked at in passes of one link each, which the processor
+//! overlaps.
+//!
+//! ```text
+//!   pass 1                    pass 2                        pass 3
+//!   slot of the number, book  order in that slot and its    its level and neighbours
+//!                             terms, rung at the touch
+//! ```
+//!
+//! WHY: what is looked at is a guess that decides nothing: the order in the first slot of a number
+//! is taken for the one meant, and a new order's slot is looked at like that of a cancel. Looking
+//! exactly took a branch for each guess, and the branches that went wrong cost more than the loads
+//! saved: 5.8 M commands/s against 9.1 without looking ahead (flow `active`, 100 symbols, 10 k
+//! live orders).
+
+use std::hint::black_box;
+
+use super::matcher::Matcher;
+use crate::book::BookId;
+use crate::event::Event;
+use crate::units::{InstrumentId, OrderId, Side};
+
+/// Commands to look at together: enough to hide a load behind the others, few enough that what is
+/// brought in is still there when it is used.
+pub const MATCH_AHEAD_EVENTS: usize = 32;
+
+impl Matcher {
+    /// Brings into the cache what applying the next commands will touch; looks at no more than
+    /// [`MATCH_AHEAD_EVENTS`].
+    ///
+    /// It changes nothing, and commands that never come do no harm. Worth calling before each batch
+    /// of a stream over many books, where most of the cost is waiting for memory.
+    pub fn look_ahead(&self, events: &[Event]) {
+        if self.books.is_untouched() {
+            return;
+        }
+        let mut handles = [0; MATCH_AHEAD_EVENTS];
+        let mut loaded = 0_u64;
+        for (handle, event) in handles.iter_mut().zip(events) {
+            // All commands about orders have the order's number first.
+            *handle = self.books.home_handle(OrderId(event.payload[0]));
+            loaded ^= self.books.load_book(BookId::displayed(InstrumentId(event.instrument)));
+        }
+        for (&handle, event) in handles.iter().zip(events) {
+            let side = if event.side == Side::Sell as u8 { Side::Sell } else { Side::Buy };
+            let book = BookId::displayed(InstrumentId(event.instrument));
+            loaded ^= self.books.load_order(handle);
+            loaded ^= u64::from(self.terms.near(handle).extra);
+            loaded ^= self.books.load_best(book, side);
+        }
+        for (&handle, _) in handles.iter().zip(events) {
+            loaded ^= self.books.load_neighbours(handle);
+        }
+        black_box(loaded);
+    }
+}

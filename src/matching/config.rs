@@ -1,0 +1,103 @@
+//! What shapes a matcher: limits, policies, and the rules of each instrument.
+
+use crate::book::ORDER_QTY_MAX;
+use crate::units::{Price, Qty};
+
+/// Live orders of a matcher unless set otherwise: 4 Mi.
+pub const MATCHER_ORDERS_MAX_DEFAULT: usize = 1 << 22;
+
+/// What a replacement does to an order's place in its queue.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum Priority {
+    /// Every replacement loses its place.
+    #[default]
+    Standard,
+    /// A smaller total at the same price keeps its place.
+    Cme,
+}
+
+/// How an incoming order is shared among the displayed orders at a price.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum Allocation {
+    /// The order at the front first.
+    #[default]
+    Fifo,
+    /// In proportion to what each displays, in whole lots; what is left over front to back.
+    ProRata {
+        /// Whether the order at the front is filled before the others share.
+        top: bool,
+    },
+}
+
+/// What shapes a matcher.
+///
+/// ```
+/// use ringtape::matching::{Allocation, Matcher, MatcherConfig, Priority};
+///
+/// let config = MatcherConfig {
+///     priority: Priority::Cme,
+///     allocation: Allocation::ProRata { top: true },
+///     ..MatcherConfig::default()
+/// };
+/// assert_eq!(Matcher::new(config).config().priority, Priority::Cme);
+/// ```
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct MatcherConfig {
+    /// Live orders at the same time, over all instruments; one more is rejected with `capacity`.
+    pub orders_max: usize,
+    /// Live orders to make room for before the first command.
+    pub orders_expected: usize,
+    /// What a replacement does to an order's place.
+    pub priority: Priority,
+    /// How an incoming order is shared at a price.
+    pub allocation: Allocation,
+}
+
+impl Default for MatcherConfig {
+    fn default() -> Self {
+        Self {
+            orders_max: MATCHER_ORDERS_MAX_DEFAULT,
+            orders_expected: 0,
+            priority: Priority::Standard,
+            allocation: Allocation::Fifo,
+        }
+    }
+}
+
+/// The rules of one instrument that its definition on the market ring does not tell.
+///
+/// ```
+/// use ringtape::matching::InstrumentRules;
+/// use ringtape::units::{Price, Qty};
+///
+/// let rules = InstrumentRules { lot: Qty(10), collar: Some(Price(500)), ..Default::default() };
+/// assert_eq!(rules.price_max, None);
+/// ```
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct InstrumentRules {
+    /// Quantities are multiples of this, which is not 0.
+    pub lot: Qty,
+    /// How far from the last trade a market order without a cap trades.
+    pub collar: Option<Price>,
+    /// The highest price of an order.
+    pub price_max: Option<Price>,
+    /// The smallest quantity of an order.
+    pub qty_min: Qty,
+    /// The largest quantity of an order.
+    pub qty_max: Qty,
+    /// The close of the session before: an auction's reference until something trades.
+    pub previous_close: Option<Price>,
+}
+
+impl Default for InstrumentRules {
+    fn default() -> Self {
+        Self {
+            lot: Qty(1),
+            collar: None,
+            price_max: None,
+            qty_min: Qty(1),
+            qty_max: ORDER_QTY_MAX,
+            previous_close: None,
+        }
+    }
+}
