@@ -11,8 +11,8 @@ use crate::ring::sync::Ordering;
 /// How far ahead of the records the writer asks for its slots.
 // WHY: a reader had the line last, and a store waits until its core lets it go. Single records
 // went through a ring of 1 MiB at 155 M/s without asking, at 163 with 8 ahead, 178 with 16, 183
-// with 32 and 180 with 64; p99 of a round trip fell from 600 to 400 ns. A ring of fewer slots is gone
-// round, which helps or does nothing.
+// with 32 and 180 with 64; p99 of a round trip fell from 600 to 400 ns. A ring of fewer slots is
+// gone round, which helps or does nothing.
 const SLOTS_AHEAD: u64 = 32;
 
 /// Slots to be written, then published by a commit; dropped without one it publishes nothing.
