@@ -57,7 +57,7 @@ pub struct Execution {
     pub account: u32,
     /// Code of the [`Reason`].
     pub reason: u16,
-    /// Code of the [`Liquidity`]; 0 when nothing traded.
+    /// Code of the [`Liquidity`](super::Liquidity); 0 when nothing traded.
     pub liquidity: u8,
     /// Filling.
     pub pad: u8,

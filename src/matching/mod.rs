@@ -4,10 +4,10 @@
 //! simulated venue ([`venue`]) keeps own orders beside a recorded feed instead.
 //!
 //! ```text
-//!  expiries due -> command --> checks --> accepted --> continuous matching --> rests, or is cancelled
-//!                                             |        (self-trade, pro-rata)      |
-//!                                             +------> waits for an auction        +--> stops that it
-//!                                             +------> pends as a stop                  triggers, in turn
+//!  expiries due --> command --> checks --> accepted --> continuous --> rests, or is cancelled
+//!                                             |         matching             |
+//!                                             +--> waits for an auction      +--> stops that it
+//!                                             +--> pends as a stop                triggers, in turn
 //! ```
 //!
 //! The tables below are the rules; each has tests, and a naive model that is written from them says
@@ -121,8 +121,8 @@
 //! | indicative result, uncross | the levels of the instrument, sorted; the orders that trade, sorted |
 //! | mass cancel, end of day | the orders of the instruments concerned |
 //!
-//! A live order costs 16 bytes beside the book's, and 120 more if it is an iceberg, a stop, GTD, in a
-//! group or waiting.
+//! A live order costs 16 bytes beside the book's, and an extra record of about 150 if it is an
+//! iceberg, a stop, GTD, in a group or waiting.
 
 mod ahead;
 mod allocation;
