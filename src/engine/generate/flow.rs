@@ -59,7 +59,8 @@ pub struct FlowProfile {
     pub commands: u64,
     /// Instruments.
     pub symbols: u32,
-    /// Orders that live after the setup, and about so many from then on.
+    /// Orders that live after the setup. In `nasdaq` so many live from then on; in the other flows
+    /// the sweeps take more than the adds bring, until the books are thin.
     pub live: u64,
     /// Seed of all randomness.
     pub seed: u64,
