@@ -304,6 +304,19 @@ pub(super) struct Seal {
     zero: [u64; 2],
 }
 
+/// How far a writer is, as block headers and seals note it.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub(super) struct Progress {
+    /// Sequence of the next record.
+    pub(super) sequence: u64,
+    /// Highest time of any record before.
+    pub(super) time_max: u64,
+    /// Every record below this sequence is on the disk.
+    pub(super) durable: u64,
+    /// CRC of the last record, 0 before the first.
+    pub(super) last_crc: u32,
+}
+
 /// Reason of a seal: the journal goes on in the next segment.
 pub(super) const SEAL_ROLL: u32 = 1;
 
@@ -311,9 +324,16 @@ pub(super) const SEAL_ROLL: u32 = 1;
 pub(super) const SEAL_CLOSE: u32 = 2;
 
 impl BlockHeader {
-    pub(super) fn new(first_sequence: u64, time_max: u64, number: u32, previous_crc: u32) -> Self {
-        let (magic, durable, zero) = (BLOCK_MAGIC, 0, [0; 2]);
-        Self { magic, first_sequence, time_max, durable, number, previous_crc, zero }
+    pub(super) fn new(at: &Progress, number: u32) -> Self {
+        Self {
+            magic: BLOCK_MAGIC,
+            first_sequence: at.sequence,
+            time_max: at.time_max,
+            durable: at.durable,
+            number,
+            previous_crc: at.last_crc,
+            zero: [0; 2],
+        }
     }
 
     pub(super) fn is_sound(&self) -> bool {
@@ -322,9 +342,16 @@ impl BlockHeader {
 }
 
 impl Seal {
-    pub(super) fn new(next_sequence: u64, time_max: u64, reason: u32, last_crc: u32) -> Self {
-        let (magic, durable, zero) = (SEAL_MAGIC, 0, [0; 2]);
-        Self { magic, next_sequence, time_max, durable, reason, last_crc, zero }
+    pub(super) fn new(at: &Progress, reason: u32) -> Self {
+        Self {
+            magic: SEAL_MAGIC,
+            next_sequence: at.sequence,
+            time_max: at.time_max,
+            durable: at.durable,
+            reason,
+            last_crc: at.last_crc,
+            zero: [0; 2],
+        }
     }
 
     pub(super) fn is_sound(&self) -> bool {

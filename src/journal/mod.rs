@@ -19,7 +19,25 @@
 //! There is one level of durability so far, the page cache. Every appended record survives the end
 //! of the process, `kill -9` included. A power cut or a crash of the operating system may lose what
 //! the kernel had not yet written back, by its defaults the last 30 seconds or so.
-//! [`Writer::close`] forces the last segment to the disk.
+//! [`Writer::close`] forces everything to the disk.
+//!
+//! # After a crash
+//!
+//! [`Writer::resume`] checks the whole journal and begins a new *epoch* behind what is whole, in a
+//! segment of its own; [`recover()`] does the same and closes the journal.
+//!
+//! | what is found | verdict |
+//! |---|---|
+//! | a seal, or nothing behind the last record | clean: goes on |
+//! | bytes that are no record, and nothing readable behind them | torn tail: set aside, goes on |
+//! | the same, with readable records behind, below the mark of what was on the disk | corruption |
+//! | the same, not below the mark, after another boot of the machine | torn tail |
+//! | the same, in the boot that it was written in | corruption |
+//! | segments damaged, missing, renamed or of another journal | corruption |
+//!
+//! Corruption is refused with segment, sequences and bytes, and what is whole can still be read;
+//! [`repair`] cuts a journal where its operator says. Nothing is changed in place or destroyed:
+//! what does not count any more is in `DIR/quarantine`.
 //!
 //! # Example
 //!
@@ -44,6 +62,7 @@
 //! # Ok::<(), Box<dyn std::error::Error>>(())
 //! ```
 
+mod chain;
 mod crc;
 mod directory;
 pub mod format;
@@ -51,6 +70,7 @@ mod geometry;
 mod prepare;
 mod reader;
 mod record;
+mod recover;
 mod segment;
 mod tape;
 mod verify;
@@ -59,6 +79,7 @@ mod writer;
 pub use format::SegmentHeader;
 pub use reader::{Read, Reader};
 pub use record::{Record, records_per_segment, schema_hash};
+pub use recover::{Recovery, Repair, recover, recover_any, repair, repair_any};
 pub use tape::TornTail;
 pub use verify::{VerifyReport, verify, verify_any};
 pub use writer::{ClockCalibration, JournalOptions, Summary, Writer};

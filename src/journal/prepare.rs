@@ -78,6 +78,11 @@ impl WriteSegment {
         self.map.publish(OPENING_OFFSET, word, &[]);
     }
 
+    /// Forces what the segment holds to the disk.
+    pub(super) fn sync(&self) -> Result<()> {
+        self.file.sync_data().map_err(|source| Error::io("sync", &self.path, source))
+    }
+
     /// Bytes from the start that will not fault.
     #[inline]
     pub(super) fn populated(&self) -> usize {

@@ -8,7 +8,7 @@
 //!             roll: seal, take the prepared segment, open it  every segment
 //! ```
 
-use std::fs;
+use std::fs::{self, File};
 use std::io;
 use std::marker::PhantomData;
 use std::path::{Path, PathBuf};
@@ -18,9 +18,9 @@ use bytemuck::Pod;
 use rustix::fs::{FallocateFlags, fallocate};
 
 use super::crc::SlotCrc;
-use super::directory::{WriterLock, list_segments, new_header, remove_unfinished};
+use super::directory::{WriterLock, list_segments, new_header, remove_unfinished, segment_path};
 use super::format::{
-    BlockHeader, SEAL_CLOSE, SEAL_ROLL, Seal, SegmentHeader, SlotBuffer, commit_word,
+    BlockHeader, Progress, SEAL_CLOSE, SEAL_ROLL, Seal, SegmentHeader, SlotBuffer, commit_word,
 };
 use super::geometry::Geometry;
 use super::prepare::{CHUNK_BYTES, Helper, WriteSegment};
@@ -66,18 +66,26 @@ impl Default for JournalOptions {
     }
 }
 
+/// What a journal holds before its writer begins.
+#[derive(Clone, Copy, Debug, Default)]
+pub(super) struct Tally {
+    pub(super) first_sequence: u64,
+    pub(super) segments: u64,
+    pub(super) bytes: u64,
+}
+
 /// What a closed journal holds.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct Summary {
-    /// Records that were written.
+    /// Records, those of earlier epochs included.
     pub records: u64,
-    /// Segments that were written.
+    /// Segments in use.
     pub segments: u64,
     /// Bytes up to the seals, headers included.
     pub bytes: u64,
 }
 
-/// Appends records to a new journal.
+/// Appends records to a journal: a new one, or one that an earlier writer left.
 ///
 /// A helper thread prepares segments ahead; it inherits the cores of the thread that calls
 /// [`create`](Self::create), so create the writer before pinning that thread. Dropping a writer
@@ -101,8 +109,16 @@ pub struct Writer<R> {
     geometry: Geometry,
     header: SegmentHeader,
     dir: PathBuf,
+    /// What the journal held when this writer came to it.
+    before: Tally,
+    /// Number of this writer's first segment.
+    first_number: u64,
     /// Bytes of the segments before this one, up to their seals.
     bytes_before: u64,
+    /// Segments that were filled and are still to be forced to the disk, from this sequence on.
+    unsynced_from: u64,
+    /// Every record below this sequence is on the disk.
+    durable: u64,
     stalls: u64,
     /// Why nothing can be appended any more.
     failed: Option<io::ErrorKind>,
@@ -131,31 +147,60 @@ impl<R: Record> Writer<R> {
             ));
         }
         remove_unfinished(dir)?;
-        let header = first_header::<R>(options);
+        Self::start(dir, lock, &first_header::<R>(options), Progress::default(), Tally::default())
+    }
+
+    /// Begins a segment behind what `at` and `before` say.
+    pub(super) fn start(
+        dir: &Path,
+        lock: WriterLock,
+        header: &SegmentHeader,
+        at: Progress,
+        before: Tally,
+    ) -> Result<Self> {
+        let mut writer = Self::start_alone(dir, lock, header, at, before)?;
+        let helper = Helper::start(dir)?;
+        helper.populate(&writer.segment, 0);
+        helper.prepare(header_after(header, writer.geometry));
+        writer.helper = Some(helper);
+        Ok(writer)
+    }
+
+    /// As [`start`](Self::start), for a writer that does not go beyond one segment.
+    pub(super) fn start_alone(
+        dir: &Path,
+        lock: WriterLock,
+        header: &SegmentHeader,
+        at: Progress,
+        before: Tally,
+    ) -> Result<Self> {
         let geometry = header.geometry();
         let crc = SlotCrc::new(header.epoch);
-        let segment = Arc::new(WriteSegment::create(dir, &header)?);
+        let segment = Arc::new(WriteSegment::create(dir, header)?);
         segment.populate(CHUNK_BYTES)?;
-        segment.open(crc, 0);
-        let helper = Helper::start(dir)?;
-        helper.populate(&segment, 0);
-        helper.prepare(header_after(&header, geometry));
+        segment.open(crc, at.last_crc);
+        // A segment that begins an epoch must not lose the word that says so.
+        segment.sync()?;
         Ok(Self {
             segment,
             crc,
-            sequence: header.first_sequence,
+            sequence: at.sequence,
             offset: SEGMENT_HEADER_BYTES,
             block_end: SEGMENT_HEADER_BYTES,
-            time_max: 0,
-            last_crc: 0,
+            time_max: at.time_max,
+            last_crc: at.last_crc,
             next_block: 0,
             geometry,
-            header,
+            header: *header,
             dir: dir.to_owned(),
-            bytes_before: 0,
+            before,
+            first_number: header.segment_number,
+            bytes_before: before.bytes,
+            unsynced_from: at.sequence,
+            durable: at.durable,
             stalls: 0,
             failed: None,
-            helper: Some(helper),
+            helper: None,
             _lock: lock,
             _records: PhantomData,
         })
@@ -202,23 +247,38 @@ impl<R: Record> Writer<R> {
         Ok(())
     }
 
-    /// Seals the journal, gives back the space that was not used and forces the last segment to the
-    /// disk; segments before it are left to the kernel's write-back.
+    /// Forces everything to the disk, seals the journal and gives back the space that was not used.
     ///
     /// # Errors
     ///
     /// [`Error::Io`] when the disk refuses; every appended record stays readable all the same.
     pub fn close(mut self) -> Result<Summary> {
+        self.sync_full_segments()?;
+        self.segment.sync()?;
+        self.durable = self.sequence;
         self.seal(SEAL_CLOSE)?;
         self.stop_helper()?;
         self.give_back_space()?;
-        let synced = self.segment.file.sync_all();
-        synced.map_err(|source| Error::io("sync", &self.segment.path, source))?;
+        self.segment.sync()?;
         Ok(Summary {
-            records: self.sequence,
-            segments: self.header.segment_number + 1,
+            records: self.sequence - self.before.first_sequence,
+            segments: self.before.segments + self.segments_here(),
             bytes: self.bytes_before + self.bytes_here(),
         })
+    }
+
+    /// Forces the segments to the disk that were filled since the last time.
+    fn sync_full_segments(&mut self) -> Result<()> {
+        while self.unsynced_from < self.header.first_sequence {
+            sync_file(&segment_path(&self.dir, self.unsynced_from))?;
+            self.unsynced_from += self.geometry.records();
+        }
+        Ok(())
+    }
+
+    /// Segments that this writer has begun.
+    fn segments_here(&self) -> u64 {
+        self.header.segment_number + 1 - self.first_number
     }
 
     /// Stores a record into its slot. SYNC: the commit word is stored last, with Release.
@@ -259,7 +319,7 @@ impl<R: Record> Writer<R> {
         let start = self.geometry.block_offset(self.next_block);
         self.ensure_populated(start + BLOCK_BYTES)?;
         let number = self.next_block as u32;
-        let header = BlockHeader::new(self.sequence, self.time_max, number, self.last_crc);
+        let header = BlockHeader::new(&self.progress(), number);
         self.publish_slot(start, self.sequence, self.sequence, &header);
         self.offset = start + self.geometry.slot_bytes;
         self.block_end = start + BLOCK_BYTES;
@@ -315,9 +375,14 @@ impl<R: Record> Writer<R> {
         if self.offset == self.block_end {
             self.begin_block()?;
         }
-        let seal = Seal::new(self.sequence, self.time_max, reason, self.last_crc);
+        let seal = Seal::new(&self.progress(), reason);
         self.publish_slot(self.offset, self.sequence, !self.sequence, &seal);
         Ok(())
+    }
+
+    fn progress(&self) -> Progress {
+        let Self { sequence, time_max, durable, last_crc, .. } = *self;
+        Progress { sequence, time_max, durable, last_crc }
     }
 
     /// Stores a block header or a seal like a record, with `tag` in the commit word.
@@ -351,6 +416,12 @@ impl<R: Record> Writer<R> {
             Err(refused) => Err(Error::io("punch a hole in", &self.segment.path, refused.into())),
         }
     }
+}
+
+/// Forces what a file holds to the disk.
+pub(super) fn sync_file(path: &Path) -> Result<()> {
+    let synced = File::open(path).and_then(|file| file.sync_data());
+    synced.map_err(|source| Error::io("sync", path, source))
 }
 
 fn check_segment_bytes(bytes: u64) -> Result<()> {
