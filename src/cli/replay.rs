@@ -32,6 +32,9 @@ pub(super) struct ReplayArgs {
     /// Keep journals of both rings in this new directory
     #[arg(long, value_name = "DIR")]
     journal: Option<PathBuf>,
+    /// Go on with the run that the journal directory holds, or start it if it holds none
+    #[arg(long, requires = "journal")]
+    resume: bool,
     /// What matching waits for before it acts on an event: `none` or `journaled`
     #[arg(long, value_name = "GATE", default_value = "none")]
     gate: String,
@@ -68,7 +71,10 @@ pub(super) fn run(args: &ReplayArgs) -> Result<Ending> {
     let expected = args.expect_hash.as_deref().map(parse_hash).transpose()?;
     let is_recorded_run = args.feed.is_dir();
     let recorded = is_recorded_run.then(|| RunConfig::read(&args.feed)).transpose()?;
-    let shape = args.config.clone().or(recorded.clone().unwrap_or_default()).spelled_out()?;
+    let resumed = args.journal.as_deref().filter(|_| args.resume);
+    let resumed = resumed.map(RunConfig::read_if_present).transpose()?.flatten();
+    let base = resumed.or(recorded.clone()).unwrap_or_default();
+    let shape = args.config.clone().or(base).spelled_out()?;
     let config = engine_config(args, &shape)?;
     args.config.check_flags(config.trader.is_some())?;
     let feed = input::open(&args.feed, shape.date.as_deref())?;
@@ -112,7 +118,10 @@ fn engine_config(args: &ReplayArgs, shape: &RunConfig) -> Result<EngineConfig> {
             audit: args.audit,
             ..PortfolioConfig::default()
         },
-        journal: args.journal.as_ref().map(|dir| JournalConfig::new(dir, shape.to_toml())),
+        journal: args.journal.as_ref().map(|dir| JournalConfig {
+            resume: args.resume,
+            ..JournalConfig::new(dir, shape.to_toml())
+        }),
         gate: args.gate.parse::<Gate>()?,
         pace,
         runners: args.runners,

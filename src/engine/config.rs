@@ -48,12 +48,19 @@ pub struct JournalConfig {
     pub segment_bytes: u64,
     /// Text of `run.toml`: everything that shapes the state of the run.
     pub run_toml: String,
+    /// Whether to go on with the run that the directory holds, or to start it if it holds none.
+    pub resume: bool,
 }
 
 impl JournalConfig {
     /// Journals in `dir` with segments of the default size.
     pub fn new(dir: impl Into<PathBuf>, run_toml: impl Into<String>) -> Self {
-        Self { dir: dir.into(), segment_bytes: SEGMENT_BYTES_DEFAULT, run_toml: run_toml.into() }
+        Self {
+            dir: dir.into(),
+            segment_bytes: SEGMENT_BYTES_DEFAULT,
+            run_toml: run_toml.into(),
+            resume: false,
+        }
     }
 }
 

@@ -22,12 +22,15 @@ mod filter;
 pub mod generate;
 mod intake;
 mod journal_feed;
+mod journals;
 mod matching;
+mod recorded;
 mod recording;
 mod stats;
 mod wiring;
 
 pub use config::{EngineConfig, Gate, JournalConfig};
 pub use journal_feed::{JOURNAL_FORMAT, JournalFeed};
+pub use journals::Resumed;
 pub use stats::{Hashes, JournalReport, RunReport, StageReport};
 pub use wiring::{EXECUTIONS_DIR, Engine, MARKET_DIR, RUN_FILE};

@@ -2,6 +2,7 @@
 
 use std::sync::{Arc, OnceLock};
 
+use super::journals::Resumed;
 use crate::book::{ReplicaCounts, Totals};
 use crate::error::{Error, Result};
 use crate::feed::{Checks, Description};
@@ -78,6 +79,8 @@ pub(super) struct Outcomes {
     pub(super) intake: Handover<IntakeOutcome>,
     pub(super) matching: Handover<MatchingOutcome>,
     pub(super) accounting: Handover<AccountingOutcome>,
+    /// What was taken up; `None` in a run that started from the beginning.
+    pub(super) resumed: Option<Resumed>,
     /// Market and execution journal; `None` without journals.
     pub(super) recording: Option<[Handover<RecordingOutcome>; 2]>,
 }
@@ -176,6 +179,8 @@ pub struct RunReport {
     pub runners: Vec<RunnerReport>,
     /// What was journaled; `None` without a journal.
     pub journal: Option<JournalReport>,
+    /// What the run took up; `None` when it started from the beginning.
+    pub resumed: Option<Resumed>,
     /// Findings of strategy and venue.
     pub trader_warnings: Vec<String>,
     /// Whether the user stopped the run.
@@ -253,6 +258,7 @@ impl RunReport {
             plan: parts.plan,
             runners: parts.runners,
             journal,
+            resumed: parts.outcomes.resumed,
             trader_warnings: matching.warnings,
             interrupted: intake.interrupted,
             error,

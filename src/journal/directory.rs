@@ -2,7 +2,7 @@
 
 use std::fs::{self, File, OpenOptions, TryLockError};
 use std::hash::{BuildHasher, RandomState};
-use std::io::{Read as _, Write as _};
+use std::io::{self, Read as _, Write as _};
 use std::path::{Path, PathBuf};
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
@@ -47,6 +47,18 @@ pub(super) fn list_segments(dir: &Path) -> Result<Vec<(u64, PathBuf)>> {
         list(dir)?.into_iter().filter_map(|path| Some((sequence_of(&path)?, path))).collect();
     segments.sort_unstable();
     Ok(segments)
+}
+
+/// Whether `dir` holds a journal; `false` if it does not exist.
+///
+/// # Errors
+///
+/// [`Error::Io`] for a directory that cannot be listed.
+pub fn is_present(dir: &Path) -> Result<bool> {
+    match list_segments(dir) {
+        Err(Error::Io { source, .. }) if source.kind() == io::ErrorKind::NotFound => Ok(false),
+        listed => listed.map(|segments| !segments.is_empty()),
+    }
 }
 
 /// Removes what a killed writer had not finished to prepare.

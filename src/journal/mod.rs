@@ -76,6 +76,7 @@ mod tape;
 mod verify;
 mod writer;
 
+pub use directory::is_present;
 pub use format::SegmentHeader;
 pub use reader::{Read, Reader};
 pub use record::{Record, records_per_segment, schema_hash};

@@ -87,6 +87,15 @@ impl<R: Record> Reader<R> {
         self.tape.seek(sequence)
     }
 
+    /// Moves behind the last record that is there now.
+    ///
+    /// # Errors
+    ///
+    /// [`Error::BadJournal`](crate::error::Error::BadJournal) for damage near the end.
+    pub fn seek_end(&mut self) -> Result<()> {
+        self.tape.seek_end()
+    }
+
     /// The sequence of the record that comes next.
     pub fn position(&self) -> u64 {
         self.tape.position()

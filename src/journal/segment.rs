@@ -272,10 +272,21 @@ impl Segment {
         (self.map.load_acquire(self.geometry.slot_offset(index)) >> 32) as u32
     }
 
+    /// Blocks that were begun, in a segment without damage.
+    pub(super) fn blocks_begun(&self) -> u64 {
+        let (mut begun, mut not) = (0, self.geometry.blocks);
+        while begun < not {
+            let middle = begun + (not - begun) / 2;
+            (begun, not) =
+                if self.block(middle).is_some() { (middle + 1, not) } else { (begun, middle) };
+        }
+        begun
+    }
+
     /// Every record below this is on the disk, as far as blocks and seals of the segment know.
     pub(super) fn durable_mark(&self) -> u64 {
         let headers = (0..=self.geometry.blocks).filter_map(|number| self.block(number));
-        let last = headers.clone().last().map_or(0, |header| u64::from(header.number));
+        let last = headers.clone().next_back().map_or(0, |header| u64::from(header.number));
         let in_last = last * self.geometry.block_records..=self.geometry.records();
         let sealed = in_last.take(self.geometry.block_records as usize + 1).filter_map(|index| {
             match self.slot(index) {

@@ -403,6 +403,26 @@ impl Tape {
         self.index = index;
         Ok(())
     }
+
+    /// Moves behind the last record that is there now.
+    pub(super) fn seek_end(&mut self) -> Result<()> {
+        self.chain = Chain::look(&self.dir, self.until)?;
+        let last = segment_path(&self.dir, self.chain.last().start);
+        self.enter(Segment::open_in_use(&last)?, None)?;
+        let begun = self.segment.blocks_begun();
+        self.index = begun.saturating_sub(1) * self.segment.geometry.block_records;
+        if self.index > 0 {
+            self.last_crc = Some(self.segment.stored_crc(self.index - 1));
+        }
+        let words_each = self.segment.geometry.slot_words();
+        let mut batch = vec![[0; 8]; words_each * self.segment.geometry.block_records as usize];
+        loop {
+            while self.read(words_each, &mut batch)? > 0 {}
+            if !matches!(self.head()?, Head::More) {
+                return Ok(());
+            }
+        }
+    }
 }
 
 fn is_record(segment: &Segment, index: u64) -> bool {

@@ -212,6 +212,11 @@ impl<R: Record> Writer<R> {
         self.sequence
     }
 
+    /// The header of the segment that is written.
+    pub fn header(&self) -> &SegmentHeader {
+        &self.header
+    }
+
     /// How often the helper came too late: the writer waited for a segment, or populated memory
     /// itself.
     pub fn stalls(&self) -> u64 {

@@ -6,7 +6,7 @@ use super::findings::warnings;
 use super::format::{bytes, duration, messages_by_type, thousands, time_of_day};
 use super::journal_check::JournalCheck;
 use super::machine::Machine;
-use crate::engine::RunReport;
+use crate::engine::{Resumed, RunReport};
 use crate::portfolio::PositionRow;
 use crate::runtime::{AgentUsage, LatencySummary};
 use crate::units::Money;
@@ -304,7 +304,31 @@ fn journal(text: &mut String, run: &RunReport, check: Option<&JournalCheck>) {
         };
         row(text, "verified", verdict);
     }
+    if let Some(resumed) = &run.resumed {
+        resumption(text, resumed);
+    }
     row(text, "durability", "pagecache: survives a killed process, not a power cut");
+}
+
+/// Where a run went on, and what stood there.
+fn resumption(text: &mut String, resumed: &Resumed) {
+    let compared = thousands(resumed.executions.next_sequence);
+    let records = thousands(resumed.market.next_sequence);
+    row(
+        text,
+        "resumed",
+        &format!("behind {records} records; {compared} executions came out again"),
+    );
+    for found in [&resumed.market, &resumed.executions] {
+        if let Some(torn) = &found.torn_tail {
+            let path = torn.path.display();
+            let place = format!("sequence {} of {path}, byte {}", torn.sequence, torn.offset);
+            row(text, "torn tail", &place);
+        }
+        for path in &found.quarantined {
+            row(text, "set aside", &path.display().to_string());
+        }
+    }
 }
 
 fn hashes(text: &mut String, run: &RunReport) {
