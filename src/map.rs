@@ -107,6 +107,15 @@ impl WriteMap {
         }
     }
 
+    /// Forces a range to the disk, with nothing else of the file.
+    ///
+    /// # Errors
+    ///
+    /// The operating system's.
+    pub fn sync(&self, range: Range<usize>) -> io::Result<()> {
+        self.map.flush_range(range.start, range.len())
+    }
+
     /// Faults every page of a range in by writing to it what it holds.
     fn touch(&self, offset: usize, bytes: usize) {
         for page in words_of(&self.map, offset, bytes / WORD_BYTES).chunks(PAGE_BYTES / WORD_BYTES)

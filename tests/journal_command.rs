@@ -65,6 +65,42 @@ fn corruption_is_refused_with_code_3_until_its_operator_chooses_a_cut() {
 }
 
 #[test]
+fn levels_and_gates_reach_no_hash_and_the_report_says_what_was_used() {
+    let scratch = tempfile::tempdir().expect("a scratch folder");
+    let replay = |name: &str, flags: &str| {
+        let dir = scratch.path().join(name);
+        let dir = dir.to_str().expect("text");
+        let fixed =
+            ["replay", FEED, "--strategy", "maker:symbols=ACME", "--json", "--journal", dir];
+        run(fixed.into_iter().chain(flags.split_whitespace()))
+    };
+    let expected = replay("plain", "").json();
+    assert_eq!(expected["journal"]["durability"], "pagecache");
+    let levels = [
+        ("batch", "durable"),
+        ("batch", "none"),
+        ("interval:5ms", "durable"),
+        ("interval:5ms", "none"),
+    ];
+    for (number, (level, gate)) in levels.into_iter().enumerate() {
+        let flags = format!("--durability {level} --gate {gate}");
+        let ran = replay(&number.to_string(), &flags);
+        assert_eq!(ran.code, 0, "{}", ran.all());
+        let json = ran.json();
+        assert_eq!(json["state_hash"], expected["state_hash"], "{flags}");
+        assert_eq!(
+            (&json["journal"]["durability"], &json["journal"]["gate"]),
+            (&level.into(), &gate.into())
+        );
+        assert_eq!(json["journal"]["verified"], true);
+    }
+    let refused = replay("refused", "--gate durable");
+    assert_eq!(refused.code, 2);
+    assert!(refused.stderr.contains("never open"), "{}", refused.all());
+    assert_eq!(replay("refused", "--durability fsync").code, 2);
+}
+
+#[test]
 fn a_torn_tail_is_a_warning_of_verify_and_set_aside_by_recover() {
     let scratch = tempfile::tempdir().expect("a scratch folder");
     let dir = recorded(scratch.path());

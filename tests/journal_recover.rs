@@ -14,8 +14,8 @@ use proptest::prelude::*;
 use ringtape::error::Error;
 use ringtape::event::Event;
 use ringtape::journal::{
-    JournalOptions, Read, Reader, Recovery, Repair, VerifyReport, Writer, records_per_segment,
-    recover, recover_any, repair, repair_any, verify,
+    Durability, JournalOptions, Read, Reader, Recovery, Repair, VerifyReport, Writer,
+    records_per_segment, recover, recover_any, repair, repair_any, verify,
 };
 
 const SEGMENT: u64 = 16 << 20;
@@ -44,7 +44,7 @@ fn append(writer: &mut Writer<Event>, count: u64) {
 }
 
 fn resume(dir: &Path) -> (Writer<Event>, Recovery) {
-    Writer::resume(dir, None).unwrap()
+    Writer::resume(dir, Durability::PageCache, None).unwrap()
 }
 
 /// The whole journal: every record once, in order, with the right content.
@@ -213,7 +213,7 @@ fn corruption_is_refused_by_segment_sequences_and_bytes_and_nothing_is_changed()
     damage(&path, 1500);
     let before = (fs::read(&path).unwrap(), tapes(dir.path()));
     for refused in [
-        Writer::<Event>::resume(dir.path(), None).map(|_| ()).unwrap_err(),
+        Writer::<Event>::resume(dir.path(), Durability::PageCache, None).map(|_| ()).unwrap_err(),
         recover::<Event>(dir.path()).map(|_| ()).unwrap_err(),
         recover_any(dir.path()).map(|_| ()).unwrap_err(),
     ] {
@@ -361,7 +361,8 @@ fn records_from_the_cut_on_are_set_aside_and_written_anew() {
         let dir = tempfile::tempdir().unwrap();
         let dir = dir.path();
         write(dir, per_segment + 200).close().unwrap();
-        let (mut writer, recovery) = Writer::<Event>::resume(dir, Some(cut)).unwrap();
+        let (mut writer, recovery) =
+            Writer::<Event>::resume(dir, Durability::PageCache, Some(cut)).unwrap();
         assert_eq!((recovery.next_sequence, recovery.cut), (cut, per_segment + 200 - cut));
         assert!(!recovery.quarantined.is_empty());
         append(&mut writer, 3000);
@@ -375,7 +376,10 @@ fn records_from_the_cut_on_are_set_aside_and_written_anew() {
     }
     let dir = tempfile::tempdir().unwrap();
     drop(write(dir.path(), 100));
-    assert_eq!(Writer::<Event>::resume(dir.path(), Some(500)).unwrap().1.cut, 0);
+    assert_eq!(
+        Writer::<Event>::resume(dir.path(), Durability::PageCache, Some(500)).unwrap().1.cut,
+        0
+    );
 }
 
 #[test]
@@ -425,7 +429,7 @@ fn a_living_writer_keeps_recovery_and_repair_away() {
     let dir = tempfile::tempdir().unwrap();
     let _writer = write(dir.path(), 10);
     for refused in [
-        Writer::<Event>::resume(dir.path(), None).map(|_| ()).unwrap_err(),
+        Writer::<Event>::resume(dir.path(), Durability::PageCache, None).map(|_| ()).unwrap_err(),
         recover::<Event>(dir.path()).map(|_| ()).unwrap_err(),
         repair_any(dir.path(), Repair::CutAt(5)).map(|_| ()).unwrap_err(),
     ] {
@@ -453,7 +457,7 @@ proptest! {
             reboot(dir.path());
         }
         let safe = (0..count).take_while(|&index| slot_offset(index) + 64 <= at).count() as u64;
-        match Writer::<Event>::resume(dir.path(), None) {
+        match Writer::<Event>::resume(dir.path(), Durability::PageCache, None) {
             Ok((mut writer, recovery)) => {
                 let is_header_hit = (0..3).any(|b| {
                     let header = 4096 + b * BLOCK;

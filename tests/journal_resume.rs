@@ -21,7 +21,7 @@ use ringtape::error::{Error, Result};
 use ringtape::event::{Event, Execution};
 use ringtape::feed::itch::ItchFeed;
 use ringtape::feed::{Feed, OpenOptions};
-use ringtape::journal::{Read, Reader, Writer, verify};
+use ringtape::journal::{Durability, Read, Reader, Writer, verify};
 use ringtape::limits::SEGMENT_BYTES_MIN;
 use ringtape::strategy::{StrategySpec, Trader, TraderConfig};
 
@@ -62,7 +62,10 @@ fn resuming(dir: &Path) -> JournalConfig {
 
 /// Cuts the market journal as if the run had been killed there.
 fn cut_market(dir: &Path, at: u64) {
-    drop(Writer::<Event>::resume(&dir.join(MARKET_DIR), Some(at)).expect("a journal"));
+    drop(
+        Writer::<Event>::resume(&dir.join(MARKET_DIR), Durability::PageCache, Some(at))
+            .expect("a journal"),
+    );
 }
 
 fn assert_resumes(session: &Arc<[u8]>, symbols: &[&str], messages: u64) {
@@ -140,7 +143,8 @@ fn an_execution_that_comes_out_otherwise_is_named_and_ends_the_run_with_code_1()
     let mut records = vec![bytemuck::Zeroable::zeroed(); 40];
     assert_eq!(reader.read(&mut records).expect("records"), Read::Records(40));
     // Whoever recorded this had another idea of execution 30.
-    let (mut writer, _) = Writer::<Execution>::resume(&executions, Some(30)).expect("a journal");
+    let (mut writer, _) = Writer::<Execution>::resume(&executions, Durability::PageCache, Some(30))
+        .expect("a journal");
     records[30].qty += 1;
     writer.append_batch(&records[30..]).expect("space");
     drop(writer);

@@ -8,7 +8,7 @@ use ringtape::engine::{EXECUTIONS_DIR, MARKET_DIR};
 use ringtape::engine::{Engine, EngineConfig, Gate, JournalConfig, RunReport};
 use ringtape::error::{Error, Result};
 use ringtape::feed::Pace;
-use ringtape::journal::{Summary, VerifyReport, verify_any};
+use ringtape::journal::{Durability, Summary, VerifyReport, verify_any};
 use ringtape::matching::VenueConfig;
 use ringtape::portfolio::{MarkRule, PortfolioConfig};
 use ringtape::report::{self, DataFaults, JournalCheck, Machine};
@@ -35,7 +35,10 @@ pub(super) struct ReplayArgs {
     /// Go on with the run that the journal directory holds, or start it if it holds none
     #[arg(long, requires = "journal")]
     resume: bool,
-    /// What matching waits for before it acts on an event: `none` or `journaled`
+    /// What survives what: `pagecache` a killed process, `interval:10ms` and `batch` a power cut
+    #[arg(long, value_name = "LEVEL", default_value = "pagecache")]
+    durability: String,
+    /// What matching waits for before it acts on an event: `none`, `journaled` or `durable`
     #[arg(long, value_name = "GATE", default_value = "none")]
     gate: String,
     /// Pace as recorded, times a factor: `1x`, `10x`, `0.5x`, or `max`
@@ -110,6 +113,7 @@ fn engine_config(args: &ReplayArgs, shape: &RunConfig) -> Result<EngineConfig> {
         (None, Some(rate)) => Pace::per_second(parse::count(rate)?)?,
         (None, None) => Pace::Max,
     };
+    let durability = args.durability.parse::<Durability>()?;
     Ok(EngineConfig {
         symbols: shape.symbols.clone().unwrap_or_default(),
         trader: trader(shape)?,
@@ -120,6 +124,7 @@ fn engine_config(args: &ReplayArgs, shape: &RunConfig) -> Result<EngineConfig> {
         },
         journal: args.journal.as_ref().map(|dir| JournalConfig {
             resume: args.resume,
+            durability,
             ..JournalConfig::new(dir, shape.to_toml())
         }),
         gate: args.gate.parse::<Gate>()?,

@@ -128,6 +128,7 @@ fn options(config: &JournalConfig, feed_identity: u64) -> JournalOptions {
         segment_bytes: config.segment_bytes,
         run_hash: hash_bytes(config.run_toml.as_bytes()),
         feed_identity,
+        durability: config.durability,
         ..JournalOptions::default()
     }
 }
@@ -200,7 +201,7 @@ fn resume(
 
     let options = options(config, feed.description().identity);
     let (writer, market_found, executions, executions_found) = on_core(core, || {
-        let (market, found) = Writer::resume(market_dir, None)?;
+        let (market, found) = Writer::resume(market_dir, config.durability, None)?;
         if found.next_sequence != until {
             return Err(Error::usage(
                 format!("{} changed while it was read", market_dir.display()),
@@ -208,7 +209,7 @@ fn resume(
             ));
         }
         let (executions, executions_found) = match has_executions {
-            true => Writer::resume(executions_dir, Some(cut))?,
+            true => Writer::resume(executions_dir, config.durability, Some(cut))?,
             false => (Writer::create(executions_dir, &options)?, Recovery::default()),
         };
         Ok((market, found, executions, executions_found))

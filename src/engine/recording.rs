@@ -37,6 +37,8 @@ pub(super) struct Recording<R: Record> {
     past_until: u64,
     /// What they are compared with.
     past: Option<PastRecords<R>>,
+    /// Whether records are released only when they are on the disk.
+    releases_durable: bool,
     ingest: fn(&R) -> u64,
     meter: StageMeter,
     handover: Handover<RecordingOutcome>,
@@ -59,10 +61,16 @@ impl<R: Record> Recording<R> {
             past: None,
             writer: Some(writer),
             gate,
+            releases_durable: false,
             ingest,
             meter: StageMeter::new(),
             handover,
         }
+    }
+
+    /// The same agent, whose records reach those behind it only when they are on the disk.
+    pub(super) fn releasing_durable(self, releases_durable: bool) -> Self {
+        Self { releases_durable, ..self }
     }
 
     /// The same agent, which compares the records that are in its journal already.
@@ -136,7 +144,9 @@ impl<R: Record + Send + Sync> Agent for Recording<R> {
 
     fn do_work(&mut self) -> Result<usize> {
         let Some(writer) = &mut self.writer else { return Ok(0) };
-        let batch = self.ring.poll(BATCH_RECORDS_MAX)?;
+        // What waits for the disk stays in the batch, before what is still to be appended.
+        let most = if self.releases_durable { usize::MAX } else { BATCH_RECORDS_MAX };
+        let batch = self.ring.poll(most)?;
         let mut ready = batch.len();
         if let Some(gate) = &self.gate {
             // Asked first: what a failed stage had released before counts.
@@ -153,16 +163,20 @@ impl<R: Record + Send + Sync> Agent for Recording<R> {
                 return Err(Error::UpstreamFailed { name: self.name.to_owned(), upstream });
             }
         }
+        let first = batch.first_sequence();
         if ready > 0 {
-            let first = batch.first_sequence();
             let past = self.past_until.saturating_sub(first).min(ready as u64) as usize;
             if let Some(records) = self.past.as_mut().filter(|_| past > 0) {
                 records.compare(first, past, batch.iter())?;
             }
-            writer.append_batch(batch.iter().take(ready).skip(past))?;
-            for record in batch.iter().take(ready) {
+            let there = (writer.next_sequence() - first).min(ready as u64) as usize;
+            writer.append_batch(batch.iter().take(ready).skip(there))?;
+            for record in batch.iter().take(ready).skip(there) {
                 self.meter.note((self.ingest)(record));
             }
+        }
+        if self.releases_durable {
+            ready = ready.min(writer.durable().saturating_sub(first) as usize);
         }
         batch.end_at(ready);
         Ok(ready)

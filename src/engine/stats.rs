@@ -2,12 +2,13 @@
 
 use std::sync::{Arc, OnceLock};
 
+use super::config::Gate;
 use super::journals::Resumed;
 use crate::book::{ReplicaCounts, Totals};
 use crate::error::{Error, Result};
 use crate::feed::{Checks, Description};
 use crate::hash::RunningHash;
-use crate::journal::Summary;
+use crate::journal::{Durability, Summary};
 use crate::portfolio::{AccountTotal, PositionRow};
 use crate::runtime::{Plan, RunnerReport, StageMeter};
 use crate::strategy::TraderCounts;
@@ -79,6 +80,9 @@ pub(super) struct Outcomes {
     pub(super) intake: Handover<IntakeOutcome>,
     pub(super) matching: Handover<MatchingOutcome>,
     pub(super) accounting: Handover<AccountingOutcome>,
+    /// How the journals were kept.
+    pub(super) durability: Durability,
+    pub(super) gate: Gate,
     /// What was taken up; `None` in a run that started from the beginning.
     pub(super) resumed: Option<Resumed>,
     /// Market and execution journal; `None` without journals.
@@ -128,6 +132,10 @@ pub struct JournalReport {
     pub executions: Summary,
     /// Times that a writer had to wait for space to be prepared.
     pub stalls: u64,
+    /// What was done for records to survive.
+    pub durability: Durability,
+    /// What matching waited for.
+    pub gate: Gate,
 }
 
 /// Everything a finished run has to tell.
@@ -222,6 +230,8 @@ impl RunReport {
                 market: summary(market.closed),
                 executions: summary(executions.closed),
                 stalls: market.stalls + executions.stalls,
+                durability: parts.outcomes.durability,
+                gate: parts.outcomes.gate,
             });
             journal_stages.push(StageReport { name: "journal", latency: market.latency });
         }

@@ -157,10 +157,16 @@ impl MarketRing {
             config.journal.as_ref().map(|_| builder.stage(MARKET_JOURNAL, &[])).transpose()?;
         let upstream = match (config.gate, journal) {
             (Gate::None, _) => vec![],
-            (Gate::Journaled, Some(journal)) => vec![journal],
-            (Gate::Journaled, None) => {
+            (Gate::Durable, Some(_)) if !config.becomes_durable() => {
                 return Err(Error::usage(
-                    "the gate `journaled` needs a journal",
+                    "with the durability `pagecache` the gate `durable` would never open",
+                    "use the durability `batch` or `interval:10ms`, or the gate `journaled`",
+                ));
+            }
+            (Gate::Journaled | Gate::Durable, Some(journal)) => vec![journal],
+            (gate, None) => {
+                return Err(Error::usage(
+                    format!("the gate `{}` needs a journal", gate.name()),
                     "name a journal directory, or use the gate `none`",
                 ));
             }
@@ -218,6 +224,8 @@ fn agents(
         Some(journal) => Some(journals::open(journal, &mut *feed, &config.symbols, core)?),
         None => None,
     };
+    outcomes.gate = config.gate;
+    outcomes.durability = config.journal.as_ref().map(|one| one.durability).unwrap_or_default();
     outcomes.resumed = journals.as_mut().and_then(|journals| journals.resumed.take());
     let intake = Intake::new(IntakeParts {
         feed,
@@ -232,6 +240,7 @@ fn agents(
         segments: journals.as_ref().map(Journals::segments),
         handover: outcomes.intake.clone(),
     });
+    let releases_durable = config.gate == Gate::Durable;
     let (trader, handover) = (config.trader, outcomes.matching.clone());
     let matching = Matching::new(market.matching, executions.producer, trader, handover);
     let handover = outcomes.accounting.clone();
@@ -244,6 +253,7 @@ fn agents(
         let handovers = outcomes.recording.insert(Default::default());
         let (records_market, records_executions) =
             recordings(journals, from_market, from_executions, handovers);
+        let records_market = records_market.releasing_durable(releases_durable);
         agents.insert(1, Box::new(records_market));
         agents.push(Box::new(records_executions));
     }

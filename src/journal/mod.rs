@@ -16,10 +16,11 @@
 //!
 //! # What survives what
 //!
-//! There is one level of durability so far, the page cache. Every appended record survives the end
-//! of the process, `kill -9` included. A power cut or a crash of the operating system may lose what
-//! the kernel had not yet written back, by its defaults the last 30 seconds or so.
-//! [`Writer::close`] forces everything to the disk.
+//! Every appended record survives the end of the process, `kill -9` included. What a power cut or a
+//! crash of the operating system costs is chosen by [`Durability`], which has the table.
+//! [`Writer::durable`] is the sequence before which everything is on the disk; an engine's gate can
+//! wait for it. [`Writer::close`] forces everything to the disk. A disk that refuses once is never
+//! asked again: the writer fails, and the journal stays unsealed.
 //!
 //! # After a crash
 //!
@@ -65,22 +66,32 @@
 mod chain;
 mod crc;
 mod directory;
+mod durability;
+#[cfg(test)]
+mod faults;
+mod flusher;
 pub mod format;
 mod geometry;
+#[cfg(test)]
+mod memory;
+mod options;
 mod prepare;
 mod reader;
 mod record;
 mod recover;
 mod segment;
+mod storage;
 mod tape;
 mod verify;
 mod writer;
 
 pub use directory::is_present;
+pub use durability::Durability;
 pub use format::SegmentHeader;
+pub use options::{ClockCalibration, JournalOptions, Summary};
 pub use reader::{Read, Reader};
 pub use record::{Record, records_per_segment, schema_hash};
 pub use recover::{Recovery, Repair, recover, recover_any, repair, repair_any};
 pub use tape::TornTail;
 pub use verify::{VerifyReport, verify, verify_any};
-pub use writer::{ClockCalibration, JournalOptions, Summary, Writer};
+pub use writer::Writer;

@@ -22,13 +22,16 @@ use super::directory::{
     WriterLock, WriterWatch, boot_id, list_segments, quarantine_path, quarantine_segment,
     remove_unfinished, segment_path, sync_directory,
 };
+use super::durability::Durability;
 use super::format::{Progress, SegmentHeader};
+use super::options::{Start, Summary, Tally, backend};
 use super::reader::check_record_type;
 use super::record::{Record, slot_bytes};
 use super::segment::{Opening, Segment, read_header};
+use super::storage::sync_file;
 use super::tape::{Tape, TornTail};
 use super::verify::{verify_with, walk_until};
-use super::writer::{Summary, Tally, Writer, sync_file};
+use super::writer::Writer;
 use crate::error::{Error, Result};
 use crate::event::{Event, Execution};
 use crate::limits::SEGMENT_BYTES_MIN;
@@ -62,7 +65,7 @@ impl<R: Record> Writer<R> {
     /// ```
     /// use bytemuck::Zeroable;
     /// use ringtape::event::Event;
-    /// use ringtape::journal::{JournalOptions, Writer, verify};
+    /// use ringtape::journal::{Durability, JournalOptions, Writer, verify};
     ///
     /// # let scratch = tempfile::tempdir()?;
     /// # let dir = scratch.path().join("market");
@@ -70,7 +73,7 @@ impl<R: Record> Writer<R> {
     /// writer.append(&Event::zeroed())?;
     /// drop(writer); // As if the process had been killed.
     ///
-    /// let (mut writer, recovery) = Writer::<Event>::resume(&dir, None)?;
+    /// let (mut writer, recovery) = Writer::<Event>::resume(&dir, Durability::PageCache, None)?;
     /// assert_eq!((recovery.next_sequence, recovery.epoch), (1, 1));
     /// writer.append(&Event::zeroed())?;
     /// writer.close()?;
@@ -83,11 +86,16 @@ impl<R: Record> Writer<R> {
     /// [`Error::BadJournal`] for corruption, which names segment, sequences and bytes; nothing was
     /// changed then. [`Error::Usage`] for a directory without a journal or with a living writer, or
     /// a cut before the first record; [`Error::Io`].
-    pub fn resume(dir: &Path, cut_at: Option<u64>) -> Result<(Self, Recovery)> {
+    pub fn resume(
+        dir: &Path,
+        durability: Durability,
+        cut_at: Option<u64>,
+    ) -> Result<(Self, Recovery)> {
         let lock = WriterLock::take(dir)?;
         let found = Found::of::<R>(dir, &lock, cut_at)?;
-        let (taken, recovery) = found.set_aside(dir)?;
-        let writer = Self::start(dir, lock, &taken.header, taken.at, taken.before)?;
+        let (start, recovery) = found.set_aside(dir)?;
+        let start = Start { durability, ..start };
+        let writer = Self::start(dir, lock, &start, backend(durability))?;
         Ok((writer, recovery))
     }
 }
@@ -142,10 +150,10 @@ pub(super) fn close<R: Record>(
     lock: WriterLock,
     found: Found,
 ) -> Result<(Summary, Recovery)> {
-    let (taken, recovery) = found.set_aside(dir)?;
+    let (mut start, recovery) = found.set_aside(dir)?;
     // WHY: the disk may be full, which may be why there is something to recover.
-    let header = SegmentHeader { segment_bytes: SEGMENT_BYTES_MIN, ..taken.header };
-    let writer = Writer::<R>::start_alone(dir, lock, &header, taken.at, taken.before)?;
+    start.header.segment_bytes = SEGMENT_BYTES_MIN;
+    let writer = Writer::<R>::start_alone(dir, lock, &start, backend(start.durability))?;
     Ok((writer.close()?, recovery))
 }
 
@@ -158,14 +166,6 @@ pub(super) struct Found {
     /// Bytes before `until`.
     bytes: u64,
     pub(super) recovery: Recovery,
-}
-
-/// A journal with nothing but what counts, ready for the next epoch.
-struct Taken {
-    /// The header of the segment that comes next.
-    header: SegmentHeader,
-    at: Progress,
-    before: Tally,
 }
 
 impl Found {
@@ -217,7 +217,7 @@ impl Found {
     }
 
     /// Sets aside what is behind `until` and forces what is before it to the disk.
-    fn set_aside(self, dir: &Path) -> Result<(Taken, Recovery)> {
+    fn set_aside(self, dir: &Path) -> Result<(Start, Recovery)> {
         let Self { until, at, bytes, mut recovery } = self;
         remove_unfinished(dir)?;
         let listed = list_segments(dir)?;
@@ -247,7 +247,7 @@ impl Found {
         recovery.epoch = epoch;
         let header = SegmentHeader { first_sequence: until, epoch, boot_id: boot_id(), ..model };
         let before = Tally { first_sequence, segments: kept.len() as u64, bytes };
-        Ok((Taken { header, at, before }, recovery))
+        Ok((Start { header, at, before, durability: Durability::PageCache }, recovery))
     }
 }
 

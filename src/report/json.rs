@@ -94,7 +94,8 @@ fn journal(run: &RunReport, check: &JournalCheck) -> Value {
         "path": check.path,
         "market": found(&check.market),
         "executions": found(&check.executions),
-        "durability": "pagecache",
+        "durability": run.journal.map(|journal| journal.durability.to_string()),
+        "gate": run.journal.map(|journal| journal.gate.name()),
         "stalls": run.journal.map(|journal| journal.stalls),
         "resumed": run.resumed.as_ref().map(|resumed| json!({
             "market": recovery(&resumed.market),

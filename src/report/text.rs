@@ -7,6 +7,7 @@ use super::format::{bytes, duration, messages_by_type, thousands, time_of_day};
 use super::journal_check::JournalCheck;
 use super::machine::Machine;
 use crate::engine::{Resumed, RunReport};
+use crate::journal::Durability;
 use crate::portfolio::PositionRow;
 use crate::runtime::{AgentUsage, LatencySummary};
 use crate::units::Money;
@@ -307,7 +308,13 @@ fn journal(text: &mut String, run: &RunReport, check: Option<&JournalCheck>) {
     if let Some(resumed) = &run.resumed {
         resumption(text, resumed);
     }
-    row(text, "durability", "pagecache: survives a killed process, not a power cut");
+    let survives = match journal.durability {
+        Durability::PageCache => "survives a killed process, not a power cut",
+        Durability::Interval(_) => "a power cut costs the last two intervals or so",
+        Durability::Batch => "survives a power cut",
+    };
+    row(text, "durability", &format!("{}: {survives}", journal.durability));
+    row(text, "gate", journal.gate.name());
 }
 
 /// Where a run went on, and what stood there.
