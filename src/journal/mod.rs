@@ -22,6 +22,11 @@
 //! wait for it. [`Writer::close`] forces everything to the disk. A disk that refuses once is never
 //! asked again: the writer fails, and the journal stays unsealed.
 //!
+//! # Reading along
+//!
+//! A [`Tailer`] follows a journal in any process from a sequence, a time, a named cursor or now. A
+//! cursor survives its reader, and [`retain`] removes no segment that a cursor has not passed.
+//!
 //! # After a crash
 //!
 //! [`Writer::resume`] checks the whole journal and begins a new *epoch* behind what is whole, in a
@@ -65,6 +70,7 @@
 
 mod chain;
 mod crc;
+mod cursor;
 mod directory;
 mod durability;
 #[cfg(test)]
@@ -79,8 +85,10 @@ mod prepare;
 mod reader;
 mod record;
 mod recover;
+mod retain;
 mod segment;
 mod storage;
+mod tailer;
 mod tape;
 mod verify;
 mod writer;
@@ -92,6 +100,8 @@ pub use options::{ClockCalibration, JournalOptions, Summary};
 pub use reader::{Read, Reader};
 pub use record::{Record, records_per_segment, schema_hash};
 pub use recover::{Recovery, Repair, recover, recover_any, repair, repair_any};
+pub use retain::{Fate, Hold, Limits, retain};
+pub use tailer::{From, Tailer};
 pub use tape::TornTail;
 pub use verify::{VerifyReport, verify, verify_any};
 pub use writer::Writer;

@@ -319,6 +319,16 @@ impl Tape {
         }
         let path = segment_path(&self.dir, seal.next_sequence);
         if !path.exists() {
+            let chain = Chain::look(&self.dir, self.until)?;
+            if chain.first_sequence() > seal.next_sequence {
+                return Err(Error::usage(
+                    format!("sequence {} is no longer in the journal", seal.next_sequence),
+                    format!(
+                        "the first is {}; a cursor keeps retention away",
+                        chain.first_sequence()
+                    ),
+                ));
+            }
             let what = format!("the journal goes on in `{}`, which is missing", path.display());
             return Err(bad(&self.segment.path, self.bytes_here(), what, "restore it from a copy"));
         }
@@ -407,13 +417,8 @@ impl Tape {
     /// Moves behind the last record that is there now.
     pub(super) fn seek_end(&mut self) -> Result<()> {
         self.chain = Chain::look(&self.dir, self.until)?;
-        let last = segment_path(&self.dir, self.chain.last().start);
-        self.enter(Segment::open_in_use(&last)?, None)?;
-        let begun = self.segment.blocks_begun();
-        self.index = begun.saturating_sub(1) * self.segment.geometry.block_records;
-        if self.index > 0 {
-            self.last_crc = Some(self.segment.stored_crc(self.index - 1));
-        }
+        self.enter_at(self.chain.last().start)?;
+        self.go_to_block(self.blocks().saturating_sub(1));
         let words_each = self.segment.geometry.slot_words();
         let mut batch = vec![[0; 8]; words_each * self.segment.geometry.block_records as usize];
         loop {
@@ -422,6 +427,47 @@ impl Tape {
                 return Ok(());
             }
         }
+    }
+
+    /// Moves to the start of the block before which all times are below `time`, and in which or
+    /// behind which the first that is not must be.
+    pub(super) fn seek_block_before(&mut self, time: u64) -> Result<()> {
+        self.chain = Chain::look(&self.dir, self.until)?;
+        let starts: Vec<u64> = self.chain.from(0).map(|link| link.start).collect();
+        let (mut from, mut to) = (0, starts.len());
+        while to - from > 1 {
+            let middle = from + (to - from) / 2;
+            self.enter_at(starts[middle])?;
+            let begins_earlier = self.segment.block(0).is_some_and(|block| block.time_max < time);
+            (from, to) = if begins_earlier { (middle, to) } else { (from, middle) };
+        }
+        self.enter_at(starts[from])?;
+        let (mut from, mut to) = (0, self.blocks().max(1));
+        while to - from > 1 {
+            let middle = from + (to - from) / 2;
+            let begins_earlier =
+                self.segment.block(middle).is_some_and(|block| block.time_max < time);
+            (from, to) = if begins_earlier { (middle, to) } else { (from, middle) };
+        }
+        self.go_to_block(from);
+        Ok(())
+    }
+
+    fn enter_at(&mut self, start: u64) -> Result<()> {
+        self.enter(Segment::open_in_use(&segment_path(&self.dir, start))?, None)
+    }
+
+    /// Blocks of the present segment that were begun and count.
+    fn blocks(&self) -> u64 {
+        let counting = self.limit.div_ceil(self.segment.geometry.block_records);
+        self.segment.blocks_begun().min(counting)
+    }
+
+    /// Moves to the start of a block of the present segment.
+    fn go_to_block(&mut self, number: u64) {
+        self.index = number * self.segment.geometry.block_records;
+        self.in_block = false;
+        self.last_crc = self.index.checked_sub(1).map(|before| self.segment.stored_crc(before));
     }
 }
 

@@ -326,7 +326,11 @@ impl<R: Record> Writer<R> {
     /// Forces the segments to the disk that were filled since the last time.
     fn sync_full_segments(&mut self) -> Result<()> {
         while self.unsynced_from < self.header.first_sequence {
-            self.backend.sync(&segment_path(&self.dir, self.unsynced_from))?;
+            match self.backend.sync(&segment_path(&self.dir, self.unsynced_from)) {
+                // Retention has removed it: nobody needs it any more.
+                Err(Error::Io { source, .. }) if source.kind() == io::ErrorKind::NotFound => {}
+                synced => synced?,
+            }
             self.unsynced_from += self.geometry.records();
         }
         Ok(())

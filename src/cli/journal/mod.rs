@@ -2,6 +2,8 @@
 
 mod recover;
 mod repair;
+mod retain;
+mod tail;
 mod verify;
 
 use std::path::{Path, PathBuf};
@@ -18,6 +20,10 @@ pub(super) enum JournalCommand {
     Verify(verify::VerifyArgs),
     /// Bring journals whose writer was killed to a clean end; refuse corrupt ones
     Recover(recover::RecoverArgs),
+    /// Print records in lines, from anywhere, also while the journal is written
+    Tail(tail::TailArgs),
+    /// Delete old segments within limits, or say when each may go
+    Retain(retain::RetainArgs),
     /// Cut a corrupt journal as you choose; what it takes out goes to quarantine
     Repair(repair::RepairArgs),
 }
@@ -26,6 +32,8 @@ pub(super) fn run(command: &JournalCommand) -> Result<Ending> {
     match command {
         JournalCommand::Verify(args) => verify::run(args),
         JournalCommand::Recover(args) => recover::run(args),
+        JournalCommand::Tail(args) => tail::run(args),
+        JournalCommand::Retain(args) => retain::run(args),
         JournalCommand::Repair(args) => repair::run(args),
     }
 }
