@@ -153,7 +153,7 @@ impl Line for Execution {
 fn tail<R: Line>(args: &TailArgs, dir: &Path, midnight: u64) -> Result<Ending> {
     let mut tailer = Tailer::<R>::open(dir, &start(args, midnight)?)?;
     let mut out = term::Stdout::lock();
-    let mut records = vec![R::zeroed(); BATCH_RECORDS];
+    let mut records = [R::zeroed(); BATCH_RECORDS];
     let (mut printed, mut saved) = (0, Instant::now());
     let limit = args.limit.unwrap_or(u64::MAX);
     while printed < limit {
