@@ -49,7 +49,8 @@ pub struct Execution {
     pub contra_order_id: u64,
     /// Number of the match that the two fills of a trade share.
     pub match_id: u64,
-    /// Market sequence of the event that caused this record.
+    /// Market sequence of the event that caused this record; the one after the last if the end of
+    /// the market did.
     pub cause: u64,
     /// Number of the order that replaces this one.
     pub new_order_id: u64,

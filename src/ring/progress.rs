@@ -19,6 +19,7 @@ use super::failure::End;
 /// producer.claim(3, Wait::Yield)?.commit_all();
 /// assert_eq!((cursor.name(), cursor.sequence(), cursor.lag()), ("journal", 0, 3));
 /// assert_eq!(cursor.status().state, StageState::Live);
+/// assert!(!cursor.is_finished());
 /// drop(consumers.take(journal)?);
 /// assert!(cursor.has_failed(), "dropped before the end");
 /// # Ok::<(), ringtape::error::Error>(())
@@ -46,6 +47,11 @@ impl StageCursor {
         self.line.alarm.is_raised()
     }
 
+    /// Whether the ring is closed and the stage has released everything.
+    pub fn is_finished(&self) -> bool {
+        self.head.end() == End::Closed && self.line.position() == self.head.position()
+    }
+
     /// The number of records that are published and not yet released by the stage.
     pub fn lag(&self) -> u64 {
         self.head.lag_of(&self.line)
@@ -58,11 +64,9 @@ impl StageCursor {
 
     /// How the stage is doing.
     pub fn status(&self) -> StageStatus {
-        let is_finished =
-            self.head.end() == End::Closed && self.line.position() == self.head.position();
         let state = match self.line.state() {
             _ if self.has_failed() => StageState::Failed,
-            _ if is_finished => StageState::Finished,
+            _ if self.is_finished() => StageState::Finished,
             GateState::Cut | GateState::Lapped | GateState::Vacant => StageState::Cut,
             GateState::Leaving => StageState::Leaving,
             GateState::Live | GateState::Detachable => StageState::Live,
