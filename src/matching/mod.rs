@@ -5,9 +5,9 @@
 //!
 //! ```text
 //!  expiries due --> command --> checks --> accepted --> continuous --> rests, or is cancelled
-//!                                             |         matching             |
-//!                                             +--> waits for an auction      +--> stops that it
-//!                                             +--> pends as a stop                triggers, in turn
+//!                                             |         matching            |
+//!                                             +--> waits for an auction     +--> stops that it
+//!                                             +--> pends as a stop               triggers, in turn
 //! ```
 //!
 //! The tables below are the rules; each has tests, and a naive model that is written from them says
