@@ -36,7 +36,7 @@
 //! delivered.
 //!
 //! The reader holds the whole text: an auction is the session's closing one when no other follows
-//! it, so it looks ahead ([`survey`]). All instruments are defined before the first row.
+//! it, so it looks ahead (`survey`). All instruments are defined before the first row.
 
 mod columns;
 mod row;
