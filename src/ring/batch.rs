@@ -173,11 +173,11 @@ impl<'a, T: Pod> Batch<'a, T> {
         self.reader.slices(self.len)
     }
 
-    /// The records in sequence.
+    /// The records in sequence, each asked of the writer's core while those before it are read:
+    /// faster than the slices where a batch is long. Best driven by `for_each` or `fold`.
     #[inline]
     pub fn iter(&self) -> impl Iterator<Item = &T> {
-        let (head, tail) = self.slices();
-        head.iter().chain(tail).map(|record| &**record)
+        self.reader.records(self.len).map(|record| &**record)
     }
 
     /// Record `i` of an exclusive stage's batch, to be changed.

@@ -3,9 +3,17 @@
 use bytemuck::Pod;
 
 use super::Published;
+use super::hint::expect_to_write;
 use super::memory::Slots;
 use crate::ring::cursor::Head;
 use crate::ring::sync::Ordering;
+
+/// How far ahead of the records the writer asks for its slots.
+// WHY: a reader had the line last, and a store waits until its core lets it go. Single records
+// went through a ring of 1 MiB at 155 M/s without asking, at 163 with 8 ahead, 178 with 16, 183 with
+// 32 and 180 with 64; p99 of a round trip fell from 600 to 400 ns. A ring of fewer slots is gone
+// round, which helps or does nothing.
+const SLOTS_AHEAD: u64 = 32;
 
 /// Slots to be written, then published by a commit; dropped without one it publishes nothing.
 ///
@@ -160,7 +168,9 @@ impl<'a, T: Pod> Claim<'a, T> {
             return staged.enumerate().for_each(|(i, value)| write(i, value));
         }
         let (head, tail) = self.slots.run(self.first, self.len);
+        let ahead = self.first + SLOTS_AHEAD;
         head.iter().chain(tail).enumerate().for_each(|(i, slot)| {
+            expect_to_write(self.slots.at(ahead + i as u64));
             // SAFETY: as in `slot`; the reference ends with the call.
             slot.value.with_mut(|value| write(i, unsafe { &mut *value }));
         });
@@ -196,6 +206,7 @@ impl<'a, T: Pod> Claim<'a, T> {
         self.first_slot.set_stamp(next);
         self.head.advance_to(next);
         self.head.bell.ring();
+        expect_to_write(self.slots.at(next + SLOTS_AHEAD));
     }
 }
 

@@ -44,6 +44,7 @@
 #![allow(unsafe_code)] // The ring's memory is shared between threads without a lock.
 
 mod claim;
+mod hint;
 mod memory;
 mod reader;
 mod writer;

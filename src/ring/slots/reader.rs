@@ -5,11 +5,17 @@ use std::sync::Arc;
 use bytemuck::Pod;
 use crossbeam::utils::CachePadded;
 
+use super::hint::expect_to_read;
 use super::memory::Slots;
 use super::{Published, SIGNAL};
 use crate::ring::cursor::{Gate, GateState, Head, Line};
 use crate::ring::failure::End;
 use crate::ring::sync::Ordering;
+
+/// How far ahead of the record at hand a reader asks for what comes.
+// WHY: batches of a full ring of 1 MiB went at 190 M/s without, 219 with 8, 253 with 16, 275 with
+// 32 and no faster with 64 or 128.
+const SLOTS_AHEAD: usize = 32;
 
 /// What a look for more records found.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -301,6 +307,24 @@ impl<T: Pod> Reader<T> {
                 (&copies.records[begin..begin + count], &[])
             }
         }
+    }
+
+    /// The next `count` records one after the other, each asked for in time.
+    #[inline]
+    pub(in crate::ring) fn records(&self, count: usize) -> impl Iterator<Item = &Published<T>> {
+        let (head, tail) = self.slices(count);
+        // Not beyond what is known to be there: that is the writer's.
+        let asked_for = match &self.copies {
+            None => self.readable().saturating_sub(SLOTS_AHEAD),
+            Some(_) => 0,
+        };
+        head.iter().chain(tail).enumerate().map(move |(i, slot)| {
+            if i < asked_for {
+                let ahead = self.position + (i + SLOTS_AHEAD) as u64;
+                expect_to_read(self.slots.at(ahead));
+            }
+            slot
+        })
     }
 
     /// The record `offset` behind the position, to be changed.

@@ -10,7 +10,7 @@
 
 use ringtape::error::Result;
 
-use super::crew::Crew;
+use super::crew::{Crew, Source};
 use super::job::{How, Job, Shape};
 use super::stream::record;
 use super::watch::{Line, Outcome, Seen, Tally};
@@ -51,19 +51,19 @@ pub(crate) fn run<P: Pipe>(job: &Job) -> Result<Outcome> {
         Shape::Multicast(1) => {
             let (sender, receiver) = make();
             crew.stage(sink::<P>(receiver, how));
-            crew.produce(source::<P>(sender, how))
+            crew.produce(Single::<P> { sender, how })
         }
         Shape::Multicast(stages) => {
             let (senders, receivers): (Vec<_>, Vec<_>) = (0..stages).map(|_| make()).unzip();
             receivers.into_iter().for_each(|receiver| crew.stage(sink::<P>(receiver, how)));
-            crew.produce(fan::<P>(senders, how))
+            crew.produce(Fan::<P> { senders, how })
         }
         Shape::Pipeline => {
             let (sender, at_a) = make();
             let (from_a, at_b) = make();
             crew.stage(relay::<P>(at_a, from_a, how));
             crew.stage(sink::<P>(at_b, how));
-            crew.produce(source::<P>(sender, how))
+            crew.produce(Single::<P> { sender, how })
         }
         Shape::Diamond => {
             let ((to_a, at_a), (to_b, at_b)) = (make(), make());
@@ -71,12 +71,12 @@ pub(crate) fn run<P: Pipe>(job: &Job) -> Result<Outcome> {
             crew.stage(relay::<P>(at_a, from_a, how));
             crew.stage(relay::<P>(at_b, from_b, how));
             crew.stage(join::<P>(c_of_a, c_of_b, how));
-            crew.produce(fan::<P>(vec![to_a, to_b], how))
+            crew.produce(Fan::<P> { senders: vec![to_a, to_b], how })
         }
         Shape::RoundTrip => {
             let ((there, at_echo), (from_echo, back)) = (make(), make());
-            crew.echo(sink::<P>(at_echo, how), source::<P>(from_echo, how));
-            crew.call(source::<P>(there, how), sink::<P>(back, how))
+            crew.echo(sink::<P>(at_echo, how), Single::<P> { sender: from_echo, how });
+            crew.call(Single::<P> { sender: there, how }, sink::<P>(back, how))
         }
     }
 }
@@ -92,20 +92,35 @@ fn touched<P: Pipe>(capacity: usize) -> (P::Sender, P::Receiver) {
     (sender, receiver)
 }
 
-fn source<P: Pipe>(mut sender: P::Sender, how: How) -> impl FnMut(u64, usize) + Send {
-    move |first, count| P::send(&mut sender, count, |i| Line(record(first + i as u64)), how)
+/// Sends into one pipe.
+struct Single<P: Pipe> {
+    sender: P::Sender,
+    how: How,
+}
+
+impl<P: Pipe> Source for Single<P> {
+    #[inline(always)]
+    fn send(&mut self, first: u64, count: usize) {
+        P::send(&mut self.sender, count, |i| Line(record(first + i as u64)), self.how);
+    }
 }
 
 /// Sends every record once for each of the stages.
-fn fan<P: Pipe>(mut senders: Vec<P::Sender>, how: How) -> impl FnMut(u64, usize) + Send {
-    move |first, count| {
+struct Fan<P: Pipe> {
+    senders: Vec<P::Sender>,
+    how: How,
+}
+
+impl<P: Pipe> Source for Fan<P> {
+    #[inline(always)]
+    fn send(&mut self, first: u64, count: usize) {
         if count == 1 {
             let line = Line(record(first));
-            senders.iter_mut().for_each(|sender| P::send(sender, 1, |_| line, how));
+            self.senders.iter_mut().for_each(|sender| P::send(sender, 1, |_| line, self.how));
             return;
         }
-        for sender in &mut senders {
-            P::send(sender, count, |i| Line(record(first + i as u64)), how);
+        for sender in &mut self.senders {
+            P::send(sender, count, |i| Line(record(first + i as u64)), self.how);
         }
     }
 }

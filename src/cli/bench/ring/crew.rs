@@ -25,6 +25,14 @@ const STRETCH_TRIPS: u64 = 1 << 6;
 
 type Stage = (Part, Box<dyn Any + Send>);
 
+/// The sending side of a peer.
+pub(crate) trait Source: Send + 'static {
+    /// Sends `count` records of the stream from `first` on in one piece, and waits for room.
+    // WHY: always inlined, so that a constant count leaves the code that a program for it has: a
+    // call for every record cost more than some peers' sending.
+    fn send(&mut self, first: u64, count: usize);
+}
+
 /// The threads of a round that have been started; the last one is the caller's own.
 pub(crate) struct Crew {
     job: Job,
@@ -97,36 +105,39 @@ impl Crew {
     pub(crate) fn echo(
         &mut self,
         mut stage: impl FnMut(usize, &mut Seen) + Send + 'static,
-        mut source: impl FnMut(u64, usize) + Send + 'static,
+        mut source: impl Source,
     ) {
         self.stage(move |_, seen| {
             stage(1, seen);
-            source(seen.tally.records - 1, 1);
+            source.send(seen.tally.records - 1, 1);
         });
     }
 
     /// Produces the whole stream on this thread and gathers what the stages saw.
-    ///
-    /// `source` sends the records of the stream from a sequence on, so many in one piece, and waits
-    /// for room.
-    pub(crate) fn produce(mut self, mut source: impl FnMut(u64, usize)) -> Result<Outcome> {
+    pub(crate) fn produce(mut self, mut source: impl Source) -> Result<Outcome> {
         take_core(self.job.cores.first().copied());
         match self.job.load {
+            Load::Full { batch: 1 } => self.stretches(|sequences| {
+                sequences.for_each(|sequence| source.send(sequence, 1));
+            }),
             Load::Full { batch } => self.stretches(|sequences| {
-                sequences.step_by(batch).for_each(|first| source(first, batch));
+                sequences.step_by(batch).for_each(|first| source.send(first, batch));
             }),
-            Load::Slowed { spins } => self.stretches(|sequences| {
-                for sequence in sequences {
-                    burn(spins);
-                    source(sequence, 1);
-                }
-            }),
+            Load::Slowed { spins } => {
+                let mut burnt = 0;
+                self.stretches(|sequences| {
+                    for sequence in sequences {
+                        burnt = burn(spins, burnt);
+                        source.send(sequence, 1);
+                    }
+                });
+            }
             Load::Paced { gap_ns } => {
                 let (clock, first_ns) = self.pace.as_ref().expect("a paced crew has a clock");
                 self.stretches(|sequences| {
                     for sequence in sequences {
                         while clock.now().0 < first_ns + sequence * gap_ns {}
-                        source(sequence, 1);
+                        source.send(sequence, 1);
                     }
                 });
             }
@@ -141,7 +152,7 @@ impl Crew {
     /// Sends one record at a time and waits until it is back.
     pub(crate) fn call(
         mut self,
-        mut source: impl FnMut(u64, usize),
+        mut source: impl Source,
         mut stage: impl FnMut(usize, &mut Seen),
     ) -> Result<Outcome> {
         take_core(self.job.cores.first().copied());
@@ -155,7 +166,7 @@ impl Crew {
             }
             for sequence in sequences {
                 let sent = clock.now().0;
-                source(sequence, 1);
+                source.send(sequence, 1);
                 stage(1, &mut watch.seen);
                 let back = clock.now().0;
                 if is_measured {
@@ -208,12 +219,10 @@ fn take_core(core: Option<CoreId>) {
     }
 }
 
-/// Keeps the processor busy for `spins` turns of a loop that it cannot shorten.
+/// Keeps the processor busy for `spins` turns of a loop that it cannot shorten, nor begin before
+/// it has what the one before came to.
 #[inline]
-pub(crate) fn burn(spins: u64) {
-    let mut value = spins;
-    for turn in 0..spins {
-        value = (value ^ turn).rotate_left(5);
-    }
-    std::hint::black_box(value);
+pub(crate) fn burn(spins: u64, before: u64) -> u64 {
+    let turn = |value: u64, turn: u64| (value ^ turn).rotate_left(5);
+    std::hint::black_box((0..spins).fold(before, turn))
 }

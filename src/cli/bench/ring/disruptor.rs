@@ -10,7 +10,7 @@ use disruptor::{
 use ringtape::error::Result;
 use ringtape::units::CoreId;
 
-use super::crew::Crew;
+use super::crew::{Crew, Source};
 use super::job::{How, Job, Shape, Way};
 use super::stream::record;
 use super::watch::{Line, Outcome, Seen, Watch};
@@ -65,7 +65,7 @@ fn polled(job: &Job) -> Result<Outcome> {
         Shape::Multicast(1) => {
             let (poller, builder) = builder.new_event_poller();
             crew.stage(polling!(poller, how));
-            crew.produce(source(builder.build(), how))
+            crew.produce(Publishing { producer: builder.build(), how })
         }
         Shape::Multicast(stages) => {
             let mut builder = builder.with_multi_consumer();
@@ -74,14 +74,14 @@ fn polled(job: &Job) -> Result<Outcome> {
                 crew.stage(polling!(poller, how));
                 builder = next;
             }
-            crew.produce(source(builder.build(), how))
+            crew.produce(Publishing { producer: builder.build(), how })
         }
         Shape::Pipeline => {
             let (a, builder) = builder.new_event_poller();
             let (b, builder) = builder.and_then().new_event_poller();
             crew.stage(polling!(a, how));
             crew.stage(polling!(b, how));
-            crew.produce(source(builder.build(), how))
+            crew.produce(Publishing { producer: builder.build(), how })
         }
         Shape::Diamond => {
             let (a, builder) = builder.new_event_poller();
@@ -90,15 +90,15 @@ fn polled(job: &Job) -> Result<Outcome> {
             crew.stage(polling!(a, how));
             crew.stage(polling!(b, how));
             crew.stage(polling!(c, how));
-            crew.produce(source(builder.build(), how))
+            crew.produce(Publishing { producer: builder.build(), how })
         }
         Shape::RoundTrip => {
             let (at_echo, builder) = builder.new_event_poller();
             let there = builder.build();
             let builder = build_single_producer(job.capacity, Line::default, BusySpin);
             let (back, builder) = builder.new_event_poller();
-            crew.echo(polling!(at_echo, how), source(builder.build(), how));
-            crew.call(source(there, how), polling!(back, how))
+            crew.echo(polling!(at_echo, how), Publishing { producer: builder.build(), how });
+            crew.call(Publishing { producer: there, how }, polling!(back, how))
         }
     }
 }
@@ -117,37 +117,37 @@ fn managed<W: WaitStrategy + 'static>(job: &Job, wait: W) -> Result<Outcome> {
     match job.shape {
         Shape::Multicast(1) => {
             let builder = handled!(builder, crew);
-            crew.produce(source(builder.build(), how))
+            crew.produce(Publishing { producer: builder.build(), how })
         }
         Shape::Multicast(stages) => {
             let mut builder = builder.with_multi_consumer();
             for _ in 0..stages {
                 builder = handled!(builder, crew);
             }
-            crew.produce(source(builder.build(), how))
+            crew.produce(Publishing { producer: builder.build(), how })
         }
         Shape::Pipeline => {
             let builder = handled!(builder, crew).and_then();
             let builder = handled!(builder, crew);
-            crew.produce(source(builder.build(), how))
+            crew.produce(Publishing { producer: builder.build(), how })
         }
         Shape::Diamond => {
             let builder = handled!(builder, crew);
             let builder = handled!(builder, crew).and_then();
             let builder = handled!(builder, crew);
-            crew.produce(source(builder.build(), how))
+            crew.produce(Publishing { producer: builder.build(), how })
         }
         Shape::RoundTrip => {
             let returning = build_single_producer(job.capacity, Line::default, wait);
             let (back, returning) = returning.new_event_poller();
-            let mut send = source(returning.build(), how);
+            let mut send = Publishing { producer: returning.build(), how };
             let (mut watch, core) = crew.handler();
             let echo = move |line: &Line, sequence: Sequence, is_last: bool| {
                 watch.event(&line.0, is_last);
-                send(sequence as u64, 1);
+                send.send(sequence as u64, 1);
             };
             let there = pinned(builder, core).handle_events_with(echo).build();
-            crew.call(source(there, how), polling!(back, how))
+            crew.call(Publishing { producer: there, how }, polling!(back, how))
         }
     }
 }
@@ -166,21 +166,28 @@ fn handler(mut watch: Watch) -> impl FnMut(&Line, Sequence, bool) + Send {
     move |line, _sequence, is_last| watch.event(&line.0, is_last)
 }
 
-fn source(mut producer: impl Producer<Line> + Send, how: How) -> impl FnMut(u64, usize) + Send {
-    move |first, count| {
+/// Sends through closures that fill slots.
+struct Publishing<P> {
+    producer: P,
+    how: How,
+}
+
+impl<P: Producer<Line> + Send + 'static> Source for Publishing<P> {
+    #[inline(always)]
+    fn send(&mut self, first: u64, count: usize) {
         if count == 1 {
-            while producer.try_publish(|slot| slot.0 = record(first)).is_err() {
-                how.idle();
+            while self.producer.try_publish(|slot| slot.0 = record(first)).is_err() {
+                self.how.idle();
             }
             return;
         }
         let mut send = || {
-            producer.try_batch_publish(count, |slots| {
+            self.producer.try_batch_publish(count, |slots| {
                 slots.zip(first..).for_each(|(slot, sequence)| slot.0 = record(sequence));
             })
         };
         while send().is_err() {
-            how.idle();
+            self.how.idle();
         }
     }
 }

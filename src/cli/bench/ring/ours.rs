@@ -10,7 +10,7 @@ use ringtape::ring::{
 use ringtape::runtime::pin_current_thread;
 use ringtape::units::CoreId;
 
-use super::crew::Crew;
+use super::crew::{Crew, Source};
 use super::job::{How, Job, Shape, Way};
 use super::stream::{Record, record};
 use super::watch::{Outcome, Seen, Watch};
@@ -75,22 +75,25 @@ fn run(job: &Job, form: Form) -> Result<Outcome> {
         }
     }
     match copying.is_empty() {
-        true => crew.produce(source(producer, wait)),
-        false => crew.produce(considerate(producer, copying, wait, job.way.how)),
+        true => crew.produce(Claiming { producer, wait }),
+        false => {
+            let claiming = Claiming { producer, wait };
+            crew.produce(Considerate { claiming, copying, how: job.way.how, room: 0 })
+        }
     }
 }
 
 fn round_trip(mut crew: Crew, job: &Job, form: Form, wait: Wait) -> Result<Outcome> {
     let (mut there, mut back) = (build(job, form)?, build(job, form)?);
     let (at_echo, at_caller) = (there.consumers.remove(0), back.consumers.remove(0));
-    let mut from_echo = source(back.producer, wait);
+    let mut from_echo = Claiming { producer: back.producer, wait };
     if job.way.is_managed {
         let (watch, core) = crew.handler();
-        handle(at_echo, core, wait, Reading { watch, then: move |at| from_echo(at, 1) });
+        handle(at_echo, core, wait, Reading { watch, then: move |at| from_echo.send(at, 1) });
     } else {
         crew.echo(stage(at_echo, wait), from_echo);
     }
-    crew.call(source(there.producer, wait), stage(at_caller, wait))
+    crew.call(Claiming { producer: there.producer, wait }, stage(at_caller, wait))
 }
 
 struct Built {
@@ -143,9 +146,16 @@ fn build(job: &Job, form: Form) -> Result<Built> {
     Ok(Built { producer, consumers, copying })
 }
 
-fn source(mut producer: Producer<Record>, wait: Wait) -> impl FnMut(u64, usize) + Send {
-    move |first, count| {
-        let mut claim = producer.claim(count, wait).expect("no stage fails");
+/// Sends through a claim.
+struct Claiming {
+    producer: Producer<Record>,
+    wait: Wait,
+}
+
+impl Source for Claiming {
+    #[inline(always)]
+    fn send(&mut self, first: u64, count: usize) {
+        let mut claim = self.producer.claim(count, self.wait).expect("no stage fails");
         match count {
             1 => claim.set(0, record(first)),
             _ => claim.for_each_mut(|i, slot| *slot = record(first + i as u64)),
@@ -154,25 +164,26 @@ fn source(mut producer: Producer<Record>, wait: Wait) -> impl FnMut(u64, usize) 
     }
 }
 
-/// A source that waits for detachable stages, which the ring itself would cut off.
-fn considerate(
-    producer: Producer<Record>,
+/// Waits for detachable stages, which the ring itself would cut off.
+struct Considerate {
+    claiming: Claiming,
     copying: Vec<StageCursor>,
-    wait: Wait,
     how: How,
-) -> impl FnMut(u64, usize) + Send {
-    let capacity = producer.capacity() as u64;
-    let mut send = source(producer, wait);
-    let mut room = 0;
-    move |first, count| {
-        while first + count as u64 > room {
-            let slowest = copying.iter().map(StageCursor::sequence).min();
-            room = slowest.expect("a stage that copies") + capacity;
-            if first + count as u64 > room {
-                how.idle();
+    room: u64,
+}
+
+impl Source for Considerate {
+    #[inline(always)]
+    fn send(&mut self, first: u64, count: usize) {
+        while first + count as u64 > self.room {
+            let slowest = self.copying.iter().map(StageCursor::sequence).min();
+            self.room =
+                slowest.expect("a stage that copies") + self.claiming.producer.capacity() as u64;
+            if first + count as u64 > self.room {
+                self.how.idle();
             }
         }
-        send(first, count);
+        self.claiming.send(first, count);
     }
 }
 
@@ -180,11 +191,7 @@ fn stage(mut consumer: Consumer<Record>, wait: Wait) -> impl FnMut(usize, &mut S
     move |max, seen| {
         let batch = consumer.next_batch(max, wait).expect("the producer does not fail");
         let batch = batch.expect("the stream goes on");
-        let (head, tail) = batch.slices();
-        seen.look(|tally| {
-            head.iter().for_each(|record| tally.record(record));
-            tail.iter().for_each(|record| tally.record(record));
-        });
+        seen.look(|tally| batch.iter().for_each(|record| tally.record(record)));
     }
 }
 

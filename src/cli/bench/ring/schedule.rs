@@ -247,8 +247,9 @@ pub(crate) fn calibrate_spins() -> u64 {
     let event_ns = |spins: u64| {
         let reading = |_| {
             let begin = Instant::now();
+            let mut burnt = 0;
             for sequence in 0..CALIBRATION_EVENTS {
-                burn(std::hint::black_box(spins));
+                burnt = burn(std::hint::black_box(spins), burnt);
                 std::hint::black_box(record(sequence));
             }
             begin.elapsed().as_nanos() as f64 / CALIBRATION_EVENTS as f64
