@@ -15,6 +15,7 @@ mod heap;
 mod lane;
 mod leave;
 mod matcher;
+pub mod proof;
 mod queries;
 mod save;
 mod scratch;

@@ -30,7 +30,8 @@ impl Matcher {
         writer.put_u64(self.books.next_priority());
         self.counts.rejected.iter().for_each(|&count| writer.put_u64(count));
         writer.put_bool(self.has_terms);
-        for terms in [self.terms_at_hand.map(bytemuck::cast), self.more_terms_at_hand.map(bytemuck::cast)]
+        for terms in
+            [self.terms_at_hand.map(bytemuck::cast), self.more_terms_at_hand.map(bytemuck::cast)]
         {
             let words: [u64; 4] = terms.unwrap_or([0; 4]);
             writer.put_bool(terms.is_some());
@@ -69,7 +70,8 @@ impl Matcher {
         }
         loaded.has_terms = reader.bool()?;
         loaded.terms_at_hand = load_words(reader)?.map(bytemuck::cast::<_, payload::Terms>);
-        loaded.more_terms_at_hand = load_words(reader)?.map(bytemuck::cast::<_, payload::TermsMore>);
+        loaded.more_terms_at_hand =
+            load_words(reader)?.map(bytemuck::cast::<_, payload::TermsMore>);
         for _ in 0..reader.len(2 * EVENT_BYTES)? {
             for record in reader.bytes()?.chunks(EVENT_BYTES) {
                 let event: Event = bytemuck::try_pod_read_unaligned(record)
