@@ -264,7 +264,7 @@ fn ending(report: RunReport, strict: bool, expected: Option<u64>) -> Result<Endi
     }
     if let Some(check) = report.check_matching.filter(|check| check.disagree > 0) {
         term::tell(format_args!(
-            "ringtape: the matching engine and the feed disagree {} times",
+            "ringtape: disagreements of the matching engine with the feed: {}",
             check.disagree
         ));
         return Ok(Ending::CheckFailed);

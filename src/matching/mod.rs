@@ -1,4 +1,5 @@
-//! Matching: the engine's own order matching, and the simulated venue.
+//! Matching: the engine's own order matching, its [`proof`] on an exchange's tape, and the simulated
+//! venue.
 
 mod ahead;
 mod allocation;

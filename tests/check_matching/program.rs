@@ -77,35 +77,34 @@ fn the_aapl_recording_is_proved_by_the_program() {
     }
 }
 
-/// A feed in which the second of two offers is executed first.
-fn out_of_turn() -> Vec<u8> {
+/// A feed of two offers and what comes after them.
+fn offers_and(rest: &[Event]) -> (tempfile::TempDir, String) {
     let (mut encoder, mut feed) = (Encoder::new(0), Vec::new());
     let definition = InstrumentTable::events(0, InstrumentId(1), &Instrument::us_equity("ACME"));
     assert!(encoder.encode(&definition, &mut feed));
-    let orders = [
-        add(1, 1, Side::Sell, 101_000, 100),
-        add(1, 2, Side::Sell, 101_000, 100),
-        execute(1, 2, 30, 1),
-    ];
-    for (ts_event, event) in (34_200_000_000_000..).zip(orders) {
-        assert!(encoder.encode(&[Event { ts_event, ..event }], &mut feed));
+    let offers = [1, 2].map(|id| add(1, id, Side::Sell, 101_000, 100));
+    for (ts_event, event) in (34_200_000_000_000..).zip(offers.iter().chain(rest)) {
+        assert!(encoder.encode(&[Event { ts_event, ..*event }], &mut feed));
     }
-    feed
+    let scratch = tempfile::tempdir().expect("a scratch folder");
+    let path = scratch.path().join("offers.itch");
+    fs::write(&path, feed).expect("a file");
+    (scratch, path.display().to_string())
 }
 
 #[test]
 fn a_disagreement_is_shown_and_exits_with_1() {
-    let scratch = tempfile::tempdir().expect("a scratch folder");
-    let path = scratch.path().join("out-of-turn.itch");
-    fs::write(&path, out_of_turn()).expect("a file");
-    let path = path.display().to_string();
+    let (_scratch, path) = offers_and(&[execute(1, 2, 30, 1)]);
     assert_eq!(run(["replay", &path]).code, 0, "without the check nobody asks");
     let text = run(["replay", &path, "--check-matching"]);
     assert_eq!(text.code, 1, "{}", text.all());
     let line = "at 09:30:00.000000002, ACME, order 2: passed over 100 shares; expected 30 of 2 at \
                 10.1000; got 30 of 1 at 10.1000";
     assert!(text.stderr.contains(line), "{}", text.stderr);
-    assert!(text.stderr.contains("disagree 1 times") && text.stderr.contains("grouped by match"));
+    assert!(
+        text.stderr.contains("disagreements of the matching engine with the feed: 1")
+            && text.stderr.contains("grouped by match")
+    );
     let document = run(["replay", &path, "--check-matching", "--json"]);
     assert_eq!(document.code, 1);
     assert_eq!(document.json()["check_matching"]["disagreements"][0]["order_id"], 2);
@@ -113,7 +112,8 @@ fn a_disagreement_is_shown_and_exits_with_1() {
 
 #[test]
 fn a_feed_without_executions_proves_nothing_and_says_so() {
-    let ran = run(["replay", "feeds/bad/backwards-time.itch", "--check-matching"]);
+    let (_scratch, path) = offers_and(&[]);
+    let ran = run(["replay", &path, "--check-matching"]);
     assert_eq!(ran.code, 0, "{}", ran.all());
     assert!(ran.stderr.contains("found no execution to judge"), "{}", ran.stderr);
 }
