@@ -206,7 +206,7 @@ impl<M: CheckedMatcher> Checker<M> {
         let side = resting.opposite();
         let remainder = steps.iter().position(|step| step.is_add_of(side));
         self.count(steps, remainder.is_some());
-        let last = executions().last().expect("an execution event").change.order;
+        let last = executions().next_back().expect("an execution event").change.order;
         let mut aggressor = OrderView { order_id: AGGRESSOR, side, qty: Qty(0), ..last };
         if let Some(rest) = remainder {
             aggressor.price = steps[rest].change.order.price;
@@ -295,19 +295,16 @@ impl<M: CheckedMatcher> Checker<M> {
         let order_id = change.order.order_id;
         match (change.kind, change.new) {
             (ChangeKind::Added, _) => self.arrive(None, &change.order, may_match, step, replica),
-            (ChangeKind::Modified, Some(new)) if new.priority == change.order.priority => {
-                if change.qty.0 > 0 {
-                    self.past.entry(order_id).or_default().is_reduced = true;
-                    self.matcher.reduce(order_id, change.qty);
-                }
-            }
-            (ChangeKind::Replaced | ChangeKind::Modified, Some(new)) => {
+            (ChangeKind::Replaced | ChangeKind::Modified, Some(new))
+                if new.priority != change.order.priority =>
+            {
                 self.past.remove(&order_id);
                 let is_replaced = step.event.kind != Kind::Add as u8;
                 self.past.insert(new.order_id, Past { is_replaced, is_reduced: false });
                 self.arrive(Some(order_id), &new, may_match, step, replica);
             }
-            (ChangeKind::Reduced, _) if !change.left_book => {
+            (ChangeKind::Modified, _) if change.qty.0 == 0 => {}
+            (ChangeKind::Modified | ChangeKind::Reduced, _) if !change.left_book => {
                 self.past.entry(order_id).or_default().is_reduced = true;
                 self.matcher.reduce(order_id, change.qty);
             }
