@@ -107,6 +107,15 @@ impl WriteMap {
         }
     }
 
+    /// Forces a range to the disk, with nothing else of the file.
+    ///
+    /// # Errors
+    ///
+    /// The operating system's.
+    pub fn sync(&self, range: Range<usize>) -> io::Result<()> {
+        self.map.flush_range(range.start, range.len())
+    }
+
     /// Faults every page of a range in by writing to it what it holds.
     fn touch(&self, offset: usize, bytes: usize) {
         for page in words_of(&self.map, offset, bytes / WORD_BYTES).chunks(PAGE_BYTES / WORD_BYTES)
@@ -177,6 +186,17 @@ impl ReadMap {
         let first = words.iter().position(|word| word.load(Ordering::Relaxed) != 0)?;
         Some(range.start + first * WORD_BYTES)
     }
+
+    /// The offset of the last word in a range that is not zero.
+    ///
+    /// # Panics
+    ///
+    /// If the range is not inside the map or its start is not a multiple of 8.
+    pub fn find_last_nonzero(&self, range: Range<usize>) -> Option<usize> {
+        let words = words_of(&self.map, range.start, range.len() / WORD_BYTES);
+        let last = words.iter().rposition(|word| word.load(Ordering::Relaxed) != 0)?;
+        Some(range.start + last * WORD_BYTES)
+    }
 }
 
 /// A part of a map as atomic words; the caller stores only into maps that are writable.
@@ -210,6 +230,7 @@ mod tests {
         write.publish(4096, 7, &[[1; 8], [2; 8]]);
         write.touch(0, 8192);
         assert_eq!((read.load_acquire(4096), read.find_nonzero(64..8192)), (7, Some(4096)));
+        assert_eq!(read.find_last_nonzero(0..8192), Some(4112));
         let mut words = [[0; 8]; 2];
         read.load(4104, &mut words);
         assert_eq!(words, [[1; 8], [2; 8]]);

@@ -12,8 +12,8 @@ use proptest::prelude::*;
 use ringtape::error::Error;
 use ringtape::event::{Event, Execution, ExecutionKind};
 use ringtape::journal::{
-    ClockCalibration, JournalOptions, Read, Reader, Record, Writer, records_per_segment,
-    schema_hash, verify, verify_any,
+    ClockCalibration, Durability, JournalOptions, Read, Reader, Record, Writer,
+    records_per_segment, schema_hash, verify, verify_any,
 };
 
 const SEGMENT: u64 = 16 << 20;
@@ -85,6 +85,43 @@ fn records_come_back_in_order_over_several_rolls() {
     }
     assert!(matches!(reader.seek(count + 1), Err(Error::Usage { .. })));
     assert_eq!(reader.position(), count);
+}
+
+#[test]
+fn every_level_of_durability_gives_the_same_journal_and_keeps_its_promise_while_it_is_written() {
+    let per_segment = records_per_segment::<Event>(SEGMENT);
+    let count = per_segment + 5_000;
+    for level in ["pagecache", "interval:1ms", "batch"] {
+        let durability: Durability = level.parse().unwrap();
+        let dir = tempfile::tempdir().unwrap();
+        let options = JournalOptions { durability, ..options() };
+        let mut writer = Writer::<Event>::create(dir.path(), &options).unwrap();
+        let mut reader = Reader::<Event>::open(dir.path()).unwrap();
+        let events: Vec<Event> = (0..count).map(event).collect();
+        let mut out = vec![Event::zeroed(); 8192];
+        for batch in events.chunks(4096) {
+            writer.append_batch(batch).unwrap();
+            let mut left = batch.len();
+            while left > 0 {
+                match reader.read(&mut out).unwrap() {
+                    Read::Records(read) => left -= read,
+                    other => assert_eq!(other, Read::Pending, "{level}"),
+                }
+            }
+            match durability {
+                Durability::PageCache => assert_eq!(writer.durable(), 0),
+                Durability::Batch => assert_eq!(writer.durable(), writer.next_sequence()),
+                Durability::Interval(_) => assert!(writer.durable() <= writer.next_sequence()),
+            }
+        }
+        // A writer that stands still does not keep anybody waiting.
+        while durability.advances() && writer.durable() < count {
+            std::thread::yield_now();
+        }
+        assert_eq!(writer.close().unwrap().records, count);
+        assert_eq!(read_all(&mut Reader::open(dir.path()).unwrap(), 4096), count);
+        assert!(verify::<Event>(dir.path()).unwrap().sealed);
+    }
 }
 
 #[test]
@@ -205,8 +242,14 @@ fn a_directory_without_a_journal_is_a_mistake_of_the_caller() {
 fn the_header_says_what_the_options_said() {
     let dir = tempfile::tempdir().unwrap();
     let clock = ClockCalibration { counter: 4, wall_ns: 5, counter_hz: 6 };
-    let options =
-        JournalOptions { segment_bytes: SEGMENT, run_hash: 1, feed_identity: 2, epoch: 3, clock };
+    let options = JournalOptions {
+        segment_bytes: SEGMENT,
+        run_hash: 1,
+        feed_identity: 2,
+        epoch: 3,
+        clock,
+        ..JournalOptions::default()
+    };
     Writer::<Execution>::create(dir.path(), &options).unwrap().close().unwrap();
     let reader = Reader::<Execution>::open(dir.path()).unwrap();
     let header = reader.header();

@@ -7,6 +7,8 @@
 //! run, and `MATCHER_MODEL_SEED` starts another series of streams. A difference is
 //! shrunk to few commands and printed with what both sides said.
 
+#[path = "matcher_model/books.rs"]
+mod books;
 #[path = "matcher_model/ledger.rs"]
 mod ledger;
 #[path = "common/naive_matcher/mod.rs"]
@@ -32,6 +34,9 @@ use ringtape::units::{Price, Qty};
 
 /// Commands of a stream before it starts over with fresh matchers.
 const STREAM_COMMANDS: usize = 2_000;
+
+/// Commands after which the books are compared too.
+const COMMANDS_BETWEEN_LOOKS: usize = 25;
 
 /// Commands of a run unless `MATCHER_MODEL_COMMANDS` says otherwise.
 const COMMANDS_DEFAULT: usize = 300_000;
@@ -96,7 +101,7 @@ fn model(setting: &Setting) -> NaiveMatcher {
 }
 
 /// The engine, set as the model is.
-fn engine(setting: &Setting) -> Box<dyn Subject> {
+fn engine(setting: &Setting) -> Matcher {
     let mut engine = Matcher::new(MatcherConfig {
         orders_max: ORDERS_MAX,
         priority: match setting.reduction_keeps_place {
@@ -126,7 +131,7 @@ fn engine(setting: &Setting) -> Box<dyn Subject> {
     for event in CommandStream::definitions() {
         engine.apply(&event, &mut Vec::new());
     }
-    Box::new(engine)
+    engine
 }
 
 /// What a subject says to one command.
@@ -173,14 +178,20 @@ fn the_engine_says_what_the_model_says() {
             let command = source.next_command();
             let expected = answer(&mut model, &command);
             source.observe(&expected);
-            let found = answer(&mut *engine, &command);
+            let found = answer(&mut engine, &command);
             played.push(command);
             executions += expected.len();
             if expected != found {
-                let fresh = || {
-                    (Box::new(self::model(&setting)) as Box<dyn Subject>, self::engine(&setting))
+                let fresh = || -> (Box<dyn Subject>, Box<dyn Subject>) {
+                    (Box::new(self::model(&setting)), Box::new(self::engine(&setting)))
                 };
                 panic!("{stream:?}\n{}", shrink::report(played, fresh));
+            }
+            if played.len().is_multiple_of(COMMANDS_BETWEEN_LOOKS)
+                && let Err(difference) = books::compare(&model, &engine)
+            {
+                let last = played[played.len() - 1].iter().map(shrink::command_line);
+                panic!("{stream:?}\n{:?}\n{difference}", last.collect::<Vec<_>>());
             }
         }
         commands += played.len();

@@ -6,7 +6,12 @@
 
 use std::collections::BTreeSet;
 use std::fs;
-use std::path::{Path, PathBuf};
+use std::path::Path;
+
+#[path = "common/sources.rs"]
+mod sources;
+
+use sources::{root, rust_files};
 
 /// The modules in reading order, which is the order of the data: each may use those before it.
 const ORDER: [&str; 19] = [
@@ -71,30 +76,6 @@ const TOP_LEVEL: [&str; 12] = [
     "target",
     "tests",
 ];
-
-fn root() -> &'static Path {
-    Path::new(env!("CARGO_MANIFEST_DIR"))
-}
-
-/// All Rust files below `folder`, with their text.
-fn rust_files(folder: &str) -> Vec<(PathBuf, String)> {
-    let mut files = Vec::new();
-    let mut folders = vec![root().join(folder)];
-    while let Some(folder) = folders.pop() {
-        for entry in fs::read_dir(&folder).expect("a folder of the project").flatten() {
-            let path = entry.path();
-            if path.is_dir() {
-                folders.push(path);
-            } else if path.extension().is_some_and(|extension| extension == "rs") {
-                let text = fs::read_to_string(&path).expect("a source file");
-                let name = path.strip_prefix(root()).expect("below the root").to_owned();
-                files.push((name, text));
-            }
-        }
-    }
-    files.sort();
-    files
-}
 
 /// The module that a file of `src` belongs to; `None` for the crate's roots and the program.
 fn module(file: &Path) -> Option<String> {

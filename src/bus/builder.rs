@@ -136,6 +136,16 @@ impl BusBuilder {
     /// Starts the bus without an inbox: one thread owns the publisher and writes straight into the
     /// ring. [`Bus::publish`] and [`Bus::publisher`] are refused.
     ///
+    /// ```
+    /// use ringtape::bus::Bus;
+    ///
+    /// let (bus, publisher) = Bus::builder("ticks").capacity(64).start_direct()?;
+    /// assert!(bus.publisher().is_err(), "there is one, and no inbox");
+    /// drop(publisher);
+    /// assert!(bus.shutdown(std::time::Duration::from_secs(10)).is_clean());
+    /// # Ok::<(), ringtape::error::Error>(())
+    /// ```
+    ///
     /// # Errors
     ///
     /// As [`BusBuilder::start`].

@@ -72,6 +72,7 @@ pub trait BusEvent: Pod {
 /// let envelope = Envelope::new(9, Paid { order: 17 });
 /// assert_eq!((envelope.id(), envelope.publisher()), (3, 9));
 /// assert_eq!(envelope.event(), Some(&Paid { order: 17 }));
+/// assert_eq!(envelope.bytes(), 17_u64.to_ne_bytes());
 /// assert_eq!(size_of::<Envelope>(), 56);
 /// ```
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Pod, Zeroable)]

@@ -33,6 +33,35 @@ const GRACE: Duration = Duration::from_millis(100);
 /// owns a [`Publisher`], not a clone, which would keep the bus open.
 ///
 /// See the [module](super) for the picture and a first program.
+///
+/// ```
+/// # use std::time::Duration;
+/// # use bytemuck::{Pod, Zeroable};
+/// use std::thread;
+///
+/// use ringtape::bus::{Bus, BusEvent, Context};
+///
+/// # #[derive(Clone, Copy, Pod, Zeroable)]
+/// # #[repr(C)]
+/// # struct Tick { number: u64 }
+/// # impl BusEvent for Tick { const ID: u32 = 1; }
+/// let bus = Bus::new("ticks")?;
+/// bus.subscribe("check", |tick: &Tick, context: Context| {
+///     assert_eq!(tick.number, context.sequence);
+///     Ok(())
+/// })?;
+/// let clone = bus.clone();
+/// let publish = move || clone.publish(Tick { number: 0 });
+/// thread::spawn(publish).join().expect("it does not panic")?;
+/// bus.publish(Tick { number: 1 })?;
+/// assert!(bus.settle(Duration::from_secs(10)), "both are handled");
+/// assert_eq!((bus.name(), bus.stats().published), ("ticks", 2));
+///
+/// bus.close();
+/// assert!(bus.publish(Tick { number: 2 }).is_err());
+/// assert!(bus.shutdown(Duration::from_secs(10)).is_clean());
+/// # Ok::<(), ringtape::error::Error>(())
+/// ```
 #[derive(Clone, Debug)]
 pub struct Bus {
     shared: Arc<Shared>,

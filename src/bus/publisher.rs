@@ -101,6 +101,36 @@ impl Publisher {
 
     /// Publishes `event` if there is room now; whether it was published. The bus counts refusals.
     ///
+    /// ```
+    /// # use std::time::Duration;
+    /// # use bytemuck::{Pod, Zeroable};
+    /// use ringtape::bus::{Bus, BusEvent, Context};
+    ///
+    /// # #[derive(Clone, Copy, Pod, Zeroable)]
+    /// # #[repr(C)]
+    /// # struct Tick { number: u64 }
+    /// # impl BusEvent for Tick { const ID: u32 = 1; }
+    /// let bus = Bus::builder("ticks").capacity(2).inbox_capacity(2).start()?;
+    /// let count = |ticks: &mut u64, _: &Tick, _: Context| Ok(*ticks += 1);
+    /// let mut slow = bus.subscriber("slow", 0).on(count).polled()?;
+    /// let publisher = bus.publisher()?;
+    /// assert_eq!(publisher.number(), 1);
+    /// let mut number = 0;
+    /// while publisher.try_publish(Tick { number })? {
+    ///     number += 1;
+    /// }
+    /// assert_eq!(bus.stats().refused, 1, "`slow` holds the ring's slots, and the inbox is full");
+    /// while !publisher.publish_within(Tick { number }, Duration::from_millis(1))? {
+    ///     slow.poll(usize::MAX)?;
+    /// }
+    /// bus.close();
+    /// while !slow.is_finished() {
+    ///     slow.poll(usize::MAX)?;
+    /// }
+    /// assert_eq!(*slow.state(), number + 1, "what was refused came later");
+    /// # Ok::<(), ringtape::error::Error>(())
+    /// ```
+    ///
     /// # Errors
     ///
     /// As [`Publisher::publish`].
@@ -229,6 +259,28 @@ impl DirectPublisher {
 
     /// Publishes `event` if a slot is free; its sequence if it was published. The bus counts
     /// refusals.
+    ///
+    /// ```
+    /// # use std::time::Duration;
+    /// # use bytemuck::{Pod, Zeroable};
+    /// use ringtape::bus::{Bus, BusEvent, Context};
+    ///
+    /// # #[derive(Clone, Copy, Pod, Zeroable)]
+    /// # #[repr(C)]
+    /// # struct Tick { number: u64 }
+    /// # impl BusEvent for Tick { const ID: u32 = 1; }
+    /// let (bus, mut publisher) = Bus::builder("ticks").capacity(2).start_direct()?;
+    /// let mut slow = bus.subscriber("slow", ()).on(|(), _: &Tick, _: Context| Ok(())).polled()?;
+    /// assert_eq!(publisher.try_publish(Tick { number: 0 })?, Some(0));
+    /// assert_eq!(publisher.try_publish(Tick { number: 1 })?, Some(1));
+    /// assert_eq!(publisher.try_publish(Tick { number: 2 })?, None, "`slow` holds both slots");
+    /// let timeout = Duration::from_millis(1);
+    /// assert_eq!(publisher.publish_within(Tick { number: 2 }, timeout)?, None);
+    /// slow.poll(1)?;
+    /// assert_eq!(publisher.publish_within(Tick { number: 2 }, timeout)?, Some(2));
+    /// assert_eq!(bus.stats().refused, 2);
+    /// # Ok::<(), ringtape::error::Error>(())
+    /// ```
     ///
     /// # Errors
     ///

@@ -3,6 +3,23 @@
 use crate::ring::Policy;
 
 /// What a subscriber is about.
+///
+/// ```
+/// use std::time::Duration;
+///
+/// use ringtape::bus::{Bus, Context, Envelope, SubscriberState};
+///
+/// let bus = Bus::new("shop")?;
+/// for name in ["guest", "log"] {
+///     bus.subscriber(name, ()).on_any(|(), _: &Envelope, _: Context| Ok(())).start()?;
+/// }
+/// assert_eq!(bus.stats().subscribers[0].state, SubscriberState::Live);
+/// bus.unsubscribe("guest", Duration::from_secs(10))?;
+/// let report = bus.shutdown(Duration::from_secs(10));
+/// let states = report.stats.subscribers.into_iter().map(|subscriber| subscriber.state);
+/// assert!(states.eq([SubscriberState::Left, SubscriberState::Finished]));
+/// # Ok::<(), ringtape::error::Error>(())
+/// ```
 #[derive(Clone, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum SubscriberState {
@@ -21,6 +38,28 @@ pub enum SubscriberState {
 }
 
 /// How one subscriber is doing.
+///
+/// ```
+/// # use bytemuck::{Pod, Zeroable};
+/// use ringtape::bus::{Bus, BusEvent, Context};
+/// use ringtape::ring::Policy;
+///
+/// # #[derive(Clone, Copy, Pod, Zeroable)]
+/// # #[repr(C)]
+/// # struct Tick { number: u64 }
+/// # impl BusEvent for Tick { const ID: u32 = 1; }
+/// let (bus, mut publisher) = Bus::builder("ticks").start_direct()?;
+/// let mut slow = bus.subscriber("slow", ()).on(|(), _: &Tick, _: Context| Ok(())).polled()?;
+/// for number in 0..3 {
+///     publisher.publish(Tick { number })?;
+/// }
+/// slow.poll(1)?;
+/// let stats = bus.stats().subscribers.remove(0);
+/// assert_eq!((stats.name.as_str(), stats.policy), ("slow", Policy::Stop));
+/// assert_eq!((stats.sequence, stats.lag, stats.delivered), (1, 2, 1));
+/// assert!(stats.is_running);
+/// # Ok::<(), ringtape::error::Error>(())
+/// ```
 #[derive(Clone, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct SubscriberStats {
@@ -44,12 +83,14 @@ pub struct SubscriberStats {
 /// How a bus is doing; [`Bus::stats`](super::Bus::stats) tells.
 ///
 /// ```
-/// use ringtape::bus::Bus;
+/// use ringtape::bus::{Bus, Context, Envelope};
 ///
 /// let bus = Bus::builder("shop").capacity(64).start()?;
+/// bus.subscriber("log", ()).on_any(|(), _: &Envelope, _: Context| Ok(())).start()?;
 /// let stats = bus.stats();
 /// assert_eq!((stats.capacity, stats.published, stats.fill), (64, 0, 0));
-/// assert!(stats.subscribers.is_empty());
+/// assert_eq!(stats.subscriber("log").map(|log| log.lag), Some(0));
+/// assert_eq!(stats.subscriber("email"), None);
 /// # Ok::<(), ringtape::error::Error>(())
 /// ```
 #[derive(Clone, Debug, PartialEq, Eq)]

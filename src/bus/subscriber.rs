@@ -85,6 +85,7 @@ impl<S> Handler<Envelope> for Dispatch<S> {
 ///
 /// use bytemuck::{Pod, Zeroable};
 /// use ringtape::bus::{Bus, BusEvent, Context};
+/// use ringtape::ring::Wait;
 ///
 /// #[derive(Clone, Copy, Pod, Zeroable)]
 /// #[repr(C)]
@@ -109,6 +110,7 @@ impl<S> Handler<Envelope> for Dispatch<S> {
 /// let (send, receive) = mpsc::channel();
 /// let bus = Bus::new("shop")?;
 /// bus.subscriber("stock", 0)
+///     .wait(Wait::Yield)
 ///     .on(|stock: &mut u64, event: &Bought, _context: Context| {
 ///         *stock += event.copies;
 ///         Ok(())
@@ -194,6 +196,30 @@ impl<S: Send + 'static> SubscriberBuilder<S> {
     }
 
     /// Calls `idle` after each look that found nothing, such as to flush what was gathered.
+    ///
+    /// ```
+    /// # use bytemuck::{Pod, Zeroable};
+    /// use ringtape::bus::{Bus, BusEvent, Context};
+    ///
+    /// # #[derive(Clone, Copy, Pod, Zeroable)]
+    /// # #[repr(C)]
+    /// # struct Tick { number: u64 }
+    /// # impl BusEvent for Tick { const ID: u32 = 1; }
+    /// let (bus, mut publisher) = Bus::builder("ticks").start_direct()?;
+    /// let mut log = bus
+    ///     .subscriber("log", String::new())
+    ///     .on(|log: &mut String, tick: &Tick, _: Context| Ok(*log += &tick.number.to_string()))
+    ///     .on_idle(|log| log.push('.'))
+    ///     .polled()?;
+    /// for number in [7, 8] {
+    ///     publisher.publish(Tick { number })?;
+    /// }
+    /// while !log.state().contains('.') {
+    ///     log.poll(1)?;
+    /// }
+    /// assert_eq!(log.state(), "78.");
+    /// # Ok::<(), ringtape::error::Error>(())
+    /// ```
     pub fn on_idle(mut self, idle: impl FnMut(&mut S) + Send + 'static) -> Self {
         self.handlers.idle = Some(Box::new(idle));
         self
@@ -226,6 +252,32 @@ impl<S: Send + 'static> SubscriberBuilder<S> {
 
     /// Begins with the first event that the former subscriber of this name has not handled, and has
     /// its policy; see [`Bus::resume`].
+    ///
+    /// ```
+    /// # use bytemuck::{Pod, Zeroable};
+    /// use ringtape::bus::{Bus, BusEvent, Context};
+    ///
+    /// # #[derive(Clone, Copy, Pod, Zeroable)]
+    /// # #[repr(C)]
+    /// # struct Tick { number: u64 }
+    /// # impl BusEvent for Tick { const ID: u32 = 1; }
+    /// let keep = |kept: &mut Vec<u64>, tick: &Tick, _: Context| Ok(kept.push(tick.number));
+    /// let bus = Bus::builder("ticks").recorded().start()?;
+    /// for number in 0..10 {
+    ///     bus.publish(Tick { number })?;
+    /// }
+    /// bus.settle(std::time::Duration::from_secs(10));
+    /// let mut some = bus.subscriber("keep", Vec::new()).from(0).detachable().on(keep).polled()?;
+    /// assert_eq!(some.poll(4)?, 4);
+    /// let kept = std::mem::take(some.state_mut());
+    /// drop(some);
+    /// let mut all = bus.subscriber("keep", kept).resuming().on(keep).polled()?;
+    /// while all.state().len() < 10 {
+    ///     all.poll(4)?;
+    /// }
+    /// assert!(all.state().iter().copied().eq(0..10), "nothing is left out, nothing comes twice");
+    /// # Ok::<(), ringtape::error::Error>(())
+    /// ```
     pub fn resuming(mut self) -> Self {
         self.resumes = true;
         self
@@ -323,6 +375,12 @@ fn another_size<E: BusEvent>(envelope: &Envelope) -> String {
 /// }
 /// assert_eq!((sum.poll(4)?, *sum.state()), (4, 6));
 /// assert_eq!((sum.poll(100)?, *sum.state()), (6, 45));
+///
+/// *sum.state_mut() = 0;
+/// publisher.publish(Tick { number: 10 })?;
+/// drop(publisher);
+/// assert_eq!((sum.poll(100)?, *sum.state()), (1, 10));
+/// assert_eq!((sum.poll(100)?, sum.is_finished()), (0, true));
 /// # Ok::<(), ringtape::error::Error>(())
 /// ```
 pub struct PolledSubscriber<S> {

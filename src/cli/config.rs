@@ -70,6 +70,11 @@ impl RunConfig {
         })
     }
 
+    /// As [`read`](Self::read); `None` for a directory without a run, or none at all.
+    pub(super) fn read_if_present(dir: &Path) -> Result<Option<Self>> {
+        dir.join(RUN_FILE).exists().then(|| Self::read(dir)).transpose()
+    }
+
     /// Refuses flags of trading in a run without a strategy, where they would do nothing.
     pub(super) fn check_flags(&self, has_strategy: bool) -> Result<()> {
         let given = [

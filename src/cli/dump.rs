@@ -241,12 +241,13 @@ fn head(unit: &[Event]) -> &Event {
     if last.kind() == Some(Kind::NewOrder) { last } else { &unit[0] }
 }
 
-fn name(event: &Event) -> &'static str {
+/// The name of a record's kind.
+pub(super) fn name(event: &Event) -> &'static str {
     event.kind().map_or("unknown", Kind::name)
 }
 
 /// The fields of a message's records, without filling.
-fn fields(unit: &[Event]) -> impl Iterator<Item = (&'static str, FieldValue<'_>)> {
+pub(super) fn fields(unit: &[Event]) -> impl Iterator<Item = (&'static str, FieldValue<'_>)> {
     unit.iter().flat_map(|event| {
         let fields = event.kind().map_or(&[][..], |kind| kind.info().fields);
         fields
@@ -263,7 +264,7 @@ fn names_order(unit: &[Event], order: u64) -> bool {
 }
 
 /// A value without an instrument's help: prices in increments, bytes in hex.
-fn plain(value: FieldValue<'_>) -> String {
+pub(super) fn plain(value: FieldValue<'_>) -> String {
     match value {
         FieldValue::Unsigned(number) => number.to_string(),
         FieldValue::Price(price) => price.to_string(),

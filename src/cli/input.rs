@@ -50,6 +50,7 @@ pub(super) fn open(path: &Path, date: Option<&str>) -> Result<Box<dyn Feed>> {
     feed::open(path, &OpenOptions { midnight_ns: midnight_ns(date)? })
 }
 
-fn midnight_ns(date: Option<&str>) -> Result<u64> {
+/// What times of day count from, with a date or without.
+pub(super) fn midnight_ns(date: Option<&str>) -> Result<u64> {
     Ok(date.map(parse::eastern_midnight).transpose()?.unwrap_or(0))
 }

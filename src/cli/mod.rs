@@ -36,7 +36,7 @@ struct Cli {
 #[derive(Debug, Subcommand)]
 enum Command {
     /// Run the whole engine over a recorded feed
-    Replay(replay::ReplayArgs),
+    Replay(Box<replay::ReplayArgs>),
     /// Describe a feed or journal: format, span, messages by type, top instruments, faults
     Info(info::InfoArgs),
     /// Print a feed or journal, one line a message

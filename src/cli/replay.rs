@@ -9,7 +9,7 @@ use ringtape::engine::{Engine, EngineConfig, Gate, JournalConfig, RunReport};
 use ringtape::error::{Error, Result};
 use ringtape::feed::Pace;
 use ringtape::feed::orders::ORDERS_FORMAT;
-use ringtape::journal::{Summary, VerifyReport, verify_any};
+use ringtape::journal::{Durability, Summary, VerifyReport, verify_any};
 use ringtape::matching::VenueConfig;
 use ringtape::portfolio::{MarkRule, PortfolioConfig};
 use ringtape::report::{self, DataFaults, JournalCheck, Machine};
@@ -33,7 +33,13 @@ pub(super) struct ReplayArgs {
     /// Keep journals of both rings in this new directory
     #[arg(long, value_name = "DIR")]
     journal: Option<PathBuf>,
-    /// What matching waits for before it acts on an event: `none` or `journaled`
+    /// Go on with the run that the journal directory holds, or start it if it holds none
+    #[arg(long, requires = "journal")]
+    resume: bool,
+    /// What survives what: `pagecache` a killed process, `interval:10ms` and `batch` a power cut
+    #[arg(long, value_name = "LEVEL", default_value = "pagecache")]
+    durability: String,
+    /// What matching waits for before it acts on an event: `none`, `journaled` or `durable`
     #[arg(long, value_name = "GATE", default_value = "none")]
     gate: String,
     /// Pace as recorded, times a factor: `1x`, `10x`, `0.5x`, or `max`
@@ -73,7 +79,10 @@ pub(super) fn run(args: &ReplayArgs) -> Result<Ending> {
     let expected = args.expect_hash.as_deref().map(parse_hash).transpose()?;
     let is_recorded_run = args.feed.is_dir();
     let recorded = is_recorded_run.then(|| RunConfig::read(&args.feed)).transpose()?;
-    let shape = args.config.clone().or(recorded.clone().unwrap_or_default()).spelled_out()?;
+    let resumed = args.journal.as_deref().filter(|_| args.resume);
+    let resumed = resumed.map(RunConfig::read_if_present).transpose()?.flatten();
+    let base = resumed.or(recorded.clone()).unwrap_or_default();
+    let shape = args.config.clone().or(base).spelled_out()?;
     let feed = input::open(&args.feed, shape.date.as_deref())?;
     let is_of_orders = match &recorded {
         Some(recorded) => recorded.is_of_orders(),
@@ -128,6 +137,7 @@ fn engine_config(args: &ReplayArgs, shape: &RunConfig, is_of_orders: bool) -> Re
         (None, Some(rate)) => Pace::per_second(parse::count(rate)?)?,
         (None, None) => Pace::Max,
     };
+    let durability = args.durability.parse::<Durability>()?;
     Ok(EngineConfig {
         symbols: shape.symbols.clone().unwrap_or_default(),
         trader: trader(shape)?,
@@ -138,7 +148,11 @@ fn engine_config(args: &ReplayArgs, shape: &RunConfig, is_of_orders: bool) -> Re
             audit: args.audit,
             ..PortfolioConfig::default()
         },
-        journal: args.journal.as_ref().map(|dir| JournalConfig::new(dir, shape.to_toml())),
+        journal: args.journal.as_ref().map(|dir| JournalConfig {
+            resume: args.resume,
+            durability,
+            ..JournalConfig::new(dir, shape.to_toml())
+        }),
         gate: args.gate.parse::<Gate>()?,
         pace,
         runners: args.runners,

@@ -32,9 +32,14 @@ impl Stdout {
         drop(self.0.into_parts());
     }
 
+    /// Writes what is still buffered, for a reader who waits for it.
+    pub(super) fn flush(&mut self) -> Result<()> {
+        self.0.flush().or_else(closed_pipe)
+    }
+
     /// Writes what is still buffered.
     pub(super) fn finish(mut self) -> Result<()> {
-        self.0.flush().or_else(closed_pipe)
+        self.flush()
     }
 }
 

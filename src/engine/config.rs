@@ -5,6 +5,7 @@ use std::str::FromStr;
 
 use crate::error::{Error, Result};
 use crate::feed::Pace;
+use crate::journal::Durability;
 use crate::limits::{RING_CAPACITY_DEFAULT, SEGMENT_BYTES_DEFAULT};
 use crate::matching::MatcherConfig;
 use crate::portfolio::PortfolioConfig;
@@ -45,6 +46,13 @@ pub struct EngineConfig {
     pub ring_slots: usize,
 }
 
+impl EngineConfig {
+    /// Whether records get to the disk while the run goes on.
+    pub(super) fn becomes_durable(&self) -> bool {
+        self.journal.as_ref().is_some_and(|journal| journal.durability.advances())
+    }
+}
+
 /// Where and how to keep the journals of a run.
 #[derive(Clone, Debug)]
 pub struct JournalConfig {
@@ -54,12 +62,22 @@ pub struct JournalConfig {
     pub segment_bytes: u64,
     /// Text of `run.toml`: everything that shapes the state of the run.
     pub run_toml: String,
+    /// What is done for records to survive.
+    pub durability: Durability,
+    /// Whether to go on with the run that the directory holds, or to start it if it holds none.
+    pub resume: bool,
 }
 
 impl JournalConfig {
     /// Journals in `dir` with segments of the default size.
     pub fn new(dir: impl Into<PathBuf>, run_toml: impl Into<String>) -> Self {
-        Self { dir: dir.into(), segment_bytes: SEGMENT_BYTES_DEFAULT, run_toml: run_toml.into() }
+        Self {
+            dir: dir.into(),
+            segment_bytes: SEGMENT_BYTES_DEFAULT,
+            run_toml: run_toml.into(),
+            durability: Durability::default(),
+            resume: false,
+        }
     }
 }
 
@@ -69,16 +87,19 @@ pub enum Gate {
     /// Nothing: matching and journal run side by side.
     #[default]
     None,
-    /// The event is in the market journal.
+    /// The event is in the market journal: a killed process does not lose what was acted on.
     Journaled,
+    /// The event is on the disk: nor does a power cut.
+    Durable,
 }
 
 impl Gate {
-    /// `none` or `journaled`.
+    /// `none`, `journaled` or `durable`.
     pub fn name(self) -> &'static str {
         match self {
             Self::None => "none",
             Self::Journaled => "journaled",
+            Self::Durable => "durable",
         }
     }
 }
@@ -87,9 +108,10 @@ impl FromStr for Gate {
     type Err = Error;
 
     fn from_str(text: &str) -> Result<Self> {
-        [Self::None, Self::Journaled].into_iter().find(|gate| gate.name() == text).ok_or_else(
-            || Error::usage(format!("unknown gate `{text}`"), "use `none` or `journaled`"),
-        )
+        let gates = [Self::None, Self::Journaled, Self::Durable];
+        gates.into_iter().find(|gate| gate.name() == text).ok_or_else(|| {
+            Error::usage(format!("unknown gate `{text}`"), "use `none`, `journaled` or `durable`")
+        })
     }
 }
 

@@ -5,6 +5,8 @@ use std::sync::atomic::{AtomicU64, Ordering};
 
 use super::definitions::Definitions;
 use super::filter::SymbolFilter;
+use super::journals::Segments;
+use super::recorded::Recorded;
 use super::stats::{Handover, IntakeOutcome, hand_over};
 use crate::clock::Clock;
 use crate::error::Result;
@@ -36,8 +38,10 @@ pub(super) struct IntakeParts {
     pub(super) filter: SymbolFilter,
     pub(super) stop: StopFlag,
     pub(super) progress: Arc<Progress>,
-    /// Records that a journal segment holds; `None` without a journal.
-    pub(super) segment_records: Option<u64>,
+    /// What a run that goes on has in its journal already, and runs again first.
+    pub(super) recorded: Option<Recorded>,
+    /// Where the segments of the market journal begin; `None` without a journal.
+    pub(super) segments: Option<Segments>,
     pub(super) handover: Handover<IntakeOutcome>,
 }
 
@@ -62,6 +66,10 @@ pub(super) struct Intake {
     /// Records staged since the last feed mark; none was staged before the first.
     since_mark: Option<usize>,
     definitions: Definitions,
+    /// Whether definitions are to be issued again although no segment begins.
+    is_reissue_due: bool,
+    /// Messages that were taken from the feed before this run.
+    messages_before: u64,
     /// Engine time at which a paced feed began.
     started: Option<Nanos>,
     last_ts_event: u64,
@@ -82,6 +90,7 @@ enum State {
 
 impl Intake {
     pub(super) fn new(parts: IntakeParts) -> Self {
+        let messages = parts.feed.position().message;
         Self {
             parts,
             staged: Box::new([bytemuck::Zeroable::zeroed(); FEED_BATCH_RECORDS]),
@@ -90,9 +99,11 @@ impl Intake {
             sequence: 0,
             since_mark: None,
             definitions: Definitions::default(),
+            is_reissue_due: false,
+            messages_before: messages,
             started: None,
             last_ts_event: 0,
-            messages: 0,
+            messages,
             state: State::Reading,
             meter: StageMeter::new(),
             outcome: IntakeOutcome::default(),
@@ -102,8 +113,11 @@ impl Intake {
     /// Stages the next records; says how many they are.
     fn refill(&mut self) -> usize {
         self.next = 0;
+        if self.parts.recorded.is_some() {
+            return self.stage_recorded();
+        }
         let room = self.room_in_segment();
-        if self.is_at_segment_start() {
+        if self.is_at_segment_start() || std::mem::take(&mut self.is_reissue_due) {
             self.definitions.begin_reissue();
             // Readers of a journal take what comes before the first mark for repeated definitions.
             self.since_mark = None;
@@ -112,6 +126,34 @@ impl Intake {
         if self.len == 0 {
             self.stage_next(room);
         }
+        self.sequence += self.len as u64;
+        self.len
+    }
+
+    /// Stages the next records of the journal that this run goes on with; behind them the rest of
+    /// the message in which it ends.
+    fn stage_recorded(&mut self) -> usize {
+        let Some(recorded) = &mut self.parts.recorded else { return 0 };
+        self.len = match recorded.read(&mut self.staged[..]) {
+            Ok(0) => {
+                self.parts.filter = std::mem::take(&mut recorded.filter);
+                let rest = std::mem::take(&mut recorded.rest);
+                self.parts.recorded = None;
+                self.is_reissue_due = !rest.is_empty();
+                self.staged[..rest.len()].copy_from_slice(&rest);
+                rest.len()
+            }
+            Ok(count) => count,
+            Err(error) => {
+                self.outcome.error = Some(error);
+                self.state = State::Ending;
+                0
+            }
+        };
+        let batch = &self.staged[..self.len];
+        let highest = batch.iter().map(|event| event.ts_event).max();
+        self.last_ts_event = self.last_ts_event.max(highest.unwrap_or(0));
+        self.definitions.note(batch);
         self.sequence += self.len as u64;
         self.len
     }
@@ -138,13 +180,13 @@ impl Intake {
     /// Records that can be staged at once without crossing the end of a journal segment.
     fn room_in_segment(&self) -> usize {
         let batch = self.staged.len();
-        self.parts.segment_records.map_or(batch, |records| {
-            usize::try_from(records - self.sequence % records).map_or(batch, |left| left.min(batch))
+        self.parts.segments.map_or(batch, |segments| {
+            usize::try_from(segments.left(self.sequence)).map_or(batch, |left| left.min(batch))
         })
     }
 
     fn is_at_segment_start(&self) -> bool {
-        self.parts.segment_records.is_some_and(|records| self.sequence.is_multiple_of(records))
+        self.parts.segments.is_some_and(|segments| segments.begins_at(self.sequence))
     }
 
     /// Stages a record of where the next message starts.
@@ -201,7 +243,7 @@ impl Intake {
         self.last_ts_event = batch[count - 1].ts_event.max(self.last_ts_event);
         if self.parts.pacer.is_paced() {
             let started = self.started.get_or_insert(now).0;
-            let mut message = self.messages;
+            let mut message = self.messages - self.messages_before;
             for event in batch.iter_mut() {
                 let offset = self.parts.pacer.intended(event.ts_event, message);
                 event.ts_ingest = started + offset.unwrap_or(0);
@@ -332,7 +374,8 @@ mod tests {
             filter: SymbolFilter::new(&[]),
             stop: StopFlag::default(),
             progress: Arc::default(),
-            segment_records: Some(SEGMENT_RECORDS),
+            recorded: None,
+            segments: Some(Segments { first: 0, records: SEGMENT_RECORDS }),
             handover: Handover::default(),
         }
     }

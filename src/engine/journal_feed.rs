@@ -2,12 +2,12 @@
 
 use std::path::Path;
 
+use super::recorded::Sieve;
 use super::wiring::MARKET_DIR;
 use crate::error::Result;
-use crate::event::kinds::Group;
 use crate::event::{Event, EventView, Kind};
 use crate::feed::{Checks, Description, Feed, Fill, Position};
-use crate::journal::{Read, Reader, records_per_segment};
+use crate::journal::{Read, Reader};
 use crate::limits::MESSAGE_RECORDS_MAX;
 
 /// Name of the format in descriptions.
@@ -15,19 +15,16 @@ pub const JOURNAL_FORMAT: &str = "journal";
 
 /// Plays a run's market journal as the feed that it was recorded from.
 ///
-/// What the engine added stays behind: marks, and the definitions that each segment repeats between
-/// its first record and its first feed mark. Positions and message numbers are those of the
-/// recorded feed; in the counts, types are codes of [`Kind`].
+/// What the engine added stays behind: marks, and the definitions that each segment but the first
+/// repeats between its first record and its first feed mark. Positions and message numbers are
+/// those of the recorded feed; in the counts, types are codes of [`Kind`].
 #[derive(Debug)]
 pub struct JournalFeed {
     reader: Reader<Event>,
-    /// Records of a segment.
-    segment_records: u64,
     description: Description,
     checks: Checks,
     position: Position,
-    /// Whether the definitions at the start of a segment are being passed over.
-    is_in_repeated_definitions: bool,
+    sieve: Sieve,
 }
 
 impl JournalFeed {
@@ -49,56 +46,56 @@ impl JournalFeed {
             assumptions: Vec::new(),
         };
         Ok(Self {
-            segment_records: records_per_segment::<Event>(header.segment_bytes),
             reader,
             description,
             checks: Checks::default(),
             position: Position::default(),
-            is_in_repeated_definitions: false,
+            sieve: Sieve::default(),
         })
     }
 
-    /// Reads records up to the end of a message into `out`; says how many are there.
+    /// Reads records up to the end of a message into `out`, and takes out what the engine added;
+    /// says how many are left.
     fn read_messages(&mut self, out: &mut [Event]) -> Result<Read> {
         let most = out.len() - (MESSAGE_RECORDS_MAX - 1);
-        let mut count = match self.reader.read(&mut out[..most])? {
-            Read::Records(count) => count,
+        let mut kept = match self.read_kept(&mut out[..most])? {
+            Read::Records(kept) => kept,
             other => return Ok(other),
         };
-        while out[count - 1].is_continued() && count < out.len() {
-            match self.reader.read(&mut out[count..=count])? {
-                Read::Records(one) => count += one,
+        while kept > 0 && out[kept - 1].is_continued() && kept < out.len() {
+            match self.read_kept(&mut out[kept..=kept])? {
+                Read::Records(one) => kept += one,
                 _ => break,
             }
         }
-        Ok(Read::Records(count))
+        Ok(Read::Records(kept))
     }
 
-    /// Moves what the recorded feed delivered to the front of `batch`, whose first record has
-    /// sequence `first`; says how many records that are.
-    fn take_in(&mut self, batch: &mut [Event], first: u64) -> usize {
+    /// Reads records into `out` and moves those of the recorded feed to its front.
+    fn read_kept(&mut self, out: &mut [Event]) -> Result<Read> {
+        let count = match self.reader.read(out)? {
+            Read::Records(count) => count,
+            other => return Ok(other),
+        };
+        // What is read in one go is of one segment.
+        let start = self.reader.header().first_sequence;
+        let first = self.reader.position() - count as u64;
+        let is_first_segment = start == self.reader.first_sequence();
         let mut kept = 0;
-        for index in 0..batch.len() {
-            let event = batch[index];
-            let sequence = first + index as u64;
-            if sequence > 0 && sequence.is_multiple_of(self.segment_records) {
-                self.is_in_repeated_definitions = true;
-            }
+        for index in 0..count {
+            let event = out[index];
+            let begins_segment = index == 0 && first == start && !is_first_segment;
             if let EventView::FeedMark(mark) = event.view() {
-                self.is_in_repeated_definitions = false;
                 self.position.byte_offset = mark.byte_offset;
                 self.position.message = mark.message;
-                continue;
             }
-            let is_engine = event.kind().is_some_and(|kind| kind.info().group == Group::Engine);
-            if is_engine || self.is_in_repeated_definitions {
-                continue;
+            if self.sieve.keeps(&event, begins_segment) {
+                out[kept] = event;
+                kept += 1;
+                self.count(&event);
             }
-            batch[kept] = event;
-            kept += 1;
-            self.count(&event);
         }
-        kept
+        Ok(Read::Records(kept))
     }
 
     /// Counts a record of the recorded feed.
@@ -131,10 +128,8 @@ impl JournalFeed {
 impl Feed for JournalFeed {
     fn fill(&mut self, out: &mut [Event]) -> Result<Fill> {
         loop {
-            let first = self.reader.position();
             match self.read_messages(out)? {
-                Read::Records(count) => {
-                    let kept = self.take_in(&mut out[..count], first);
+                Read::Records(kept) => {
                     self.checks.messages = self.position.message;
                     if kept > 0 {
                         return Ok(Fill::Records(kept));

@@ -158,14 +158,14 @@ impl Matching {
 
     /// Lets strategy and orders come to their end.
     fn end(&mut self) -> Result<()> {
-        let last = self.market.position().saturating_sub(1);
         if let Some(trader) = &mut self.trader {
             trader.end(self.books.replica(), &mut self.outlet.pending)?;
         }
         if let Some(exchange) = &mut self.exchange {
             exchange.end(&mut self.outlet.pending);
         }
-        self.outlet.stamp(last, 0);
+        // Behind the last record: a run that goes on from there does not come to this end.
+        self.outlet.stamp(self.market.position(), 0);
         Ok(())
     }
 }

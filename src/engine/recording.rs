@@ -1,8 +1,11 @@
 //! The journal agents: each writes one ring's records to its journal.
+//!
+//! In a run that goes on, the first records are in the journal already: those of the market come
+//! from there, and those that matching makes of them are compared with it.
 
 use super::stats::{Handover, RecordingOutcome, hand_over};
 use crate::error::{Error, Result};
-use crate::journal::{Record, Writer};
+use crate::journal::{Read, Reader, Record, Writer};
 use crate::limits::BATCH_RECORDS_MAX;
 use crate::ring::{Consumer, StageCursor};
 use crate::runtime::{Agent, StageMeter};
@@ -30,6 +33,12 @@ pub(super) struct Recording<R: Record> {
     /// `None` once the journal is closed.
     writer: Option<Writer<R>>,
     gate: Option<CauseGate<R>>,
+    /// Records that are in the journal already.
+    past_until: u64,
+    /// What they are compared with.
+    past: Option<PastRecords<R>>,
+    /// Whether records are released only when they are on the disk.
+    releases_durable: bool,
     ingest: fn(&R) -> u64,
     meter: StageMeter,
     handover: Handover<RecordingOutcome>,
@@ -45,7 +54,86 @@ impl<R: Record> Recording<R> {
         ingest: fn(&R) -> u64,
         handover: Handover<RecordingOutcome>,
     ) -> Self {
-        Self { name, ring, writer: Some(writer), gate, ingest, meter: StageMeter::new(), handover }
+        Self {
+            name,
+            ring,
+            past_until: writer.next_sequence(),
+            past: None,
+            writer: Some(writer),
+            gate,
+            releases_durable: false,
+            ingest,
+            meter: StageMeter::new(),
+            handover,
+        }
+    }
+
+    /// The same agent, whose records reach those behind it only when they are on the disk.
+    pub(super) fn releasing_durable(self, releases_durable: bool) -> Self {
+        Self { releases_durable, ..self }
+    }
+
+    /// The same agent, which compares the records that are in its journal already.
+    pub(super) fn comparing(self, past: Option<PastRecords<R>>) -> Self {
+        Self { past, ..self }
+    }
+
+    /// The error of a ring that ended before the records that are in the journal already.
+    fn missing_past(&self) -> Option<Error> {
+        let position = self.ring.position();
+        let is_missing = self.ring.is_finished() && position < self.past_until;
+        is_missing.then(|| not_deterministic::<R>(position, "does not come out again"))
+    }
+}
+
+/// Records of a journal that are to come out again.
+pub(super) struct PastRecords<R> {
+    reader: Reader<R>,
+    is_same: fn(&R, &R) -> bool,
+    /// Room for reading.
+    records: Box<[R]>,
+}
+
+impl<R: Record> PastRecords<R> {
+    /// The records of `reader` from its first on; `is_same` says what counts in a comparison.
+    pub(super) fn new(reader: Reader<R>, is_same: fn(&R, &R) -> bool) -> Self {
+        let records = vec![R::zeroed(); BATCH_RECORDS_MAX].into_boxed_slice();
+        Self { reader, is_same, records }
+    }
+
+    /// Compares the `count` records that came out again from `sequence` on.
+    fn compare<'a>(
+        &mut self,
+        sequence: u64,
+        count: usize,
+        mut again: impl Iterator<Item = &'a R>,
+    ) -> Result<()> {
+        let until = sequence + count as u64;
+        // What retention has removed cannot be compared any more.
+        let from = self.reader.position().clamp(sequence, until);
+        again.by_ref().take((from - sequence) as usize).for_each(drop);
+        let mut at = from;
+        while at < until {
+            let room = self.records.len().min((until - at) as usize);
+            let Read::Records(read) = self.reader.read(&mut self.records[..room])? else {
+                return Err(not_deterministic::<R>(at, "cannot be read"));
+            };
+            let recorded = &self.records[..read];
+            let mut pairs = recorded.iter().zip(again.by_ref().take(read));
+            if let Some(other) = pairs.position(|(one, other)| !(self.is_same)(one, other)) {
+                return Err(not_deterministic::<R>(at + other as u64, "comes out otherwise now"));
+            }
+            at += read as u64;
+        }
+        Ok(())
+    }
+}
+
+/// The error of a run that does not come out as it was recorded.
+fn not_deterministic<R: Record>(sequence: u64, what: &str) -> Error {
+    Error::CheckFailed {
+        what: format!("not deterministic: {} {sequence} of the run {what}", R::NAME),
+        cure: "go on with the version that recorded it, or start a new run".to_owned(),
     }
 }
 
@@ -56,24 +144,39 @@ impl<R: Record + Send + Sync> Agent for Recording<R> {
 
     fn do_work(&mut self) -> Result<usize> {
         let Some(writer) = &mut self.writer else { return Ok(0) };
-        let batch = self.ring.poll(BATCH_RECORDS_MAX)?;
+        // What waits for the disk stays in the batch, before what is still to be appended.
+        let most = if self.releases_durable { usize::MAX } else { BATCH_RECORDS_MAX };
+        let batch = self.ring.poll(most)?;
         let mut ready = batch.len();
         if let Some(gate) = &self.gate {
             // Asked first: what a failed stage had released before counts.
             let is_final = gate.journaled.has_failed();
             let journaled = gate.journaled.sequence();
             ready = batch.iter().take_while(|record| (gate.cause)(record) < journaled).count();
+            if ready < batch.len() && gate.journaled.is_finished() {
+                // What is left was caused by the end of the market.
+                ready = batch.len();
+            }
             if is_final && ready == 0 && !batch.is_empty() {
                 batch.end_at(0);
                 let upstream = gate.journaled.name().to_owned();
                 return Err(Error::UpstreamFailed { name: self.name.to_owned(), upstream });
             }
         }
+        let first = batch.first_sequence();
         if ready > 0 {
-            writer.append_batch(batch.iter().take(ready))?;
-            for record in batch.iter().take(ready) {
+            let past = self.past_until.saturating_sub(first).min(ready as u64) as usize;
+            if let Some(records) = self.past.as_mut().filter(|_| past > 0) {
+                records.compare(first, past, batch.iter())?;
+            }
+            let there = (writer.next_sequence() - first).min(ready as u64) as usize;
+            writer.append_batch(batch.iter().take(ready).skip(there))?;
+            for record in batch.iter().take(ready).skip(there) {
                 self.meter.note((self.ingest)(record));
             }
+        }
+        if self.releases_durable {
+            ready = ready.min(writer.durable().saturating_sub(first) as usize);
         }
         batch.end_at(ready);
         Ok(ready)
@@ -96,7 +199,11 @@ impl<R: Record + Send + Sync> Agent for Recording<R> {
 
     fn finish(&mut self) {
         let stalls = self.writer.as_ref().map_or(0, Writer::stalls);
-        let closed = self.writer.take().map(Writer::close);
+        // An unsealed journal tells every reader that its writer did not come to its end.
+        let closed = match self.missing_past() {
+            Some(error) => Some(Err(error)),
+            None => self.writer.take().map(Writer::close),
+        };
         let latency = std::mem::take(&mut self.meter);
         hand_over(&self.handover, RecordingOutcome { closed, stalls, latency });
     }
@@ -106,7 +213,7 @@ impl<R: Record + Send + Sync> Agent for Recording<R> {
 mod tests {
     use super::*;
     use crate::event::Event;
-    use crate::journal::{JournalOptions, Reader};
+    use crate::journal::JournalOptions;
     use crate::limits::SEGMENT_BYTES_MIN;
     use crate::ring::{Producer, RingBuilder};
 
@@ -152,6 +259,6 @@ mod tests {
         recording.finish();
         let mut records = [Event::default(); 4];
         let read = Reader::open(scratch.path()).expect("a journal").read(&mut records);
-        assert_eq!(read.expect("whole records"), crate::journal::Read::Records(2));
+        assert_eq!(read.expect("whole records"), Read::Records(2));
     }
 }

@@ -2,11 +2,13 @@
 
 use std::sync::{Arc, OnceLock};
 
+use super::config::Gate;
+use super::journals::Resumed;
 use crate::book::{ReplicaCounts, Totals};
 use crate::error::{Error, Result};
 use crate::feed::{Checks, Description};
 use crate::hash::RunningHash;
-use crate::journal::Summary;
+use crate::journal::{Durability, Summary};
 use crate::matching::proof::MatchingCheck;
 use crate::portfolio::{AccountTotal, PositionRow};
 use crate::runtime::{Plan, RunnerReport, StageMeter};
@@ -80,6 +82,11 @@ pub(super) struct Outcomes {
     pub(super) intake: Handover<IntakeOutcome>,
     pub(super) matching: Handover<MatchingOutcome>,
     pub(super) accounting: Handover<AccountingOutcome>,
+    /// How the journals were kept.
+    pub(super) durability: Durability,
+    pub(super) gate: Gate,
+    /// What was taken up; `None` in a run that started from the beginning.
+    pub(super) resumed: Option<Resumed>,
     /// Market and execution journal; `None` without journals.
     pub(super) recording: Option<[Handover<RecordingOutcome>; 2]>,
 }
@@ -127,6 +134,10 @@ pub struct JournalReport {
     pub executions: Summary,
     /// Times that a writer had to wait for space to be prepared.
     pub stalls: u64,
+    /// What was done for records to survive.
+    pub durability: Durability,
+    /// What matching waited for.
+    pub gate: Gate,
 }
 
 /// Everything a finished run has to tell.
@@ -180,6 +191,8 @@ pub struct RunReport {
     pub runners: Vec<RunnerReport>,
     /// What was journaled; `None` without a journal.
     pub journal: Option<JournalReport>,
+    /// What the run took up; `None` when it started from the beginning.
+    pub resumed: Option<Resumed>,
     /// Findings of strategy and venue.
     pub trader_warnings: Vec<String>,
     /// Whether the user stopped the run.
@@ -221,6 +234,8 @@ impl RunReport {
                 market: summary(market.closed),
                 executions: summary(executions.closed),
                 stalls: market.stalls + executions.stalls,
+                durability: parts.outcomes.durability,
+                gate: parts.outcomes.gate,
             });
             journal_stages.push(StageReport { name: "journal", latency: market.latency });
         }
@@ -258,6 +273,7 @@ impl RunReport {
             plan: parts.plan,
             runners: parts.runners,
             journal,
+            resumed: parts.outcomes.resumed,
             trader_warnings: matching.warnings,
             interrupted: intake.interrupted,
             error,

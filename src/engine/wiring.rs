@@ -1,31 +1,27 @@
 //! The wiring: rings, agents and runners of one run.
 
-use std::fs::{self, File};
-use std::io::Write;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
-use std::thread;
 
 use super::accounting::{Accounting, PORTFOLIO};
-use super::config::{EngineConfig, Gate, JournalConfig};
+use super::config::{EngineConfig, Gate};
 use super::exchange::Exchange;
 use super::filter::SymbolFilter;
 use super::follower::Follower;
 use super::intake::{FEED, Intake, IntakeParts, Progress};
+use super::journals::{self, Journals};
 use super::matching::{MATCHING, Matching};
-use super::recording::{CauseGate, EXECUTION_JOURNAL, MARKET_JOURNAL, Recording};
+use super::recording::{CauseGate, EXECUTION_JOURNAL, MARKET_JOURNAL, PastRecords, Recording};
 use super::stats::{Handover, Outcomes, RecordingOutcome, RunParts, RunReport};
 use crate::clock::Clock;
 use crate::error::{Error, Result};
 use crate::event::{Event, Execution};
 use crate::feed::{Feed, Pace, Pacer};
-use crate::hash::hash_bytes;
-use crate::journal::{JournalOptions, Writer, records_per_segment};
 use crate::limits::INBOX_CAPACITY;
 use crate::ring::{
     Consumer, InboxReceiver, InboxSender, Producer, RingBuilder, StageCursor, inbox,
 };
-use crate::runtime::{Agent, AgentLoad, Plan, Runner, StopFlag, allowed_cores, pin_current_thread};
+use crate::runtime::{Agent, AgentLoad, Plan, Runner, StopFlag, allowed_cores};
 use crate::units::{CoreId, Nanos};
 
 /// Expected cost of an event to each agent, in ns; it only decides who shares a thread.
@@ -163,10 +159,16 @@ impl MarketRing {
             config.journal.as_ref().map(|_| builder.stage(MARKET_JOURNAL, &[])).transpose()?;
         let upstream = match (config.gate, journal) {
             (Gate::None, _) => vec![],
-            (Gate::Journaled, Some(journal)) => vec![journal],
-            (Gate::Journaled, None) => {
+            (Gate::Durable, Some(_)) if !config.becomes_durable() => {
                 return Err(Error::usage(
-                    "the gate `journaled` needs a journal",
+                    "with the durability `pagecache` the gate `durable` would never open",
+                    "use the durability `batch` or `interval:10ms`, or the gate `journaled`",
+                ));
+            }
+            (Gate::Journaled | Gate::Durable, Some(journal)) => vec![journal],
+            (gate, None) => {
+                return Err(Error::usage(
+                    format!("the gate `{}` needs a journal", gate.name()),
                     "name a journal directory, or use the gate `none`",
                 ));
             }
@@ -212,7 +214,7 @@ struct Outside {
 
 /// The rings' agents, in pipeline order, as the plan names them; `core` is the market journal's.
 fn agents(
-    feed: Box<dyn Feed>,
+    mut feed: Box<dyn Feed>,
     config: EngineConfig,
     outside: Outside,
     outcomes: &mut Outcomes,
@@ -220,12 +222,13 @@ fn agents(
 ) -> Result<Vec<Box<dyn Agent>>> {
     let market = MarketRing::build(&config)?;
     let executions = ExecutionRing::build(&config)?;
-    let segment_records =
-        config.journal.as_ref().map(|journal| records_per_segment::<Event>(journal.segment_bytes));
-    let journals = match &config.journal {
-        Some(journal) => Some(create_journals(journal, feed.description().identity, core)?),
+    let mut journals = match &config.journal {
+        Some(journal) => Some(journals::open(journal, &mut *feed, &config.symbols, core)?),
         None => None,
     };
+    outcomes.gate = config.gate;
+    outcomes.durability = config.journal.as_ref().map(|one| one.durability).unwrap_or_default();
+    outcomes.resumed = journals.as_mut().and_then(|journals| journals.resumed.take());
     let intake = Intake::new(IntakeParts {
         feed,
         ring: Some(market.producer),
@@ -233,11 +236,13 @@ fn agents(
         clock: outside.clock,
         pacer: Pacer::new(config.pace),
         filter: SymbolFilter::new(&config.symbols),
+        recorded: journals.as_mut().and_then(|journals| journals.recorded.take()),
         stop: outside.stop,
         progress: outside.progress,
-        segment_records,
+        segments: journals.as_ref().map(Journals::segments),
         handover: outcomes.intake.clone(),
     });
+    let releases_durable = config.gate == Gate::Durable;
     let (trader, handover) = (config.trader, outcomes.matching.clone());
     let exchange = config.exchange.map(Exchange::new);
     let books = Follower::new(config.check_matching);
@@ -247,12 +252,13 @@ fn agents(
     let accounting = Accounting::new(executions.portfolio, config.portfolio, handover);
 
     let mut agents: Vec<Box<dyn Agent>> = vec![Box::new(intake), Box::new(matching)];
-    if let (Some(writers), Some(from_market), Some(from_executions)) =
+    if let (Some(journals), Some(from_market), Some(from_executions)) =
         (journals, market.journal, executions.journal)
     {
         let handovers = outcomes.recording.insert(Default::default());
         let (records_market, records_executions) =
-            recordings(writers, from_market, from_executions, handovers);
+            recordings(journals, from_market, from_executions, handovers);
+        let records_market = records_market.releasing_durable(releases_durable);
         agents.insert(1, Box::new(records_market));
         agents.push(Box::new(records_executions));
     }
@@ -262,26 +268,36 @@ fn agents(
 
 /// The agents of both journals; an execution waits until its cause is in the market journal.
 fn recordings(
-    writers: (Writer<Event>, Writer<Execution>),
+    journals: Journals,
     from_market: JournalStage,
     from_executions: Consumer<Execution>,
     handovers: &[Handover<RecordingOutcome>; 2],
 ) -> (Recording<Event>, Recording<Execution>) {
     let [market, executions] = handovers.clone();
     let gate = CauseGate { journaled: from_market.cursor, cause: |e: &Execution| e.cause };
-    let consumer = from_market.consumer;
-    let ingest = |event: &Event| event.ts_ingest;
-    let records_market = Recording::new(MARKET_JOURNAL, consumer, writers.0, None, ingest, market);
-    let ingest = |execution: &Execution| execution.ts_ingest;
+    let records_market = Recording::new(
+        MARKET_JOURNAL,
+        from_market.consumer,
+        journals.market,
+        None,
+        |event| event.ts_ingest,
+        market,
+    );
     let records_executions = Recording::new(
         EXECUTION_JOURNAL,
         from_executions,
-        writers.1,
+        journals.executions,
         Some(gate),
-        ingest,
+        |execution| execution.ts_ingest,
         executions,
     );
-    (records_market, records_executions)
+    let past = journals.past_executions.map(|reader| PastRecords::new(reader, is_same));
+    (records_market, records_executions.comparing(past))
+}
+
+/// Whether two executions say the same; when they were made does not count.
+fn is_same(one: &Execution, other: &Execution) -> bool {
+    Execution { ts_ingest: 0, ..*one } == Execution { ts_ingest: 0, ..*other }
 }
 
 /// The plan for the agents that `config` needs.
@@ -303,45 +319,4 @@ fn plan(config: &EngineConfig) -> Result<Plan> {
     }
     let cores = if config.cores.is_empty() { &allowed } else { &config.cores };
     Plan::new(&loads, config.runners, cores, config.wait)
-}
-
-/// Creates both journals and the file that says what shapes the run.
-fn create_journals(
-    journal: &JournalConfig,
-    feed_identity: u64,
-    core: Option<CoreId>,
-) -> Result<(Writer<Event>, Writer<Execution>)> {
-    let parts = [RUN_FILE, MARKET_DIR, EXECUTIONS_DIR].map(|name| journal.dir.join(name));
-    if parts.iter().any(|part| part.exists()) {
-        return Err(Error::usage(
-            format!("{} already holds a run", journal.dir.display()),
-            "name another directory, or remove this one first",
-        ));
-    }
-    let options = JournalOptions {
-        segment_bytes: journal.segment_bytes,
-        run_hash: hash_bytes(journal.run_toml.as_bytes()),
-        feed_identity,
-        ..JournalOptions::default()
-    };
-    let [run_file, market_dir, executions_dir] = parts;
-    // First of all, so that a journal is never without what shaped it.
-    fs::create_dir_all(&journal.dir)
-        .and_then(|()| File::create(&run_file))
-        .and_then(|mut file| {
-            file.write_all(journal.run_toml.as_bytes())?;
-            file.sync_all()
-        })
-        .map_err(|source| Error::io("write", run_file, source))?;
-    let create = || {
-        if let Some(core) = core {
-            pin_current_thread(core);
-        }
-        let market = Writer::create(&market_dir, &options)?;
-        Ok((market, Writer::create(&executions_dir, &options)?))
-    };
-    // WHY: the helpers that prepare segments inherit the core of the thread that creates the
-    // writers. Beside the market journal they leave matching alone: the whole engine ran 1.09 times
-    // as fast (median of six pairs, 0.93 to 1.30).
-    thread::scope(|scope| scope.spawn(create).join().expect("creating a journal does not panic"))
 }

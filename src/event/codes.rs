@@ -35,7 +35,7 @@ macro_rules! codes {
 }
 
 codes! {
-    /// What an [`Execution`] says.
+    /// What an [`Execution`](super::Execution) says.
     ExecutionKind: u8 {
         /// The order was accepted.
         Accepted = 1 "accepted",
@@ -53,9 +53,11 @@ codes! {
         Triggered = 7 "triggered",
         /// The order's time in force ended.
         Expired = 8 "expired",
-        /// The touch of a held instrument changed; see [`Execution::quote`].
+        /// The touch of a held instrument changed; see
+        /// [`Execution::quote`](super::Execution::quote).
         Quote = 9 "quote",
-        /// An instrument is introduced ([`Execution::listing`]) or its trading state changed.
+        /// An instrument is introduced
+        /// ([`Execution::listing`](super::Execution::listing)) or its trading state changed.
         Status = 10 "status",
         /// All parts save their state here.
         SnapshotMark = 11 "snapshot_mark",

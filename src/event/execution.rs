@@ -49,7 +49,8 @@ pub struct Execution {
     pub contra_order_id: u64,
     /// Number of the match that the two fills of a trade share.
     pub match_id: u64,
-    /// Market sequence of the event that caused this record.
+    /// Market sequence of the event that caused this record; the one after the last if the end of
+    /// the market did.
     pub cause: u64,
     /// Number of the order that replaces this one.
     pub new_order_id: u64,
@@ -57,7 +58,7 @@ pub struct Execution {
     pub account: u32,
     /// Code of the [`Reason`].
     pub reason: u16,
-    /// Code of the [`Liquidity`]; 0 when nothing traded.
+    /// Code of the [`Liquidity`](super::Liquidity); 0 when nothing traded.
     pub liquidity: u8,
     /// Filling.
     pub pad: u8,

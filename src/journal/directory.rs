@@ -2,7 +2,7 @@
 
 use std::fs::{self, File, OpenOptions, TryLockError};
 use std::hash::{BuildHasher, RandomState};
-use std::io::{Read as _, Write as _};
+use std::io::{self, Read as _, Write as _};
 use std::path::{Path, PathBuf};
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
@@ -23,6 +23,9 @@ const NAME_DIGITS: usize = 20;
 
 /// The file that the writer locks; its text is the writer's process id, for information.
 const LOCK_NAME: &str = "writer.lock";
+
+/// The directory that keeps what a recovery or repair took out of a journal.
+const QUARANTINE_NAME: &str = "quarantine";
 
 /// Attempts to get the lock, 1 ms apart: a reader that asks whether the writer is alive holds the
 /// lock for a moment.
@@ -46,6 +49,18 @@ pub(super) fn list_segments(dir: &Path) -> Result<Vec<(u64, PathBuf)>> {
     Ok(segments)
 }
 
+/// Whether `dir` holds a journal; `false` if it does not exist.
+///
+/// # Errors
+///
+/// [`Error::Io`] for a directory that cannot be listed.
+pub fn is_present(dir: &Path) -> Result<bool> {
+    match list_segments(dir) {
+        Err(Error::Io { source, .. }) if source.kind() == io::ErrorKind::NotFound => Ok(false),
+        listed => listed.map(|segments| !segments.is_empty()),
+    }
+}
+
 /// Removes what a killed writer had not finished to prepare.
 pub(super) fn remove_unfinished(dir: &Path) -> Result<()> {
     for path in list(dir)? {
@@ -54,6 +69,27 @@ pub(super) fn remove_unfinished(dir: &Path) -> Result<()> {
         }
     }
     Ok(())
+}
+
+/// A path in the quarantine of `dir`, which is made, at which nothing is yet.
+pub(super) fn quarantine_path(dir: &Path, name: &str) -> Result<PathBuf> {
+    let quarantine = dir.join(QUARANTINE_NAME);
+    let failed = |source| Error::io("create directory", &quarantine, source);
+    fs::create_dir_all(&quarantine).map_err(failed)?;
+    let free = |path: &PathBuf| path.symlink_metadata().is_err();
+    let paths = (0u64..).map(|attempt| match attempt {
+        0 => quarantine.join(name),
+        _ => quarantine.join(format!("{name}.{attempt}")),
+    });
+    Ok(paths.into_iter().find(free).expect("some name is free"))
+}
+
+/// Moves a segment into quarantine; says where it is now.
+pub(super) fn quarantine_segment(dir: &Path, segment: &Path) -> Result<PathBuf> {
+    let name = segment.file_name().unwrap_or_default().to_string_lossy();
+    let to = quarantine_path(dir, &name)?;
+    fs::rename(segment, &to).map_err(|source| Error::io("quarantine", segment, source))?;
+    Ok(to)
 }
 
 /// Makes the names in a directory durable.
@@ -124,11 +160,21 @@ fn in_use(dir: &Path, file: &mut File) -> Error {
 #[derive(Debug, Default)]
 pub(super) struct WriterWatch {
     lock: Option<File>,
+    /// Whether it is the caller who holds the lock, and does not write.
+    is_held_by_caller: bool,
 }
 
 impl WriterWatch {
+    /// The answer of someone who holds the writer's lock and does not write: nobody does.
+    pub(super) fn under(_lock: &WriterLock) -> Self {
+        Self { lock: None, is_held_by_caller: true }
+    }
+
     /// Whether some process, perhaps this one, holds the writer's lock of `dir`.
     pub(super) fn is_alive(&mut self, dir: &Path) -> bool {
+        if self.is_held_by_caller {
+            return false;
+        }
         if self.lock.is_none() {
             // WHY: no lock file means no writer; a journal may be copied without it.
             self.lock = File::open(dir.join(LOCK_NAME)).ok();
@@ -184,7 +230,7 @@ fn random_id() -> [u8; 16] {
 }
 
 /// The identity that Linux gives each boot; zeros where there is none.
-fn boot_id() -> [u8; 16] {
+pub(super) fn boot_id() -> [u8; 16] {
     let text = fs::read_to_string("/proc/sys/kernel/random/boot_id").unwrap_or_default();
     let digits: String = text.trim().chars().filter(|&c| c != '-').collect();
     u128::from_str_radix(&digits, 16).map(u128::to_be_bytes).unwrap_or_default()

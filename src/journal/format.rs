@@ -1,97 +1,4 @@
-//! The bytes of a journal, enough to write a reader from.
-//!
-//! A journal is a directory of segments. A segment is a file `<first sequence, 20 digits>.tape` of
-//! fixed length, all numbers little-endian, what is not written zero:
-//!
-//! ```text
-//! 0        4096          4096+64Ki      4096+128Ki                       length
-//! | header | block 0     | block 1     | ...         | trailer (60 KiB)  |
-//!          | slot 0 | slot 1 | slot 2 | ... |
-//!            block    record   record          a slot is 64 bytes for events, 128 for executions
-//!            header
-//! ```
-//!
-//! The length is a multiple of 64 KiB, so after the header and the whole blocks 60 KiB remain: the
-//! trailer is one more block that never holds records, so that a full segment has room for its
-//! seal. With `s` bytes a slot a block holds `n = 65536 / s - 1` records (events: 1,023), and
-//! record `i` of a segment lies at `4096 + (i / n) * 65536 + (i % n + 1) * s`: no index is needed.
-//! A record's sequence is the segment's first sequence + `i`.
-//!
-//! # Slots
-//!
-//! Every slot begins with its commit word and is not written while that is 0:
-//!
-//! ```text
-//! 0            4       8                                  slot_bytes
-//! | low u32    | crc   | record, block header or seal     |
-//! ```
-//!
-//! * `low u32`: low bits of the sequence; of its complement in a seal, so that no flipped bit turns
-//!   one into the other. It tells a reader cheaply that a slot is another's.
-//! * `crc`: CRC32C over epoch (`u64`), sequence (`u64`) and the rest of the slot; 0 is stored as
-//!   `0xffffffff`. Epoch and sequence are in it so that recycled or misplaced slots never pass. For
-//!   a block header the sequence is that of the block's first record, for a seal that of the record
-//!   which would have come next.
-//!
-//! The commit word is stored last, so a reader in another process that sees a good CRC has the
-//! whole record. At the end of a journal that is being written, a bad slot means "not yet"; it is
-//! corruption once a later slot is good.
-//!
-//! # Segment header
-//!
-//! ```text
-//!    0 magic "RINGTAPE"            40 slot_bytes u32             144 run_hash u64
-//!    8 endianness u32 0x01020304   44 record_bytes u32           152 feed_identity u64
-//!   12 version u32                 48 segment_bytes u64          160 clock_counter u64
-//!   16 compatible u64              56 schema_name 24 bytes       168 clock_wall_ns u64
-//!   24 incompatible u64            80 schema_hash u64            176 clock_counter_hz u64
-//!   32 header_bytes u32            88 journal_id 16 bytes        184 zero
-//!   36 block_bytes u32            104 segment_number u64        4084 crc u32
-//!                                 112 first_sequence u64        4088 opening u64
-//!                                 120 epoch u64
-//!                                 128 boot_id 16 bytes
-//! ```
-//!
-//! The reasons stand at the fields of [`SegmentHeader`]. `crc` is CRC32C over bytes 0..4084; its
-//! place and the length of the header are the same in every version. `opening` is 0 while the
-//! segment is only prepared ahead, and is stored when it comes into use: low half the CRC of the
-//! last record before the segment (0 in the first), which chains the segments; high half the CRC of
-//! a slot with the segment's first sequence whose only word is that low half.
-//!
-//! # Block header (slot 0 of each block) and seal (the slot after the last record)
-//!
-//! ```text
-//!            8                16               24         32        40                48
-//! block:     | "ringtblk"     | first_sequence | time_max | durable | number previous | zero
-//! seal:      | "ringseal"     | next_sequence  | time_max | durable | reason  last    | zero
-//! ```
-//!
-//! * `time_max`: highest time of any record before; never falls from block to block, so a time is
-//!   found by binary search over block headers.
-//! * `durable`: every record below this sequence was known to be on the disk.
-//! * `number`, `previous` (`u32` each): number of the block in its segment and CRC of the record
-//!   before it, 0 for none, so that a block of another journal is noticed.
-//! * `reason` (`u32`): 1 the journal goes on in the next segment, 2 the writer closed it.
-//! * `last` (`u32`): CRC of the last record, to which the next segment's `opening` refers.
-//!
-//! # A worked example
-//!
-//! A slot of 64 bytes at sequence 5, epoch 0, checked with nothing but a CRC32C:
-//!
-//! ```
-//! let slot = "05000000 d6761508 \
-//!             0100000000000000 0200000000000000 0300000000000000 0400000000000000 \
-//!             0500000000000000 0600000000000000 0700000000000000";
-//! let hex: String = slot.split_whitespace().collect();
-//! let bytes: Vec<u8> =
-//!     (0..64).map(|i| u8::from_str_radix(&hex[2 * i..2 * i + 2], 16).unwrap()).collect();
-//!
-//! let epoch = 0u64.to_le_bytes();
-//! let sequence = 5u64.to_le_bytes();
-//! assert_eq!(bytes[..4], sequence[..4]);
-//! let crc = crc32c::crc32c(&[&epoch[..], &sequence[..], &bytes[8..]].concat());
-//! assert_eq!(bytes[4..8], crc.to_le_bytes());
-//! ```
+#![doc = include_str!("format.md")]
 
 use bytemuck::{Pod, Zeroable};
 
@@ -304,6 +211,19 @@ pub(super) struct Seal {
     zero: [u64; 2],
 }
 
+/// How far a writer is, as block headers and seals note it.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub(super) struct Progress {
+    /// Sequence of the next record.
+    pub(super) sequence: u64,
+    /// Highest time of any record before.
+    pub(super) time_max: u64,
+    /// Every record below this sequence is on the disk.
+    pub(super) durable: u64,
+    /// CRC of the last record, 0 before the first.
+    pub(super) last_crc: u32,
+}
+
 /// Reason of a seal: the journal goes on in the next segment.
 pub(super) const SEAL_ROLL: u32 = 1;
 
@@ -311,9 +231,16 @@ pub(super) const SEAL_ROLL: u32 = 1;
 pub(super) const SEAL_CLOSE: u32 = 2;
 
 impl BlockHeader {
-    pub(super) fn new(first_sequence: u64, time_max: u64, number: u32, previous_crc: u32) -> Self {
-        let (magic, durable, zero) = (BLOCK_MAGIC, 0, [0; 2]);
-        Self { magic, first_sequence, time_max, durable, number, previous_crc, zero }
+    pub(super) fn new(at: &Progress, number: u32) -> Self {
+        Self {
+            magic: BLOCK_MAGIC,
+            first_sequence: at.sequence,
+            time_max: at.time_max,
+            durable: at.durable,
+            number,
+            previous_crc: at.last_crc,
+            zero: [0; 2],
+        }
     }
 
     pub(super) fn is_sound(&self) -> bool {
@@ -322,9 +249,16 @@ impl BlockHeader {
 }
 
 impl Seal {
-    pub(super) fn new(next_sequence: u64, time_max: u64, reason: u32, last_crc: u32) -> Self {
-        let (magic, durable, zero) = (SEAL_MAGIC, 0, [0; 2]);
-        Self { magic, next_sequence, time_max, durable, reason, last_crc, zero }
+    pub(super) fn new(at: &Progress, reason: u32) -> Self {
+        Self {
+            magic: SEAL_MAGIC,
+            next_sequence: at.sequence,
+            time_max: at.time_max,
+            durable: at.durable,
+            reason,
+            last_crc: at.last_crc,
+            zero: [0; 2],
+        }
     }
 
     pub(super) fn is_sound(&self) -> bool {
@@ -365,15 +299,58 @@ impl SlotBuffer {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::event::Event;
     use crate::journal::directory::new_header;
+    use crate::journal::record::{Record, words_of};
+
+    /// A closed journal of one event, with identities of its own.
+    fn example() -> Vec<u8> {
+        let header = SegmentHeader {
+            journal_id: [0x11; 16],
+            boot_id: [0x22; 16],
+            ..new_header(Event::NAME, 64, Event::SCHEMA, 16 << 20)
+        };
+        let event = Event {
+            ts_event: 34_200_000_000_000,
+            kind: 4,
+            side: 1,
+            flags: 1,
+            instrument: 13,
+            payload: [7, 1_500_000, 100, 0],
+            ..Event::zeroed()
+        };
+        let crc = SlotCrc::new(0);
+        let slot = |sequence: u64, tag: u64, words: &[[u8; 8]]| {
+            let word = commit_word(tag, crc.of(sequence, words));
+            [&word.to_le_bytes()[..], words.as_flattened()].concat()
+        };
+        let block = BlockHeader::new(&Progress::default(), 0);
+        let words = words_of(&event);
+        let (last_crc, time_max) = (crc.of(0, words), event.ts_event);
+        let at = Progress { sequence: 1, time_max, durable: 1, last_crc };
+        let mut bytes = header.encode().to_vec();
+        bytes[OPENING_OFFSET..].copy_from_slice(&opening_word(crc, 0, 0).to_le_bytes());
+        bytes.extend(slot(0, 0, SlotBuffer::holding(&block).first_mut(7)));
+        bytes.extend(slot(0, 0, words));
+        bytes.extend(slot(1, !1, SlotBuffer::holding(&Seal::new(&at, SEAL_CLOSE)).first_mut(7)));
+        bytes
+    }
 
     #[test]
     fn the_worked_example_is_what_a_writer_would_store() {
-        let words: [[u8; 8]; 7] = std::array::from_fn(|i| (i as u64 + 1).to_le_bytes());
-        let word = commit_word(5, SlotCrc::new(0).of(5, &words));
-        let hex: String = word.to_le_bytes().iter().map(|byte| format!("{byte:02x}")).collect();
-        let (low, crc) = hex.split_at(8);
-        assert!(include_str!("format.rs").contains(&format!("let slot = \"{low} {crc} ")), "{hex}");
+        let bytes = example();
+        let hex = |bytes: &[u8]| bytes.iter().map(|byte| format!("{byte:02x}")).collect::<String>();
+        let mut rows = String::new();
+        for (number, row) in bytes.chunks(16).enumerate() {
+            if row.iter().any(|&byte| byte != 0) {
+                let (left, right) = row.split_at(8);
+                rows += &format!("{:>5}  {}  {}\n", number * 16, hex(left), hex(right));
+            }
+        }
+        let document = include_str!("format.md");
+        assert!(document.contains(&rows), "the example should be\n{rows}");
+        let record = hex(&bytes[4160..4224]);
+        assert!(document.contains(&record), "the record should be {record}");
     }
 
     #[test]

@@ -4,23 +4,20 @@
 //! of the writer populated. A full disk is thus an error where a file is made, not a SIGBUS where a
 //! record is stored, and the writer's stores do not fault.
 
-use std::fs::{self, File, OpenOptions};
 use std::io;
-use std::os::unix::fs::FileExt;
+use std::ops::Range;
 use std::path::{Path, PathBuf};
-use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::mpsc::{Receiver, SyncSender, sync_channel};
+use std::sync::{Arc, Mutex};
 use std::thread::JoinHandle;
 
-use rustix::fs::{FallocateFlags, fallocate};
-
 use super::crc::SlotCrc;
-use super::directory::{segment_path, sync_directory, unfinished_path};
+use super::directory::segment_path;
 use super::format::{OPENING_OFFSET, SegmentHeader, opening_word};
+use super::storage::{Backend, Store, locked};
 use crate::error::{Error, Result};
-use crate::limits::POPULATE_AHEAD_BYTES;
-use crate::map::WriteMap;
+use crate::limits::{POPULATE_AHEAD_BYTES, SEGMENT_HEADER_BYTES};
 
 /// Bytes that are populated at a time, and after which the writer tells the helper where it is.
 pub(super) const CHUNK_BYTES: usize = 1 << 20;
@@ -32,86 +29,93 @@ const JOBS_MAX: usize = 32;
 #[derive(Debug)]
 pub(super) struct WriteSegment {
     pub(super) path: PathBuf,
-    pub(super) file: File,
-    pub(super) map: WriteMap,
-    header: SegmentHeader,
+    pub(super) header: SegmentHeader,
+    store: Store,
     /// Bytes from the start that will not fault.
     populated: AtomicUsize,
+    /// Held while more is populated: what is populated must not be populated again under the
+    /// writer.
+    populating: Mutex<()>,
 }
 
 impl WriteSegment {
-    /// Makes a segment: under a temporary name until its space and its header are on the disk.
-    pub(super) fn create(dir: &Path, header: &SegmentHeader) -> Result<Self> {
-        let path = segment_path(dir, header.first_sequence);
-        let unfinished = unfinished_path(&path);
-        let made = Self::make(&path, &unfinished, header);
-        if made.is_err() {
-            // The space of an unfinished file helps nobody; the first error is the one to report.
-            let _ = fs::remove_file(&unfinished);
-        }
-        let segment = made?;
-        sync_directory(dir)?;
-        Ok(segment)
+    /// Makes the segment of `header` in `dir`.
+    pub(super) fn create(
+        backend: &dyn Backend,
+        dir: &Path,
+        header: &SegmentHeader,
+    ) -> Result<Self> {
+        Ok(Self {
+            path: segment_path(dir, header.first_sequence),
+            header: *header,
+            store: backend.create(dir, header)?,
+            populated: AtomicUsize::new(0),
+            populating: Mutex::new(()),
+        })
     }
 
-    fn make(path: &Path, unfinished: &Path, header: &SegmentHeader) -> Result<Self> {
-        let failed = |source| Error::io("prepare segment", path, source);
-        let mut options = OpenOptions::new();
-        options.read(true).write(true).create(true).truncate(true);
-        let file = options.open(unfinished).map_err(failed)?;
-        allocate(&file, header.segment_bytes).map_err(failed)?;
-        file.write_all_at(&header.encode(), 0).map_err(failed)?;
-        file.sync_all().map_err(failed)?;
-        let map = WriteMap::new(&file, path)?;
-        // The lock keeps other writers away, so nobody makes this file between check and rename.
-        if path.try_exists().map_err(failed)? {
-            return Err(failed(io::ErrorKind::AlreadyExists.into()));
-        }
-        fs::rename(unfinished, path).map_err(failed)?;
-        let populated = AtomicUsize::new(0);
-        Ok(Self { path: path.to_owned(), file, map, header: *header, populated })
+    /// Bytes of the segment.
+    pub(super) fn bytes(&self) -> usize {
+        self.store.storage().bytes()
+    }
+
+    /// Stores `words` behind a commit word at `offset`, and the commit word last.
+    #[inline]
+    pub(super) fn publish(&self, offset: usize, commit: u64, words: &[[u8; 8]]) {
+        self.store.publish(offset, commit, words);
     }
 
     /// Brings a prepared segment into use, behind a record with this CRC.
-    pub(super) fn open(&self, crc: SlotCrc, previous_crc: u32) {
+    pub(super) fn open(&self, crc: SlotCrc, previous_crc: u32) -> Result<()> {
         let word = opening_word(crc, self.header.first_sequence, previous_crc);
-        self.map.publish(OPENING_OFFSET, word, &[]);
+        self.publish(OPENING_OFFSET, word, &[]);
+        self.flush()
+    }
+
+    /// Makes what was published visible to readers.
+    pub(super) fn flush(&self) -> Result<()> {
+        self.store.storage().flush().map_err(|source| Error::io("write", &self.path, source))
+    }
+
+    /// Forces what the segment holds to the disk.
+    pub(super) fn sync(&self) -> Result<()> {
+        let synced = self.sync_range(0..self.bytes());
+        synced.map_err(|source| Error::io("sync", &self.path, source))
+    }
+
+    /// Forces what was flushed of a range to the disk.
+    pub(super) fn sync_range(&self, range: Range<usize>) -> io::Result<()> {
+        self.store.storage().sync(range)
+    }
+
+    /// Gives the space from `offset` on back.
+    pub(super) fn give_back(&self, offset: usize) -> Result<()> {
+        let given = self.store.storage().give_back(offset);
+        given.map_err(|source| Error::io("punch a hole in", &self.path, source))
     }
 
     /// Bytes from the start that will not fault.
     #[inline]
     pub(super) fn populated(&self) -> usize {
-        self.populated.load(Ordering::Relaxed)
+        self.populated.load(Ordering::Acquire)
     }
 
     /// Populates up to `end`, chunk by chunk.
     pub(super) fn populate(&self, end: usize) -> Result<()> {
-        let end = end.min(self.map.bytes());
-        loop {
+        let end = end.min(self.bytes());
+        while self.populated() < end {
+            let _alone = locked(&self.populating);
             let from = self.populated();
             if from >= end {
                 return Ok(());
             }
-            let bytes = CHUNK_BYTES.min(self.map.bytes() - from);
-            let populated = self.map.populate(from, bytes);
+            let to = (from + CHUNK_BYTES).min(self.bytes());
+            // The segment's header is there from the start.
+            let populated = self.store.storage().populate(from.max(SEGMENT_HEADER_BYTES)..to);
             populated.map_err(|source| Error::io("populate segment", &self.path, source))?;
-            self.populated.fetch_max(from + bytes, Ordering::Relaxed);
+            self.populated.store(to, Ordering::Release);
         }
-    }
-}
-
-/// Gives a file its length with all blocks reserved.
-fn allocate(file: &File, bytes: u64) -> io::Result<()> {
-    match fallocate(file, FallocateFlags::empty(), 0, bytes) {
-        Err(rustix::io::Errno::OPNOTSUPP) => {
-            let zeros = vec![0; CHUNK_BYTES];
-            for from in (0..bytes).step_by(CHUNK_BYTES) {
-                let count = (bytes - from).min(CHUNK_BYTES as u64);
-                file.write_all_at(&zeros[..count as usize], from)?;
-            }
-            Ok(())
-        }
-        done => Ok(done?),
+        Ok(())
     }
 }
 
@@ -136,12 +140,12 @@ pub(super) struct Helper {
 
 impl Helper {
     /// Starts the helper of a journal's directory.
-    pub(super) fn start(dir: &Path) -> Result<Self> {
+    pub(super) fn start(backend: &Arc<dyn Backend>, dir: &Path) -> Result<Self> {
         let (jobs, asked) = sync_channel(JOBS_MAX);
         let (hand_over, prepared) = sync_channel(1);
         let thread = std::thread::Builder::new().name("journal-helper".into()).spawn({
-            let dir = dir.to_owned();
-            move || help(&dir, &asked, &hand_over)
+            let (backend, dir) = (Arc::clone(backend), dir.to_owned());
+            move || help(&*backend, &dir, &asked, &hand_over)
         });
         let thread = thread.map_err(|source| Error::io("start helper thread for", dir, source))?;
         Ok(Self { jobs, prepared, thread })
@@ -185,12 +189,17 @@ impl Helper {
     }
 }
 
-fn help(dir: &Path, jobs: &Receiver<Job>, hand_over: &SyncSender<Result<Arc<WriteSegment>>>) {
+fn help(
+    backend: &dyn Backend,
+    dir: &Path,
+    jobs: &Receiver<Job>,
+    hand_over: &SyncSender<Result<Arc<WriteSegment>>>,
+) {
     let mut next: Option<Arc<WriteSegment>> = None;
     for job in jobs {
         match job {
             Job::Prepare(header) => {
-                let made = WriteSegment::create(dir, &header).map(Arc::new);
+                let made = WriteSegment::create(backend, dir, &header).map(Arc::new);
                 next = made.as_ref().ok().map(Arc::clone);
                 if hand_over.send(made).is_err() {
                     return;
@@ -198,7 +207,7 @@ fn help(dir: &Path, jobs: &Receiver<Job>, hand_over: &SyncSender<Result<Arc<Writ
             }
             Job::Populate(segment, offset) => {
                 let ahead = offset + POPULATE_AHEAD_BYTES;
-                let beyond = ahead.saturating_sub(segment.map.bytes());
+                let beyond = ahead.saturating_sub(segment.bytes());
                 // The writer meets an error at the same place and reports it.
                 let _ = segment.populate(ahead);
                 if let Some(next) = next.as_ref().filter(|next| next.path != segment.path) {

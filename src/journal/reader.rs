@@ -87,6 +87,37 @@ impl<R: Record> Reader<R> {
         self.tape.seek(sequence)
     }
 
+    /// Moves behind the last record that is there now.
+    ///
+    /// # Errors
+    ///
+    /// [`Error::BadJournal`](crate::error::Error::BadJournal) for damage near the end.
+    pub fn seek_end(&mut self) -> Result<()> {
+        self.tape.seek_end()
+    }
+
+    /// Moves to the first record whose time is `time` or later; behind the last one if there is
+    /// none.
+    ///
+    /// Times need not rise from record to record: a search over block headers, which hold the
+    /// highest time before them, finds the block.
+    ///
+    /// # Errors
+    ///
+    /// [`Error::BadJournal`](crate::error::Error::BadJournal) for damage near the place.
+    pub fn seek_time(&mut self, time: u64) -> Result<()> {
+        self.tape.seek_block_before(time)?;
+        let mut record = [R::zeroed()];
+        loop {
+            let here = self.position();
+            match self.read(&mut record)? {
+                Read::Records(_) if record[0].time() < time => {}
+                Read::Records(_) => return self.seek(here),
+                Read::Pending | Read::End => return Ok(()),
+            }
+        }
+    }
+
     /// The sequence of the record that comes next.
     pub fn position(&self) -> u64 {
         self.tape.position()

@@ -2,6 +2,7 @@
 
 use std::fs::File;
 use std::io::{self, Read as _};
+use std::ops::Range;
 use std::path::{Path, PathBuf};
 
 use super::crc::SlotCrc;
@@ -264,6 +265,50 @@ impl Segment {
     /// The first byte, as a multiple of 8, that is not zero though nothing readable is there.
     pub(super) fn first_garbage(&self, index: u64) -> Option<usize> {
         self.map.find_nonzero(self.end_offset(index)..self.map.bytes())
+    }
+
+    /// The CRC in the commit word of the record at `index`.
+    pub(super) fn stored_crc(&self, index: u64) -> u32 {
+        (self.map.load_acquire(self.geometry.slot_offset(index)) >> 32) as u32
+    }
+
+    /// Blocks that were begun, in a segment without damage.
+    pub(super) fn blocks_begun(&self) -> u64 {
+        let (mut begun, mut not) = (0, self.geometry.blocks);
+        while begun < not {
+            let middle = begun + (not - begun) / 2;
+            (begun, not) =
+                if self.block(middle).is_some() { (middle + 1, not) } else { (begun, middle) };
+        }
+        begun
+    }
+
+    /// Every record below this is on the disk, as far as blocks and seals of the segment know.
+    pub(super) fn durable_mark(&self) -> u64 {
+        let headers = (0..=self.geometry.blocks).filter_map(|number| self.block(number));
+        let last = headers.clone().next_back().map_or(0, |header| u64::from(header.number));
+        let in_last = last * self.geometry.block_records..=self.geometry.records();
+        let sealed = in_last.take(self.geometry.block_records as usize + 1).filter_map(|index| {
+            match self.slot(index) {
+                Slot::Seal(seal) => Some(seal.durable),
+                Slot::Record | Slot::Unreadable => None,
+            }
+        });
+        headers.map(|header| header.durable).chain(sealed).max().unwrap_or(0)
+    }
+
+    /// The bytes from the slot of `index`, or from its block's header if that is not whole, to the
+    /// end of the last slot that is not zero.
+    pub(super) fn rest(&self, index: u64) -> Range<usize> {
+        let from = self.end_offset(index);
+        let last = self.map.find_last_nonzero(from..self.map.bytes());
+        from..last.map_or(from, |last| (last + 1).next_multiple_of(self.geometry.slot_bytes))
+    }
+
+    /// Whether the slot of `index` is a seal and nothing of `rest` is behind it.
+    pub(super) fn ends_sealed_at(&self, index: u64, rest: &Range<usize>) -> bool {
+        let end = self.geometry.slot_offset(index) + self.geometry.slot_bytes;
+        matches!(self.slot(index), Slot::Seal(_)) && rest.end <= end
     }
 
     /// Whether the first block's header or first record is there.

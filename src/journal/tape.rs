@@ -4,17 +4,23 @@
 //! Where no record can be read the walk decides:
 //!
 //! ```text
+//!   a later epoch begins here             -> that epoch's segment
 //!   a seal, closed                        -> end, sealed
 //!   a seal, rolled                        -> next segment
-//!   neither, something later is readable  -> corruption
+//!   neither, something later is readable  -> corruption, or torn: see below
 //!   neither, nothing later, writer alive  -> pending
 //!   neither, nothing later, writer gone   -> end; torn if anything but zeros is there
 //! ```
+//!
+//! While the machine runs, what a process stored stays in order, so something readable behind the
+//! gap means corruption. A machine that goes down loses pages in any order: after another boot than
+//! the writer's, a gap is torn if it lies at or above the highest sequence that was known to be on
+//! the disk, and corruption below.
 
-use std::io;
 use std::path::{Path, PathBuf};
 
-use super::directory::{WriterWatch, list_segments, segment_path};
+use super::chain::{Chain, RESTORE, check_neighbours};
+use super::directory::{WriterWatch, boot_id, segment_path};
 use super::format::{SEAL_CLOSE, Seal, SegmentHeader};
 use super::segment::{Opening, Segment, Slot, bad, read_header};
 use crate::error::{Error, Result};
@@ -22,10 +28,8 @@ use crate::error::{Error, Result};
 /// Reads at a silent head between two questions whether the writer is still alive.
 const POLLS_PER_QUESTION: u32 = 32;
 
-const RESTORE: &str = "restore the segment from a copy; what is before can be read";
-
 /// What is left of a record that a killed writer had begun, or of more after a crash of the
-/// machine: nothing readable follows it.
+/// machine.
 #[derive(Clone, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct TornTail {
@@ -35,6 +39,9 @@ pub struct TornTail {
     pub sequence: u64,
     /// The first byte of the segment, as a multiple of 8, that is not zero.
     pub offset: u64,
+    /// The first readable record behind it, which the crash of the machine spared; `None` when
+    /// nothing readable follows.
+    pub later: Option<u64>,
 }
 
 /// What is behind the last record that can be read.
@@ -52,16 +59,23 @@ pub(super) enum Head {
 #[derive(Debug)]
 pub(super) struct Tape {
     dir: PathBuf,
-    /// First sequences of the segments that are known to be in use.
-    starts: Vec<u64>,
+    chain: Chain,
+    /// Segments whose names are not below this are not looked at.
+    until: u64,
     segment: Segment,
     /// Records of the present segment before the position.
     index: u64,
+    /// Records of the present segment that count.
+    limit: u64,
+    /// Whether a later epoch begins at `limit`.
+    is_superseded: bool,
     /// Whether the header of the present block was checked.
     in_block: bool,
     /// CRC of the record before the position, where known.
     last_crc: Option<u32>,
     watch: WriterWatch,
+    /// The present boot of this machine; zeros where that is unknown.
+    boot_id: [u8; 16],
     /// Reads in a row that found nothing.
     idle: u32,
 }
@@ -69,18 +83,29 @@ pub(super) struct Tape {
 impl Tape {
     /// Opens a journal at its first record after checking that its segments belong together.
     pub(super) fn open(dir: &Path) -> Result<Self> {
-        let starts = check_segments(dir)?;
-        let segment = Segment::open_in_use(&segment_path(dir, starts[0]))?;
-        Ok(Self {
+        Self::open_until(dir, u64::MAX, WriterWatch::default())
+    }
+
+    /// As [`open`](Self::open), without the segments whose names are not below `until`.
+    pub(super) fn open_until(dir: &Path, until: u64, watch: WriterWatch) -> Result<Self> {
+        let chain = Chain::look(dir, until)?;
+        let segment = Segment::open_in_use(&segment_path(dir, chain.first_sequence()))?;
+        let mut tape = Self {
             dir: dir.to_owned(),
-            starts,
+            chain,
+            until,
             segment,
             index: 0,
+            limit: 0,
+            is_superseded: false,
             in_block: false,
             last_crc: None,
-            watch: WriterWatch::default(),
+            watch,
+            boot_id: boot_id(),
             idle: 0,
-        })
+        };
+        tape.find_limit()?;
+        Ok(tape)
     }
 
     pub(super) fn header(&self) -> &SegmentHeader {
@@ -93,17 +118,29 @@ impl Tape {
     }
 
     pub(super) fn first_sequence(&self) -> u64 {
-        self.starts[0]
+        self.chain.first_sequence()
     }
 
     /// Segments in use, as far as known.
     pub(super) fn segments(&self) -> u64 {
-        self.starts.len() as u64
+        self.chain.segments()
+    }
+
+    /// CRC of the record before the position; `None` at the start.
+    pub(super) fn last_crc(&self) -> Option<u32> {
+        self.last_crc
     }
 
     /// Bytes of the present segment up to the position.
     pub(super) fn bytes_here(&self) -> u64 {
         self.segment.end_offset(self.index) as u64
+    }
+
+    /// The first sequence of the block at the position, and the highest time before it.
+    pub(super) fn block_start(&self) -> (u64, u64) {
+        let records = self.segment.geometry.block_records;
+        let header = self.segment.block(self.index / records);
+        (self.position() - self.index % records, header.map_or(0, |header| header.time_max))
     }
 
     /// Copies records of the present segment into `out`, of `words_each` words a record; returns
@@ -112,12 +149,13 @@ impl Tape {
     pub(super) fn read(&mut self, words_each: usize, out: &mut [[u8; 8]]) -> Result<usize> {
         let geometry = self.segment.geometry;
         let (wanted, mut done) = (out.len() / words_each, 0);
-        while done < wanted && self.index < geometry.records() {
+        while done < wanted && self.index < self.limit {
             let in_block = self.index % geometry.block_records;
             if (in_block == 0 || !self.in_block) && !self.enter_block()? {
                 break;
             }
-            let run = (wanted - done).min((geometry.block_records - in_block) as usize);
+            let in_reach = (geometry.block_records - in_block).min(self.limit - self.index);
+            let run = (wanted - done).min(in_reach as usize);
             let run_out = &mut out[done * words_each..(done + run) * words_each];
             let (count, crc) = self.segment.read_run(self.index, words_each, run_out);
             if count > 0 {
@@ -150,6 +188,9 @@ impl Tape {
 
     /// Says what is at a position where [`read`](Self::read) found no record.
     pub(super) fn head(&mut self) -> Result<Head> {
+        if self.is_superseded && self.index == self.limit {
+            return self.pass_epoch();
+        }
         if self.segment.is_readable(self.index) {
             return match self.segment.slot(self.index) {
                 Slot::Seal(seal) => self.pass_seal(&seal),
@@ -167,31 +208,76 @@ impl Tape {
         } else {
             self.segment.first_evidence(self.index)
         };
-        let full = self.index == self.segment.geometry.records();
-        let next = if full || !alive { self.later_segment()? } else { None };
+        if self.look_again(alive)? {
+            return Ok(Head::More);
+        }
         // SYNC: what was written before the evidence, or before the writer went, is visible now.
         if self.segment.is_readable(self.index) {
             self.idle = 0;
             return Ok(Head::More);
         }
-        match (evidence, next) {
-            (Some(later), _) => Err(self.corrupt(later)),
-            (None, Some(next)) => Err(self.unsealed(next)),
+        match (evidence, self.chain.after(&self.segment.header)) {
             (None, None) if alive => Ok(Head::Pending),
-            (None, None) => Ok(Head::End { sealed: false, torn_tail: self.torn_tail() }),
+            (None, None) => Ok(self.end_torn(None)),
+            (later, _) if !alive && self.can_be_torn()? => Ok(self.end_torn(later)),
+            (Some(later), _) => Err(self.corrupt(later)),
+            (None, Some(next)) => Err(self.unsealed(next.start)),
         }
     }
 
-    /// The start of a segment in use after the present one.
-    fn later_segment(&self) -> Result<Option<u64>> {
-        let own = self.segment.header.first_sequence;
-        Ok(check_segments(&self.dir)?.into_iter().find(|&start| start > own))
+    /// Looks whether segments have come; whether the position is now at the start of an epoch.
+    fn look_again(&mut self, alive: bool) -> Result<bool> {
+        if self.index == 0 && read_header(&self.segment.path)?.epoch > self.segment.header.epoch {
+            // An epoch that nothing was written to has given way to the next one.
+            self.segment = Segment::open(&self.segment.path)?;
+            self.in_block = false;
+        }
+        if !alive || self.chain.has_changed(&self.dir, self.until)? {
+            self.chain = Chain::look(&self.dir, self.until)?;
+            self.find_limit()?;
+        }
+        Ok(self.is_superseded && self.index == self.limit)
     }
 
-    fn torn_tail(&self) -> Option<TornTail> {
-        let offset = self.segment.first_garbage(self.index)? as u64;
-        let path = self.segment.path.clone();
-        Some(TornTail { path, sequence: self.position(), offset })
+    /// Finds out how many records of the present segment count.
+    fn find_limit(&mut self) -> Result<()> {
+        let header = &self.segment.header;
+        let end = self.chain.superseded_at(header);
+        self.is_superseded = end.is_some();
+        self.limit = end.map_or(self.segment.geometry.records(), |end| end - header.first_sequence);
+        if self.index > self.limit {
+            let sequence = header.first_sequence + self.limit;
+            let what = format!("the journal was cut at sequence {sequence}, which was read before");
+            return Err(bad(&self.segment.path, self.bytes_here(), what, "read again from there"));
+        }
+        Ok(())
+    }
+
+    /// Whether a gap at the position can be what the crash of the machine left behind.
+    fn can_be_torn(&self) -> Result<bool> {
+        let SegmentHeader { first_sequence, epoch, boot_id, .. } = self.segment.header;
+        let same_boot = boot_id == self.boot_id || [boot_id, self.boot_id].contains(&[0; 16]);
+        if same_boot || self.chain.last().epoch != epoch {
+            return Ok(false);
+        }
+        let mut durable = self.segment.durable_mark();
+        for link in self.chain.from(first_sequence + 1) {
+            let segment = Segment::open(&segment_path(&self.dir, link.start))?;
+            durable = durable.max(segment.durable_mark());
+        }
+        Ok(self.position() >= durable)
+    }
+
+    /// The end at an unreadable position, before something readable at index `later`.
+    fn end_torn(&self, later: Option<u64>) -> Head {
+        let later = later.and_then(|index| self.segment.first_slot(index));
+        let torn = self.segment.first_garbage(self.index).map(|offset| TornTail {
+            path: self.segment.path.clone(),
+            sequence: self.position(),
+            offset: offset as u64,
+            later: later.map(|index| self.segment.header.first_sequence + index),
+        });
+        Head::End { sealed: false, torn_tail: torn }
     }
 
     fn unsealed(&self, next: u64) -> Error {
@@ -226,23 +312,51 @@ impl Tape {
             return Err(bad(&self.segment.path, self.bytes_here(), what, RESTORE));
         }
         if seal.reason == SEAL_CLOSE {
+            if self.look_again(false)? {
+                return self.pass_epoch();
+            }
             return Ok(Head::End { sealed: true, torn_tail: None });
         }
         let path = segment_path(&self.dir, seal.next_sequence);
         if !path.exists() {
+            let chain = Chain::look(&self.dir, self.until)?;
+            if chain.first_sequence() > seal.next_sequence {
+                return Err(Error::usage(
+                    format!("sequence {} is no longer in the journal", seal.next_sequence),
+                    format!(
+                        "the first is {}; a cursor keeps retention away",
+                        chain.first_sequence()
+                    ),
+                ));
+            }
             let what = format!("the journal goes on in `{}`, which is missing", path.display());
             return Err(bad(&self.segment.path, self.bytes_here(), what, "restore it from a copy"));
         }
-        let next = Segment::open(&path)?;
-        check_neighbours(&self.segment.header, &next.header, &path)?;
+        self.pass_to(&path, seal.last_crc)
+    }
+
+    /// Goes on to the epoch that begins at the position.
+    fn pass_epoch(&mut self) -> Result<Head> {
+        let path = segment_path(&self.dir, self.position());
+        // An epoch begins behind a record at least, which was read or which a seek looked at.
+        self.pass_to(&path, self.last_crc.unwrap_or_default())
+    }
+
+    /// Goes on to the segment at `path`, which must refer to a record of CRC `last_crc`.
+    fn pass_to(&mut self, path: &Path, last_crc: u32) -> Result<Head> {
+        let next = Segment::open(path)?;
+        check_neighbours(&self.segment.header, &next.header, path)?;
         match next.opening()? {
-            Opening::Opened(previous) if previous == seal.last_crc => {
-                self.enter(next, Some(previous));
+            Opening::Opened(previous) if previous == last_crc => {
+                if next.header.first_sequence > self.chain.last().start {
+                    self.chain = Chain::look(&self.dir, self.until)?;
+                }
+                self.enter(next, Some(previous))?;
                 Ok(Head::More)
             }
             Opening::Opened(_) => {
                 let what = "the segment does not continue the one before it";
-                Err(bad(&path, 0, what, RESTORE))
+                Err(bad(path, 0, what, RESTORE))
             }
             Opening::Prepared => self.wait_for(&next),
         }
@@ -255,117 +369,108 @@ impl Tape {
         let begun = next.is_begun();
         match next.opening()? {
             Opening::Opened(_) => Ok(Head::More),
+            Opening::Prepared if begun && !alive && self.can_be_torn()? => {
+                let (path, sequence) = (next.path.clone(), self.position());
+                let offset = next.first_garbage(0).unwrap_or_default() as u64;
+                let torn_tail = Some(TornTail { path, sequence, offset, later: None });
+                Ok(Head::End { sealed: false, torn_tail })
+            }
             Opening::Prepared if begun => Err(next.lost_opening()),
             Opening::Prepared if alive => Ok(Head::Pending),
             Opening::Prepared => Ok(Head::End { sealed: false, torn_tail: None }),
         }
     }
 
-    fn enter(&mut self, segment: Segment, last_crc: Option<u32>) {
-        let start = segment.header.first_sequence;
-        if self.starts.last().is_some_and(|&last| last < start) {
-            self.starts.push(start);
-        }
+    fn enter(&mut self, segment: Segment, last_crc: Option<u32>) -> Result<()> {
         self.segment = segment;
         self.index = 0;
         self.in_block = false;
         self.last_crc = last_crc;
         self.idle = 0;
+        self.find_limit()
     }
 
     /// Moves to `sequence`, which may be the one after the last record.
     pub(super) fn seek(&mut self, sequence: u64) -> Result<()> {
-        let starts = check_segments(&self.dir)?;
-        let segment = starts.partition_point(|&start| start <= sequence);
-        let Some(&start) = segment.checked_sub(1).and_then(|segment| starts.get(segment)) else {
+        let chain = Chain::look(&self.dir, self.until)?;
+        let Some(link) = chain.holding(sequence) else {
             return Err(Error::usage(
                 format!("sequence {sequence} is no longer in the journal"),
-                format!("the first is {}", starts[0]),
+                format!("the first is {}", chain.first_sequence()),
             ));
         };
-        let segment = Segment::open_in_use(&segment_path(&self.dir, start))?;
-        let index = sequence - start;
+        let segment = Segment::open_in_use(&segment_path(&self.dir, link.start))?;
+        let index = sequence - link.start;
         if index > 0 && (index > segment.geometry.records() || !is_record(&segment, index - 1)) {
             return Err(Error::usage(
                 format!("sequence {sequence} is not in the journal yet"),
                 "seek to one that is, or read up to it",
             ));
         }
-        self.starts = starts;
-        self.enter(segment, None);
+        self.chain = chain;
+        let last_crc = index.checked_sub(1).map(|before| segment.stored_crc(before));
+        self.enter(segment, last_crc)?;
         self.index = index;
         Ok(())
+    }
+
+    /// Moves behind the last record that is there now.
+    pub(super) fn seek_end(&mut self) -> Result<()> {
+        self.chain = Chain::look(&self.dir, self.until)?;
+        self.enter_at(self.chain.last().start)?;
+        self.go_to_block(self.blocks().saturating_sub(1));
+        let words_each = self.segment.geometry.slot_words();
+        let mut batch = vec![[0; 8]; words_each * self.segment.geometry.block_records as usize];
+        loop {
+            while self.read(words_each, &mut batch)? > 0 {}
+            if !matches!(self.head()?, Head::More) {
+                return Ok(());
+            }
+        }
+    }
+
+    /// Moves to the start of the block before which all times are below `time`, and in which or
+    /// behind which the first that is not must be.
+    pub(super) fn seek_block_before(&mut self, time: u64) -> Result<()> {
+        self.chain = Chain::look(&self.dir, self.until)?;
+        let starts: Vec<u64> = self.chain.from(0).map(|link| link.start).collect();
+        let (mut from, mut to) = (0, starts.len());
+        while to - from > 1 {
+            let middle = from + (to - from) / 2;
+            self.enter_at(starts[middle])?;
+            let begins_earlier = self.segment.block(0).is_some_and(|block| block.time_max < time);
+            (from, to) = if begins_earlier { (middle, to) } else { (from, middle) };
+        }
+        self.enter_at(starts[from])?;
+        let (mut from, mut to) = (0, self.blocks().max(1));
+        while to - from > 1 {
+            let middle = from + (to - from) / 2;
+            let begins_earlier =
+                self.segment.block(middle).is_some_and(|block| block.time_max < time);
+            (from, to) = if begins_earlier { (middle, to) } else { (from, middle) };
+        }
+        self.go_to_block(from);
+        Ok(())
+    }
+
+    fn enter_at(&mut self, start: u64) -> Result<()> {
+        self.enter(Segment::open_in_use(&segment_path(&self.dir, start))?, None)
+    }
+
+    /// Blocks of the present segment that were begun and count.
+    fn blocks(&self) -> u64 {
+        let counting = self.limit.div_ceil(self.segment.geometry.block_records);
+        self.segment.blocks_begun().min(counting)
+    }
+
+    /// Moves to the start of a block of the present segment.
+    fn go_to_block(&mut self, number: u64) {
+        self.index = number * self.segment.geometry.block_records;
+        self.in_block = false;
+        self.last_crc = self.index.checked_sub(1).map(|before| self.segment.stored_crc(before));
     }
 }
 
 fn is_record(segment: &Segment, index: u64) -> bool {
     matches!(segment.slot(index), Slot::Record)
-}
-
-/// Checks that the segments of a directory are one journal without a gap; returns the first
-/// sequences of those in use.
-fn check_segments(dir: &Path) -> Result<Vec<u64>> {
-    let checked = try_check_segments(dir);
-    match checked {
-        // A writer that closed meanwhile has removed the segment that it had prepared.
-        Err(Error::Io { source, .. }) if source.kind() == io::ErrorKind::NotFound => {
-            try_check_segments(dir)
-        }
-        checked => checked,
-    }
-}
-
-fn try_check_segments(dir: &Path) -> Result<Vec<u64>> {
-    let listed = list_segments(dir)?;
-    if listed.is_empty() {
-        return Err(Error::usage(
-            format!("`{}` holds no journal", dir.display()),
-            "name the directory that holds the `.tape` files",
-        ));
-    }
-    let mut before: Option<SegmentHeader> = None;
-    for (named, path) in &listed {
-        let header = read_header(path)?;
-        if header.first_sequence != *named {
-            let what = format!("the segment begins at sequence {}", header.first_sequence);
-            return Err(bad(path, 112, what, "give it back its name"));
-        }
-        if let Some(before) = &before {
-            check_neighbours(before, &header, path)?;
-        }
-        before = Some(header);
-    }
-    let mut starts: Vec<u64> = listed.iter().map(|&(start, _)| start).collect();
-    let (_, last) = &listed[listed.len() - 1];
-    if starts.len() > 1 && Segment::open(last)?.opening()? == Opening::Prepared {
-        starts.pop();
-    }
-    Ok(starts)
-}
-
-/// Checks that one segment's header can follow another's.
-fn check_neighbours(before: &SegmentHeader, header: &SegmentHeader, path: &Path) -> Result<()> {
-    if header.journal_id != before.journal_id
-        || header.schema_name != before.schema_name
-        || header.schema_hash != before.schema_hash
-        || header.slot_bytes != before.slot_bytes
-    {
-        let what = "the segment belongs to another journal";
-        return Err(bad(path, 88, what, "move it to the directory of its own journal"));
-    }
-    let missing = header.segment_number.wrapping_sub(before.segment_number).wrapping_sub(1);
-    if missing != 0 {
-        let what = format!(
-            "segment {} follows segment {}, which begins at sequence {}",
-            header.segment_number, before.segment_number, before.first_sequence
-        );
-        return Err(bad(path, 104, what, "restore the missing segments from a copy"));
-    }
-    let behind = header.first_sequence.checked_sub(before.first_sequence);
-    let follows = behind.is_some_and(|records| records <= before.geometry().records());
-    if !follows || header.epoch < before.epoch {
-        let what = "the segment does not continue the one before it";
-        return Err(bad(path, 112, what, RESTORE));
-    }
-    Ok(())
 }

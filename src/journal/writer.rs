@@ -15,69 +15,25 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use bytemuck::Pod;
-use rustix::fs::{FallocateFlags, fallocate};
 
 use super::crc::SlotCrc;
-use super::directory::{WriterLock, list_segments, new_header, remove_unfinished};
+use super::directory::{WriterLock, list_segments, remove_unfinished, segment_path};
+use super::durability::Durability;
+use super::flusher::Flusher;
 use super::format::{
-    BlockHeader, SEAL_CLOSE, SEAL_ROLL, Seal, SegmentHeader, SlotBuffer, commit_word,
+    BlockHeader, Progress, SEAL_CLOSE, SEAL_ROLL, Seal, SegmentHeader, SlotBuffer, commit_word,
 };
 use super::geometry::Geometry;
+use super::options::{
+    JournalOptions, Start, Summary, Tally, backend, check_segment_bytes, first_header, header_after,
+};
 use super::prepare::{CHUNK_BYTES, Helper, WriteSegment};
 use super::record::{Record, slot_bytes, words_of};
+use super::storage::Backend;
 use crate::error::{Error, Result};
-use crate::limits::{BLOCK_BYTES, SEGMENT_BYTES_DEFAULT, SEGMENT_BYTES_MIN, SEGMENT_HEADER_BYTES};
+use crate::limits::{BLOCK_BYTES, SEGMENT_HEADER_BYTES};
 
-/// What a new journal is to be like, and what its headers say about the run.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct JournalOptions {
-    /// Bytes of a segment: a multiple of 64 KiB, at least 16 MiB; 256 MiB by default.
-    pub segment_bytes: u64,
-    /// Hash of everything that shapes the run's state.
-    pub run_hash: u64,
-    /// Hash that identifies the feed.
-    pub feed_identity: u64,
-    /// Number of this continuous run of writing.
-    pub epoch: u64,
-    /// How the clock of the records' ingest times was set.
-    pub clock: ClockCalibration,
-}
-
-/// How a clock that counts ticks was set by the wall clock; zeros when it was not.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub struct ClockCalibration {
-    /// The counter at `wall_ns`.
-    pub counter: u64,
-    /// The wall clock in ns since the Unix epoch at `counter`.
-    pub wall_ns: u64,
-    /// Ticks of the counter in a second.
-    pub counter_hz: u64,
-}
-
-impl Default for JournalOptions {
-    fn default() -> Self {
-        Self {
-            segment_bytes: SEGMENT_BYTES_DEFAULT,
-            run_hash: 0,
-            feed_identity: 0,
-            epoch: 0,
-            clock: ClockCalibration::default(),
-        }
-    }
-}
-
-/// What a closed journal holds.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub struct Summary {
-    /// Records that were written.
-    pub records: u64,
-    /// Segments that were written.
-    pub segments: u64,
-    /// Bytes up to the seals, headers included.
-    pub bytes: u64,
-}
-
-/// Appends records to a new journal.
+/// Appends records to a journal: a new one, or one that an earlier writer left.
 ///
 /// A helper thread prepares segments ahead; it inherits the cores of the thread that calls
 /// [`create`](Self::create), so create the writer before pinning that thread. Dropping a writer
@@ -101,11 +57,25 @@ pub struct Writer<R> {
     geometry: Geometry,
     header: SegmentHeader,
     dir: PathBuf,
+    /// What the journal held when this writer came to it.
+    before: Tally,
+    /// Number of this writer's first segment.
+    first_number: u64,
     /// Bytes of the segments before this one, up to their seals.
     bytes_before: u64,
+    /// Segments that were filled and are still to be forced to the disk, from this sequence on.
+    unsynced_from: u64,
+    /// Every record below this sequence is on the disk.
+    durable: u64,
     stalls: u64,
     /// Why nothing can be appended any more.
     failed: Option<io::ErrorKind>,
+    /// Whether the disk refused to take what was appended.
+    has_disk_failed: bool,
+    backend: Arc<dyn Backend>,
+    durability: Durability,
+    /// Present with durability at intervals, until the writer is closed or dropped.
+    flusher: Option<Flusher>,
     /// Present until the writer is closed or dropped.
     helper: Option<Helper>,
     _lock: WriterLock,
@@ -131,31 +101,72 @@ impl<R: Record> Writer<R> {
             ));
         }
         remove_unfinished(dir)?;
-        let header = first_header::<R>(options);
-        let geometry = header.geometry();
+        let start = Start {
+            header: first_header::<R>(options),
+            at: Progress::default(),
+            before: Tally::default(),
+            durability: options.durability,
+        };
+        Self::start(dir, lock, &start, backend(options.durability))
+    }
+
+    /// Begins a segment as `start` says.
+    pub(super) fn start(
+        dir: &Path,
+        lock: WriterLock,
+        start: &Start,
+        backend: Arc<dyn Backend>,
+    ) -> Result<Self> {
+        let mut writer = Self::start_alone(dir, lock, start, backend)?;
+        let helper = Helper::start(&writer.backend, dir)?;
+        helper.populate(&writer.segment, 0);
+        helper.prepare(header_after(&start.header, writer.geometry));
+        writer.helper = Some(helper);
+        if let Durability::Interval(interval) = start.durability {
+            let durable = start.at.durable;
+            writer.flusher = Some(Flusher::start(&writer.segment, durable, interval)?);
+        }
+        Ok(writer)
+    }
+
+    /// As [`start`](Self::start), for a writer that does not go beyond one segment.
+    pub(super) fn start_alone(
+        dir: &Path,
+        lock: WriterLock,
+        start: &Start,
+        backend: Arc<dyn Backend>,
+    ) -> Result<Self> {
+        let &Start { header, at, before, durability } = start;
+        let segment = Arc::new(WriteSegment::create(&*backend, dir, &header)?);
         let crc = SlotCrc::new(header.epoch);
-        let segment = Arc::new(WriteSegment::create(dir, &header)?);
         segment.populate(CHUNK_BYTES)?;
-        segment.open(crc, 0);
-        let helper = Helper::start(dir)?;
-        helper.populate(&segment, 0);
-        helper.prepare(header_after(&header, geometry));
+        segment.open(crc, at.last_crc)?;
+        // A segment that begins an epoch must not lose the word that says so.
+        segment.sync()?;
         Ok(Self {
             segment,
             crc,
-            sequence: header.first_sequence,
+            sequence: at.sequence,
             offset: SEGMENT_HEADER_BYTES,
             block_end: SEGMENT_HEADER_BYTES,
-            time_max: 0,
-            last_crc: 0,
+            time_max: at.time_max,
+            last_crc: at.last_crc,
             next_block: 0,
-            geometry,
+            geometry: header.geometry(),
             header,
             dir: dir.to_owned(),
-            bytes_before: 0,
+            before,
+            first_number: header.segment_number,
+            bytes_before: before.bytes,
+            unsynced_from: at.sequence,
+            durable: at.durable,
             stalls: 0,
             failed: None,
-            helper: Some(helper),
+            has_disk_failed: false,
+            backend,
+            durability,
+            flusher: None,
+            helper: None,
             _lock: lock,
             _records: PhantomData,
         })
@@ -167,25 +178,39 @@ impl<R: Record> Writer<R> {
         self.sequence
     }
 
+    /// The header of the segment that is written.
+    pub fn header(&self) -> &SegmentHeader {
+        &self.header
+    }
+
     /// How often the helper came too late: the writer waited for a segment, or populated memory
     /// itself.
     pub fn stalls(&self) -> u64 {
         self.stalls
     }
 
-    /// Appends one record; when this returns, any reader can see it.
+    /// What is done for records to survive.
+    pub fn durability(&self) -> Durability {
+        self.durability
+    }
+
+    /// Every record below this sequence is on the disk and survives a power cut. With the page
+    /// cache alone it stands still.
+    pub fn durable(&self) -> u64 {
+        self.flusher.as_ref().map_or(self.durable, Flusher::durable)
+    }
+
+    /// Appends one record; when this returns, any reader can see it, and with [`Durability::Batch`]
+    /// it is on the disk.
     ///
     /// # Errors
     ///
-    /// [`Error::Io`] when the next segment or memory could not be had; nothing was appended, and
-    /// nothing can be any more. What was appended before stays readable.
+    /// [`Error::Io`] when the next segment or memory could not be had, or the disk refused; nothing
+    /// can be appended any more. What was appended before stays readable.
     #[inline]
     pub fn append(&mut self, record: &R) -> Result<()> {
-        if self.offset == self.block_end {
-            self.advance()?;
-        }
-        self.put(record);
-        Ok(())
+        self.append_one(record)?;
+        self.commit()
     }
 
     /// Appends records in order, as [`append`](Self::append) does.
@@ -197,28 +222,123 @@ impl<R: Record> Writer<R> {
     #[inline]
     pub fn append_batch<'a>(&mut self, records: impl IntoIterator<Item = &'a R>) -> Result<()> {
         for record in records {
-            self.append(record)?;
+            self.append_one(record)?;
+        }
+        self.commit()
+    }
+
+    #[inline]
+    fn append_one(&mut self, record: &R) -> Result<()> {
+        if self.offset == self.block_end {
+            self.advance()?;
+        }
+        self.put(record);
+        Ok(())
+    }
+
+    /// Does for what was appended what the level of durability promises.
+    #[inline]
+    fn commit(&mut self) -> Result<()> {
+        match self.durability {
+            Durability::PageCache => Ok(()),
+            Durability::Interval(_) | Durability::Batch => self.commit_durably(),
+        }
+    }
+
+    #[inline(never)]
+    fn commit_durably(&mut self) -> Result<()> {
+        self.check_health()?;
+        let committed = match &self.flusher {
+            Some(flusher) => {
+                flusher.note(self.sequence);
+                Ok(())
+            }
+            None if self.durable == self.sequence => Ok(()),
+            None => self.force_out(),
+        };
+        self.note_failure(committed)?;
+        if self.flusher.is_none() {
+            self.durable = self.sequence;
         }
         Ok(())
     }
 
-    /// Seals the journal, gives back the space that was not used and forces the last segment to the
-    /// disk; segments before it are left to the kernel's write-back.
+    /// Hands over and forces to the disk what the segment holds.
+    fn force_out(&mut self) -> Result<()> {
+        let forced = self.segment.flush().and_then(|()| self.segment.sync());
+        self.has_disk_failed |= forced.is_err();
+        forced
+    }
+
+    /// Refuses to go on after a failure: what is on the disk is not known any more.
+    fn check_health(&mut self) -> Result<()> {
+        self.failed = self.failed.or(self.flusher.as_ref().and_then(Flusher::failure));
+        match self.failed {
+            Some(kind) => {
+                Err(Error::io("append after a failure to", &self.segment.path, kind.into()))
+            }
+            None => Ok(()),
+        }
+    }
+
+    fn note_failure(&mut self, outcome: Result<()>) -> Result<()> {
+        if let Err(Error::Io { source, .. }) = &outcome {
+            self.failed = Some(source.kind());
+        }
+        outcome
+    }
+
+    /// Forces everything to the disk, seals the journal and gives back the space that was not used.
     ///
     /// # Errors
     ///
     /// [`Error::Io`] when the disk refuses; every appended record stays readable all the same.
     pub fn close(mut self) -> Result<Summary> {
+        if let Some(flusher) = &mut self.flusher {
+            flusher.stop();
+        }
+        // A disk that failed once may claim afterwards that all is well.
+        self.check_disk()?;
+        self.sync_full_segments()?;
+        self.force_out()?;
+        self.flusher = None;
+        self.durable = self.sequence;
         self.seal(SEAL_CLOSE)?;
         self.stop_helper()?;
-        self.give_back_space()?;
-        let synced = self.segment.file.sync_all();
-        synced.map_err(|source| Error::io("sync", &self.segment.path, source))?;
+        self.segment.flush()?;
+        self.segment.give_back(self.bytes_here() as usize)?;
+        self.segment.sync()?;
         Ok(Summary {
-            records: self.sequence,
-            segments: self.header.segment_number + 1,
+            records: self.sequence - self.before.first_sequence,
+            segments: self.before.segments + self.segments_here(),
             bytes: self.bytes_before + self.bytes_here(),
         })
+    }
+
+    /// Refuses to close what the disk did not take.
+    fn check_disk(&mut self) -> Result<()> {
+        if self.has_disk_failed || self.flusher.as_ref().is_some_and(|f| f.failure().is_some()) {
+            return self.check_health();
+        }
+        Ok(())
+    }
+
+    /// Forces the segments to the disk that were filled since the last time.
+    fn sync_full_segments(&mut self) -> Result<()> {
+        while self.unsynced_from < self.header.first_sequence {
+            match self.backend.sync(&segment_path(&self.dir, self.unsynced_from)) {
+                // Retention has removed it: nobody needs it any more.
+                Err(Error::Io { source, .. }) if source.kind() == io::ErrorKind::NotFound => {}
+                synced => synced?,
+            }
+            self.unsynced_from += self.geometry.records();
+        }
+        Ok(())
+    }
+
+    /// Segments that this writer has begun.
+    fn segments_here(&self) -> u64 {
+        self.header.segment_number + 1 - self.first_number
     }
 
     /// Stores a record into its slot. SYNC: the commit word is stored last, with Release.
@@ -226,7 +346,7 @@ impl<R: Record> Writer<R> {
     fn put(&mut self, record: &R) {
         let words = words_of(record);
         let crc = self.crc.of(self.sequence, words);
-        self.segment.map.publish(self.offset, commit_word(self.sequence, crc), words);
+        self.segment.publish(self.offset, commit_word(self.sequence, crc), words);
         self.offset += const { slot_bytes::<R>() };
         self.sequence += 1;
         self.last_crc = crc;
@@ -237,14 +357,9 @@ impl<R: Record> Writer<R> {
     #[cold]
     #[inline(never)]
     fn advance(&mut self) -> Result<()> {
-        if let Some(kind) = self.failed {
-            return Err(Error::io("append after a failure to", &self.segment.path, kind.into()));
-        }
+        self.check_health()?;
         let advanced = self.try_advance();
-        if let Err(Error::Io { source, .. }) = &advanced {
-            self.failed = Some(source.kind());
-        }
-        advanced
+        self.note_failure(advanced)
     }
 
     fn try_advance(&mut self) -> Result<()> {
@@ -259,7 +374,7 @@ impl<R: Record> Writer<R> {
         let start = self.geometry.block_offset(self.next_block);
         self.ensure_populated(start + BLOCK_BYTES)?;
         let number = self.next_block as u32;
-        let header = BlockHeader::new(self.sequence, self.time_max, number, self.last_crc);
+        let header = BlockHeader::new(&self.progress(), number);
         self.publish_slot(start, self.sequence, self.sequence, &header);
         self.offset = start + self.geometry.slot_bytes;
         self.block_end = start + BLOCK_BYTES;
@@ -273,7 +388,7 @@ impl<R: Record> Writer<R> {
     }
 
     fn ensure_populated(&mut self, end: usize) -> Result<()> {
-        let end = end.min(self.segment.map.bytes());
+        let end = end.min(self.segment.bytes());
         if self.segment.populated() < end {
             self.stalls += 1;
             self.segment.populate(end)?;
@@ -285,8 +400,16 @@ impl<R: Record> Writer<R> {
     fn roll(&mut self) -> Result<()> {
         let next = self.take_prepared()?;
         self.seal(SEAL_ROLL)?;
+        if self.durability == Durability::Batch {
+            self.force_out()?;
+            self.durable = self.sequence;
+        }
         self.bytes_before += self.bytes_here();
-        next.open(self.crc, self.last_crc);
+        next.open(self.crc, self.last_crc)?;
+        if let Some(flusher) = &self.flusher {
+            flusher.note(self.sequence);
+            flusher.begin(&next);
+        }
         self.header = header_after(&self.header, self.geometry);
         (self.offset, self.block_end) = (SEGMENT_HEADER_BYTES, SEGMENT_HEADER_BYTES);
         self.next_block = 0;
@@ -315,9 +438,14 @@ impl<R: Record> Writer<R> {
         if self.offset == self.block_end {
             self.begin_block()?;
         }
-        let seal = Seal::new(self.sequence, self.time_max, reason, self.last_crc);
+        let seal = Seal::new(&self.progress(), reason);
         self.publish_slot(self.offset, self.sequence, !self.sequence, &seal);
         Ok(())
+    }
+
+    fn progress(&self) -> Progress {
+        let Self { sequence, time_max, last_crc, .. } = *self;
+        Progress { sequence, time_max, durable: self.durable(), last_crc }
     }
 
     /// Stores a block header or a seal like a record, with `tag` in the commit word.
@@ -325,7 +453,7 @@ impl<R: Record> Writer<R> {
         let mut buffer = SlotBuffer::holding(content);
         let words = buffer.first_mut(self.geometry.slot_words());
         let crc = self.crc.of(sequence, words);
-        self.segment.map.publish(offset, commit_word(tag, crc), words);
+        self.segment.publish(offset, commit_word(tag, crc), words);
     }
 
     /// Bytes of this segment up to its seal.
@@ -336,56 +464,9 @@ impl<R: Record> Writer<R> {
     /// Stops the helper and removes the segment that it prepared in vain.
     fn stop_helper(&mut self) -> Result<()> {
         match self.helper.take().and_then(Helper::stop) {
-            Some(unused) => fs::remove_file(&unused.path)
-                .map_err(|source| Error::io("remove", &unused.path, source)),
+            Some(unused) => self.backend.remove(&unused.path),
             None => Ok(()),
         }
-    }
-
-    /// Punches a hole over what lies behind the seal; the length stays.
-    fn give_back_space(&self) -> Result<()> {
-        let hole = FallocateFlags::PUNCH_HOLE | FallocateFlags::KEEP_SIZE;
-        let (used, length) = (self.bytes_here(), self.header.segment_bytes);
-        match fallocate(&self.segment.file, hole, used, length - used) {
-            Ok(()) | Err(rustix::io::Errno::OPNOTSUPP) => Ok(()),
-            Err(refused) => Err(Error::io("punch a hole in", &self.segment.path, refused.into())),
-        }
-    }
-}
-
-fn check_segment_bytes(bytes: u64) -> Result<()> {
-    let fits = bytes >= SEGMENT_BYTES_MIN
-        && bytes.is_multiple_of(BLOCK_BYTES as u64)
-        && isize::try_from(bytes).is_ok();
-    if fits {
-        return Ok(());
-    }
-    Err(Error::usage(
-        format!("a journal segment cannot have {bytes} bytes"),
-        format!("choose a multiple of 64 KiB, at least {SEGMENT_BYTES_MIN}"),
-    ))
-}
-
-fn first_header<R: Record>(options: &JournalOptions) -> SegmentHeader {
-    let slot = const { slot_bytes::<R>() };
-    let ClockCalibration { counter, wall_ns, counter_hz } = options.clock;
-    SegmentHeader {
-        run_hash: options.run_hash,
-        feed_identity: options.feed_identity,
-        epoch: options.epoch,
-        clock_counter: counter,
-        clock_wall_ns: wall_ns,
-        clock_counter_hz: counter_hz,
-        ..new_header(R::NAME, slot, R::SCHEMA, options.segment_bytes)
-    }
-}
-
-/// The header of the segment after that of `header`, when this one is full.
-fn header_after(header: &SegmentHeader, geometry: Geometry) -> SegmentHeader {
-    SegmentHeader {
-        segment_number: header.segment_number + 1,
-        first_sequence: header.first_sequence + geometry.records(),
-        ..*header
     }
 }
 

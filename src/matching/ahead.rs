@@ -13,8 +13,9 @@
 //! WHY: what is looked at is a guess that decides nothing: the order in the first slot of a number
 //! is taken for the one meant, and a new order's slot is looked at like that of a cancel. Looking
 //! exactly took a branch for each guess, and the branches that went wrong cost more than the loads
-//! saved: 5.8 M commands/s against 9.1 without looking ahead (flow `active`, 100 symbols, 10 k
-//! live orders).
+//! saved (flow `active`, 100 symbols: 5.8 M commands/s against 9.1 without looking ahead). It pays
+//! where the books do not fit the cache: flow `nasdaq`, 1.9 M live orders, 2.38 M commands/s with
+//! it and 1.54 without; and it costs where they do: `active`, 8.2 with and 13.7 without.
 
 use std::hint::black_box;
 
@@ -32,7 +33,8 @@ impl Matcher {
     /// [`MATCH_AHEAD_EVENTS`].
     ///
     /// It changes nothing, and commands that never come do no harm. Worth calling before each batch
-    /// of a stream over many books, where most of the cost is waiting for memory.
+    /// of a stream over books that do not fit the cache; where they do, it costs more than it
+    /// saves.
     pub fn look_ahead(&self, events: &[Event]) {
         if self.books.is_untouched() {
             return;

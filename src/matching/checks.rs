@@ -138,7 +138,7 @@ impl Matcher {
         if !lane.takes_qty(qty) {
             return Err(Reason::BadQuantity);
         }
-        if qty.0 % lane.rules.lot.0 != 0 {
+        if !qty.0.is_multiple_of(lane.rules.lot.0) {
             return Err(Reason::OffLot);
         }
         Ok(())

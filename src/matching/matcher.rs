@@ -46,7 +46,8 @@ use crate::units::InstrumentId;
 /// matcher.apply(&order(1, Side::Sell, 101_000, 300), &mut out);
 /// matcher.apply(&order(2, Side::Buy, 101_500, 100), &mut out);
 ///
-/// let told: Vec<_> = out.iter().map(|record| (record.kind(), record.order_id, record.qty)).collect();
+/// let told = out.iter().map(|record| (record.kind(), record.order_id, record.qty));
+/// let told: Vec<_> = told.collect();
 /// assert_eq!(told, [
 ///     (Some(ExecutionKind::Accepted), 1, 300),
 ///     (Some(ExecutionKind::Accepted), 2, 100),

@@ -8,7 +8,7 @@ use super::journal_check::JournalCheck;
 use super::machine::Machine;
 use super::matching_check;
 use crate::engine::RunReport;
-use crate::journal::VerifyReport;
+use crate::journal::{Recovery, VerifyReport};
 use crate::portfolio::PositionRow;
 use crate::runtime::LatencySummary;
 
@@ -96,9 +96,28 @@ fn journal(run: &RunReport, check: &JournalCheck) -> Value {
         "path": check.path,
         "market": found(&check.market),
         "executions": found(&check.executions),
-        "durability": "pagecache",
+        "durability": run.journal.map(|journal| journal.durability.to_string()),
+        "gate": run.journal.map(|journal| journal.gate.name()),
         "stalls": run.journal.map(|journal| journal.stalls),
+        "resumed": run.resumed.as_ref().map(|resumed| json!({
+            "market": recovery(&resumed.market),
+            "executions": recovery(&resumed.executions),
+        })),
         "verified": check.is_verified(),
+    })
+}
+
+/// What was found when a journal was taken up.
+fn recovery(found: &Recovery) -> Value {
+    let paths = found.quarantined.iter().map(|path| path.display().to_string());
+    json!({
+        "records": found.records,
+        "next_sequence": found.next_sequence,
+        "epoch": found.epoch,
+        "was_closed": found.was_closed,
+        "cut": found.cut,
+        "torn_at": found.torn_tail.as_ref().map(|torn| torn.sequence),
+        "quarantined": paths.collect::<Vec<_>>(),
     })
 }
 

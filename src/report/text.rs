@@ -7,7 +7,8 @@ use super::format::{bytes, duration, messages_by_type, thousands, time_of_day};
 use super::journal_check::JournalCheck;
 use super::machine::Machine;
 use super::matching_check;
-use crate::engine::RunReport;
+use crate::engine::{Resumed, RunReport};
+use crate::journal::Durability;
 use crate::portfolio::PositionRow;
 use crate::runtime::{AgentUsage, LatencySummary};
 use crate::units::Money;
@@ -311,7 +312,37 @@ fn journal(text: &mut String, run: &RunReport, check: Option<&JournalCheck>) {
         };
         row(text, "verified", verdict);
     }
-    row(text, "durability", "pagecache: survives a killed process, not a power cut");
+    if let Some(resumed) = &run.resumed {
+        resumption(text, resumed);
+    }
+    let survives = match journal.durability {
+        Durability::PageCache => "survives a killed process, not a power cut",
+        Durability::Interval(_) => "a power cut costs the last two intervals or so",
+        Durability::Batch => "survives a power cut",
+    };
+    row(text, "durability", &format!("{}: {survives}", journal.durability));
+    row(text, "gate", journal.gate.name());
+}
+
+/// Where a run went on, and what stood there.
+fn resumption(text: &mut String, resumed: &Resumed) {
+    let compared = thousands(resumed.executions.next_sequence);
+    let records = thousands(resumed.market.next_sequence);
+    row(
+        text,
+        "resumed",
+        &format!("behind {records} records; {compared} executions came out again"),
+    );
+    for found in [&resumed.market, &resumed.executions] {
+        if let Some(torn) = &found.torn_tail {
+            let path = torn.path.display();
+            let place = format!("sequence {} of {path}, byte {}", torn.sequence, torn.offset);
+            row(text, "torn tail", &place);
+        }
+        for path in &found.quarantined {
+            row(text, "set aside", &path.display().to_string());
+        }
+    }
 }
 
 fn hashes(text: &mut String, run: &RunReport) {

@@ -11,6 +11,34 @@ use super::slots::{Published, Reader};
 ///
 /// While a panic unwinds it releases nothing: those records count as not handled.
 ///
+/// ```
+/// use ringtape::ring::{RingBuilder, Wait};
+///
+/// let mut builder = RingBuilder::<u64>::new("numbers", 4)?;
+/// let sum = builder.stage("sum", &[])?;
+/// let (mut producer, mut consumers) = builder.build()?;
+/// let mut sum = consumers.take(sum)?;
+/// producer.claim(2, Wait::Yield)?.commit_all();
+/// drop(sum.poll(2)?);
+/// let mut claim = producer.claim(4, Wait::Yield)?;
+/// claim.for_each_mut(|i, number| *number = 10 * i as u64);
+/// claim.commit_all();
+///
+/// let mut batch = sum.poll(3)?;
+/// assert_eq!((batch.first_sequence(), batch.len(), batch.depth()), (2, 3, 4));
+/// let (until_end, from_begin) = batch.slices();
+/// assert_eq!((until_end.len(), *from_begin[0]), (2, 20));
+/// batch.release(1);
+/// assert_eq!(producer.free_slots()?, 1, "the first record's");
+/// assert!(batch.iter().eq(&[10, 20]));
+/// batch.end_at(1);
+/// let rest = sum.poll(3)?;
+/// assert_eq!(rest.first_sequence(), 4, "what was not released is polled again");
+/// drop(rest);
+/// assert!(sum.poll(3)?.is_empty());
+/// # Ok::<(), ringtape::error::Error>(())
+/// ```
+///
 /// No reference to a record outlives the batch:
 ///
 /// ```compile_fail,E0597

@@ -20,9 +20,10 @@ use bytemuck::Pod;
 
 use super::consumer::Consumer;
 use super::cursor::Policy;
-use super::handle::{Ring, StageCursor};
+use super::handle::Ring;
 use super::handler::sealed::Steps;
 use super::handler::{self, Handler, HandlerResult, Stream, guard};
+use super::progress::StageCursor;
 use super::slots::Start;
 use super::sync::{Mutex, MutexGuard, lock};
 use super::wait::{Wait, Waiter};
@@ -34,6 +35,28 @@ use crate::limits::COPIED_RECORDS_MAX;
 /// Whatever keeps every record of a ring is one: a journal, or [`MemoryRecording`]. A stage that
 /// keeps records has done so before it releases them; who keeps them otherwise has kept them all
 /// before the ring is closed.
+///
+/// ```
+/// use ringtape::error::Result;
+/// use ringtape::ring::Recording;
+///
+/// /// Squares need not be kept: they can be had again.
+/// struct Squares {
+///     count: u64,
+/// }
+///
+/// impl Recording<u64> for Squares {
+///     fn read(&mut self, first: u64, records: &mut [u64]) -> Result<usize> {
+///         let squares = (first..self.count).map(|number| number * number);
+///         Ok(records.iter_mut().zip(squares).map(|(record, square)| *record = square).count())
+///     }
+/// }
+///
+/// let mut records = [0; 4];
+/// assert_eq!(Squares { count: 10 }.read(8, &mut records)?, 2);
+/// assert_eq!(records, [64, 81, 0, 0]);
+/// # Ok::<(), ringtape::error::Error>(())
+/// ```
 pub trait Recording<T> {
     /// Reads records from sequence `first` on into `records` and returns how many; 0 while nothing
     /// from there on is recorded yet.
@@ -65,11 +88,14 @@ impl<T, R: Recording<T> + ?Sized> Recording<T> for Box<R> {
 /// claim.commit_all();
 /// producer.close();
 /// let mut recording = MemoryRecording::new();
+/// assert!(recording.is_empty());
 /// consumers.take(recorder)?.run(Wait::Auto, &mut recording)?;
 ///
 /// let mut records = [0; 9];
 /// assert_eq!(recording.read(3, &mut records)?, 2);
 /// assert_eq!((&records[..2], recording.len()), (&[30, 40][..], 5));
+/// recording.push(50);
+/// assert_eq!(recording.clone().read(3, &mut records)?, 3, "clones share it");
 /// # Ok::<(), ringtape::error::Error>(())
 /// ```
 #[derive(Clone, Debug, Default)]
@@ -155,6 +181,12 @@ impl<T: Pod> Handler<T> for MemoryRecording<T> {
 /// publish(101)?;
 /// late.poll_each(usize::MAX, |_, &number| Ok::<_, String>(seen.push(number)))?;
 /// assert!(seen.into_iter().eq(40..=101));
+///
+/// let early = ring.attach_from("early", Policy::Stop, 7, recording.clone())?;
+/// assert_eq!(early.leave()?, 7, "where it would have begun");
+/// producer.close();
+/// late.run(Wait::Auto, &mut |_, _: &u64| Ok(()))?;
+/// assert!(late.is_finished());
 /// # Ok::<(), ringtape::error::Error>(())
 /// ```
 #[derive(Debug)]

@@ -8,9 +8,10 @@ use bytemuck::Pod;
 use super::batch::Batch;
 use super::cursor::{GateState, Policy};
 use super::failure::{End, Failure};
-use super::handle::{StageCursor, check_sink};
+use super::handle::check_sink;
 use super::handler::sealed::Steps;
 use super::handler::{self, Handler, Stream};
+use super::progress::StageCursor;
 use super::slots::{Found, Reader};
 use super::wait::{Wait, Waiter};
 use crate::error::{Error, Result};
@@ -51,6 +52,7 @@ const HURRY_RECORDS: usize = 256;
 ///     claim.commit_all();
 /// }
 /// producer.close();
+/// assert_eq!((sum.name(), sum.position(), sum.lag()), ("sum", 0, 3));
 ///
 /// let mut total = 0;
 /// while !sum.is_finished() {
@@ -335,6 +337,20 @@ impl<T: Pod> Consumer<T> {
     /// get [`Error::UpstreamFailed`] once they have read what this one released, and this one
     /// polls nothing more. Only the first failure of a ring reaches the producer. A detachable
     /// stage is cut off instead, and nobody else notices.
+    ///
+    /// ```
+    /// use ringtape::ring::{RingBuilder, Wait};
+    ///
+    /// let mut builder = RingBuilder::<u64>::new("numbers", 8)?;
+    /// let check = builder.stage("check", &[])?;
+    /// let (mut producer, mut consumers) = builder.build()?;
+    /// let mut check = consumers.take(check)?;
+    /// check.fail(7, "the sum is wrong");
+    /// let error = producer.claim(1, Wait::Yield).unwrap_err();
+    /// assert_eq!(error.to_string(), "stage `check` failed at sequence 7: the sum is wrong");
+    /// assert!(check.poll(1).is_err());
+    /// # Ok::<(), ringtape::error::Error>(())
+    /// ```
     pub fn fail(&mut self, sequence: u64, cause: impl Into<String>) {
         if self.has_stopped {
             return;

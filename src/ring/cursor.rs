@@ -9,6 +9,24 @@ use super::failure::{Alarm, End};
 use super::sync::{AtomicU8, AtomicU64, Mutex, MutexGuard, Ordering, lock};
 
 /// What a failure of a stage means to the others.
+///
+/// ```
+/// use ringtape::ring::{MemoryRecording, Policy, RingBuilder, Wait};
+///
+/// let mut builder = RingBuilder::<u64>::new("market", 8)?;
+/// builder.observable()?;
+/// builder.spare_stages(2);
+/// let (mut producer, _) = builder.build()?;
+/// for (policy, goes_on) in [(Policy::Detach, true), (Policy::Stop, false)] {
+///     let (ring, recording) = (producer.ring(), MemoryRecording::new());
+///     let mut picky = ring.attach_from("picky", policy, ring.published(), recording)?;
+///     assert_eq!(picky.poll_each(1, |_, _| Ok::<_, String>(()))?, 0, "it takes its seat");
+///     producer.claim(1, Wait::Yield)?.commit_all();
+///     assert!(picky.poll_each(1, |_, _| Err("not that one")).is_err());
+///     assert_eq!(producer.claim(1, Wait::Yield).is_ok(), goes_on);
+/// }
+/// # Ok::<(), ringtape::error::Error>(())
+/// ```
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
 pub enum Policy {
     /// The producer and the stages behind it stop.
@@ -205,6 +223,13 @@ impl Line {
         // The gate first: who gets another stage's position sees that this one has left.
         let position = self.gate.position();
         self.left_at().unwrap_or(position)
+    }
+
+    /// The state of the gate, which may be another stage's once this one has left.
+    pub(super) fn state(&self) -> GateState {
+        // The gate first: who gets another stage's state sees that this one has left.
+        let state = self.gate.state();
+        if self.left_at().is_some() { GateState::Cut } else { state }
     }
 
     /// Whether the stage is one of those before this one, however far.

@@ -25,6 +25,7 @@ use crate::error::Result;
 ///         *batch.slot(i) *= *batch.slot(i);
 ///     }
 /// }
+/// assert!(square.poll(2)?.is_empty());
 /// assert!(square.consumer().is_finished());
 /// # Ok::<(), ringtape::error::Error>(())
 /// ```
@@ -65,6 +66,30 @@ impl<T: Pod> ExclusiveConsumer<T> {
 }
 
 /// Records in sequence that may be changed, released when it is dropped.
+///
+/// ```
+/// use ringtape::ring::{RingBuilder, Wait};
+///
+/// let mut builder = RingBuilder::<u64>::new("numbers", 4)?;
+/// let double = builder.exclusive("double", &[])?;
+/// let sum = builder.stage("sum", &[double])?;
+/// let (mut producer, mut consumers) = builder.build()?;
+/// let (mut double, mut sum) = (consumers.take_exclusive(double)?, consumers.take(sum)?);
+/// let mut claim = producer.claim(3, Wait::Yield)?;
+/// claim.for_each_mut(|i, number| *number = 10 + i as u64);
+/// claim.commit_all();
+///
+/// let mut batch = double.poll(3)?;
+/// *batch.slot(0) *= 2;
+/// batch.release(1);
+/// assert!(sum.poll(3)?.iter().eq(&[20]), "the first record is done with");
+/// assert_eq!((batch.first_sequence(), batch.len()), (1, 2));
+/// batch.for_each_mut(|_, number| *number *= 2);
+/// drop(batch);
+/// assert!(sum.poll(3)?.iter().eq(&[22, 24]));
+/// assert!(double.poll(3)?.is_empty());
+/// # Ok::<(), ringtape::error::Error>(())
+/// ```
 ///
 /// No two references to records live at once:
 ///

@@ -11,6 +11,7 @@ use super::consumer::Consumer;
 use super::cursor::{Gate, GateState, Head, Line, Policy, lowest};
 use super::failure::End;
 use super::observer::Observer;
+use super::progress::{StageCursor, StageStatus};
 use super::slots::{Memory, Start};
 use super::sync::yield_now;
 use super::topology::StageId;
@@ -32,13 +33,20 @@ use crate::error::{Error, Result};
 /// let ring = producer.ring();
 /// producer.claim(3, Wait::Yield)?.commit_all();
 ///
-/// assert_eq!((ring.published(), ring.fill(), ring.capacity()), (3, 3, 8));
+/// assert_eq!((ring.name(), ring.capacity(), ring.is_ended()), ("market", 8, false));
+/// assert_eq!((ring.published(), ring.fill(), ring.dropped()), (3, 3, 0));
 /// let late = ring.attach("late", &[journal])?;
 /// assert_eq!(late.position(), 0, "behind the journal, which has released nothing yet");
 /// let status = ring.stages();
 /// assert_eq!((status[0].name.as_str(), status[0].lag), ("journal", 3));
 /// ring.cut("late")?;
 /// assert_eq!(ring.stages()[1].state, StageState::Leaving);
+///
+/// let guest = ring.attach_detachable("guest", Some(1))?;
+/// assert_eq!((guest.lag(), ring.cursor("guest")?.lag()), (2, 2));
+/// assert_eq!(ring.observe("watch")?.position(), 3, "it sees what comes from now on");
+/// producer.close();
+/// assert!(ring.is_ended());
 /// # drop((late, consumers.take(journal)?));
 /// # Ok::<(), ringtape::error::Error>(())
 /// ```
@@ -58,34 +66,6 @@ impl<T> Clone for Ring<T> {
             exclusives: Arc::clone(&self.exclusives),
         }
     }
-}
-
-/// What a stage is about.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum StageState {
-    /// It reads.
-    Live,
-    /// It is to go, as soon as it looks for its next batch.
-    Leaving,
-    /// It was cut off or has left.
-    Cut,
-    /// It failed, or a stage or producer before it did.
-    Failed,
-    /// The ring was closed and it has released everything.
-    Finished,
-}
-
-/// How a stage is doing, as [`Ring::stages`] tells it.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct StageStatus {
-    /// The stage's name.
-    pub name: String,
-    /// Records that it has released: its next sequence.
-    pub sequence: u64,
-    /// Records that are published and not yet released by it.
-    pub lag: u64,
-    /// What it is about.
-    pub state: StageState,
 }
 
 impl<T: Pod> Ring<T> {
@@ -210,6 +190,22 @@ impl<T: Pod> Ring<T> {
     /// Brings a stage up to date from a recording, from `sequence` on, and attaches it when it has
     /// nearly caught up, so that it sees every record once and in order.
     ///
+    /// ```
+    /// use ringtape::ring::{MemoryRecording, Policy, RingBuilder, Wait};
+    ///
+    /// let mut builder = RingBuilder::<u64>::new("market", 4)?;
+    /// builder.spare_stages(1);
+    /// let (mut producer, _) = builder.build()?;
+    /// let recording = MemoryRecording::new();
+    /// for number in 0..6 {
+    ///     producer.claim(1, Wait::Yield)?.commit_all();
+    ///     recording.push(number);
+    /// }
+    /// let mut late = producer.ring().attach_from("late", Policy::Stop, 1, recording)?;
+    /// assert_eq!(late.poll_each(9, |_, _| Ok::<_, String>(()))?, 5, "the ring holds four");
+    /// # Ok::<(), ringtape::error::Error>(())
+    /// ```
+    ///
     /// # Errors
     ///
     /// [`Error::Usage`] when the policy asks for an observable ring and this one is not, when
@@ -273,7 +269,7 @@ impl<T: Pod> Ring<T> {
     ) -> Result<Consumer<T>> {
         self.check_policy(name, policy)?;
         let mut lines = self.head().lines();
-        if lines.iter().any(|line| line.name == name && state_of(line).holds()) {
+        if lines.iter().any(|line| line.name == name && line.state().holds()) {
             let what = format!("ring `{}` already has a stage `{name}`", self.name());
             return Err(Error::usage(what, "cut it first, or give each stage a name of its own"));
         }
@@ -319,7 +315,7 @@ impl<T: Pod> Ring<T> {
             let what = format!("{what} may hold the same record at once");
             return Err(Error::usage(what, "attach it behind that stage"));
         }
-        let gone = |up: &&Arc<Line>| up.policy == Policy::Detach || state_of(up) != GateState::Live;
+        let gone = |up: &&Arc<Line>| up.policy == Policy::Detach || up.state() != GateState::Live;
         if let Some(up) = upstreams.iter().find(gone) {
             let what = format!("stage `{name}` would follow `{}`, which can go away", up.name);
             return Err(Error::usage(what, "follow a stage that stays"));
@@ -356,7 +352,7 @@ impl<T: Pod> Ring<T> {
         }
         let is_done = |line: &Arc<Line>| {
             let is_at_end = line.position() >= self.published();
-            line.is_catching_up || line.alarm.is_raised() || !state_of(line).holds() || is_at_end
+            line.is_catching_up || line.alarm.is_raised() || !line.state().holds() || is_at_end
         };
         head.lines().iter().all(is_done)
     }
@@ -381,85 +377,14 @@ impl<T: Pod> Ring<T> {
     }
 }
 
-/// The state of the gate of `line`, which may be another stage's once it has left.
-fn state_of(line: &Line) -> GateState {
-    // The gate first: who gets another stage's state sees that this one has left.
-    let state = line.gate.state();
-    if line.left_at().is_some() { GateState::Cut } else { state }
-}
-
 /// An error when a stage that has not left follows `line`.
 pub(super) fn check_sink(lines: &[Arc<Line>], line: &Arc<Line>) -> Result<()> {
-    let follows = |other: &&Arc<Line>| state_of(other).holds() && other.is_behind(line);
+    let follows = |other: &&Arc<Line>| other.state().holds() && other.is_behind(line);
     match lines.iter().find(follows) {
         None => Ok(()),
         Some(other) => {
             let what = format!("stage `{}` cannot go: `{}` follows it", line.name, other.name);
             Err(Error::usage(what, "cut those that follow it first"))
         }
-    }
-}
-
-/// How far one stage has come, readable from any thread at any time.
-///
-/// ```
-/// use ringtape::ring::{RingBuilder, Wait};
-///
-/// let mut builder = RingBuilder::<u64>::new("market", 8)?;
-/// let journal = builder.stage("journal", &[])?;
-/// let (mut producer, mut consumers) = builder.build()?;
-/// let cursor = consumers.cursor(journal)?;
-/// producer.claim(3, Wait::Yield)?.commit_all();
-/// assert_eq!((cursor.name(), cursor.sequence(), cursor.lag()), ("journal", 0, 3));
-/// drop(consumers.take(journal)?);
-/// assert!(cursor.has_failed(), "dropped before the end");
-/// # Ok::<(), ringtape::error::Error>(())
-/// ```
-#[derive(Clone, Debug)]
-pub struct StageCursor {
-    head: Arc<CachePadded<Head>>,
-    line: Arc<Line>,
-}
-
-impl StageCursor {
-    pub(super) fn new(head: &Arc<CachePadded<Head>>, line: &Arc<Line>) -> Self {
-        Self { head: Arc::clone(head), line: Arc::clone(line) }
-    }
-
-    /// The number of records that the stage has released: its next sequence.
-    #[inline]
-    pub fn sequence(&self) -> u64 {
-        self.line.position()
-    }
-
-    /// Whether the stage has failed, or stopped because one before it did: it comes no further than
-    /// [`sequence`](Self::sequence) says when it is asked after this.
-    pub fn has_failed(&self) -> bool {
-        self.line.alarm.is_raised()
-    }
-
-    /// The number of records that are published and not yet released by the stage.
-    pub fn lag(&self) -> u64 {
-        self.head.lag_of(&self.line)
-    }
-
-    /// The stage's name.
-    pub fn name(&self) -> &str {
-        &self.line.name
-    }
-
-    /// How the stage is doing.
-    pub fn status(&self) -> StageStatus {
-        let is_finished =
-            self.head.end() == End::Closed && self.line.position() == self.head.position();
-        let state = match state_of(&self.line) {
-            _ if self.has_failed() => StageState::Failed,
-            _ if is_finished => StageState::Finished,
-            GateState::Cut | GateState::Lapped | GateState::Vacant => StageState::Cut,
-            GateState::Leaving => StageState::Leaving,
-            GateState::Live | GateState::Detachable => StageState::Live,
-        };
-        let (name, sequence) = (self.name().to_owned(), self.sequence());
-        StageStatus { name, sequence, lag: self.lag(), state }
     }
 }

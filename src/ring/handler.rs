@@ -45,38 +45,43 @@ pub type HandlerResult = Result<(), Box<dyn std::error::Error + Send + Sync>>;
 ///
 /// ```
 /// use ringtape::error::Result;
-/// use ringtape::ring::{Handler, HandlerResult, RingBuilder, Wait};
+/// use ringtape::ring::{Handler, HandlerResult, Producer, RingBuilder, Wait};
 ///
-/// #[derive(Default)]
 /// struct Sum {
+///     numbers: Producer<u64>,
 ///     total: u64,
-///     batches: u64,
-///     ended_well: bool,
+///     calls: Vec<&'static str>,
 /// }
 ///
 /// impl Handler<u64> for Sum {
+///     fn start(&mut self) {
+///         self.calls.push("start");
+///     }
 ///     fn batch(&mut self, _first: u64, _len: usize, _depth: usize) {
-///         self.batches += 1;
+///         self.calls.push("batch");
 ///     }
 ///     fn event(&mut self, _sequence: u64, number: &u64) -> HandlerResult {
 ///         self.total += number;
 ///         Ok(())
 ///     }
+///     fn idle(&mut self) {
+///         self.calls.push("idle");
+///         self.numbers.close();
+///     }
 ///     fn stop(&mut self, end: &Result<()>) {
-///         self.ended_well = end.is_ok();
+///         self.calls.push(if end.is_ok() { "stop" } else { "fail" });
 ///     }
 /// }
 ///
 /// let mut builder = RingBuilder::<u64>::new("numbers", 8)?;
 /// let stage = builder.stage("sum", &[])?;
-/// let (mut producer, mut consumers) = builder.build()?;
-/// let mut claim = producer.claim(5, Wait::Yield)?;
+/// let (mut numbers, mut consumers) = builder.build()?;
+/// let mut claim = numbers.claim(5, Wait::Yield)?;
 /// claim.for_each_mut(|i, number| *number = i as u64);
 /// claim.commit_all();
-/// producer.close();
-/// let mut sum = Sum::default();
+/// let mut sum = Sum { numbers, total: 0, calls: Vec::new() };
 /// consumers.take(stage)?.run(Wait::Auto, &mut sum)?;
-/// assert_eq!((sum.total, sum.batches, sum.ended_well), (10, 1, true));
+/// assert_eq!((sum.total, sum.calls), (10, vec!["start", "batch", "idle", "stop"]));
 /// # Ok::<(), ringtape::error::Error>(())
 /// ```
 pub trait Handler<T> {
@@ -112,6 +117,23 @@ impl<T, F: FnMut(u64, &T) -> HandlerResult> Handler<T> for F {
 }
 
 /// What can be run to its end by a handler: a consumer, an observer, or a stage that catches up.
+///
+/// ```
+/// use ringtape::ring::{RingBuilder, Stream, Wait};
+///
+/// fn describe(stage: &impl Stream<u64>) -> String {
+///     format!("`{}` reads {} next", stage.name(), stage.position())
+/// }
+///
+/// let mut builder = RingBuilder::<u64>::new("market", 8)?;
+/// builder.observable()?;
+/// let journal = builder.stage("journal", &[])?;
+/// let (mut producer, mut consumers) = builder.build()?;
+/// producer.claim(3, Wait::Yield)?.commit_all();
+/// assert_eq!(describe(&consumers.take(journal)?), "`journal` reads 0 next");
+/// assert_eq!(describe(&producer.ring().observe("watch")?), "`watch` reads 3 next");
+/// # Ok::<(), ringtape::error::Error>(())
+/// ```
 pub trait Stream<T>: sealed::Steps<T> {
     /// The stage's name.
     fn name(&self) -> &str;

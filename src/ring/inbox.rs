@@ -67,12 +67,35 @@ impl<T> Inbox<T> {
 }
 
 /// Posts to an inbox from any thread.
+///
+/// ```
+/// let (sender, mut receiver) = ringtape::ring::inbox::<u64>(2);
+/// let other = sender.clone();
+/// assert_eq!((sender.post(7), other.post(8), sender.post(9)), (Ok(()), Ok(()), Err(9)));
+/// assert_eq!((sender.len(), sender.refused()), (2, 1));
+/// assert!(receiver.try_take().is_some() && receiver.try_take().is_some());
+/// assert!(sender.is_empty() && !sender.is_closed());
+/// other.close();
+/// assert!(sender.is_closed(), "for all senders");
+/// ```
 #[derive(Debug)]
 pub struct InboxSender<T> {
     inbox: Arc<Inbox<T>>,
 }
 
 /// Takes from an inbox; belongs to the ring's writer.
+///
+/// ```
+/// let (sender, mut receiver) = ringtape::ring::inbox::<u64>(2);
+/// let posts = [10, 11, 12].map(|value| sender.post(value).is_ok());
+/// assert_eq!((posts, receiver.refused()), ([true, true, false], 1));
+/// sender.close();
+/// let mut taken = Vec::new();
+/// while !receiver.is_finished() {
+///     taken.extend(receiver.try_take());
+/// }
+/// assert_eq!(taken, [10, 11]);
+/// ```
 #[derive(Debug)]
 pub struct InboxReceiver<T> {
     inbox: Arc<Inbox<T>>,

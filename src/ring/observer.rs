@@ -4,9 +4,9 @@ use bytemuck::Pod;
 
 use super::batch::Batch;
 use super::consumer::Consumer;
-use super::handle::StageCursor;
 use super::handler::sealed::Steps;
 use super::handler::{self, Handler, Stream};
+use super::progress::StageCursor;
 use super::slots::Reader;
 use super::wait::Wait;
 use crate::error::{Error, Result};
@@ -30,6 +30,13 @@ use crate::error::{Error, Result};
 /// assert!(observer.poll(10)?.is_empty(), "it was lapped and begins again half a ring behind");
 /// assert_eq!(observer.missed(), 8);
 /// assert!(observer.poll(10)?.iter().eq(&[8, 9]));
+/// assert_eq!((observer.name(), observer.position()), ("watch", 10));
+///
+/// producer.claim(1, Wait::Yield)?.commit_all();
+/// producer.close();
+/// let mut rest = Vec::new();
+/// observer.run(Wait::Auto, &mut |sequence, _: &u64| Ok(rest.push(sequence)))?;
+/// assert_eq!((rest, observer.is_finished()), (vec![10], true));
 /// # Ok::<(), ringtape::error::Error>(())
 /// ```
 #[derive(Debug)]

@@ -40,6 +40,10 @@ use crate::error::{Error, Result};
 /// assert!(producer.try_claim(2)?.is_none(), "three of four slots are taken");
 /// assert_eq!(sum.poll(usize::MAX)?.iter().sum::<u64>(), 30);
 /// assert_eq!(producer.free_slots()?, 4);
+/// assert_eq!((producer.name(), producer.capacity()), ("numbers", 4));
+///
+/// producer.close();
+/// assert!(producer.ring().is_ended() && producer.try_claim(1).is_err());
 /// # Ok::<(), ringtape::error::Error>(())
 /// ```
 #[derive(Debug)]
@@ -187,6 +191,21 @@ impl<T: Pod> Producer<T> {
 
     /// Ends the stream as failed: after what was published, the consumers get
     /// [`UpstreamFailed`](Error::UpstreamFailed). On a closed ring it does nothing.
+    ///
+    /// ```
+    /// use ringtape::error::Error;
+    /// use ringtape::ring::{RingBuilder, Wait};
+    ///
+    /// let mut builder = RingBuilder::<u64>::new("numbers", 8)?;
+    /// let sum = builder.stage("sum", &[])?;
+    /// let (mut producer, mut consumers) = builder.build()?;
+    /// let mut sum = consumers.take(sum)?;
+    /// producer.claim(2, Wait::Yield)?.commit_all();
+    /// producer.fail();
+    /// assert_eq!(sum.poll(8)?.len(), 2);
+    /// assert!(matches!(sum.poll(8), Err(Error::UpstreamFailed { .. })));
+    /// # Ok::<(), ringtape::error::Error>(())
+    /// ```
     pub fn fail(&mut self) {
         self.end(End::Failed);
     }

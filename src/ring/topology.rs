@@ -10,8 +10,9 @@ use crossbeam::utils::CachePadded;
 use super::consumer::Consumer;
 use super::cursor::{Gate, GateState, Head, Line, Policy};
 use super::exclusive::ExclusiveConsumer;
-use super::handle::{Ring, StageCursor};
+use super::handle::Ring;
 use super::producer::Producer;
+use super::progress::StageCursor;
 use super::slots::{Memory, Reader};
 use crate::error::{Error, Result};
 
@@ -21,10 +22,10 @@ static BUILDERS: AtomicU64 = AtomicU64::new(0);
 /// A stage of one ring; means nothing to another ring.
 ///
 /// ```
-/// use ringtape::ring::RingBuilder;
+/// use ringtape::ring::{RingBuilder, StageId};
 ///
 /// let mut builder = RingBuilder::<u64>::new("market", 2)?;
-/// let journal = builder.stage("journal", &[])?;
+/// let journal: StageId = builder.stage("journal", &[])?;
 /// let mut other = RingBuilder::<u64>::new("executions", 2)?;
 /// assert!(other.stage("portfolio", &[journal]).is_err());
 /// # Ok::<(), ringtape::error::Error>(())
@@ -307,12 +308,15 @@ impl StageId {
 /// use ringtape::ring::RingBuilder;
 ///
 /// let mut builder = RingBuilder::<u64>::new("market", 2)?;
-/// let journal = builder.stage("journal", &[])?;
+/// let stamp = builder.exclusive("stamp", &[])?;
+/// let journal = builder.stage("journal", &[stamp])?;
 /// let (_producer, mut consumers) = builder.build()?;
 /// let progress = consumers.cursor(journal)?;
 /// let journal_consumer = consumers.take(journal)?;
 /// assert_eq!((progress.sequence(), journal_consumer.position()), (0, 0));
 /// assert!(consumers.take(journal).is_err(), "it is taken");
+/// let mut stamp = consumers.take_exclusive(stamp)?;
+/// assert_eq!(consumers.ring().stages()[0].name, stamp.consumer().name());
 /// # Ok::<(), ringtape::error::Error>(())
 /// ```
 #[derive(Debug)]

@@ -21,6 +21,9 @@ use crate::error::{Error, Result};
 /// let wait: Wait = "park".parse()?;
 /// assert_eq!((wait, wait.name()), (Wait::Park, "park"));
 /// assert_eq!(Wait::default(), Wait::Auto);
+/// for wait in Wait::ALL {
+///     assert_eq!(wait.name().parse::<Wait>()?, wait);
+/// }
 /// # Ok::<(), ringtape::error::Error>(())
 /// ```
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]

@@ -6,8 +6,9 @@ use std::time::{Duration, Instant};
 
 use bytemuck::Pod;
 
-use super::handle::{Ring, StageCursor};
+use super::handle::Ring;
 use super::handler::{Handler, Stream, guard, run};
+use super::progress::StageCursor;
 use super::wait::Wait;
 use crate::error::{Error, Result};
 
@@ -62,6 +63,26 @@ struct Worker {
 }
 
 /// How the stages of a ring ended.
+///
+/// ```
+/// use std::time::Duration;
+///
+/// use ringtape::ring::{RingBuilder, Wait, Workers};
+///
+/// let mut builder = RingBuilder::<u64>::new("numbers", 8)?;
+/// let (one, two) = (builder.stage("one", &[])?, builder.stage("two", &[])?);
+/// let (mut producer, mut consumers) = builder.build()?;
+/// let mut workers = Workers::new(producer.ring());
+/// for stage in [one, two] {
+///     workers.spawn(consumers.take(stage)?, Wait::Auto, |_, _: &u64| Ok(()))?;
+/// }
+/// producer.claim(5, Wait::Auto)?.commit_all();
+/// producer.close();
+/// let report = workers.shutdown(Duration::from_secs(5));
+/// assert!(report.is_complete(), "{report:?}");
+/// assert_eq!(report.stages.len(), 2);
+/// # Ok::<(), ringtape::error::Error>(())
+/// ```
 #[derive(Debug)]
 pub struct ShutdownReport {
     /// The stages, in the order in which they were spawned.
@@ -69,6 +90,26 @@ pub struct ShutdownReport {
 }
 
 /// How a stage ended.
+///
+/// ```
+/// use std::time::Duration;
+///
+/// use ringtape::ring::{RingBuilder, Wait, Workers};
+///
+/// let mut builder = RingBuilder::<u64>::new("numbers", 8)?;
+/// let picky = builder.stage("picky", &[])?;
+/// let (mut producer, mut consumers) = builder.build()?;
+/// let mut workers = Workers::new(producer.ring());
+/// workers.spawn(consumers.take(picky)?, Wait::Auto, |sequence, _: &u64| match sequence {
+///     3 => Err("not the fourth".into()),
+///     _ => Ok(()),
+/// })?;
+/// producer.claim(5, Wait::Auto)?.commit_all();
+/// producer.close();
+/// let report = workers.shutdown(Duration::from_secs(5)).stages.remove(0);
+/// assert_eq!((report.name.as_str(), report.sequence, report.left), ("picky", 3, 2));
+/// # Ok::<(), ringtape::error::Error>(())
+/// ```
 #[derive(Debug)]
 pub struct StageReport {
     /// The stage's name.
@@ -82,6 +123,21 @@ pub struct StageReport {
 }
 
 /// How a stage ended, or that it did not.
+///
+/// ```
+/// use std::time::Duration;
+///
+/// use ringtape::ring::{RingBuilder, StageEnd, Wait, Workers};
+///
+/// let mut builder = RingBuilder::<u64>::new("numbers", 8)?;
+/// let sum = builder.stage("sum", &[])?;
+/// let (producer, mut consumers) = builder.build()?;
+/// let mut workers = Workers::new(producer.ring());
+/// workers.spawn(consumers.take(sum)?, Wait::Park, |_, _: &u64| Ok(()))?;
+/// let report = workers.shutdown(Duration::ZERO);
+/// assert!(matches!(report.stages[0].end, StageEnd::StillRunning), "the ring is open");
+/// # Ok::<(), ringtape::error::Error>(())
+/// ```
 #[derive(Debug)]
 pub enum StageEnd {
     /// It released everything.

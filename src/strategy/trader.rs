@@ -194,7 +194,9 @@ impl Trader {
         out: &mut Vec<Execution>,
     ) -> Result<()> {
         let instrument = change.order.instrument;
-        if event.kind <= Kind::InstrumentTerms as u8 {
+        // WHY: definitions are repeated wherever a journal's segment begins; a strategy that acted
+        // on one would make the state depend on that.
+        if event.kind <= Kind::InstrumentListing as u8 {
             return self.meet_instrument(instrument, replica, out);
         }
         let ts_event = Nanos(event.ts_event);

@@ -28,9 +28,9 @@ pub(crate) struct MatchArgs {
     /// Live orders; the flow's own number unless given
     #[arg(long, value_name = "N")]
     live: Option<String>,
-    /// Apply commands one by one, without looking ahead
+    /// Look ahead over each batch of commands before applying it
     #[arg(long)]
-    no_look_ahead: bool,
+    look_ahead: bool,
     /// Seed of the commands
     #[arg(long, value_name = "N", default_value_t = 42)]
     seed: u64,
@@ -82,7 +82,7 @@ pub(super) fn run(args: &MatchArgs) -> Result<Ending> {
     let mut rows = Vec::new();
     for flow in flows {
         let profile = profile(args, flow)?;
-        let figures = Figures::measure(&profile, &profile.generate()?, rounds, !args.no_look_ahead);
+        let figures = Figures::measure(&profile, &profile.generate()?, rounds, args.look_ahead);
         if !args.json {
             figures.describe();
         }

@@ -1,5 +1,6 @@
 //! `ringtape bench`: figures of this machine.
 
+mod journal;
 mod matching;
 mod pipeline;
 mod ring;
@@ -13,6 +14,8 @@ use super::Ending;
 pub(super) enum BenchCommand {
     /// The matcher on flows of commands in memory
     Match(matching::MatchArgs),
+    /// Appending to a journal at each durability, beside a bare mapped store, and reading it
+    Journal(journal::JournalArgs),
     /// The whole engine at full speed over a generated session in memory
     Pipeline(pipeline::PipelineArgs),
     /// The ring beside other rings and channels: throughput, latency, graphs, too few cores
@@ -25,6 +28,7 @@ pub(super) enum BenchCommand {
 pub(super) fn run(command: &BenchCommand) -> Result<Ending> {
     match command {
         BenchCommand::Match(args) => matching::run(args),
+        BenchCommand::Journal(args) => journal::run(args),
         BenchCommand::Pipeline(args) => pipeline::run(args),
         BenchCommand::Ring(args) => ring::run(args),
         BenchCommand::RingRound(args) => ring::run_round(args),

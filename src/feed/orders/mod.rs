@@ -36,7 +36,7 @@
 //! delivered.
 //!
 //! The reader holds the whole text: an auction is the session's closing one when no other follows
-//! it, so it looks ahead ([`survey`]). All instruments are defined before the first row.
+//! it, so it looks ahead (`survey`). All instruments are defined before the first row.
 
 mod columns;
 mod row;
@@ -200,14 +200,14 @@ impl OrderFeed {
         let origin = &self.description.origin;
         let row = Row::split(origin, &self.header, number, line)?;
         let ts = row.ts(self.last_ts, self.midnight_ns)?;
-        let context = row::Context {
+        let mut context = row::Context {
             survey: &self.survey,
             orders: &mut self.orders,
             increment: UNKNOWN_INCREMENT,
             midnight_ns: self.midnight_ns,
             ts,
         };
-        let records = row.records(context)?;
+        let records = row.records(&mut context)?;
         self.last_ts = ts;
         if !self.is_defined {
             self.is_defined = true;

@@ -239,7 +239,7 @@ impl<'a> Row<'a> {
     }
 
     /// The records of the row, continuations included.
-    pub(super) fn records(&self, context: Context<'_>) -> Result<Vec<Event>> {
+    pub(super) fn records(&self, context: &mut Context<'_>) -> Result<Vec<Event>> {
         if self.text(Column::Symbol).len() > size_of::<Text<24>>() {
             return Err(self.bad(
                 Column::Symbol,
@@ -251,9 +251,9 @@ impl<'a> Row<'a> {
         match action {
             Action::New => self.new_order(context),
             Action::Cancel | Action::Reduce | Action::Replace => self.change(action, context),
-            Action::MassCancel => self.mass_cancel(&context),
-            Action::Auction => self.auction(&context),
-            Action::Phase(code) => self.phase(code, &context),
+            Action::MassCancel => self.mass_cancel(context),
+            Action::Auction => self.auction(context),
+            Action::Phase(code) => self.phase(code, context),
             Action::Time => Ok(vec![last(context.ts, 0, payload::Time { pad: zeroed() })]),
         }
     }
@@ -267,7 +267,7 @@ impl<'a> Row<'a> {
         }
     }
 
-    fn new_order(&self, context: Context<'_>) -> Result<Vec<Event>> {
+    fn new_order(&self, context: &mut Context<'_>) -> Result<Vec<Event>> {
         let symbol = self.text(Column::Symbol);
         if symbol == ALL_SYMBOLS {
             return Err(self.bad(Column::Symbol, "an order is of one symbol", "name it"));
@@ -331,7 +331,7 @@ impl<'a> Row<'a> {
     }
 
     /// A change of one order; what the row does not say is that of the order.
-    fn change(&self, action: Action, context: Context<'_>) -> Result<Vec<Event>> {
+    fn change(&self, action: Action, context: &mut Context<'_>) -> Result<Vec<Event>> {
         let id = self.order_id(Column::OrderId)?;
         let order_id = self.needed(Column::OrderId, (id.0 != 0).then_some(id))?;
         let known = context.orders.get(&order_id.0).copied().unwrap_or_default();

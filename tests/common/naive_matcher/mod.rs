@@ -28,7 +28,7 @@
 //!   day tells its status first, then what expired.
 //! * With pro-rata and a top order, each round over a level serves its front order first; what
 //!   an iceberg refills waits for the next round.
-#![allow(dead_code, unreachable_pub)]
+#![allow(dead_code, unreachable_pub, unused_imports)]
 
 mod auction;
 mod book;
@@ -51,7 +51,7 @@ use ringtape::event::{
 use ringtape::units::{InstrumentId, OrderId, Price, Qty};
 
 pub use book::Market;
-pub use order::Order;
+pub use order::{Order, Place};
 use tape::Tape;
 
 /// What the venue is like.

@@ -1,24 +1,18 @@
-//! `ringtape journal`: what can be done with journals.
+//! `ringtape journal verify`.
 
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 
-use clap::{Args, Subcommand};
-use ringtape::engine::{EXECUTIONS_DIR, MARKET_DIR};
+use clap::Args;
 use ringtape::error::{Error, Result};
-use ringtape::journal::{VerifyReport, verify_any};
+use ringtape::journal::{TornTail, VerifyReport, verify_any};
 use ringtape::report::format::{bytes, thousands};
 use serde_json::{Map, Value, json};
 
-use super::{Ending, term};
-
-#[derive(Debug, Subcommand)]
-pub(super) enum JournalCommand {
-    /// Check every record, block and segment; exit 3 on corruption
-    Verify(VerifyArgs),
-}
+use super::journals;
+use crate::cli::{Ending, term};
 
 #[derive(Debug, Args)]
-pub(super) struct VerifyArgs {
+pub(in crate::cli) struct VerifyArgs {
     /// Directory of a run, or of one journal
     #[arg(value_name = "DIR")]
     dir: PathBuf,
@@ -27,13 +21,7 @@ pub(super) struct VerifyArgs {
     json: bool,
 }
 
-pub(super) fn run(command: &JournalCommand) -> Result<Ending> {
-    match command {
-        JournalCommand::Verify(args) => verify(args),
-    }
-}
-
-fn verify(args: &VerifyArgs) -> Result<Ending> {
+pub(super) fn run(args: &VerifyArgs) -> Result<Ending> {
     let mut document = Map::new();
     let mut damage = None;
     for (name, dir) in journals(&args.dir) {
@@ -59,16 +47,6 @@ fn verify(args: &VerifyArgs) -> Result<Ending> {
     damage.map_or(Ok(Ending::Done), Err)
 }
 
-/// The journals in a run's directory, or the one that `dir` itself is.
-fn journals(dir: &Path) -> Vec<(String, PathBuf)> {
-    let parts: Vec<_> = [MARKET_DIR, EXECUTIONS_DIR]
-        .into_iter()
-        .map(|name| (name.to_owned(), dir.join(name)))
-        .filter(|(_, path)| path.is_dir())
-        .collect();
-    if parts.is_empty() { vec![("journal".to_owned(), dir.to_owned())] } else { parts }
-}
-
 fn describe(name: &str, found: &VerifyReport) {
     term::tell(format_args!(
         "{name}: {} records in {} segments, {}, {}",
@@ -78,14 +56,36 @@ fn describe(name: &str, found: &VerifyReport) {
         if found.sealed { "closed cleanly" } else { "not closed" }
     ));
     if let Some(torn) = &found.torn_tail {
-        term::tell(format_args!(
-            "  ! torn tail: nothing readable from sequence {} on ({}, byte {}): the writer was \
-             stopped in mid-record; what is before is whole",
-            torn.sequence,
-            torn.path.display(),
-            torn.offset
-        ));
+        term::tell(format_args!("  ! torn tail: {}", torn_text(torn)));
+        term::tell("    `ringtape journal recover` and `replay --resume` set it aside and go on");
     }
+}
+
+/// A torn tail in a sentence.
+pub(super) fn torn_text(torn: &TornTail) -> String {
+    let how = match torn.later {
+        None => "the writer was stopped in mid-record".to_owned(),
+        Some(later) => format!(
+            "the machine went down before they were on the disk; {later} is the first readable \
+             one behind"
+        ),
+    };
+    format!(
+        "nothing counts from sequence {} on ({}, byte {}): {how}; what is before is whole",
+        torn.sequence,
+        torn.path.display(),
+        torn.offset
+    )
+}
+
+/// A torn tail in JSON.
+pub(super) fn torn_json(torn: &TornTail) -> Value {
+    json!({
+        "segment": torn.path.display().to_string(),
+        "sequence": torn.sequence,
+        "offset": torn.offset,
+        "later": torn.later,
+    })
 }
 
 fn json_of(found: &VerifyReport) -> Value {
@@ -96,10 +96,7 @@ fn json_of(found: &VerifyReport) -> Value {
         "first_sequence": found.first_sequence,
         "next_sequence": found.next_sequence,
         "sealed": found.sealed,
-        "torn_tail": found.torn_tail.as_ref().map(|torn| json!({
-            "segment": torn.path.display().to_string(),
-            "sequence": torn.sequence,
-            "offset": torn.offset,
-        })),
+        "epoch": found.epoch,
+        "torn_tail": found.torn_tail.as_ref().map(torn_json),
     })
 }

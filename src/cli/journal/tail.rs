@@ -1,0 +1,227 @@
+//! `ringtape journal tail`: records of a journal in lines, also while it is written.
+
+use std::path::{Path, PathBuf};
+use std::time::{Duration, Instant};
+
+use clap::Args;
+use ringtape::engine::{EXECUTIONS_DIR, MARKET_DIR};
+use ringtape::error::{Error, Result};
+use ringtape::event::{Event, Execution, ExecutionKind};
+use ringtape::journal::{From, Read, Reader, Record, Tailer};
+use ringtape::report::format::time_of_day;
+use serde_json::{Map, Value, json};
+
+use crate::cli::config::RunConfig;
+use crate::cli::dump::{fields, name, plain};
+use crate::cli::{Ending, input, parse, term};
+
+/// Records that are read at a time.
+const BATCH_RECORDS: usize = 1024;
+
+/// Time between two looks at a journal that has nothing new.
+const LOOK_INTERVAL: Duration = Duration::from_millis(2);
+
+/// Time between two saves of a cursor, each of which waits for the disk.
+const SAVE_INTERVAL: Duration = Duration::from_millis(200);
+
+#[derive(Debug, Args)]
+pub(in crate::cli) struct TailArgs {
+    /// Directory of a run, or of one journal
+    #[arg(value_name = "DIR")]
+    dir: PathBuf,
+    /// Go on as the journal grows, until its writer ends
+    #[arg(long)]
+    follow: bool,
+    /// Begin at this time, HH:MM[:SS[.n]] in the feed's clock
+    #[arg(long, value_name = "TIME", group = "start")]
+    from: Option<String>,
+    /// Begin at this sequence
+    #[arg(long, value_name = "N", group = "start")]
+    sequence: Option<u64>,
+    /// Begin where the cursor of this name was left, and keep it
+    #[arg(long, value_name = "NAME", group = "start")]
+    cursor: Option<String>,
+    /// Begin behind the last record
+    #[arg(long, group = "start")]
+    now: bool,
+    /// Records of these kinds only, of market events or of executions
+    #[arg(long, value_name = "KIND,...", value_delimiter = ',')]
+    kind: Vec<String>,
+    /// At most so many records
+    #[arg(long, value_name = "N")]
+    limit: Option<u64>,
+    /// As JSON, one object a line
+    #[arg(long)]
+    json: bool,
+}
+
+pub(super) fn run(args: &TailArgs) -> Result<Ending> {
+    let dir = journal(args)?;
+    let is_executions = Reader::<Execution>::open(&dir).is_ok();
+    // Times of day count from the midnight of the run's date.
+    let run_dir = [Some(&*args.dir), args.dir.parent()].into_iter().flatten();
+    let recorded = run_dir.filter_map(|dir| RunConfig::read_if_present(dir).transpose()).next();
+    let midnight = input::midnight_ns(recorded.transpose()?.and_then(|run| run.date).as_deref())?;
+    if is_executions {
+        check_kinds(args, |name| executions().any(|kind| kind.name() == name))?;
+        return tail::<Execution>(args, &dir, midnight);
+    }
+    check_kinds(args, |name| ringtape::event::kinds::KINDS.iter().any(|info| info.name == name))?;
+    tail::<Event>(args, &dir, midnight)
+}
+
+fn executions() -> impl Iterator<Item = ExecutionKind> {
+    ExecutionKind::ALL.iter().copied()
+}
+
+/// The journal to read: of a run, that which has records of the wanted kinds.
+fn journal(args: &TailArgs) -> Result<PathBuf> {
+    let market = args.dir.join(MARKET_DIR);
+    if !market.is_dir() {
+        return Ok(args.dir.clone());
+    }
+    let is_execution = |name: &String| executions().any(|kind| kind.name() == name);
+    let wants_executions = !args.kind.is_empty() && args.kind.iter().all(is_execution);
+    Ok(if wants_executions { args.dir.join(EXECUTIONS_DIR) } else { market })
+}
+
+fn check_kinds(args: &TailArgs, is_known: impl Fn(&str) -> bool) -> Result<()> {
+    match args.kind.iter().find(|name| !is_known(name)) {
+        Some(name) => Err(Error::usage(
+            format!("`{name}` is no kind of the records of this journal"),
+            "`ringtape journal tail` without --kind shows those that are there",
+        )),
+        None => Ok(()),
+    }
+}
+
+/// What a line shows of a record.
+trait Line: Record {
+    fn kind_name(&self) -> &'static str;
+    fn instrument(&self) -> u32;
+    fn side_name(&self) -> Option<&'static str>;
+    fn values(&self) -> Vec<(&'static str, Value)>;
+}
+
+impl Line for Event {
+    fn kind_name(&self) -> &'static str {
+        name(self)
+    }
+
+    fn instrument(&self) -> u32 {
+        self.instrument
+    }
+
+    fn side_name(&self) -> Option<&'static str> {
+        self.side().map(|side| side.name())
+    }
+
+    fn values(&self) -> Vec<(&'static str, Value)> {
+        fields(std::slice::from_ref(self))
+            .map(|(field, value)| (field, plain(value).into()))
+            .collect()
+    }
+}
+
+impl Line for Execution {
+    fn kind_name(&self) -> &'static str {
+        self.kind().map_or("unknown", ExecutionKind::name)
+    }
+
+    fn instrument(&self) -> u32 {
+        self.instrument
+    }
+
+    fn side_name(&self) -> Option<&'static str> {
+        self.side().map(|side| side.name())
+    }
+
+    fn values(&self) -> Vec<(&'static str, Value)> {
+        vec![
+            ("order_id", json!(self.order_id)),
+            ("price", json!(self.price)),
+            ("qty", json!(self.qty)),
+            ("leaves", json!(self.leaves)),
+            ("cum", json!(self.cum)),
+            ("account", json!(self.account)),
+            ("reason", json!(self.reason().name())),
+            ("cause", json!(self.cause)),
+        ]
+    }
+}
+
+fn tail<R: Line>(args: &TailArgs, dir: &Path, midnight: u64) -> Result<Ending> {
+    let mut tailer = Tailer::<R>::open(dir, &start(args, midnight)?)?;
+    let mut out = term::Stdout::lock();
+    let mut records = [R::zeroed(); BATCH_RECORDS];
+    let (mut printed, mut saved) = (0, Instant::now());
+    let limit = args.limit.unwrap_or(u64::MAX);
+    while printed < limit {
+        // What is not printed is not passed by the cursor either.
+        let room = usize::try_from(limit - printed).map_or(BATCH_RECORDS, |n| n.min(BATCH_RECORDS));
+        let first = tailer.position();
+        match tailer.read(&mut records[..room])? {
+            Read::Records(count) => {
+                for (sequence, record) in (first..).zip(&records[..count]) {
+                    if args.kind.is_empty() || args.kind.iter().any(|k| k == record.kind_name()) {
+                        out.line(line(sequence, record, midnight, args.json))?;
+                        printed += 1;
+                    }
+                }
+                if args.cursor.is_some() && saved.elapsed() > SAVE_INTERVAL {
+                    out.flush()?;
+                    tailer.save()?;
+                    saved = Instant::now();
+                }
+            }
+            Read::Pending if args.follow => {
+                out.flush()?;
+                std::thread::sleep(LOOK_INTERVAL);
+            }
+            Read::Pending | Read::End => break,
+        }
+    }
+    out.flush()?;
+    if args.cursor.is_some() {
+        tailer.save()?;
+    }
+    out.finish()?;
+    Ok(Ending::Done)
+}
+
+fn start(args: &TailArgs, midnight: u64) -> Result<From> {
+    Ok(match (&args.from, args.sequence, &args.cursor) {
+        (Some(time), ..) => From::Time(midnight + parse::time_of_day(time)?),
+        (_, Some(sequence), _) => From::Sequence(sequence),
+        (.., Some(name)) => From::Cursor(name.clone()),
+        _ if args.now => From::Now,
+        _ => From::First,
+    })
+}
+
+fn line<R: Line>(sequence: u64, record: &R, midnight: u64, as_json: bool) -> String {
+    let (kind, instrument) = (record.kind_name(), record.instrument());
+    let side = record.side_name();
+    if as_json {
+        let mut object = Map::new();
+        object.insert("sequence".to_owned(), json!(sequence));
+        object.insert("ts_ns".to_owned(), json!(record.time()));
+        object.insert("kind".to_owned(), json!(kind));
+        object.insert("instrument".to_owned(), json!(instrument));
+        object.insert("side".to_owned(), json!(side));
+        for (field, value) in record.values() {
+            object.insert(field.to_owned(), value);
+        }
+        return Value::Object(object).to_string();
+    }
+    let time = time_of_day(record.time().saturating_sub(midnight));
+    let side = side.unwrap_or_default();
+    let mut text = format!("{sequence:>9} {time} {kind:<12} {instrument:>5} {side:<4}");
+    for (field, value) in record.values() {
+        let value = value.as_str().map_or_else(|| value.to_string(), str::to_owned);
+        if !value.is_empty() {
+            text.push_str(&format!(" {field}={value}"));
+        }
+    }
+    text
+}

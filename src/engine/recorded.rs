@@ -1,0 +1,206 @@
+//! The market journal of a run that goes on: what it holds, and where its feed was.
+
+use super::filter::SymbolFilter;
+use crate::error::{Error, Result};
+use crate::event::kinds::Group;
+use crate::event::{Event, EventView, payload};
+use crate::feed::{Feed, Fill};
+use crate::journal::{Read, Reader};
+use crate::limits::{FEED_BATCH_RECORDS, MESSAGE_RECORDS_MAX};
+
+/// Records at the end of a journal in which a feed mark is looked for at first.
+const TAIL_RECORDS: u64 = 2048;
+
+/// Tells what a feed delivered from what the engine added to a market journal: marks, and the
+/// definitions that each segment repeats between its first record and its first feed mark.
+#[derive(Clone, Copy, Debug, Default)]
+pub(super) struct Sieve {
+    /// Whether repeated definitions are being passed over.
+    is_repeating: bool,
+    /// Whether the last record of the feed is continued.
+    is_continued: bool,
+    /// Whether repeated definitions come once that message is whole.
+    repeats_next: bool,
+}
+
+impl Sieve {
+    /// Whether the feed delivered `event`, the next record; `begins_segment` is false for the first
+    /// record of a journal, which repeats nothing.
+    pub(super) fn keeps(&mut self, event: &Event, begins_segment: bool) -> bool {
+        if begins_segment {
+            // A run that was killed within a message went on with the rest of it.
+            self.is_repeating = !self.is_continued;
+            self.repeats_next = self.is_continued;
+        }
+        if let EventView::FeedMark(_) = event.view() {
+            (self.is_repeating, self.repeats_next) = (false, false);
+            return false;
+        }
+        let is_engine = event.kind().is_some_and(|kind| kind.info().group == Group::Engine);
+        if is_engine || self.is_repeating {
+            return false;
+        }
+        self.is_continued = event.is_continued();
+        if self.repeats_next && !self.is_continued {
+            (self.is_repeating, self.repeats_next) = (true, false);
+        }
+        true
+    }
+}
+
+/// The records of a market journal that are run again before a run goes on.
+#[derive(Debug)]
+pub(super) struct Recorded {
+    reader: Reader<Event>,
+    until: u64,
+    /// The filter as it was when the last record was taken from the feed.
+    pub(super) filter: SymbolFilter,
+    /// What is missing of the message in which the journal ends.
+    pub(super) rest: Vec<Event>,
+}
+
+impl Recorded {
+    pub(super) fn new(
+        reader: Reader<Event>,
+        until: u64,
+        filter: SymbolFilter,
+        rest: Vec<Event>,
+    ) -> Self {
+        Self { reader, until, filter, rest }
+    }
+
+    /// Reads the next records; 0 at the end. They have no ingest time, so that no latency is
+    /// measured from the time of another process.
+    pub(super) fn read(&mut self, out: &mut [Event]) -> Result<usize> {
+        let left = usize::try_from(self.until - self.reader.position()).unwrap_or(usize::MAX);
+        let room = out.len().min(left);
+        if room == 0 {
+            return Ok(0);
+        }
+        match self.reader.read(&mut out[..room])? {
+            Read::Records(count) => {
+                out[..count].iter_mut().for_each(|event| event.ts_ingest = 0);
+                Ok(count)
+            }
+            Read::Pending | Read::End => Err(Error::usage(
+                format!("the journal ends before sequence {}", self.until),
+                "resume it once nothing else writes there",
+            )),
+        }
+    }
+}
+
+/// The end of a market journal.
+#[derive(Debug)]
+pub(super) struct Tail {
+    /// The sequence after the last record.
+    pub(super) until: u64,
+    /// The last feed mark; `None` in a journal without records.
+    mark: Option<payload::FeedMark>,
+    /// What the feed delivered behind it.
+    behind: Vec<Event>,
+}
+
+/// Finds the last feed mark and what is behind it.
+pub(super) fn find_tail(reader: &mut Reader<Event>) -> Result<Tail> {
+    reader.seek_end()?;
+    let until = reader.position();
+    let first = reader.first_sequence();
+    let mut window = TAIL_RECORDS;
+    loop {
+        let from = until.saturating_sub(window).max(first);
+        let tail = read_tail(reader, from, until)?;
+        if tail.mark.is_some() || from == first {
+            return Ok(tail);
+        }
+        window *= 4;
+    }
+}
+
+fn read_tail(reader: &mut Reader<Event>, from: u64, until: u64) -> Result<Tail> {
+    let mut tail = Tail { until, mark: None, behind: Vec::new() };
+    let mut sieve = Sieve::default();
+    let mut batch = [Event::default(); FEED_BATCH_RECORDS];
+    reader.seek(from)?;
+    while reader.position() < until {
+        let Read::Records(count) = reader.read(&mut batch)? else { break };
+        let first = reader.position() - count as u64;
+        let start = reader.header().first_sequence;
+        for (sequence, event) in (first..until).zip(&batch[..count]) {
+            let keeps = sieve.keeps(event, sequence == start && sequence > 0);
+            if let EventView::FeedMark(mark) = event.view() {
+                tail.mark = Some(*mark);
+                tail.behind.clear();
+            }
+            let is_market = event.kind().is_some_and(|kind| kind.info().group == Group::Market);
+            if keeps && is_market {
+                tail.behind.push(*event);
+            }
+        }
+    }
+    Ok(tail)
+}
+
+/// Moves `feed` behind the last message of the journal that ends with `tail`; returns what that
+/// message has beyond the journal's end. `filter` has seen all that came before.
+pub(super) fn skip_to(
+    tail: &Tail,
+    feed: &mut dyn Feed,
+    filter: &mut SymbolFilter,
+) -> Result<Vec<Event>> {
+    let Some(mark) = tail.mark else { return Ok(Vec::new()) };
+    let mut batch = [Event::default(); FEED_BATCH_RECORDS];
+    while feed.position().message < mark.message {
+        // A message has a record at least, so a batch cannot go beyond the mark.
+        let left = mark.message - feed.position().message;
+        let room = match usize::try_from(left) {
+            Ok(left) if left < FEED_BATCH_RECORDS => MESSAGE_RECORDS_MAX,
+            _ => FEED_BATCH_RECORDS,
+        };
+        let count = fill(feed, &mut batch[..room])?;
+        filter.retain(&mut batch[..count]);
+    }
+    let position = feed.position();
+    if (position.message, position.byte_offset) != (mark.message, mark.byte_offset) {
+        return Err(another_feed(feed));
+    }
+    let mut wanted = tail.behind.as_slice();
+    while !wanted.is_empty() {
+        let count = fill(feed, &mut batch[..MESSAGE_RECORDS_MAX])?;
+        let kept = filter.retain(&mut batch[..count]);
+        let common = kept.min(wanted.len());
+        if !batch[..common].iter().zip(wanted).all(|(one, other)| is_same(one, other)) {
+            return Err(another_feed(feed));
+        }
+        wanted = &wanted[common..];
+        if common < kept {
+            return Ok(batch[common..kept].to_vec());
+        }
+    }
+    Ok(Vec::new())
+}
+
+fn fill(feed: &mut dyn Feed, out: &mut [Event]) -> Result<usize> {
+    loop {
+        match feed.fill(out)? {
+            Fill::Records(count) => return Ok(count),
+            Fill::Pending => std::thread::yield_now(),
+            Fill::End => return Err(another_feed(feed)),
+        }
+    }
+}
+
+fn is_same(one: &Event, other: &Event) -> bool {
+    Event { ts_ingest: 0, ..*one } == Event { ts_ingest: 0, ..*other }
+}
+
+fn another_feed(feed: &dyn Feed) -> Error {
+    Error::usage(
+        format!(
+            "the run was recorded from another feed: `{}` differs before message {}",
+            feed.description().origin,
+            feed.position().message
+        ),
+        "name the feed that it was recorded from",
+    )
+}
