@@ -135,7 +135,7 @@ pub(super) fn json(check: &MatchingCheck) -> Value {
 #[cfg(feature = "cli")]
 fn disagreement_json(found: &Disagreement) -> Value {
     let fills = |fills: &[TapeFill]| {
-        let fill = |fill: &TapeFill| json!({ "order_id": fill.order_id.0, "price": fill.price.0, "qty": fill.qty.0 });
+        let fill = |&TapeFill { order_id, price, qty }: &TapeFill| json!({ "order_id": order_id.0, "price": price.0, "qty": qty.0 });
         fills.iter().map(fill).collect::<Vec<_>>()
     };
     json!({

@@ -38,18 +38,18 @@
 //! | names an order that is not in the book | none: `unknown_reference` |
 //! | holds an execution at another price that is not printed (it shows in a cross) | none: `cross` |
 //! | holds one that is printed | none: `priced`; applied as a reduction |
-//! | executes orders of both sides | none: `unclassified` |
+//! | executes orders of both sides, or also of another instrument | none: `unclassified` |
 //! | executes orders of one side | agree, or disagree: counted in `checked` |
 //! | holds nothing but trades without a displayed order | none: `hidden_prints` |
 //!
-//! Each event is in one row, the first that holds. An aggressor with a minimum quantity passes small
-//! orders over: *disagree*, with the shares passed over, and never explained away. Adds that would
+//! Each event is in one row, the first that holds. An aggressor with a minimum quantity passes
+//! small orders over: *disagree*, with the shares passed over, and never explained away. Adds that would
 //! trade are in `disagree` too and not in `checked`.
 //!
 //! Events are told apart by flag LAST. Until a feed first shows an exchange event of several
 //! records, neighbouring executions of an instrument are taken for one event if times are equal,
-//! match numbers go up by 1, the resting side is one and prices do not improve, and trades without a
-//! displayed order between them belong to it; a report that was made so throughout says *grouped by
+//! match numbers go up by 1, the resting side is one and prices do not improve, and trades without
+//! a displayed order between them belong to it; a report that was made so throughout says *grouped by
 //! match number*.
 //!
 //! # What it proves
@@ -62,8 +62,8 @@
 //! | a replacement goes to the back | self-trade prevention |
 //! | the limit holds, and exactly the rest rests | pro-rata, command replaces with totals |
 //!
-//! Price-time priority of displayed limit orders, that is, and nothing else. The evidence counts the
-//! executions that a wrong matcher could get wrong: those in a queue of more than one order say
+//! Price-time priority of displayed limit orders, that is, and nothing else. The evidence counts
+//! the executions that a wrong matcher could get wrong: those in a queue of more than one order say
 //! something about time, the others about price only.
 
 mod checker;

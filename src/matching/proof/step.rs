@@ -116,8 +116,8 @@ impl Class {
     }
 }
 
-/// Whether a record goes on with what `steps` began, in a feed that does not say so: equal time, the
-/// next match number, one resting side, prices that do not improve.
+/// Whether a record goes on with what `steps` began, in a feed that does not say so: equal time,
+/// the next match number, one resting side, prices that do not improve.
 pub(super) fn goes_on(steps: &[Step], event: &Event, replica: &Replica) -> bool {
     let Some(last) = steps.last() else { return false };
     let match_id = |event: &Event| match event.view() {
