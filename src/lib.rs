@@ -55,12 +55,12 @@
 //! | `bus` | typed publish and subscribe on a ring, for any application | `error` `limits` `ring` |
 //! | `runtime` | agents, runners, the plan, meters | `error` `units` `limits` `clock` `ring` |
 //! | `book` | full-depth books and the replica of a feed | `error` `units` `limits` `hash` `state` `event` `feed` |
-//! | `matching` | the matching engine, and the simulated venue: own orders beside the replica | `error` `units` `limits` `state` `event` `book` |
+//! | `matching` | the matching engine and its proof on a tape; the simulated venue: own orders beside the replica | `error` `units` `limits` `state` `event` `book` |
 //! | `portfolio` | positions, cash, marks, fees in exact integers | `error` `units` `hash` `state` `event` |
 //! | `strategy` | the strategy trait, its desk, the built-in ones | `error` `units` `limits` `state` `event` `book` `matching` `portfolio` |
 //! | `journal` | memory-mapped segments, generic over the record | `error` `limits` `map` `event` |
 //! | `engine` | the wiring: one feed, two rings, agents on runners; the generator | `error` `units` `limits` `hash` `clock` `event` `feed` `ring` `runtime` `book` `matching` `portfolio` `strategy` `journal` |
-//! | `report` | a run as text and as JSON | `units` `clock` `event` `feed` `runtime` `portfolio` `journal` `engine` |
+//! | `report` | a run as text and as JSON | `units` `clock` `event` `feed` `runtime` `matching` `portfolio` `journal` `engine` |
 //!
 //! ```text
 //!   error units limits hash state clock map

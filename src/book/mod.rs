@@ -53,6 +53,7 @@ pub use counts::{ReplicaCounts, Totals};
 pub(crate) use index::Found;
 pub use order::ORDER_QTY_MAX;
 pub use replica::Replica;
+pub(crate) use replica::is_of_exchange_event;
 pub(crate) use slab::{Linked, NIL, Slab};
 pub(crate) use store::{BookId, OrderStore, Place};
 pub use tape::InstrumentStats;

@@ -296,7 +296,7 @@ pub(super) fn nothing(event: &Event) -> Change {
 ///
 /// Definitions are repeated wherever a journal's segment begins, and commands and engine events
 /// come from elsewhere: none of them belongs to an exchange event.
-fn is_of_exchange_event(event: &Event) -> bool {
+pub(crate) fn is_of_exchange_event(event: &Event) -> bool {
     match event.kind() {
         None | Some(Kind::Instrument | Kind::InstrumentTerms | Kind::InstrumentListing) => false,
         Some(kind) => kind.info().group == Group::Market,

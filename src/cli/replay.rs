@@ -60,6 +60,10 @@ pub(super) struct ReplayArgs {
     /// Check after every execution that the money adds up; exit 1 when it does not
     #[arg(long)]
     audit: bool,
+    /// Hold the matching engine against the feed's own executions, order by order; exit 1 when they
+    /// disagree
+    #[arg(long)]
+    check_matching: bool,
     /// Exit 1 when the feed has data faults
     #[arg(long)]
     strict: bool,
@@ -114,6 +118,12 @@ pub(super) fn run(args: &ReplayArgs) -> Result<Ending> {
 
 /// What the engine is told: by the flags, and by what shapes the state.
 fn engine_config(args: &ReplayArgs, shape: &RunConfig, is_of_orders: bool) -> Result<EngineConfig> {
+    if is_of_orders && args.check_matching {
+        return Err(Error::usage(
+            "an order file has no executions of an exchange to check against",
+            "leave --check-matching out, or replay a recorded feed",
+        ));
+    }
     let exchange = if is_of_orders {
         let [priority, allocation, capacity] =
             [&shape.priority, &shape.allocation, &shape.capacity].map(Option::as_deref);
@@ -132,6 +142,7 @@ fn engine_config(args: &ReplayArgs, shape: &RunConfig, is_of_orders: bool) -> Re
         symbols: shape.symbols.clone().unwrap_or_default(),
         trader: trader(shape)?,
         exchange,
+        check_matching: args.check_matching,
         portfolio: PortfolioConfig {
             marks: mark_rule(shape.mark_max_spread.as_deref())?,
             audit: args.audit,
@@ -262,6 +273,13 @@ fn ending(report: RunReport, strict: bool, expected: Option<u64>) -> Result<Endi
     if let Some(expected) = expected.filter(|&expected| expected != state) {
         term::tell(format_args!(
             "ringtape: the state hash is {state:016x}, not {expected:016x} as expected"
+        ));
+        return Ok(Ending::CheckFailed);
+    }
+    if let Some(check) = report.check_matching.filter(|check| check.disagree > 0) {
+        term::tell(format_args!(
+            "ringtape: disagreements of the matching engine with the feed: {}",
+            check.disagree
         ));
         return Ok(Ending::CheckFailed);
     }

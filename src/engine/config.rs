@@ -26,6 +26,8 @@ pub struct EngineConfig {
     pub trader: Option<Trader>,
     /// The matching engine for a feed of orders, in place of books that follow a venue's.
     pub exchange: Option<MatcherConfig>,
+    /// Whether to hold the matching engine against the feed's own executions.
+    pub check_matching: bool,
     /// Initial cash, rules of marking, and whether to audit.
     pub portfolio: PortfolioConfig,
     /// Where to keep the journals; `None` keeps none.
@@ -119,6 +121,7 @@ impl Default for EngineConfig {
             symbols: Vec::new(),
             trader: None,
             exchange: None,
+            check_matching: false,
             portfolio: PortfolioConfig::default(),
             journal: None,
             gate: Gate::None,

@@ -2,8 +2,9 @@
 //! feed of orders; and the single writer of the execution ring.
 
 use super::exchange::Exchange;
+use super::follower::Follower;
 use super::stats::{Handover, MatchingOutcome, hand_over};
-use crate::book::{LOOK_AHEAD_EVENTS, Replica};
+use crate::book::LOOK_AHEAD_EVENTS;
 use crate::error::Result;
 use crate::event::{Event, Execution, ExecutionKind, Kind};
 use crate::hash::RunningHash;
@@ -23,9 +24,9 @@ pub(super) const MATCHING: &str = "matching";
 pub(super) struct Matching {
     market: Consumer<Event>,
     outlet: Outlet,
-    replica: Replica,
+    books: Follower,
     trader: Option<Trader>,
-    /// For a feed of orders, in place of replica and trader.
+    /// For a feed of orders, in place of books and trader.
     exchange: Option<Exchange>,
     state: State,
     meter: StageMeter,
@@ -58,6 +59,7 @@ impl Matching {
     pub(super) fn new(
         market: Consumer<Event>,
         executions: Producer<Execution>,
+        books: Follower,
         trader: Option<Trader>,
         exchange: Option<Exchange>,
         handover: Handover<MatchingOutcome>,
@@ -73,7 +75,7 @@ impl Matching {
         Self {
             market,
             outlet,
-            replica: Replica::new(),
+            books,
             trader,
             exchange,
             state: State::Starting,
@@ -87,9 +89,9 @@ impl Matching {
         let batch = self.market.poll(BATCH_RECORDS_MAX)?;
         let (first, second) = batch.slices();
         for chunk in first.chunks(LOOK_AHEAD_EVENTS).chain(second.chunks(LOOK_AHEAD_EVENTS)) {
-            self.replica.look_ahead(chunk.iter().map(|event| &**event));
+            self.books.replica().look_ahead(chunk.iter().map(|event| &**event));
             for event in chunk {
-                self.replica.apply(event);
+                self.books.apply(event);
                 self.meter.note(event.ts_ingest);
             }
         }
@@ -98,7 +100,7 @@ impl Matching {
 
     /// Applies events to books, own orders and strategy until their executions fill the ring.
     fn follow_trading(&mut self) -> Result<usize> {
-        let Self { market, outlet, replica, trader: Some(trader), meter, .. } = self else {
+        let Self { market, outlet, books, trader: Some(trader), meter, .. } = self else {
             return Ok(0);
         };
         let batch = market.poll(BATCH_RECORDS_MAX)?;
@@ -107,14 +109,14 @@ impl Matching {
         let (first, second) = batch.slices();
         'batch: for chunk in first.chunks(LOOK_AHEAD_EVENTS).chain(second.chunks(LOOK_AHEAD_EVENTS))
         {
-            replica.look_ahead(chunk.iter().map(|event| &**event));
+            books.replica().look_ahead(chunk.iter().map(|event| &**event));
             for event in chunk {
-                trader.before(event, replica, &mut outlet.pending)?;
+                trader.before(event, books.replica(), &mut outlet.pending)?;
                 if event.kind == Kind::Kill as u8 {
                     trader.kill(&mut outlet.pending);
                 }
-                let change = replica.apply(event);
-                trader.after(event, &change, replica, &mut outlet.pending)?;
+                let change = books.apply(event);
+                trader.after(event, &change, books.replica(), &mut outlet.pending)?;
                 meter.note(event.ts_ingest);
                 let sequence = first_sequence + done as u64;
                 done += 1;
@@ -157,7 +159,7 @@ impl Matching {
     /// Lets strategy and orders come to their end.
     fn end(&mut self) -> Result<()> {
         if let Some(trader) = &mut self.trader {
-            trader.end(&self.replica, &mut self.outlet.pending)?;
+            trader.end(self.books.replica(), &mut self.outlet.pending)?;
         }
         if let Some(exchange) = &mut self.exchange {
             exchange.end(&mut self.outlet.pending);
@@ -222,7 +224,7 @@ impl Agent for Matching {
         match self.state {
             State::Starting => {
                 if let Some(trader) = &mut self.trader {
-                    trader.start(&self.replica, &mut self.outlet.pending)?;
+                    trader.start(self.books.replica(), &mut self.outlet.pending)?;
                 }
                 self.outlet.stamp(0, 0);
                 self.state = State::Following;
@@ -270,13 +272,16 @@ impl Agent for Matching {
         };
         let mut warnings = trader.map(Trader::warnings).unwrap_or_default();
         warnings.extend(exchange.iter().flat_map(|exchange| exchange.warnings()));
+        let check = self.books.finish_check(&mut warnings);
+        let replica = self.books.replica();
         let outcome = MatchingOutcome {
-            totals: exchange.map_or_else(|| self.replica.totals(), Exchange::totals),
-            counts: self.replica.counts().clone(),
-            books_hash: exchange.map_or_else(|| self.replica.books_hash(), Exchange::books_hash),
+            totals: exchange.map_or_else(|| replica.totals(), Exchange::totals),
+            counts: replica.counts().clone(),
+            books_hash: exchange.map_or_else(|| replica.books_hash(), Exchange::books_hash),
             orders_hash: self.outlet.hash.value(),
             trades,
             executions: self.outlet.count,
+            check,
             warnings,
             latency: std::mem::take(&mut self.meter),
         };

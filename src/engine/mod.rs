@@ -20,6 +20,7 @@ mod config;
 mod definitions;
 mod exchange;
 mod filter;
+mod follower;
 pub mod generate;
 mod intake;
 mod journal_feed;

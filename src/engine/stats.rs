@@ -9,6 +9,7 @@ use crate::error::{Error, Result};
 use crate::feed::{Checks, Description};
 use crate::hash::RunningHash;
 use crate::journal::{Durability, Summary};
+use crate::matching::proof::MatchingCheck;
 use crate::portfolio::{AccountTotal, PositionRow};
 use crate::runtime::{Plan, RunnerReport, StageMeter};
 use crate::strategy::TraderCounts;
@@ -60,6 +61,7 @@ pub(super) struct MatchingOutcome {
     pub(super) orders_hash: u64,
     pub(super) trades: TraderCounts,
     pub(super) executions: u64,
+    pub(super) check: Option<MatchingCheck>,
     pub(super) warnings: Vec<String>,
     pub(super) latency: StageMeter,
 }
@@ -161,6 +163,8 @@ pub struct RunReport {
     pub trades: TraderCounts,
     /// Records that went over the execution ring.
     pub executions: u64,
+    /// What holding the matching engine against the feed found; `None` when it was not asked for.
+    pub check_matching: Option<MatchingCheck>,
     /// Positions and money.
     pub portfolio: Vec<PositionRow>,
     /// Sums by account and currency.
@@ -252,6 +256,7 @@ impl RunReport {
             counts: matching.counts,
             trades: matching.trades,
             executions: matching.executions,
+            check_matching: matching.check,
             portfolio: accounting.rows,
             accounts: accounting.totals,
             audits: accounting.audits,

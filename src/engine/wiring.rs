@@ -7,6 +7,7 @@ use super::accounting::{Accounting, PORTFOLIO};
 use super::config::{EngineConfig, Gate};
 use super::exchange::Exchange;
 use super::filter::SymbolFilter;
+use super::follower::Follower;
 use super::intake::{FEED, Intake, IntakeParts, Progress};
 use super::journals::{self, Journals};
 use super::matching::{MATCHING, Matching};
@@ -244,7 +245,9 @@ fn agents(
     let releases_durable = config.gate == Gate::Durable;
     let (trader, handover) = (config.trader, outcomes.matching.clone());
     let exchange = config.exchange.map(Exchange::new);
-    let matching = Matching::new(market.matching, executions.producer, trader, exchange, handover);
+    let books = Follower::new(config.check_matching);
+    let (market_end, producer) = (market.matching, executions.producer);
+    let matching = Matching::new(market_end, producer, books, trader, exchange, handover);
     let handover = outcomes.accounting.clone();
     let accounting = Accounting::new(executions.portfolio, config.portfolio, handover);
 

@@ -1,7 +1,8 @@
 //! Matching: orders of many accounts against one another, and a strategy's orders against a tape.
 //!
 //! [`Matcher`] executes orders: commands of the market ring go in, executions come out. The
-//! simulated venue ([`venue`]) keeps own orders beside a recorded feed instead.
+//! simulated venue ([`venue`]) keeps own orders beside a recorded feed instead. [`proof`] holds the
+//! matcher against an exchange's own tape.
 //!
 //! ```text
 //!  expiries due --> command --> checks --> accepted --> continuous --> rests, or is cancelled
@@ -139,6 +140,7 @@ mod heap;
 mod lane;
 mod leave;
 mod matcher;
+pub mod proof;
 mod queries;
 mod save;
 mod scratch;

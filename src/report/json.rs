@@ -6,6 +6,7 @@ use super::findings::{DataFaults, warnings};
 use super::format::messages_by_type;
 use super::journal_check::JournalCheck;
 use super::machine::Machine;
+use super::matching_check;
 use crate::engine::RunReport;
 use crate::journal::{Recovery, VerifyReport};
 use crate::portfolio::PositionRow;
@@ -78,6 +79,7 @@ pub fn run_json(run: &RunReport, machine: &Machine, check: Option<&JournalCheck>
         "fills": run.trades.fills,
         "audits": run.audits,
         "portfolio": run.portfolio.iter().map(position).collect::<Vec<_>>(),
+        "check_matching": run.check_matching.as_ref().map(matching_check::json),
         "plan": plan(run),
         "interrupted": run.interrupted,
         "error": run.error.as_ref().map(ToString::to_string),

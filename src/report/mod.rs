@@ -6,6 +6,7 @@ mod journal_check;
 #[cfg(feature = "cli")]
 mod json;
 mod machine;
+mod matching_check;
 mod text;
 
 pub use findings::{DataFault, DataFaults, warnings};

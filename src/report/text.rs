@@ -6,6 +6,7 @@ use super::findings::warnings;
 use super::format::{bytes, duration, messages_by_type, thousands, time_of_day};
 use super::journal_check::JournalCheck;
 use super::machine::Machine;
+use super::matching_check;
 use crate::engine::{Resumed, RunReport};
 use crate::journal::Durability;
 use crate::portfolio::PositionRow;
@@ -24,6 +25,12 @@ pub fn run_text(run: &RunReport, machine: &Machine, check: Option<&JournalCheck>
     hiccups(&mut text, run);
     throughput(&mut text, run);
     books(&mut text, run);
+    if let Some(check) = &run.check_matching {
+        heading(&mut text, "matching engine against the feed's own executions");
+        matching_check::lines(check)
+            .iter()
+            .for_each(|(label, content)| row(&mut text, label, content));
+    }
     trading(&mut text, run);
     journal(&mut text, run, check);
     let warnings = warnings(run);

@@ -1,0 +1,55 @@
+//! The books that follow a feed, and the check of the matching engine beside them.
+
+use crate::book::{Change, Replica};
+use crate::event::Event;
+use crate::matching::proof::{Checker, MatchingCheck, OnTape};
+
+/// A replica, and perhaps a checker that applies everything to it.
+pub(super) struct Follower {
+    replica: Replica,
+    checker: Option<Box<Checker<OnTape>>>,
+}
+
+impl Follower {
+    /// Empty books, with a check or without.
+    pub(super) fn new(is_checked: bool) -> Self {
+        let checker = is_checked.then(|| Box::new(Checker::new(OnTape::new())));
+        Self { replica: Replica::new(), checker }
+    }
+
+    /// The books.
+    #[inline]
+    pub(super) fn replica(&self) -> &Replica {
+        &self.replica
+    }
+
+    /// Applies an event to the books.
+    #[inline]
+    pub(super) fn apply(&mut self, event: &Event) -> Change {
+        match &mut self.checker {
+            None => self.replica.apply(event),
+            Some(checker) => checker.apply(&mut self.replica, event),
+        }
+    }
+
+    /// Ends the check and gives what it found; what the user should know joins the warnings.
+    pub(super) fn finish_check(&mut self, warnings: &mut Vec<String>) -> Option<MatchingCheck> {
+        let checker = self.checker.as_mut()?;
+        let check = checker.finish(&self.replica);
+        warnings.extend(checker.matcher().refused().map(|(reason, count)| {
+            format!(
+                "{count} times the matching engine would have refused what the feed shows ({}): it \
+                 was made to take it",
+                reason.name()
+            )
+        }));
+        if check.checked == 0 {
+            warnings.push(
+                "the check of matching found no execution to judge: it proves nothing about this \
+                 feed"
+                    .to_owned(),
+            );
+        }
+        Some(check)
+    }
+}
