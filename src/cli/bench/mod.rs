@@ -1,5 +1,6 @@
 //! `ringtape bench`: figures of this machine.
 
+mod book;
 mod pipeline;
 mod ring;
 
@@ -10,6 +11,8 @@ use super::Ending;
 
 #[derive(Debug, Subcommand)]
 pub(super) enum BenchCommand {
+    /// Messages to books on one core, decoding alone beside it, and the worst cases
+    Book(book::BookArgs),
     /// The whole engine at full speed over a generated session in memory
     Pipeline(pipeline::PipelineArgs),
     /// The ring beside other rings and channels: throughput, latency, graphs, too few cores
@@ -21,6 +24,7 @@ pub(super) enum BenchCommand {
 
 pub(super) fn run(command: &BenchCommand) -> Result<Ending> {
     match command {
+        BenchCommand::Book(args) => book::run(args),
         BenchCommand::Pipeline(args) => pipeline::run(args),
         BenchCommand::Ring(args) => ring::run(args),
         BenchCommand::RingRound(args) => ring::run_round(args),
