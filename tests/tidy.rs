@@ -9,7 +9,7 @@ use std::fs;
 use std::path::{Path, PathBuf};
 
 /// The modules in reading order, which is the order of the data: each may use those before it.
-const ORDER: [&str; 19] = [
+const ORDER: [&str; 20] = [
     "error",
     "units",
     "limits",
@@ -17,6 +17,7 @@ const ORDER: [&str; 19] = [
     "state",
     "clock",
     "map",
+    "processor",
     "event",
     "feed",
     "ring",
@@ -32,13 +33,15 @@ const ORDER: [&str; 19] = [
 ];
 
 /// Files that may use `unsafe`.
-const UNSAFE_FILES: [&str; 7] = [
+const UNSAFE_FILES: [&str; 9] = [
     "src/ring/slots/claim.rs",
     "src/ring/slots/memory.rs",
     "src/ring/slots/mod.rs",
     "src/ring/slots/reader.rs",
     "src/ring/slots/writer.rs",
     "src/map.rs",
+    "src/map/huge.rs",
+    "src/processor.rs",
     "src/journal/crc.rs",
 ];
 

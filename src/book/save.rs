@@ -65,10 +65,10 @@ impl Replica {
         }
         let mut books = Books::with_capacity(orders);
         books.next_priority = next_priority;
-        let mut tapes = load_books(&mut books.books, reader)?;
+        let tapes = load_books(&mut books.books, reader)?;
         for (id, instrument) in instruments.iter() {
-            let tape: Option<&mut Tape> = tapes.get_mut(id.0 as usize);
-            tape.ok_or_else(|| reader.bad(format!("instrument {id} has no book")))?.units =
+            let book = books.books.get_mut(id.0 as usize);
+            book.ok_or_else(|| reader.bad(format!("instrument {id} has no book")))?.units =
                 Some(Units::of(instrument));
         }
         load_orders(orders, &mut books, reader)?;
@@ -202,7 +202,7 @@ fn load_tape(reader: &mut StateReader<'_>) -> Result<Tape> {
         broken_qty: Qty(reader.u64()?),
         trades: reader.u64()?,
     };
-    Ok(Tape { stats, last_price, close_price, units: None })
+    Ok(Tape { stats, last_price, close_price })
 }
 
 fn save_instruments(table: &InstrumentTable, writer: &mut StateWriter) {

@@ -33,8 +33,6 @@ pub(super) struct Tape {
     pub(super) stats: InstrumentStats,
     pub(super) last_price: Option<Price>,
     pub(super) close_price: Option<Price>,
-    /// Units for hashing; `None` until they are needed or the instrument is defined.
-    pub(super) units: Option<Units>,
 }
 
 /// An instrument's symbol and increments as hashes need them.
@@ -47,9 +45,9 @@ pub(super) struct Units {
 }
 
 impl Tape {
-    /// Whether anything but units tells it from a new tape.
+    /// Whether anything tells it from a new tape.
     pub(super) fn is_used(&self) -> bool {
-        *self != Self { units: self.units, ..Self::default() }
+        *self != Self::default()
     }
 }
 

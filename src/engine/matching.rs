@@ -81,12 +81,12 @@ impl Matching {
     fn follow_books(&mut self) -> Result<usize> {
         let batch = self.market.poll(BATCH_RECORDS_MAX)?;
         let (first, second) = batch.slices();
-        for chunk in first.chunks(LOOK_AHEAD_EVENTS).chain(second.chunks(LOOK_AHEAD_EVENTS)) {
-            self.replica.look_ahead(chunk.iter().map(|event| &**event));
-            for event in chunk {
-                self.replica.apply(event);
-                self.meter.note(event.ts_ingest);
-            }
+        for events in [first, second] {
+            self.replica.apply_each(
+                events,
+                |event| event,
+                |event, _| self.meter.note(event.ts_ingest),
+            );
         }
         Ok(batch.len())
     }
@@ -102,7 +102,7 @@ impl Matching {
         let (first, second) = batch.slices();
         'batch: for chunk in first.chunks(LOOK_AHEAD_EVENTS).chain(second.chunks(LOOK_AHEAD_EVENTS))
         {
-            replica.look_ahead(chunk.iter().map(|event| &**event));
+            replica.look_ahead(chunk, |event| event);
             for event in chunk {
                 trader.before(event, replica, &mut outlet.pending)?;
                 if event.kind == Kind::Kill as u8 {

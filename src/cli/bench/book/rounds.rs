@@ -9,7 +9,7 @@ use ringtape::error::Result;
 use ringtape::event::Event;
 use ringtape::feed::itch::ItchFeed;
 use ringtape::feed::{Feed, Fill, OpenOptions};
-use ringtape::limits::FEED_BATCH_RECORDS;
+use ringtape::limits::BATCH_RECORDS_MAX;
 
 use super::streams::Stream;
 
@@ -60,7 +60,7 @@ pub(super) fn measure_stream(
     has_books: bool,
 ) -> Result<Figures> {
     let mut figures = Figures::new(name, 0);
-    let mut batch = [Event::default(); FEED_BATCH_RECORDS];
+    let mut batch = vec![Event::default(); BATCH_RECORDS_MAX];
     for _ in 0..rounds {
         let mut feed = ItchFeed::from_bytes(name, session.clone(), &OpenOptions::default())?;
         let mut replica = has_books.then(Replica::new);
