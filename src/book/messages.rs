@@ -227,7 +227,13 @@ impl Replica {
 
     pub(super) fn break_trade(&mut self, instrument: InstrumentId, match_id: MatchId) {
         match self.prints.take(match_id, instrument) {
-            Some(qty) => self.tapes[instrument.0 as usize].stats.reverse(qty),
+            Some((qty, price)) => {
+                let tape = &mut self.tapes[instrument.0 as usize];
+                tape.stats.reverse(qty);
+                if let Some(price) = price {
+                    tape.turnover.take(price, qty);
+                }
+            }
             None => self.counts.unknown_breaks += 1,
         }
     }
@@ -262,7 +268,10 @@ impl Replica {
         let tape = &mut self.tapes[instrument.0 as usize];
         add(&mut tape.stats.volume, qty);
         tape.stats.trades += 1;
-        tape.last_price = price.or(tape.last_price);
-        self.prints.note(match_id, instrument, qty);
+        if let Some(price) = price {
+            tape.last_price = Some(price);
+            tape.turnover.add(price, qty);
+        }
+        self.prints.note(match_id, instrument, qty, price);
     }
 }

@@ -2,6 +2,7 @@
 //! which its touch is hashed.
 
 use super::books::{Best, touch_of};
+use super::queries::Turnover;
 use crate::event::Instrument;
 use crate::hash::{RunningHash, hash_bytes};
 use crate::units::{InstrumentId, Price, Qty};
@@ -33,6 +34,7 @@ pub(super) struct Tape {
     pub(super) stats: InstrumentStats,
     pub(super) last_price: Option<Price>,
     pub(super) close_price: Option<Price>,
+    pub(super) turnover: Turnover,
 }
 
 /// An instrument's symbol and increments as hashes need them.

@@ -17,6 +17,7 @@ use std::path::Path;
 use flate2::read::MultiGzDecoder;
 
 use super::itch::ItchFeed;
+use super::lobster::{LobsterFeed, looks_like_rows};
 use super::{Description, Feed};
 use crate::error::{Error, Result};
 use crate::hash::hash_bytes;
@@ -79,6 +80,9 @@ pub fn open(path: &Path, options: &OpenOptions) -> Result<Box<dyn Feed>> {
     } else {
         open_file(path)?
     };
+    if looks_like_rows(source.head()) {
+        return Ok(Box::new(LobsterFeed::from_source(source, options)?));
+    }
     Ok(Box::new(ItchFeed::from_source(source, options)?))
 }
 
