@@ -5,12 +5,12 @@
 //! applied, the chunks behind it are looked at, one link of the chain each:
 //!
 //! ```text
-//!   chunk      n         n + 1            n + 2             n + 3            n + 4        n + 5
-//!   named      applied   -                -                 level,           order        book, bucket
-//!                                                           neighbours
-//!   added      applied   -                last in level     level            touch        book, bucket
-//!   replaced   applied   last in level    level of the      level, rungs     order        book, buckets
-//!                                         new price
+//!   chunk     n        n + 1          n + 2          n + 3          n + 4   n + 5
+//!   named     applied  -              -              level and      order   book, bucket
+//!                                                    neighbours
+//!   added     applied  -              last in level  level          touch   book, bucket
+//!   replaced  applied  last in level  level of the   level, touch   order   book, buckets
+//!                                     new price
 //! ```
 //!
 //! A look changes nothing, and what it finds is a guess that applying checks: an add takes the

@@ -1,8 +1,8 @@
 //! The price levels of one side, sorted, with the touch at the end of a contiguous vector.
 //!
 //! ```text
-//!            far blocks of at most 128 rungs                near: at most 256 rungs
-//!   bids   | 90.00 .. 91.27 | 91.28 .. 92.55 | ...        | 99.97  99.98  99.99  100.00 |  <- touch
+//!          far blocks of at most 128 rungs           near: at most 256 rungs
+//!   bids | 90.00 .. 91.27 | 91.28 .. 92.55 | ...   | 99.97  99.98  99.99  100.00 | <- touch
 //! ```
 //!
 //! Prices become keys that ascend toward the touch on either side, so that one search serves both.

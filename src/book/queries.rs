@@ -141,7 +141,8 @@ impl Replica {
     /// let mut replica = Replica::new();
     /// for (price, shares) in [(100, 300), (104, 100)] {
     ///     let (order_id, match_id) = (OrderId(0), MatchId(shares));
-    ///     let trade = payload::Trade { order_id, price: Price(price), qty: Qty(shares), match_id };
+    ///     let (price, qty) = (Price(price), Qty(shares));
+    ///     let trade = payload::Trade { order_id, price, qty, match_id };
     ///     replica.apply(&Event::new(0, 1, trade));
     /// }
     /// let turnover = replica.turnover(InstrumentId(1));

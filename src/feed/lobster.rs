@@ -5,10 +5,11 @@
 //!   34200.004241176,1,16113575,18,5853300,1
 //! ```
 //!
-//! The time is in seconds after midnight, US Eastern, as a decimal of up to nine places, and is read
-//! as an integer of ns; the price is in 1e-4 USD; the direction is the side of the resting order, 1
-//! for a buy and -1 for a sell, so that an execution with -1 was initiated by a buyer. There is no
-//! header row. Source: LOBSTER's sample ReadMe (2013-09-01), checked against its AAPL sample.
+//! The time is in seconds after midnight, US Eastern, as a decimal of up to nine places, and is
+//! read as an integer of ns; the price is in 1e-4 USD; the direction is the side of the resting
+//! order, 1 for a buy and -1 for a sell, so that an execution with -1 was initiated by a buyer.
+//! There is no header row. Source: LOBSTER's sample ReadMe (2013-09-01), checked against its AAPL
+//! sample.
 //!
 //! | type | what | record |
 //! |---|---|---|
