@@ -48,13 +48,14 @@
 //! | `hash` | the running hash over records |  |
 //! | `state` | saved state as bytes | `error` |
 //! | `clock` | nanoseconds from the time-stamp counter | `units` |
-//! | `map` | memory maps; one of three places with `unsafe` | `error` |
+//! | `map` | memory maps and huge pages; with the ring's slots, the journal's CRC and `processor` a place with `unsafe` | `error` |
+//! | `processor` | prefetch, and eight comparisons at once |  |
 //! | `event` | the records, the one table of kinds, instruments | `units` `limits` |
-//! | `feed` | recordings as pull iterators of events: open, recognise, decode, group, check, pace | `error` `units` `limits` `hash` `map` `event` |
+//! | `feed` | recordings as pull iterators of events: open, recognise, decode, group, check, pace | `error` `units` `limits` `hash` `map` `processor` `event` |
 //! | `ring` | the single-writer ring; knows nothing of trading | `error` `limits` |
 //! | `bus` | typed publish and subscribe on a ring, for any application | `error` `limits` `ring` |
 //! | `runtime` | agents, runners, the plan, meters | `error` `units` `limits` `clock` `ring` |
-//! | `book` | full-depth books and the replica of a feed | `error` `units` `limits` `hash` `state` `event` `feed` |
+//! | `book` | full-depth books and the replica of a feed | `error` `units` `limits` `hash` `state` `map` `processor` `event` `feed` |
 //! | `matching` | the matching engine and its proof on a tape; the simulated venue: own orders beside the replica | `error` `units` `limits` `state` `event` `book` |
 //! | `portfolio` | positions, cash, marks, fees in exact integers | `error` `units` `hash` `state` `event` |
 //! | `strategy` | the strategy trait, its desk, the built-in ones | `error` `units` `limits` `state` `event` `book` `matching` `portfolio` |
@@ -63,7 +64,7 @@
 //! | `report` | a run as text and as JSON | `units` `clock` `event` `feed` `runtime` `matching` `portfolio` `journal` `engine` |
 //!
 //! ```text
-//!   error units limits hash state clock map
+//!   error units limits hash state clock map processor
 //!      |
 //!    event --> feed -----------------------------------+
 //!      |        |                                      |
@@ -141,6 +142,7 @@ pub mod limits;
 pub mod map;
 pub mod matching;
 pub mod portfolio;
+mod processor;
 pub mod report;
 pub mod ring;
 pub mod runtime;

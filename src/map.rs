@@ -1,4 +1,4 @@
-//! Memory maps: the one place where files become memory.
+//! Memory maps: the one place where files become memory, and where large arrays come from.
 //!
 //! This file is one of the few that may use `unsafe`: mapping a file is unsafe because another
 //! process may change or truncate it under the map. Files that are written while others read them
@@ -9,6 +9,8 @@
 //! A file that another process truncates raises SIGBUS at the next touch and ends the process.
 #![allow(unsafe_code)]
 
+mod huge;
+
 use std::fs::File;
 use std::io;
 use std::ops::Range;
@@ -16,6 +18,8 @@ use std::path::Path;
 use std::sync::atomic::{AtomicU64, Ordering, fence};
 
 use memmap2::{Advice, Mmap, MmapOptions, MmapRaw};
+
+pub use huge::{HUGE_PAGE_BYTES, HugeArray};
 
 use crate::error::{Error, Result};
 

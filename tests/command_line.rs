@@ -337,7 +337,28 @@ fn info_dump_and_book_tell_one_story() {
     let story = run(["dump", SAMPLE, "--order", &order]);
     assert!(story.stdout.lines().count() >= 1 && story.stdout.contains(&order));
     let depth = run(["book", SAMPLE, "--symbol", &symbol, "--at", "12:00", "--depth", "3"]);
-    assert_eq!(depth.stdout.lines().count(), 5, "{}", depth.stdout);
+    assert_eq!(depth.stdout.lines().count(), 7, "{}", depth.stdout);
+    assert!(depth.stdout.contains("average price"), "{}", depth.stdout);
+
+    let json = run(["book", SAMPLE, "--symbol", &symbol, "--at", "12:00", "--orders", "--json"]);
+    let book = json.json();
+    for side in ["bids", "asks"] {
+        for level in book[side].as_array().expect("levels") {
+            let queue = level["queue"].as_array().expect("orders");
+            let sum: u64 = queue.iter().map(|order| order["qty"].as_u64().expect("a qty")).sum();
+            assert_eq!(level["orders"].as_u64(), Some(queue.len() as u64));
+            assert_eq!(level["qty"].as_u64(), Some(sum));
+        }
+    }
+    // The last order of the best bid's queue stands behind all others there.
+    let queue = book["bids"][0]["queue"].as_array().expect("orders");
+    let last = queue.last().expect("an order");
+    let order = last["order_id"].to_string();
+    let lines = run(["dump", SAMPLE, "--order", &order, "--until", "12:00", "--json"]).stdout;
+    let line = lines.lines().last().expect("a message before noon");
+    let place: serde_json::Value = serde_json::from_str(line).expect("one object");
+    assert!(place["ahead_orders"].as_u64() >= Some(queue.len() as u64 - 1), "{line}");
+    assert_eq!(place["open_qty"], last["qty"]);
 }
 
 #[test]

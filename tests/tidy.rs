@@ -14,7 +14,7 @@ mod sources;
 use sources::{root, rust_files};
 
 /// The modules in reading order, which is the order of the data: each may use those before it.
-const ORDER: [&str; 19] = [
+const ORDER: [&str; 20] = [
     "error",
     "units",
     "limits",
@@ -22,6 +22,7 @@ const ORDER: [&str; 19] = [
     "state",
     "clock",
     "map",
+    "processor",
     "event",
     "feed",
     "ring",
@@ -37,7 +38,7 @@ const ORDER: [&str; 19] = [
 ];
 
 /// Files that may use `unsafe`.
-const UNSAFE_FILES: [&str; 8] = [
+const UNSAFE_FILES: [&str; 10] = [
     "src/ring/slots/claim.rs",
     "src/ring/slots/hint.rs",
     "src/ring/slots/memory.rs",
@@ -45,6 +46,8 @@ const UNSAFE_FILES: [&str; 8] = [
     "src/ring/slots/reader.rs",
     "src/ring/slots/writer.rs",
     "src/map.rs",
+    "src/map/huge.rs",
+    "src/processor.rs",
     "src/journal/crc.rs",
 ];
 

@@ -3,10 +3,12 @@
 //! Nothing here knows a feed or a command. Callers look an order up once and name it by handle.
 
 use super::index::{Found, OrderIndex};
-use super::ladder::Ladder;
+use super::ladder::{Gap, Ladder};
 use super::order::{Level, Order};
 use super::slab::{NIL, Slab};
+use super::tape::Units;
 use super::view::{LevelView, OrderView, Touch};
+use crate::processor::prefetch;
 use crate::units::{InstrumentId, OrderId, Price, Qty, Side};
 
 /// The best level of one side; zeros when the side is empty.
@@ -16,7 +18,8 @@ pub(crate) struct Best {
     pub(crate) qty: Qty,
 }
 
-/// One instrument's book: two cache lines, the first of which most messages need alone.
+/// One instrument's book: three cache lines, the last of which a message needs that changes the
+/// touch.
 #[derive(Clone, Debug, Default)]
 #[repr(C, align(64))]
 pub(super) struct Book {
@@ -25,6 +28,8 @@ pub(super) struct Book {
     /// The touch as it was last looked at after LAST, by side.
     pub(super) marked: [Best; 2],
     ladders: [Ladder; 2],
+    /// Units for hashing; `None` until they are needed or the instrument is defined.
+    pub(super) units: Option<Units>,
     /// Trading state as the venue's letter; 0 while unknown.
     pub(super) state: u8,
     /// Whether the instrument's own market has halted operationally.
@@ -35,7 +40,7 @@ pub(super) struct Book {
     pub(super) is_crossing_counted: bool,
 }
 
-const _: () = assert!(size_of::<Book>() == 128);
+const _: () = assert!(size_of::<Book>() == 192);
 
 /// All books, the orders in them and the index of references.
 #[derive(Clone, Debug)]
@@ -57,7 +62,7 @@ pub(super) fn touch_of(best: &[Best; 2]) -> Touch {
 
 impl Book {
     /// The levels of a side.
-    #[inline]
+    #[inline(always)]
     pub(super) fn ladder(&self, side: Side) -> &Ladder {
         &self.ladders[side.index()]
     }
@@ -69,12 +74,20 @@ impl Book {
     }
 
     /// The level at `price` changed to `qty`, which is not 0.
-    #[inline]
+    #[inline(always)]
     pub(super) fn level_changed(&mut self, side: Side, price: Price, qty: Qty) {
         let best = &mut self.best[side.index()];
         if best.qty.0 == 0 || !side.is_better(best.price, price) {
             *best = Best { price, qty };
         }
+    }
+
+    /// Asks for the lines that most messages need.
+    #[inline(always)]
+    pub(super) fn prefetch(&self) {
+        prefetch(&raw const self.best);
+        prefetch(&raw const self.ladders);
+        prefetch(&raw const self.units);
     }
 }
 
@@ -82,8 +95,8 @@ impl Books {
     pub(super) fn with_capacity(orders: usize) -> Self {
         Self {
             books: Vec::new(),
-            orders: Slab::with_capacity(orders),
-            levels: Slab::with_capacity(orders / 8),
+            orders: Slab::new(),
+            levels: Slab::new(),
             index: OrderIndex::with_capacity(orders),
             next_priority: 0,
             peak_orders: 0,
@@ -91,13 +104,13 @@ impl Books {
     }
 
     /// The order of a reference.
-    #[inline]
+    #[inline(always)]
     pub(super) fn find(&self, order_id: OrderId) -> Option<Found> {
         self.index.find(order_id, &self.orders)
     }
 
     /// The order of a handle.
-    #[inline]
+    #[inline(always)]
     pub(super) fn view(&self, handle: u32) -> OrderView {
         let order = &self.orders[handle];
         let level = &self.levels[order.level];
@@ -115,31 +128,37 @@ impl Books {
     ///
     /// `order.order_id` is not live, `order.qty` is 1..=[`ORDER_QTY_MAX`](super::ORDER_QTY_MAX),
     /// and the instrument has a book.
-    #[inline]
-    pub(super) fn add(&mut self, order: OrderView) -> OrderView {
+    ///
+    /// `hint` may name the level at the price, found some time ago; [`NIL`] is no hint.
+    #[inline(always)]
+    pub(super) fn add(&mut self, order: OrderView, hint: u32) -> OrderView {
         let order = OrderView { priority: self.next_priority, ..order };
         self.next_priority += 1;
-        self.restore(order);
+        self.enter(&order, hint);
         order
     }
 
     /// Puts an order at the back of its queue with the priority that it has.
-    #[inline]
     pub(super) fn restore(&mut self, order: OrderView) {
-        let handle = self.enqueue(&order);
+        self.enter(&order, NIL);
+    }
+
+    #[inline(always)]
+    fn enter(&mut self, order: &OrderView, hint: u32) {
+        let handle = self.enqueue(order, hint);
         self.index.insert(order.order_id, handle);
         self.peak_orders = self.peak_orders.max(self.orders.live());
     }
 
     /// Takes an order out of its book.
-    #[inline]
+    #[inline(always)]
     pub(super) fn remove(&mut self, found: Found) {
         self.index.remove(found);
         self.dequeue(found.handle);
     }
 
     /// Takes `by` off an order that has more; it keeps its place.
-    #[inline]
+    #[inline(always)]
     pub(super) fn reduce(&mut self, handle: u32, by: Qty) {
         let order = &mut self.orders[handle];
         debug_assert!(by < order.qty(), "an order without quantity leaves the book");
@@ -166,6 +185,7 @@ impl Books {
                     handle = order.next;
                     cleared += 1;
                 }
+                self.levels[level].disown();
                 self.levels.remove(level);
             }
             ladder.clear();
@@ -175,7 +195,7 @@ impl Books {
     }
 
     /// The touch of an instrument.
-    #[inline]
+    #[inline(always)]
     pub(super) fn touch(&self, instrument: InstrumentId) -> Touch {
         self.book(instrument).map_or(Touch::default(), |book| touch_of(&book.best))
     }
@@ -228,69 +248,79 @@ impl Books {
         books + ladders + self.orders.bytes() + self.levels.bytes() + self.index.bytes()
     }
 
-    #[inline]
+    #[inline(always)]
     pub(super) fn book(&self, instrument: InstrumentId) -> Option<&Book> {
         self.books.get(instrument.0 as usize)
     }
 
     /// Stores an order and links it behind its level's last one.
-    #[inline]
-    pub(super) fn enqueue(&mut self, view: &OrderView) -> u32 {
+    #[inline(always)]
+    pub(super) fn enqueue(&mut self, view: &OrderView, hint: u32) -> u32 {
         let &OrderView { instrument, side, price, .. } = view;
-        let book = &mut self.books[instrument.0 as usize];
-        let ladder = &mut book.ladders[side.index()];
-        let at = match ladder.find(side, price) {
-            Ok(level) => level,
-            Err(place) => {
-                let level = self.levels.insert(Level::new(instrument, side, price));
-                ladder.insert(place, side, price, level);
-                level
-            }
-        };
+        let is_there = hint != NIL && self.levels[hint].is_at(instrument, side, price);
+        let at = if is_there { hint } else { self.level_for(instrument, side, price) };
         let handle = self.orders.insert(Order::new(view.order_id, view.qty, view.priority, at));
         let level = &mut self.levels[at];
         level.qty.0 = level.qty.0.wrapping_add(view.qty.0);
         level.orders += 1;
         let last = std::mem::replace(&mut level.tail, handle);
-        book.level_changed(side, price, level.qty);
-        if last == NIL {
-            level.head = handle;
-        } else {
-            self.orders[handle].prev = last;
-            self.orders[last].next = handle;
-        }
+        let qty = level.qty;
+        // Without a last one the link goes into the order itself, and is taken back there.
+        level.head = if last == NIL { handle } else { level.head };
+        self.orders[if last == NIL { handle } else { last }].next = handle;
+        let order = &mut self.orders[handle];
+        (order.prev, order.next) = (last, NIL);
+        self.books[instrument.0 as usize].level_changed(side, price, qty);
         handle
     }
 
+    /// The level at a price, made if there is none.
+    #[inline(always)]
+    fn level_for(&mut self, instrument: InstrumentId, side: Side, price: Price) -> u32 {
+        match self.books[instrument.0 as usize].ladders[side.index()].find(side, price) {
+            Ok(level) => level,
+            Err(gap) => self.make_level(gap, instrument, side, price),
+        }
+    }
+
+    #[inline(never)]
+    fn make_level(&mut self, gap: Gap, instrument: InstrumentId, side: Side, price: Price) -> u32 {
+        let level = self.levels.insert(Level::new(instrument, side, price));
+        let book = &mut self.books[instrument.0 as usize];
+        book.ladders[side.index()].insert(gap, side, price, level);
+        level
+    }
+
     /// Unlinks an order and gives its room back, and its level's if it was the last one there.
-    #[inline]
+    #[inline(always)]
     fn dequeue(&mut self, handle: u32) {
         let order = self.orders[handle];
-        self.orders.remove(handle);
         let level = &mut self.levels[order.level];
         if level.orders == 1 {
+            self.orders.remove(handle);
             self.drop_level(order.level);
             return;
         }
         level.orders -= 1;
         level.qty.0 = level.qty.0.wrapping_sub(order.qty().0);
-        if order.prev == NIL {
-            level.head = order.next;
-        } else {
-            self.orders[order.prev].next = order.next;
-        }
-        if order.next == NIL {
-            level.tail = order.prev;
-        } else {
-            self.orders[order.next].prev = order.prev;
-        }
         let (side, price, qty) = (level.side(), level.price, level.qty);
-        self.books[level.instrument().0 as usize].level_changed(side, price, qty);
+        // WHY: whether an order is first or last in its queue cannot be predicted. The neighbour
+        // that is not there is the order itself, whose links mean nothing any more.
+        let Order { prev, next, .. } = order;
+        level.head = if prev == NIL { next } else { level.head };
+        level.tail = if next == NIL { prev } else { level.tail };
+        let instrument = level.instrument();
+        self.orders[if prev == NIL { handle } else { prev }].next = next;
+        self.orders[if next == NIL { handle } else { next }].prev = prev;
+        self.orders.remove(handle);
+        self.books[instrument.0 as usize].level_changed(side, price, qty);
     }
 
     /// Takes a level out of its ladder.
+    #[inline(never)]
     fn drop_level(&mut self, handle: u32) {
         let level = self.levels[handle];
+        self.levels[handle].disown();
         self.levels.remove(handle);
         let (side, price) = (level.side(), level.price);
         let book = &mut self.books[level.instrument().0 as usize];

@@ -3,6 +3,7 @@
 use super::index::Found;
 use super::order::ORDER_QTY_MAX;
 use super::replica::{Replica, nothing};
+use super::slab::NIL;
 use super::tape::{Units, add};
 use super::view::{Change, ChangeKind, OrderView};
 use crate::event::{Event, payload};
@@ -19,7 +20,7 @@ pub(super) struct ExecutionMessage {
 }
 
 impl From<&payload::Execute> for ExecutionMessage {
-    #[inline]
+    #[inline(always)]
     fn from(message: &payload::Execute) -> Self {
         let &payload::Execute { order_id, qty, match_id, .. } = message;
         Self { order_id, qty, match_id, price: None, is_printable: true }
@@ -27,7 +28,7 @@ impl From<&payload::Execute> for ExecutionMessage {
 }
 
 impl ExecutionMessage {
-    #[inline]
+    #[inline(always)]
     pub(super) fn at(message: &payload::ExecuteAt, is_printable: bool) -> Self {
         let &payload::ExecuteAt { order_id, qty, match_id, price } = message;
         Self { order_id, qty, match_id, price: Some(price), is_printable }
@@ -36,8 +37,8 @@ impl ExecutionMessage {
 
 /// Messages that name one order.
 impl Replica {
-    #[inline]
-    pub(super) fn add(&mut self, event: &Event, message: &payload::Add) -> Change {
+    #[inline(always)]
+    pub(super) fn add(&mut self, event: &Event, message: &payload::Add, hint: u32) -> Change {
         let Some(side) = event.side() else {
             self.counts.sideless_orders += 1;
             return nothing(event);
@@ -53,13 +54,13 @@ impl Replica {
         };
         if let Some(found) = self.books.find(order.order_id) {
             self.counts.duplicate_adds += 1;
-            return self.swap(found, order);
+            return self.swap(found, order, NIL);
         }
-        let order = self.books.add(order);
+        let order = self.books.add(order, hint);
         Change { kind: ChangeKind::Added, order, qty: Qty(0), new: None, left_book: false }
     }
 
-    #[inline]
+    #[inline(always)]
     pub(super) fn delete(&mut self, event: &Event, order_id: OrderId) -> Change {
         match self.find(event, order_id) {
             Some((found, order)) => self.take_off(ChangeKind::Deleted, found, order, order.qty),
@@ -67,7 +68,7 @@ impl Replica {
         }
     }
 
-    #[inline]
+    #[inline(always)]
     pub(super) fn reduce(&mut self, event: &Event, message: &payload::Reduce) -> Change {
         let &payload::Reduce { order_id, qty, .. } = message;
         match self.find(event, order_id) {
@@ -76,7 +77,7 @@ impl Replica {
         }
     }
 
-    #[inline]
+    #[inline(always)]
     pub(super) fn execute(&mut self, event: &Event, message: &ExecutionMessage) -> Change {
         let found = self.find(event, message.order_id);
         let instrument =
@@ -95,19 +96,27 @@ impl Replica {
         }
     }
 
-    #[inline]
-    pub(super) fn replace(&mut self, event: &Event, message: &payload::Replace) -> Change {
+    #[inline(always)]
+    pub(super) fn replace(
+        &mut self,
+        event: &Event,
+        message: &payload::Replace,
+        hint: u32,
+    ) -> Change {
         let &payload::Replace { order_id, price, qty, new_order_id } = message;
         let Some((found, old)) = self.find(event, order_id) else {
             return self.unknown(event, order_id, qty);
         };
         match self.order_qty(qty) {
-            Some(qty) => self.swap(found, OrderView { order_id: new_order_id, price, qty, ..old }),
+            Some(qty) => {
+                let new = OrderView { order_id: new_order_id, price, qty, ..old };
+                self.swap(found, new, hint)
+            }
             None => self.take_off(ChangeKind::Deleted, found, old, old.qty),
         }
     }
 
-    #[inline]
+    #[inline(always)]
     pub(super) fn modify(&mut self, event: &Event, message: &payload::Modify) -> Change {
         let &payload::Modify { order_id, price, qty, .. } = message;
         let Some((found, old)) = self.find(event, order_id) else {
@@ -119,7 +128,7 @@ impl Replica {
         let new = OrderView { price, qty, ..old };
         if price != old.price || qty > old.qty {
             self.books.remove(found);
-            let new = Some(self.books.add(new));
+            let new = Some(self.books.add(new, NIL));
             return Change {
                 kind: ChangeKind::Modified,
                 order: old,
@@ -137,7 +146,7 @@ impl Replica {
     }
 
     /// The live order of a reference.
-    #[inline]
+    #[inline(always)]
     fn find(&mut self, event: &Event, order_id: OrderId) -> Option<(Found, OrderView)> {
         let found = self.books.find(order_id)?;
         let order = self.books.view(found.handle);
@@ -146,7 +155,7 @@ impl Replica {
     }
 
     /// Takes `qty` off an order, or all of it if it has no more.
-    #[inline]
+    #[inline(always)]
     fn take_off(&mut self, kind: ChangeKind, found: Found, order: OrderView, qty: Qty) -> Change {
         let taken = qty.min(order.qty);
         let left_book = taken == order.qty;
@@ -165,20 +174,20 @@ impl Replica {
 
     /// Puts a new order in the place of one that leaves. Another live order under the new one's
     /// reference leaves too: its delete must have been lost.
-    #[inline]
-    fn swap(&mut self, found: Found, new: OrderView) -> Change {
+    #[inline(always)]
+    fn swap(&mut self, found: Found, new: OrderView, hint: u32) -> Change {
         let order = self.books.view(found.handle);
         self.books.remove(found);
         if let Some(duplicate) = self.books.find(new.order_id) {
             self.counts.duplicate_adds += 1;
             self.books.remove(duplicate);
         }
-        let new = Some(self.books.add(new));
+        let new = Some(self.books.add(new, hint));
         Change { kind: ChangeKind::Replaced, order, qty: order.qty, new, left_book: true }
     }
 
     /// The quantity with which an order rests; `None` if it has none.
-    #[inline]
+    #[inline(always)]
     fn order_qty(&mut self, qty: Qty) -> Option<Qty> {
         self.counts.zero_quantities += u64::from(qty.0 == 0);
         self.counts.oversized_orders += u64::from(qty > ORDER_QTY_MAX);
@@ -198,7 +207,7 @@ impl Replica {
     pub(super) fn define(&mut self, event: &Event) {
         self.instruments.apply(event);
         let id = InstrumentId(event.instrument);
-        self.tapes[id.0 as usize].units = self.instruments.get(id).map(Units::of);
+        self.books.books[id.0 as usize].units = self.instruments.get(id).map(Units::of);
     }
 
     pub(super) fn trade(&mut self, instrument: InstrumentId, message: &payload::Trade) {
@@ -218,7 +227,13 @@ impl Replica {
 
     pub(super) fn break_trade(&mut self, instrument: InstrumentId, match_id: MatchId) {
         match self.prints.take(match_id, instrument) {
-            Some(qty) => self.tapes[instrument.0 as usize].stats.reverse(qty),
+            Some((qty, price)) => {
+                let tape = &mut self.tapes[instrument.0 as usize];
+                tape.stats.reverse(qty);
+                if let Some(price) = price {
+                    tape.turnover.take(price, qty);
+                }
+            }
             None => self.counts.unknown_breaks += 1,
         }
     }
@@ -239,7 +254,7 @@ impl Replica {
     }
 
     /// A printed quantity: volume, last price, and what a later break needs; 0 is no print.
-    #[inline]
+    #[inline(always)]
     fn print(
         &mut self,
         instrument: InstrumentId,
@@ -253,7 +268,10 @@ impl Replica {
         let tape = &mut self.tapes[instrument.0 as usize];
         add(&mut tape.stats.volume, qty);
         tape.stats.trades += 1;
-        tape.last_price = price.or(tape.last_price);
-        self.prints.note(match_id, instrument, qty);
+        if let Some(price) = price {
+            tape.last_price = Some(price);
+            tape.turnover.add(price, qty);
+        }
+        self.prints.note(match_id, instrument, qty, price);
     }
 }

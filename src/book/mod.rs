@@ -2,34 +2,39 @@
 //!
 //! ```text
 //!  OrderIndex            Slab<Order>  32 bytes each          Slab<Level>  32 bytes each
-//!  | tag, handle | ----> | id, qty, priority, level ------> | price, total, count, owner |
-//!  | tag, handle |       |                                   |                            |
-//!  | empty       |       | next, prev: the queue <---------- | head, tail                 |
+//!  | 8 tags, 8 handles |  | id, qty, priority, level ------> | price, total, count, owner |
+//!  | 8 tags, 8 handles |->|                                  |                            |
+//!  | ...               |  | next, prev: the queue <--------- | head, tail                 |
 //!                                                                      ^
-//!  Book (two cache lines, by instrument)                               |
+//!  Book (three cache lines, by instrument)                             |
 //!  | touch, touch as last hashed |  Ladder: | price, level | ... | price, level |  <- touch
-//!  | bids, asks, status, flags   | -------> worst                        best
+//!  | bids, asks, units, status   | -------> worst                        best
 //! ```
 //!
 //! * Orders and levels live in slabs and name each other by `u32` handles. A level is an intrusive
 //!   queue, so an order leaves from the middle of it without a search.
-//! * A ladder holds a side's levels sorted in one vector with the best at its end.
-//! * The index finds an order by its reference: open addressing, 8 bytes a slot, no tombstones.
+//! * A ladder holds a side's levels sorted in one vector with the best at its end, and spills what
+//!   lies more than 256 levels away from it into blocks.
+//! * The index finds an order by its reference: open addressing in buckets of a cache line, no
+//!   tombstones, and it grows bit by bit.
 //! * The touch lies in the book itself and is kept up to date, so that asking for it, and testing
 //!   after LAST whether it changed, reads one line.
+//! * What the next messages will touch is asked for before they come, several links ahead.
 //!
 //! | operation | cost |
 //! |---|---|
 //! | add at a price where orders rest | search from the touch, O(log levels) at worst |
-//! | add at a new price | the same, and 16 bytes moved for each level nearer the touch |
+//! | add at a new price | the same, and 16 bytes moved for each level nearer the touch, at most 4 KiB |
 //! | execute, reduce, delete | O(1); the last order of a level takes the level out, as above |
 //! | replace, modify | delete and add; a modify that keeps its place is O(1) |
 //! | touch, order by reference | O(1) |
+//! | place of an order in its queue | O(orders ahead) |
 //! | books hash, save, load | O(orders) |
 //!
-//! A live order costs 32 bytes of slab and 12 to 24 bytes of index; a level 32 bytes of slab and 16
-//! of ladder; an instrument 128 bytes of book and the tape beside it. Nothing allocates once slabs,
-//! index and ladders have grown to the session's size.
+//! A live order costs 32 bytes of slab and 13 to 26 bytes of index; a level 32 bytes of slab and 16
+//! of ladder; an instrument 192 bytes of book and the tape beside it. On a day with 1.9 million
+//! live orders and 0.73 million levels that is 82 bytes an order in all. Nothing allocates once
+//! slabs, index and ladders have grown to the session's size.
 
 mod ahead;
 mod books;
@@ -41,6 +46,7 @@ mod messages;
 mod order;
 mod preview;
 mod prints;
+mod queries;
 mod replica;
 mod save;
 mod slab;
@@ -52,9 +58,10 @@ pub use ahead::LOOK_AHEAD_EVENTS;
 pub use counts::{ReplicaCounts, Totals};
 pub(crate) use index::Found;
 pub use order::ORDER_QTY_MAX;
+pub use queries::{Imbalance, QueuePosition, Turnover, Update};
 pub use replica::Replica;
 pub(crate) use replica::is_of_exchange_event;
-pub(crate) use slab::{Linked, NIL, Slab};
+pub(crate) use slab::NIL;
 pub(crate) use store::{BookId, OrderStore, Place};
 pub use tape::InstrumentStats;
 pub(crate) use tape::{Units, hash_words};

@@ -1,5 +1,7 @@
 //! The records of the slabs: orders and levels, 32 bytes each, two to a cache line.
 
+use bytemuck::Zeroable;
+
 use super::slab::{Linked, NIL};
 use crate::units::{InstrumentId, OrderId, Price, Qty, Side};
 
@@ -18,7 +20,7 @@ pub(super) const PRIORITY_MAX: u64 = (1 << 48) - 1;
 ///  0          8         12         16     20     24      28         30          32
 ///  | order_id | qty low | prio low | next | prev | level | qty high | prio high |
 /// ```
-#[derive(Clone, Copy, Debug)]
+#[derive(Clone, Copy, Debug, Zeroable)]
 #[repr(C, align(32))]
 pub(super) struct Order {
     pub(super) order_id: OrderId,
@@ -35,7 +37,7 @@ pub(super) struct Order {
 }
 
 /// A price level: a queue of orders at one price on one side of one instrument.
-#[derive(Clone, Copy, Debug)]
+#[derive(Clone, Copy, Debug, Zeroable)]
 #[repr(C, align(32))]
 pub(super) struct Level {
     pub(super) price: Price,
@@ -47,19 +49,22 @@ pub(super) struct Level {
     pub(super) tail: u32,
     /// Orders in the queue; the next free record when this one is free.
     pub(super) orders: u32,
-    /// Instrument and side: `id * 2 + side`.
+    /// Instrument and side: `id * 2 + side`; [`NO_OWNER`] when this one is free.
     owner: u32,
 }
+
+/// The owner of a free level.
+const NO_OWNER: u32 = u32::MAX;
 
 const _: () = {
     assert!(size_of::<Order>() == 32);
     assert!(size_of::<Level>() == 32);
-    assert!(crate::limits::INSTRUMENTS_MAX <= 1 << 31);
+    assert!(crate::limits::INSTRUMENTS_MAX < 1 << 31);
 };
 
 impl Order {
     /// An order without neighbours; `qty` is at most [`ORDER_QTY_MAX`].
-    #[inline]
+    #[inline(always)]
     pub(super) fn new(order_id: OrderId, qty: Qty, priority: u64, level: u32) -> Self {
         let mut order = Self {
             order_id,
@@ -76,13 +81,13 @@ impl Order {
     }
 
     /// Open quantity.
-    #[inline]
+    #[inline(always)]
     pub(super) fn qty(&self) -> Qty {
         Qty(u64::from(self.qty_high) << 32 | u64::from(self.qty_low))
     }
 
     /// Sets the open quantity.
-    #[inline]
+    #[inline(always)]
     pub(super) fn set_qty(&mut self, qty: Qty) {
         debug_assert!(qty <= ORDER_QTY_MAX);
         self.qty_low = qty.0 as u32;
@@ -90,7 +95,7 @@ impl Order {
     }
 
     /// Place in time: smaller is earlier.
-    #[inline]
+    #[inline(always)]
     pub(super) fn priority(&self) -> u64 {
         u64::from(self.priority_high) << 32 | u64::from(self.priority_low)
     }
@@ -98,44 +103,62 @@ impl Order {
 
 impl Level {
     /// A level without orders.
-    #[inline]
+    #[inline(always)]
     pub(super) fn new(instrument: InstrumentId, side: Side, price: Price) -> Self {
-        let owner = instrument.0 << 1 | side.index() as u32;
+        let owner = owner(instrument, side);
         Self { price, qty: Qty(0), head: NIL, tail: NIL, orders: 0, owner }
     }
 
+    /// Whether it is the live level of that price.
+    #[inline(always)]
+    pub(super) fn is_at(&self, instrument: InstrumentId, side: Side, price: Price) -> bool {
+        self.price == price && self.owner == owner(instrument, side)
+    }
+
+    /// Says that it is no instrument's level any more.
+    #[inline(always)]
+    pub(super) fn disown(&mut self) {
+        self.owner = NO_OWNER;
+    }
+
     /// The instrument whose book it is in.
-    #[inline]
+    #[inline(always)]
     pub(super) fn instrument(&self) -> InstrumentId {
         InstrumentId(self.owner >> 1)
     }
 
     /// The side that it is on.
-    #[inline]
+    #[inline(always)]
     pub(super) fn side(&self) -> Side {
         if self.owner & 1 == Side::Buy.index() as u32 { Side::Buy } else { Side::Sell }
     }
 }
 
+/// An instrument and a side in 32 bits.
+#[inline(always)]
+fn owner(instrument: InstrumentId, side: Side) -> u32 {
+    instrument.0 << 1 | side.index() as u32
+}
+
 impl Linked for Order {
-    #[inline]
+    #[inline(always)]
     fn next(&self) -> u32 {
         self.next
     }
 
-    #[inline]
+    #[inline(always)]
     fn set_next(&mut self, next: u32) {
         self.next = next;
     }
 }
 
 impl Linked for Level {
-    #[inline]
+    #[inline(always)]
     fn next(&self) -> u32 {
         self.orders
     }
 
-    #[inline]
+    #[inline(always)]
     fn set_next(&mut self, next: u32) {
         self.orders = next;
     }

@@ -1,50 +1,44 @@
-//! Loads for looking ahead in a store: each brings one link of the chain that a command follows
-//! into the cache, and gives a number to feed to a sum.
+//! Looking ahead in a store: each call asks for one link of the chain that a command follows.
 //!
-//! They take any number and decide nothing, so that no branch waits for what is loaded.
+//! They take any number and change nothing.
 
 use super::store::{BookId, OrderStore};
 use crate::units::{OrderId, Side};
 
 impl OrderStore {
-    /// Whether nothing has rested yet: then nothing can be looked at.
+    /// Asks for the bucket of an order's number and for a book.
     #[inline]
-    pub(crate) fn is_untouched(&self) -> bool {
-        self.books.orders.is_untouched() || self.books.levels.is_untouched()
+    pub(crate) fn look_at_number(&self, order_id: OrderId, book: BookId) {
+        self.books.index.prefetch(order_id);
+        if let Some(book) = self.books.book(book.0) {
+            book.prefetch();
+        }
     }
 
-    /// The handle in the slot where the index looks first, which may be another order's or none.
+    /// Probably the handle of an order, which is asked for; or any other handle.
     #[inline]
-    pub(crate) fn home_handle(&self, order_id: OrderId) -> u32 {
-        self.books.index.load_home(order_id) as u32
+    pub(crate) fn look_at_order(&self, order_id: OrderId) -> u32 {
+        let handle = self.books.index.peek(order_id);
+        self.books.orders.prefetch(handle);
+        handle
     }
 
-    /// Both cache lines of a book.
+    /// Asks for the rung at the touch.
     #[inline]
-    pub(crate) fn load_book(&self, book: BookId) -> u64 {
-        let book = self.books.book(book.0);
-        book.map_or(0, |book| book.best[0].qty.0 ^ u64::from(book.state))
+    pub(crate) fn look_at_touch(&self, book: BookId, side: Side) {
+        if let Some(book) = self.books.book(book.0) {
+            book.ladder(side).prefetch_touch();
+        }
     }
 
-    /// The rung at the touch.
+    /// Asks for the level of an order, and for the orders before and behind it.
     #[inline]
-    pub(crate) fn load_best(&self, book: BookId, side: Side) -> u64 {
-        let best = self.books.book(book.0).and_then(|book| book.ladder(side).best());
-        best.map_or(0, u64::from)
-    }
-
-    /// The order of a handle.
-    #[inline]
-    pub(crate) fn load_order(&self, handle: u32) -> u64 {
-        self.books.orders.near(handle).order_id.0
-    }
-
-    /// The level of an order, and the orders before and behind it.
-    #[inline]
-    pub(crate) fn load_neighbours(&self, handle: u32) -> u64 {
+    pub(crate) fn look_at_neighbours(&self, handle: u32) {
         let orders = &self.books.orders;
-        let order = orders.near(handle);
-        let level = self.books.levels.near(order.level).qty.0;
-        level ^ orders.near(order.prev).order_id.0 ^ orders.near(order.next).order_id.0
+        if let Some(order) = orders.get(handle) {
+            self.books.levels.prefetch(order.level);
+            orders.prefetch(order.prev);
+            orders.prefetch(order.next);
+        }
     }
 }

@@ -1,15 +1,15 @@
-//! The prints that may still be broken: quantity by match number.
+//! The prints that may still be broken: quantity and price by match number.
 //!
 //! A broken trade names its match and nothing else, so its quantity must be remembered. Broken
 //! trades are a handful a day while prints are millions (7 million on a busy NASDAQ day), so a
-//! print costs one sequential write of 24 bytes and a broken trade a search from the latest print
-//! back. The newest [`BREAKABLE_PRINTS_MAX`] are kept in 24 MiB, reserved at the start and backed
+//! print costs one sequential write of 32 bytes and a broken trade a search from the latest print
+//! back. The newest [`BREAKABLE_PRINTS_MAX`] are kept in 32 MiB, reserved at the start and backed
 //! with memory as prints come. A break of an older print is counted, and its volume stays.
 
 use crate::error::Result;
 use crate::limits::BREAKABLE_PRINTS_MAX;
 use crate::state::{StateReader, StateWriter};
-use crate::units::{InstrumentId, MatchId, Qty};
+use crate::units::{InstrumentId, MatchId, Price, Qty};
 
 /// One print.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -17,7 +17,12 @@ struct Print {
     match_id: MatchId,
     instrument: InstrumentId,
     qty: Qty,
+    /// [`NO_PRICE`] when it is not known.
+    price: Price,
 }
+
+/// The price of a print at an unknown order's.
+const NO_PRICE: Price = Price(i64::MIN);
 
 /// The newest prints, in a ring.
 #[derive(Clone, Debug)]
@@ -30,8 +35,14 @@ pub(super) struct Prints {
 impl Prints {
     /// Remembers a print.
     #[inline]
-    pub(super) fn note(&mut self, match_id: MatchId, instrument: InstrumentId, qty: Qty) {
-        let print = Print { match_id, instrument, qty };
+    pub(super) fn note(
+        &mut self,
+        match_id: MatchId,
+        instrument: InstrumentId,
+        qty: Qty,
+        price: Option<Price>,
+    ) {
+        let print = Print { match_id, instrument, qty, price: price.unwrap_or(NO_PRICE) };
         if self.prints.len() < BREAKABLE_PRINTS_MAX {
             self.prints.push(print);
             return;
@@ -40,13 +51,18 @@ impl Prints {
         self.oldest = (self.oldest + 1) % BREAKABLE_PRINTS_MAX;
     }
 
-    /// The quantity of a print that is broken now; `None` when unknown or broken before.
-    pub(super) fn take(&mut self, match_id: MatchId, instrument: InstrumentId) -> Option<Qty> {
+    /// Quantity and price of a print that is broken now; `None` when unknown or broken before.
+    pub(super) fn take(
+        &mut self,
+        match_id: MatchId,
+        instrument: InstrumentId,
+    ) -> Option<(Qty, Option<Price>)> {
         let (newer, older) = self.prints.split_at_mut(self.oldest);
         let print = newer.iter_mut().rev().chain(older.iter_mut().rev()).find(|print| {
             print.match_id == match_id && print.instrument == instrument && print.qty.0 > 0
         })?;
-        Some(std::mem::take(&mut print.qty))
+        let price = (print.price != NO_PRICE).then_some(print.price);
+        Some((std::mem::take(&mut print.qty), price))
     }
 
     /// Bytes of memory used.
@@ -62,12 +78,13 @@ impl Prints {
             writer.put_u64(print.match_id.0);
             writer.put_u32(print.instrument.0);
             writer.put_u64(print.qty.0);
+            writer.put_i64(print.price.0);
         }
     }
 
     /// Reads what [`save`](Self::save) wrote.
     pub(super) fn load(reader: &mut StateReader<'_>) -> Result<Self> {
-        const PRINT_BYTES: usize = 20;
+        const PRINT_BYTES: usize = 28;
         let count = reader.len(PRINT_BYTES)?;
         if count > BREAKABLE_PRINTS_MAX {
             return Err(reader.bad(format!("{count} prints are more than are kept")));
@@ -78,6 +95,7 @@ impl Prints {
                 match_id: MatchId(reader.u64()?),
                 instrument: InstrumentId(reader.u32()?),
                 qty: Qty(reader.u64()?),
+                price: Price(reader.i64()?),
             });
         }
         Ok(loaded)
@@ -99,9 +117,9 @@ mod tests {
     #[test]
     fn a_print_is_broken_once_and_only_on_its_instrument() {
         let mut prints = Prints::default();
-        prints.note(MatchId(7), X, Qty(100));
+        prints.note(MatchId(7), X, Qty(100), Some(Price(5)));
         assert_eq!(prints.take(MatchId(7), InstrumentId(4)), None);
-        assert_eq!(prints.take(MatchId(7), X), Some(Qty(100)));
+        assert_eq!(prints.take(MatchId(7), X), Some((Qty(100), Some(Price(5)))));
         assert_eq!(prints.take(MatchId(7), X), None);
     }
 
@@ -109,7 +127,7 @@ mod tests {
     fn the_newest_prints_are_kept_in_bounded_memory_and_survive_saving() {
         let mut prints = Prints::default();
         for number in 0..BREAKABLE_PRINTS_MAX as u64 + 2 {
-            prints.note(MatchId(number), X, Qty(number + 1));
+            prints.note(MatchId(number), X, Qty(number + 1), None);
         }
         let mut writer = StateWriter::default();
         prints.save(&mut writer);
@@ -118,13 +136,13 @@ mod tests {
         let mut loaded = Prints::load(&mut reader).expect("just saved");
         for prints in [&mut prints, &mut loaded] {
             assert_eq!(prints.take(MatchId(1), X), None);
-            assert_eq!(prints.take(MatchId(2), X), Some(Qty(3)));
+            assert_eq!(prints.take(MatchId(2), X), Some((Qty(3), None)));
             let newest = BREAKABLE_PRINTS_MAX as u64 + 1;
-            assert_eq!(prints.take(MatchId(newest), X), Some(Qty(newest + 1)));
-            prints.note(MatchId(newest + 1), X, Qty(1));
-            assert_eq!(prints.take(MatchId(3), X), Some(Qty(4)));
-            prints.note(MatchId(newest + 2), X, Qty(1));
-            assert_eq!(prints.take(MatchId(4), X), Some(Qty(5)));
+            assert_eq!(prints.take(MatchId(newest), X), Some((Qty(newest + 1), None)));
+            prints.note(MatchId(newest + 1), X, Qty(1), None);
+            assert_eq!(prints.take(MatchId(3), X), Some((Qty(4), None)));
+            prints.note(MatchId(newest + 2), X, Qty(1), None);
+            assert_eq!(prints.take(MatchId(4), X), Some((Qty(5), None)));
         }
         assert_eq!(prints.prints.len(), BREAKABLE_PRINTS_MAX);
     }

@@ -4,6 +4,7 @@ use super::books::{Books, touch_of};
 use super::counts::{ReplicaCounts, Totals};
 use super::messages::ExecutionMessage;
 use super::prints::Prints;
+use super::slab::NIL;
 use super::tape::{InstrumentStats, Tape, Units};
 use super::view::{Change, ChangeKind, LevelView, OrderView, Touch};
 use crate::event::kinds::Group;
@@ -73,16 +74,21 @@ impl Replica {
     ///
     /// Commands and engine events change nothing. Faulty messages are counted
     /// ([`counts`](Self::counts)) and never stop the replica.
-    #[inline]
     pub fn apply(&mut self, event: &Event) -> Change {
+        self.step(event, NIL)
+    }
+
+    /// Applies one event; `hint` may name the level at which it adds an order.
+    #[inline(always)]
+    pub(super) fn step(&mut self, event: &Event, hint: u32) -> Change {
         self.applied += 1;
         if event.instrument as usize >= self.tapes.len() && !self.make_room(event) {
             return nothing(event);
         }
         let change = match event.view() {
-            EventView::Add(add) => self.add(event, add),
+            EventView::Add(add) => self.add(event, add, hint),
             EventView::Delete(delete) => self.delete(event, delete.order_id),
-            EventView::Replace(replace) => self.replace(event, replace),
+            EventView::Replace(replace) => self.replace(event, replace, hint),
             EventView::Execute(execute) => self.execute(event, &execute.into()),
             EventView::ExecuteAt(execute) => {
                 self.execute(event, &ExecutionMessage::at(execute, event.has(Flags::PRINTABLE)))
@@ -100,8 +106,8 @@ impl Replica {
     ///
     /// It changes nothing, and events that never come do no harm. Worth calling before each chunk
     /// of a stream over thousands of books, where most of the cost is waiting for memory.
-    pub fn look_ahead<'a>(&self, events: impl Iterator<Item = &'a Event>) {
-        self.books.look_ahead(events);
+    pub fn look_ahead<E>(&self, events: &[E], event: impl Fn(&E) -> &Event) {
+        self.books.look_ahead(events, event);
     }
 
     /// Everything but single orders.
@@ -245,7 +251,7 @@ impl Replica {
 
     /// After every record of an exchange event: a touch that differs from the one seen after the
     /// LAST before is hashed and tested, once.
-    #[inline]
+    #[inline(always)]
     fn end_record(&mut self, event: &Event) {
         let index = event.instrument as usize;
         let book = &mut self.books.books[index];
@@ -255,9 +261,8 @@ impl Replica {
             if is_changed {
                 book.marked = book.best;
                 book.is_crossing_counted = false;
-                let tape = &mut self.tapes[index];
                 let id = InstrumentId(event.instrument);
-                let units = tape.units.get_or_insert_with(|| Units::assumed(id));
+                let units = book.units.get_or_insert_with(|| Units::assumed(id));
                 units.hash_touch(&book.marked, &mut self.touches);
             }
             let [bid, ask] = &book.marked;

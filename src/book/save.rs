@@ -7,6 +7,7 @@ use super::books::{Best, Book, Books};
 use super::counts::ReplicaCounts;
 use super::order::{ORDER_QTY_MAX, PRIORITY_MAX};
 use super::prints::Prints;
+use super::queries::Turnover;
 use super::replica::Replica;
 use super::tape::{InstrumentStats, Tape, Units};
 use super::view::OrderView;
@@ -65,10 +66,10 @@ impl Replica {
         }
         let mut books = Books::with_capacity(orders);
         books.next_priority = next_priority;
-        let mut tapes = load_books(&mut books.books, reader)?;
+        let tapes = load_books(&mut books.books, reader)?;
         for (id, instrument) in instruments.iter() {
-            let tape: Option<&mut Tape> = tapes.get_mut(id.0 as usize);
-            tape.ok_or_else(|| reader.bad(format!("instrument {id} has no book")))?.units =
+            let book = books.books.get_mut(id.0 as usize);
+            book.ok_or_else(|| reader.bad(format!("instrument {id} has no book")))?.units =
                 Some(Units::of(instrument));
         }
         load_orders(orders, &mut books, reader)?;
@@ -78,7 +79,7 @@ impl Replica {
 }
 
 /// Bytes of a saved book and tape with their number.
-const BOOK_BYTES: usize = 4 + 2 * 16 + 4 + 2 * 9 + 7 * 8;
+const BOOK_BYTES: usize = 4 + 2 * 16 + 4 + 2 * 9 + 3 * 8 + 7 * 8;
 
 /// Bytes of a saved order.
 const ORDER_BYTES: usize = 8 + 4 + 1 + 8 + 8 + 8;
@@ -172,6 +173,9 @@ fn save_tape(tape: &Tape, writer: &mut StateWriter) {
         writer.put_bool(price.is_some());
         writer.put_i64(price.map_or(0, |price| price.0));
     }
+    writer.put_u64(tape.turnover.value as u64);
+    writer.put_u64((tape.turnover.value >> 64) as u64);
+    writer.put_u64(tape.turnover.qty.0);
     let stats = &tape.stats;
     for qty in [
         stats.volume,
@@ -193,6 +197,9 @@ fn load_tape(reader: &mut StateReader<'_>) -> Result<Tape> {
         Ok(is_known.then_some(price))
     };
     let (last_price, close_price) = (price()?, price()?);
+    let (low, high) = (reader.u64()?, reader.u64()?);
+    let value = (u128::from(high) << 64 | u128::from(low)).cast_signed();
+    let turnover = Turnover { value, qty: Qty(reader.u64()?) };
     let stats = InstrumentStats {
         volume: Qty(reader.u64()?),
         executed_qty: Qty(reader.u64()?),
@@ -202,7 +209,7 @@ fn load_tape(reader: &mut StateReader<'_>) -> Result<Tape> {
         broken_qty: Qty(reader.u64()?),
         trades: reader.u64()?,
     };
-    Ok(Tape { stats, last_price, close_price, units: None })
+    Ok(Tape { stats, last_price, close_price, turnover })
 }
 
 fn save_instruments(table: &InstrumentTable, writer: &mut StateWriter) {

@@ -1,15 +1,30 @@
-//! Records of one size in one vector, named by `u32` handles and recycled through a free list.
+//! Records of one size in one array, named by `u32` handles and recycled through a free list.
+//!
+//! The array lies in address space that is reserved at the start and backed with memory as records
+//! come, in huge pages after the first 2 MiB. So growing moves no record, no message waits while
+//! millions of them are copied, and what is not used is not held.
 //!
 //! The free list runs through the `next` field that orders and levels have anyway, so that giving
 //! a record back never allocates; the record freed last is used first, while it is still cached.
 
 use std::ops::{Index, IndexMut};
 
+use bytemuck::Zeroable;
+
+use crate::map::HugeArray;
+use crate::processor::prefetch_at;
+
 /// The handle of no record.
 pub(crate) const NIL: u32 = u32::MAX;
 
+/// Address space that is reserved for a slab: 64 million orders.
+const RESERVED_BYTES: usize = 2 << 30;
+
+/// Records that are reserved for at least, whatever the system allows.
+const RECORDS_MIN: usize = 1 << 10;
+
 /// A record with room for the handle of the next one.
-pub(crate) trait Linked: Copy {
+pub(super) trait Linked: Copy + Zeroable {
     /// The next record of the list that this one is in.
     fn next(&self) -> u32;
     /// Sets the next record.
@@ -17,78 +32,107 @@ pub(crate) trait Linked: Copy {
 }
 
 /// The records and their free list.
-#[derive(Clone, Debug)]
-pub(crate) struct Slab<T> {
-    records: Vec<T>,
+#[derive(Debug)]
+pub(super) struct Slab<T: Linked> {
+    records: HugeArray<T>,
+    /// Records that were ever in use: the first ones.
+    used: usize,
     free: u32,
     live: usize,
 }
 
 impl<T: Linked> Slab<T> {
-    /// An empty slab with room for `capacity` records.
-    pub(crate) fn with_capacity(capacity: usize) -> Self {
-        Self { records: Vec::with_capacity(capacity), free: NIL, live: 0 }
+    /// An empty slab.
+    pub(super) fn new() -> Self {
+        let records = HugeArray::reserved(RESERVED_BYTES / size_of::<T>(), RECORDS_MIN);
+        Self { records, used: 0, free: NIL, live: 0 }
     }
 
     /// Stores a record and names it.
-    #[inline]
-    pub(crate) fn insert(&mut self, record: T) -> u32 {
+    #[inline(always)]
+    pub(super) fn insert(&mut self, record: T) -> u32 {
         self.live += 1;
-        if self.free != NIL {
-            let handle = self.free;
-            self.free = self[handle].next();
-            self[handle] = record;
-            return handle;
+        let handle = if self.free == NIL { self.fresh() } else { self.free };
+        let place = &mut self[handle];
+        let next = place.next();
+        *place = record;
+        self.free = next;
+        handle
+    }
+
+    /// A record that was never in use, which ends the free list.
+    #[inline(never)]
+    fn fresh(&mut self) -> u32 {
+        assert!(self.used < NIL as usize, "handles of 32 bits are used up");
+        if self.used == self.records.len() {
+            self.move_to(2 * self.used);
         }
-        assert!(self.records.len() < NIL as usize, "handles of 32 bits are used up");
-        self.records.push(record);
-        (self.records.len() - 1) as u32
+        let handle = self.used as u32;
+        self.used += 1;
+        self[handle].set_next(NIL);
+        handle
+    }
+
+    /// Moves into a larger array: only where so much address space was not to be had before.
+    #[cold]
+    fn move_to(&mut self, count: usize) {
+        let mut larger = HugeArray::reserved(count, count);
+        larger[..self.used].copy_from_slice(&self.records[..self.used]);
+        self.records = larger;
     }
 
     /// Gives a record's room back; its handle may be handed out again at once.
-    #[inline]
-    pub(crate) fn remove(&mut self, handle: u32) {
+    #[inline(always)]
+    pub(super) fn remove(&mut self, handle: u32) {
         let free = self.free;
         self[handle].set_next(free);
         self.free = handle;
         self.live -= 1;
     }
 
-    /// The record of a handle that may be none's: then any record. The slab is not empty.
-    #[inline]
-    pub(crate) fn near(&self, handle: u32) -> &T {
-        &self.records[(handle as usize).min(self.records.len() - 1)]
-    }
-
-    /// Whether no record was ever stored.
-    #[inline]
-    pub(crate) fn is_untouched(&self) -> bool {
-        self.records.is_empty()
-    }
-
     /// Records in use.
     #[inline]
-    pub(crate) fn live(&self) -> usize {
+    pub(super) fn live(&self) -> usize {
         self.live
     }
 
-    /// Bytes of memory held.
-    pub(crate) fn bytes(&self) -> usize {
-        self.records.capacity() * size_of::<T>()
+    /// Asks for the cache line of a record; of none when `handle` is no record's.
+    #[inline(always)]
+    pub(super) fn prefetch(&self, handle: u32) {
+        prefetch_at(&self.records, handle as usize);
+    }
+
+    /// The record of a handle, in use or not; `None` for a handle that never was one.
+    #[inline(always)]
+    pub(super) fn get(&self, handle: u32) -> Option<&T> {
+        self.records.get(handle as usize)
+    }
+
+    /// Bytes of memory held: the records that were ever in use.
+    pub(super) fn bytes(&self) -> usize {
+        self.used * size_of::<T>()
     }
 }
 
-impl<T> Index<u32> for Slab<T> {
+impl<T: Linked> Clone for Slab<T> {
+    fn clone(&self) -> Self {
+        let mut records = HugeArray::reserved(self.records.len(), self.used.max(RECORDS_MIN));
+        records[..self.used].copy_from_slice(&self.records[..self.used]);
+        Self { records, ..*self }
+    }
+}
+
+impl<T: Linked> Index<u32> for Slab<T> {
     type Output = T;
 
-    #[inline]
+    #[inline(always)]
     fn index(&self, handle: u32) -> &T {
         &self.records[handle as usize]
     }
 }
 
-impl<T> IndexMut<u32> for Slab<T> {
-    #[inline]
+impl<T: Linked> IndexMut<u32> for Slab<T> {
+    #[inline(always)]
     fn index_mut(&mut self, handle: u32) -> &mut T {
         &mut self.records[handle as usize]
     }
@@ -109,7 +153,7 @@ mod tests {
 
     #[test]
     fn freed_records_are_used_again_before_the_slab_grows() {
-        let mut slab = Slab::with_capacity(2);
+        let mut slab = Slab::new();
         let handles = [slab.insert(10u32), slab.insert(11), slab.insert(12)];
         let bytes = slab.bytes();
         slab.remove(handles[0]);
@@ -118,5 +162,18 @@ mod tests {
         assert_eq!([slab.insert(13), slab.insert(14)], [handles[2], handles[0]]);
         assert_eq!((slab[handles[0]], slab[handles[1]], slab[handles[2]]), (14, 11, 13));
         assert_eq!((slab.live(), slab.bytes()), (3, bytes));
+        assert_eq!((slab.insert(15), slab.bytes()), (3, bytes + 4));
+    }
+
+    #[test]
+    fn records_keep_their_value_when_the_array_has_to_move() {
+        let mut slab = Slab { records: HugeArray::zeroed(2), used: 0, free: NIL, live: 0 };
+        for value in 0..200_000u32 {
+            assert_eq!(slab.insert(value), value);
+        }
+        let clone = slab.clone();
+        assert!((0..200_000).all(|handle| slab[handle] == handle && clone[handle] == handle));
+        slab.prefetch(NIL);
+        assert_eq!((slab.bytes(), clone.bytes()), (800_000, 800_000));
     }
 }

@@ -188,7 +188,7 @@ impl OrderStore {
     ) -> u32 {
         let Place { book, side, price } = place;
         let view = OrderView { order_id, instrument: book.0, side, price, qty, priority };
-        let handle = self.books.enqueue(&view);
+        let handle = self.books.enqueue(&view, NIL);
         self.books.index.insert(order_id, handle);
         handle
     }

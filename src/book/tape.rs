@@ -2,6 +2,7 @@
 //! which its touch is hashed.
 
 use super::books::{Best, touch_of};
+use super::queries::Turnover;
 use crate::event::Instrument;
 use crate::hash::{RunningHash, hash_bytes};
 use crate::units::{InstrumentId, Price, Qty};
@@ -33,8 +34,7 @@ pub(super) struct Tape {
     pub(super) stats: InstrumentStats,
     pub(super) last_price: Option<Price>,
     pub(super) close_price: Option<Price>,
-    /// Units for hashing; `None` until they are needed or the instrument is defined.
-    pub(super) units: Option<Units>,
+    pub(super) turnover: Turnover,
 }
 
 /// An instrument's symbol and increments as hashes need them.
@@ -47,9 +47,9 @@ pub(crate) struct Units {
 }
 
 impl Tape {
-    /// Whether anything but units tells it from a new tape.
+    /// Whether anything tells it from a new tape.
     pub(super) fn is_used(&self) -> bool {
-        *self != Self { units: self.units, ..Self::default() }
+        *self != Self::default()
     }
 }
 

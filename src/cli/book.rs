@@ -1,5 +1,7 @@
 //! `ringtape book`: an instrument's order book.
 
+mod depth;
+
 use clap::Args;
 use ringtape::book::Replica;
 use ringtape::error::{Error, Result};
@@ -7,9 +9,9 @@ use ringtape::event::{Event, EventView};
 use ringtape::feed::orders::ORDERS_FORMAT;
 use ringtape::feed::{Feed, Fill};
 use ringtape::limits::FEED_BATCH_RECORDS;
-use ringtape::report::format::{thousands, time_of_day};
 use ringtape::units::{InstrumentId, Side};
 
+use self::depth::Depth;
 use super::input::Input;
 use super::{Ending, parse, term};
 
@@ -26,6 +28,12 @@ pub(super) struct BookArgs {
     /// Levels to print on each side
     #[arg(long, value_name = "N", default_value_t = 10, conflicts_with = "csv")]
     depth: usize,
+    /// Print every order of these levels in the order of its queue
+    #[arg(long, conflicts_with = "csv")]
+    orders: bool,
+    /// Print the book to stdout as one JSON document
+    #[arg(long, conflicts_with = "csv")]
+    json: bool,
     /// Print best bid and offer after every message of the symbol, as CSV
     #[arg(long)]
     csv: bool,
@@ -50,7 +58,21 @@ pub(super) fn run(args: &BookArgs) -> Result<Ending> {
     }
     let followed = follow(feed.as_mut(), &mut follower, until, csv.as_mut());
     match (followed.and_then(|()| follower.chosen()), csv) {
-        (Ok(instrument), None) => print_depth(&follower, instrument, args.depth)?,
+        (Ok(instrument), None) => {
+            let depth = Depth {
+                replica: &follower.replica,
+                instrument,
+                levels: args.depth,
+                has_orders: args.orders,
+                messages: follower.message,
+                ts_ns: follower.last_ts,
+            };
+            if args.json {
+                term::print(format_args!("{:#}", depth.to_json()))?;
+            } else {
+                depth.print()?;
+            }
+        }
         (Ok(_), Some(out)) => out.finish()?,
         (Err(error @ Error::Usage { .. }), Some(out)) => {
             out.discard();
@@ -165,35 +187,4 @@ fn row(out: &mut term::Stdout, follower: &Follower, id: InstrumentId) -> Result<
         bids.0,
         asks.0
     ))
-}
-
-fn print_depth(follower: &Follower, id: InstrumentId, depth: usize) -> Result<()> {
-    let replica = &follower.replica;
-    let symbol = replica.instruments().symbol(id);
-    let instrument = replica.instruments().get(id);
-    let price =
-        |price| instrument.map_or_else(|| format!("{price}"), |terms| terms.format_price(price));
-    let mut out = term::Stdout::lock();
-    let time = time_of_day(follower.last_ts);
-    out.line(format_args!("{symbol} after {} messages, at {time}", thousands(follower.message)))?;
-    out.line(format_args!(
-        "{:>7} {:>12} {:>14}   {:<14} {:<12} {}",
-        "orders", "qty", "bid", "ask", "qty", "orders"
-    ))?;
-    let mut bids = replica.levels(id, Side::Buy).take(depth);
-    let mut asks = replica.levels(id, Side::Sell).take(depth);
-    loop {
-        let (bid, ask) = (bids.next(), asks.next());
-        if bid.is_none() && ask.is_none() {
-            break;
-        }
-        let left = bid.map_or_else(String::new, |level| {
-            format!("{:>7} {:>12} {:>14}", level.orders, thousands(level.qty.0), price(level.price))
-        });
-        let right = ask.map_or_else(String::new, |level| {
-            format!("{:<14} {:<12} {}", price(level.price), thousands(level.qty.0), level.orders)
-        });
-        out.line(format_args!("{left:>35}   {right}"))?;
-    }
-    out.finish()
 }

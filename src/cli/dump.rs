@@ -3,6 +3,7 @@
 use std::fmt::Write;
 
 use clap::Args;
+use ringtape::book::Replica;
 use ringtape::error::{Error, Result};
 use ringtape::event::fields::FieldValue;
 use ringtape::event::kinds::KINDS;
@@ -11,7 +12,7 @@ use ringtape::feed::Fill;
 use ringtape::limits::FEED_BATCH_RECORDS;
 use ringtape::matching::EVERY_INSTRUMENT;
 use ringtape::report::format::time_of_day;
-use ringtape::units::InstrumentId;
+use ringtape::units::{InstrumentId, OrderId};
 use serde_json::{Map, Value, json};
 
 use super::input::Input;
@@ -33,7 +34,7 @@ pub(super) struct DumpArgs {
     /// Messages before this time
     #[arg(long, value_name = "TIME")]
     until: Option<String>,
-    /// Messages that name this order
+    /// Messages that name this order, each with the order's place in its queue after it
     #[arg(long, value_name = "REF")]
     order: Option<u64>,
     /// At most so many messages
@@ -78,6 +79,8 @@ struct Dump<'a> {
     unit: Vec<Event>,
     message: u64,
     printed: u64,
+    /// The books, and where the order stands in them, when one is followed.
+    books: Option<Box<Replica>>,
     out: term::Stdout,
 }
 
@@ -93,6 +96,7 @@ impl<'a> Dump<'a> {
             unit: Vec::new(),
             message: 0,
             printed: 0,
+            books: args.order.map(|_| Box::default()),
             out: term::Stdout::lock(),
             args,
         })
@@ -106,6 +110,9 @@ impl<'a> Dump<'a> {
             self.print_unit()?;
         }
         self.unit.push(event);
+        if let Some(books) = &mut self.books {
+            books.apply(&event);
+        }
         if !event.is_continued() {
             self.print_unit()?;
             self.message += 1;
@@ -173,14 +180,31 @@ impl<'a> Dump<'a> {
                 let _ = write!(line, " {field}={shown}");
             }
         }
+        for (name, value) in self.place().into_iter().flatten() {
+            let _ = write!(line, " {name}={value}");
+        }
         line + last
+    }
+
+    /// Where the order that is followed stands: open quantity, quantity and orders ahead of it.
+    /// `None` when none is followed or it does not rest.
+    fn place(&self) -> Option<[(&'static str, u64); 3]> {
+        let position = self.books.as_ref()?.position(OrderId(self.args.order?))?;
+        Some([
+            ("open_qty", position.order.qty.0),
+            ("ahead_qty", position.ahead_qty.0),
+            ("ahead_orders", position.ahead_orders.into()),
+        ])
     }
 
     fn csv_line(&self, unit: &[Event]) -> String {
         let head = head(unit);
         let side = head.side().map_or("", |side| side.name());
-        let fields: Vec<_> =
-            fields(unit).map(|(field, value)| format!("{field}={}", plain(value))).collect();
+        let place = self.place().into_iter().flatten();
+        let fields: Vec<_> = fields(unit)
+            .map(|(field, value)| format!("{field}={}", plain(value)))
+            .chain(place.map(|(name, value)| format!("{name}={value}")))
+            .collect();
         format!(
             "{},{},{},{},{side},{},{}",
             self.message,
@@ -208,6 +232,9 @@ impl<'a> Dump<'a> {
                 other => json!(plain(other)),
             };
             object.insert(field.to_owned(), value);
+        }
+        for (name, value) in self.place().into_iter().flatten() {
+            object.insert(name.to_owned(), json!(value));
         }
         Value::Object(object).to_string()
     }

@@ -32,6 +32,23 @@ impl Follower {
         }
     }
 
+    /// Applies a batch of events, which `event` shows in what it consists of, and hands each on.
+    #[inline]
+    pub(super) fn apply_each<E>(
+        &mut self,
+        batch: &[E],
+        event: impl Fn(&E) -> &Event,
+        mut then: impl FnMut(&E),
+    ) {
+        let Some(checker) = &mut self.checker else {
+            return self.replica.apply_each(batch, event, |item, _| then(item));
+        };
+        for item in batch {
+            checker.apply(&mut self.replica, event(item));
+            then(item);
+        }
+    }
+
     /// Ends the check and gives what it found; what the user should know joins the warnings.
     pub(super) fn finish_check(&mut self, warnings: &mut Vec<String>) -> Option<MatchingCheck> {
         let checker = self.checker.as_mut()?;

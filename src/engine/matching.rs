@@ -88,12 +88,8 @@ impl Matching {
     fn follow_books(&mut self) -> Result<usize> {
         let batch = self.market.poll(BATCH_RECORDS_MAX)?;
         let (first, second) = batch.slices();
-        for chunk in first.chunks(LOOK_AHEAD_EVENTS).chain(second.chunks(LOOK_AHEAD_EVENTS)) {
-            self.books.replica().look_ahead(chunk.iter().map(|event| &**event));
-            for event in chunk {
-                self.books.apply(event);
-                self.meter.note(event.ts_ingest);
-            }
+        for events in [first, second] {
+            self.books.apply_each(events, |event| event, |event| self.meter.note(event.ts_ingest));
         }
         Ok(batch.len())
     }
@@ -109,7 +105,7 @@ impl Matching {
         let (first, second) = batch.slices();
         'batch: for chunk in first.chunks(LOOK_AHEAD_EVENTS).chain(second.chunks(LOOK_AHEAD_EVENTS))
         {
-            books.replica().look_ahead(chunk.iter().map(|event| &**event));
+            books.replica().look_ahead(chunk, |event| event);
             for event in chunk {
                 trader.before(event, books.replica(), &mut outlet.pending)?;
                 if event.kind == Kind::Kill as u8 {

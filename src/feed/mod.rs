@@ -4,6 +4,7 @@
 //! through [`Feed::fill`], a batch of records at a time. [`Pacer`] says when each is due.
 
 pub mod itch;
+pub mod lobster;
 pub mod orders;
 pub mod pace;
 mod sniff;

@@ -61,7 +61,10 @@ fn text_refusal(text: &[u8]) -> Refusal {
     if matches!(text.trim_ascii_start().first(), Some(b'{' | b'[')) {
         Refusal::new("this looks like JSON text, not in this build", CURE)
     } else if columns.len() == 6 && columns.iter().all(is_number) {
-        Refusal::new("this looks like a LOBSTER message file (CSV), not in this build", CURE)
+        Refusal::new(
+            "this looks like a LOBSTER message file (CSV), not ITCH 5.0",
+            "open it as a feed of any format, which recognises it",
+        )
     } else if columns.len() > 1 {
         Refusal::new("this looks like CSV text, not in this build", CURE)
     } else if line.len() >= 24 && line.iter().all(is_base64) {

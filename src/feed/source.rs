@@ -17,6 +17,7 @@ use std::path::Path;
 use flate2::read::MultiGzDecoder;
 
 use super::itch::ItchFeed;
+use super::lobster::{LobsterFeed, looks_like_rows};
 use super::orders::{self, OrderFeed};
 use super::{Description, Feed};
 use crate::error::{Error, Result};
@@ -78,6 +79,9 @@ pub fn open(path: &Path, options: &OpenOptions) -> Result<Box<dyn Feed>> {
     let source = open_source(path)?;
     if orders::is_order_file(source.head()) {
         return Ok(Box::new(OrderFeed::from_source(source, options)?));
+    }
+    if looks_like_rows(source.head()) {
+        return Ok(Box::new(LobsterFeed::from_source(source, options)?));
     }
     Ok(Box::new(ItchFeed::from_source(source, options)?))
 }

@@ -36,25 +36,23 @@ impl Matcher {
     /// of a stream over books that do not fit the cache; where they do, it costs more than it
     /// saves.
     pub fn look_ahead(&self, events: &[Event]) {
-        if self.books.is_untouched() {
-            return;
+        let book = |event: &Event| BookId::displayed(InstrumentId(event.instrument));
+        // All commands about orders have the order's number first.
+        let number = |event: &Event| OrderId(event.payload[0]);
+        let events = &events[..events.len().min(MATCH_AHEAD_EVENTS)];
+        for event in events {
+            self.books.look_at_number(number(event), book(event));
         }
         let mut handles = [0; MATCH_AHEAD_EVENTS];
-        let mut loaded = 0_u64;
+        let mut loaded = 0;
         for (handle, event) in handles.iter_mut().zip(events) {
-            // All commands about orders have the order's number first.
-            *handle = self.books.home_handle(OrderId(event.payload[0]));
-            loaded ^= self.books.load_book(BookId::displayed(InstrumentId(event.instrument)));
-        }
-        for (&handle, event) in handles.iter().zip(events) {
             let side = if event.side == Side::Sell as u8 { Side::Sell } else { Side::Buy };
-            let book = BookId::displayed(InstrumentId(event.instrument));
-            loaded ^= self.books.load_order(handle);
-            loaded ^= u64::from(self.terms.near(handle).extra);
-            loaded ^= self.books.load_best(book, side);
+            *handle = self.books.look_at_order(number(event));
+            self.books.look_at_touch(book(event), side);
+            loaded ^= self.terms.extra_of_any(*handle);
         }
-        for (&handle, _) in handles.iter().zip(events) {
-            loaded ^= self.books.load_neighbours(handle);
+        for &handle in &handles[..events.len()] {
+            self.books.look_at_neighbours(handle);
         }
         black_box(loaded);
     }

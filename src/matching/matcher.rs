@@ -7,8 +7,8 @@ use super::counts::MatcherCounts;
 use super::heap::Heap;
 use super::lane::{Desk, Lane};
 use super::scratch::Scratch;
-use super::terms::{Extra, TermsSlab};
-use crate::book::{OrderStore, Slab};
+use super::terms::{ExtraSlab, TermsSlab};
+use crate::book::OrderStore;
 use crate::event::{Event, EventView, Execution, InstrumentTable, Kind, payload};
 use crate::limits::INSTRUMENTS_MAX;
 use crate::units::InstrumentId;
@@ -71,7 +71,7 @@ pub struct Matcher {
     pub(super) more_terms_at_hand: Option<payload::TermsMore>,
     pub(super) books: OrderStore,
     pub(super) terms: TermsSlab,
-    pub(super) extras: Slab<Extra>,
+    pub(super) extras: ExtraSlab,
     /// By instrument.
     pub(super) lanes: Vec<Lane>,
     pub(super) desks: Vec<Desk>,
@@ -108,7 +108,7 @@ impl Matcher {
             more_terms_at_hand: None,
             books: OrderStore::with_capacity(orders),
             terms: TermsSlab::with_capacity(orders),
-            extras: Slab::with_capacity(0),
+            extras: ExtraSlab::new(),
             lanes: vec![],
             desks: vec![],
             instruments: InstrumentTable::default(),

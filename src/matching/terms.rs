@@ -4,14 +4,14 @@
 //!  Slab<Order>     | id, open, place | ...    by handle, in the book's store
 //!  TermsSlab       | Terms, 16 bytes | ...    by the same handle
 //!                       | extra
-//!  Slab<Extra>     | iceberg, group, expiry, stop, auction |   only for orders that have one
+//!  ExtraSlab       | iceberg, group, expiry, stop, auction |   only for orders that have one
 //! ```
 //!
 //! A plain order costs 16 bytes here. Everything that few orders have lies in an extra record.
 
 use std::ops::{Index, IndexMut};
 
-use crate::book::{Linked, NIL};
+use crate::book::NIL;
 use crate::event::{Instructions, OrderType, SelfTrade, TimeInForce};
 use crate::units::{AccountId, InstrumentId, Nanos, Price, Qty, Side};
 
@@ -167,10 +167,10 @@ impl TermsSlab {
         }
     }
 
-    /// The terms of a handle that may be none's: then any terms. The slab is not empty.
+    /// The extra record of a handle that may be none's.
     #[inline]
-    pub(super) fn near(&self, handle: u32) -> &Terms {
-        &self.terms[(handle as usize).min(self.terms.len() - 1)]
+    pub(super) fn extra_of_any(&self, handle: u32) -> u32 {
+        self.terms.get(handle as usize).map_or(NIL, |terms| terms.extra)
     }
 
     pub(super) fn bytes(&self) -> usize {
@@ -275,13 +275,54 @@ impl Extra {
     }
 }
 
-impl Linked for Extra {
-    fn next(&self) -> u32 {
-        self.stop_at
+/// Extra records and the list of those that are free.
+#[derive(Clone, Debug)]
+pub(super) struct ExtraSlab {
+    extras: Vec<Extra>,
+    free: u32,
+}
+
+impl ExtraSlab {
+    pub(super) fn new() -> Self {
+        Self { extras: Vec::new(), free: NIL }
     }
 
-    fn set_next(&mut self, next: u32) {
-        self.stop_at = next;
+    /// Stores a record and names it.
+    pub(super) fn insert(&mut self, extra: Extra) -> u32 {
+        if self.free == NIL {
+            self.extras.push(extra);
+            return self.extras.len() as u32 - 1;
+        }
+        let handle = self.free;
+        self.free = self[handle].stop_at;
+        self[handle] = extra;
+        handle
+    }
+
+    /// Gives a record's room back; its handle may be handed out again at once.
+    pub(super) fn remove(&mut self, handle: u32) {
+        self[handle].stop_at = self.free;
+        self.free = handle;
+    }
+
+    pub(super) fn bytes(&self) -> usize {
+        self.extras.capacity() * size_of::<Extra>()
+    }
+}
+
+impl Index<u32> for ExtraSlab {
+    type Output = Extra;
+
+    #[inline]
+    fn index(&self, handle: u32) -> &Extra {
+        &self.extras[handle as usize]
+    }
+}
+
+impl IndexMut<u32> for ExtraSlab {
+    #[inline]
+    fn index_mut(&mut self, handle: u32) -> &mut Extra {
+        &mut self.extras[handle as usize]
     }
 }
 

@@ -1,5 +1,6 @@
 //! `ringtape bench`: figures of this machine.
 
+mod book;
 mod journal;
 mod matching;
 mod pipeline;
@@ -12,6 +13,8 @@ use super::Ending;
 
 #[derive(Debug, Subcommand)]
 pub(super) enum BenchCommand {
+    /// Messages to books on one core, decoding alone beside it, and the worst cases
+    Book(book::BookArgs),
     /// The matcher on flows of commands in memory
     Match(matching::MatchArgs),
     /// Appending to a journal at each durability, beside a bare mapped store, and reading it
@@ -27,6 +30,7 @@ pub(super) enum BenchCommand {
 
 pub(super) fn run(command: &BenchCommand) -> Result<Ending> {
     match command {
+        BenchCommand::Book(args) => book::run(args),
         BenchCommand::Match(args) => matching::run(args),
         BenchCommand::Journal(args) => journal::run(args),
         BenchCommand::Pipeline(args) => pipeline::run(args),

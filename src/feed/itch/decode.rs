@@ -20,6 +20,7 @@ use crate::event::{Event, Flags};
 use crate::feed::Checks;
 use crate::feed::source::Window;
 use crate::limits::MESSAGE_RECORDS_MAX;
+use crate::processor::prefetch_at;
 
 /// Bytes of the longest frame and the header of the one after it.
 const FRAME_AND_HEADER_BYTES: usize = {
@@ -37,6 +38,13 @@ const FRAME_AND_HEADER_BYTES: usize = {
 /// Bytes past a window's limit that may be shown as long as a view's first frame and the header
 /// after it lie before the limit.
 const LOOKAHEAD_MARGIN: usize = VIEW_BYTES - FRAME_AND_HEADER_BYTES;
+
+/// Bytes ahead of the message in hand that are asked for.
+///
+/// WHY: the processor's own prefetcher stops at every page of 4 KiB, some 130 messages, and waits
+/// there. Over 615 MB in memory, M messages/s: 66 without, 112 at 512, 146 at 1,024, 160 at 2,048,
+/// 149 to 168 at 4,096.
+const PREFETCH_BYTES: usize = 2048;
 
 /// How the ends of messages are found.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -179,6 +187,7 @@ impl Decoder {
         let mut records = 0;
         for slot in out {
             let Some(view) = rest.first_chunk::<VIEW_BYTES>() else { break };
+            prefetch_at(rest, PREFETCH_BYTES);
             let shape = &SHAPES[usize::from(header.letter())];
             let frame_bytes = match PREFIXED {
                 true => (PREFIX_BYTES as u32 + header.prefix()) as u8,

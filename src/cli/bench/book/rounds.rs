@@ -1,0 +1,119 @@
+//! The rounds: what is timed, and what it came to.
+
+use std::hint::black_box;
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+
+use ringtape::book::{Replica, Totals};
+use ringtape::error::Result;
+use ringtape::event::Event;
+use ringtape::feed::itch::ItchFeed;
+use ringtape::feed::{Feed, Fill, OpenOptions};
+use ringtape::limits::BATCH_RECORDS_MAX;
+
+use super::streams::Stream;
+
+/// What the rounds of a row came to.
+pub(super) struct Figures {
+    pub(super) name: String,
+    pub(super) messages: u64,
+    /// Time of each round, ascending.
+    pub(super) rounds: Vec<Duration>,
+    /// The longest time of one message, where that was looked for: the least of the rounds.
+    pub(super) longest: Option<Duration>,
+    /// Sizes and hash at the end, where books were built.
+    pub(super) books: Option<(Totals, u64)>,
+    /// Whether all rounds ended with the same hash.
+    pub(super) is_deterministic: bool,
+}
+
+impl Figures {
+    fn new(name: &str, messages: u64) -> Self {
+        Self {
+            name: name.to_owned(),
+            messages,
+            rounds: Vec::new(),
+            longest: None,
+            books: None,
+            is_deterministic: true,
+        }
+    }
+
+    /// Takes note of a round that built books.
+    fn note_books(&mut self, replica: &Replica) {
+        let hash = replica.books_hash();
+        self.is_deterministic &= self.books.is_none_or(|(_, before)| before == hash);
+        self.books = Some((replica.totals(), hash));
+    }
+
+    /// Minimum, median and maximum of the rounds' times.
+    pub(super) fn min_median_max(&self) -> [Duration; 3] {
+        [self.rounds[0], self.rounds[self.rounds.len() / 2], self.rounds[self.rounds.len() - 1]]
+    }
+}
+
+/// Times a session: decoded alone, or into books as well.
+pub(super) fn measure_stream(
+    name: &str,
+    session: &Arc<[u8]>,
+    rounds: usize,
+    has_books: bool,
+) -> Result<Figures> {
+    let mut figures = Figures::new(name, 0);
+    let mut batch = vec![Event::default(); BATCH_RECORDS_MAX];
+    for _ in 0..rounds {
+        let mut feed = ItchFeed::from_bytes(name, session.clone(), &OpenOptions::default())?;
+        let mut replica = has_books.then(Replica::new);
+        let start = Instant::now();
+        match &mut replica {
+            Some(replica) => {
+                while let Fill::Records(count) = feed.fill(&mut batch)? {
+                    replica.apply_all(&batch[..count]);
+                }
+            }
+            None => {
+                while let Fill::Records(count) = feed.fill(&mut batch)? {
+                    black_box(&batch[..count]);
+                }
+            }
+        }
+        figures.rounds.push(start.elapsed());
+        figures.messages = feed.checks().messages;
+        if let Some(replica) = &replica {
+            figures.note_books(replica);
+        }
+    }
+    figures.rounds.sort_unstable();
+    Ok(figures)
+}
+
+/// Times a stream of events that is hard on books; and once more message by message.
+pub(super) fn measure_worst(stream: &Stream, rounds: usize) -> Figures {
+    let mut figures = Figures::new(stream.name, stream.timed.len() as u64);
+    for _ in 0..rounds {
+        let mut replica = filled(stream);
+        let start = Instant::now();
+        replica.apply_all(&stream.timed);
+        figures.rounds.push(start.elapsed());
+        figures.note_books(&replica);
+
+        let mut replica = filled(stream);
+        let mut longest = Duration::ZERO;
+        for event in &stream.timed {
+            let start = Instant::now();
+            replica.apply(event);
+            longest = longest.max(start.elapsed());
+        }
+        figures.note_books(&replica);
+        // The machine interrupts now and then, at another message in each round.
+        figures.longest = Some(figures.longest.map_or(longest, |least| least.min(longest)));
+    }
+    figures.rounds.sort_unstable();
+    figures
+}
+
+fn filled(stream: &Stream) -> Replica {
+    let mut replica = Replica::new();
+    replica.apply_all(&stream.fill);
+    replica
+}
