@@ -134,10 +134,7 @@ pub(super) fn json(check: &MatchingCheck) -> Value {
 
 #[cfg(feature = "cli")]
 fn disagreement_json(found: &Disagreement) -> Value {
-    let fills = |fills: &[TapeFill]| {
-        let fill = |&TapeFill { order_id, price, qty }: &TapeFill| json!({ "order_id": order_id.0, "price": price.0, "qty": qty.0 });
-        fills.iter().map(fill).collect::<Vec<_>>()
-    };
+    let fills = |fills: &[TapeFill]| fills.iter().map(fill_json).collect::<Vec<_>>();
     json!({
         "event": found.event,
         "ts_event": found.ts_event,
@@ -150,4 +147,9 @@ fn disagreement_json(found: &Disagreement) -> Value {
         "expected": fills(&found.expected),
         "got": fills(&found.got),
     })
+}
+
+#[cfg(feature = "cli")]
+fn fill_json(fill: &TapeFill) -> Value {
+    json!({ "order_id": fill.order_id.0, "price": fill.price.0, "qty": fill.qty.0 })
 }

@@ -43,14 +43,14 @@
 //! | holds nothing but trades without a displayed order | none: `hidden_prints` |
 //!
 //! Each event is in one row, the first that holds. An aggressor with a minimum quantity passes
-//! small orders over: *disagree*, with the shares passed over, and never explained away. Adds that would
-//! trade are in `disagree` too and not in `checked`.
+//! small orders over: *disagree*, with the shares passed over, and never explained away. Adds that
+//! would trade are in `disagree` too and not in `checked`.
 //!
 //! Events are told apart by flag LAST. Until a feed first shows an exchange event of several
 //! records, neighbouring executions of an instrument are taken for one event if times are equal,
 //! match numbers go up by 1, the resting side is one and prices do not improve, and trades without
-//! a displayed order between them belong to it; a report that was made so throughout says *grouped by
-//! match number*.
+//! a displayed order between them belong to it; a report that was made so throughout says *grouped
+//! by match number*.
 //!
 //! # What it proves
 //!
