@@ -367,6 +367,7 @@ fn take_turns(
 }
 
 impl Beside {
+    #[cfg_attr(not(feature = "peers"), allow(unused_variables))]
     fn describe(&self, ours: &Figures) {
         match self {
             Self::Missing(why) => term::tell(format_args!("  matchcore: {why}")),
