@@ -15,7 +15,12 @@ use super::Ending;
 pub(super) enum BenchCommand {
     /// Messages to books on one core, decoding alone beside it, and the worst cases
     Book(book::BookArgs),
-    /// The matcher on flows of commands in memory
+    /// The matcher on flows of commands in memory, beside the crate `matchcore`
+    ///
+    /// matchcore comes with the feature `peers`; the rounds take turns. Allocations are not counted
+    /// here, since the program has no allocator that could count. tests/matcher_alloc.rs counts
+    /// none in a third session like those before; a round here is a first session, in which the
+    /// matcher still grows a little.
     Match(matching::MatchArgs),
     /// Appending to a journal at each durability, beside a bare mapped store, and reading it
     Journal(journal::JournalArgs),

@@ -14,6 +14,9 @@
 //! improve the touch and 21 % join it, half of all lie 2 ticks away or nearer, a quarter more than
 //! 8; half of the cancels and replacements are of the youngest thousand orders.
 //!
+//! The number of live orders stays: while fewer live than at first, aggressive orders take small
+//! parts, sweeps look for thin levels and stops lie far away; otherwise whole orders go.
+//!
 //! The generator keeps a matcher of its own and looks at its books, so that a passive order is
 //! passive and a sweep sweeps. The same profile gives the same commands on every machine.
 
@@ -59,8 +62,7 @@ pub struct FlowProfile {
     pub commands: u64,
     /// Instruments.
     pub symbols: u32,
-    /// Orders that live after the setup. In `nasdaq` so many live from then on; in the other flows
-    /// the sweeps take more than the adds bring, until the books are thin.
+    /// Orders that live after the setup, and about as many from then on.
     pub live: u64,
     /// Seed of all randomness.
     pub seed: u64,

@@ -51,6 +51,9 @@ mod tests;
 #[cfg_attr(not(feature = "peers"), allow(dead_code))]
 mod watch;
 
+#[cfg(feature = "peers")]
+pub(super) use peers::version;
+
 use std::thread;
 use std::time::Duration;
 

@@ -1,18 +1,27 @@
 //! `ringtape bench match`: the matcher on a flow of commands in memory, beside other matchers.
 
-use std::time::Instant;
+#[cfg(feature = "peers")]
+mod matchcore;
+
+use std::time::{Duration, Instant};
 
 use clap::{Args, ValueEnum};
 use ringtape::engine::generate::{CommandFlow, Flow, FlowProfile};
 use ringtape::error::{Error, Result};
-use ringtape::event::Execution;
+use ringtape::event::{Execution, ExecutionKind};
 use ringtape::hash::RunningHash;
 use ringtape::matching::{MATCH_AHEAD_EVENTS, Matcher, MatcherConfig};
 use ringtape::report::Machine;
 use ringtape::report::format::{bytes, thousands};
 use serde_json::{Value, json};
 
+#[cfg(feature = "peers")]
+use self::matchcore::Peer;
 use crate::cli::{Ending, parse, term};
+
+/// What brings the other matcher.
+#[cfg(not(feature = "peers"))]
+const HOW_TO_BUILD: &str = "cargo run --release --features peers -- bench match";
 
 #[derive(Debug, Args)]
 pub(crate) struct MatchArgs {
@@ -154,18 +163,66 @@ fn play(
     }
 }
 
+/// What commands trade.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+struct Traded {
+    matches: u64,
+    qty: u64,
+}
+
+/// Commands a second of the rounds, ascending.
+#[derive(Clone, Debug, Default)]
+struct Rates(Vec<u64>);
+
+impl Rates {
+    fn add(&mut self, commands: u64, took: Duration) {
+        let rate = (u128::from(commands) * 1_000_000_000 / took.as_nanos().max(1)) as u64;
+        self.0.insert(self.0.partition_point(|&other| other < rate), rate);
+    }
+
+    fn min_median_max(&self) -> [u64; 3] {
+        [self.0[0], self.0[self.0.len() / 2], self.0[self.0.len() - 1]]
+    }
+
+    fn to_json(&self) -> Value {
+        let [min, median, max] = self.min_median_max();
+        json!({ "min": min, "median": median, "max": max, "rounds": self.0 })
+    }
+}
+
+impl std::fmt::Display for Rates {
+    fn fmt(&self, out: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        let [min, median, max] = self.min_median_max().map(thousands);
+        let rounds = self.0.len();
+        write!(out, "{min} / {median} / {max} (min / median / max of {rounds} rounds)")
+    }
+}
+
 /// What the rounds of a flow came to.
 struct Figures {
     profile: FlowProfile,
-    /// Commands a second, ascending.
-    rates: Vec<u64>,
+    rates: Rates,
     executions: u64,
-    matches: u64,
+    traded: Traded,
     hash: u64,
     live_orders: usize,
     levels: usize,
     bytes: usize,
     rejects: u64,
+    beside: Beside,
+}
+
+/// The other matcher's line.
+enum Beside {
+    Missing(String),
+    #[cfg(feature = "peers")]
+    Measured {
+        rates: Rates,
+        /// Replacements that became two commands.
+        halved: u64,
+        /// What it traded, or how many commands it refused.
+        traded: std::result::Result<Traded, u64>,
+    },
 }
 
 impl Figures {
@@ -177,44 +234,46 @@ impl Figures {
     ) -> Self {
         let mut matcher = set_up(flow);
         let matches_before = matcher.totals().matches;
-        let (mut hash, mut executions) = (RunningHash::default(), 0);
+        let (mut hash, mut executions, mut filled) = (RunningHash::default(), 0, 0);
         play(&mut matcher, flow, looks_ahead, |out| {
             executions += out.len() as u64;
-            out.iter().for_each(|execution| hash.update(bytemuck::bytes_of(execution)));
+            for execution in out {
+                hash.update(bytemuck::bytes_of(execution));
+                if execution.kind() == Some(ExecutionKind::Filled) {
+                    filled += execution.qty;
+                }
+            }
         });
         let totals = matcher.totals();
-        let mut rates: Vec<u64> = (0..rounds)
-            .map(|_| {
-                let mut matcher = set_up(flow);
-                let mut told = 0;
-                let start = Instant::now();
-                play(&mut matcher, flow, looks_ahead, |out| told += out.len() as u64);
-                let nanos = start.elapsed().as_nanos().max(1);
-                assert_eq!(told, executions, "every round says the same");
-                (u128::from(flow.commands) * 1_000_000_000 / nanos) as u64
-            })
-            .collect();
-        rates.sort_unstable();
+        let rejects = matcher.counts().rejects().map(|(_, count)| count).sum();
+        drop(matcher);
+        let round = || {
+            let mut matcher = set_up(flow);
+            let mut told = 0;
+            let start = Instant::now();
+            play(&mut matcher, flow, looks_ahead, |out| told += out.len() as u64);
+            let took = start.elapsed();
+            assert_eq!(told, executions, "every round says the same");
+            took
+        };
+        let (rates, beside) = take_turns(profile.flow, flow, rounds, round);
         Self {
             profile: *profile,
             rates,
             executions,
-            matches: totals.matches - matches_before,
+            // Each match is two fills.
+            traded: Traded { matches: totals.matches - matches_before, qty: filled / 2 },
             hash: hash.value(),
             live_orders: totals.live_orders,
             levels: totals.levels,
             bytes: totals.bytes,
-            rejects: matcher.counts().rejects().map(|(_, count)| count).sum(),
+            rejects,
+            beside,
         }
-    }
-
-    fn min_median_max(&self) -> [u64; 3] {
-        [self.rates[0], self.rates[self.rates.len() / 2], self.rates[self.rates.len() - 1]]
     }
 
     fn describe(&self) {
         let FlowProfile { flow, commands, symbols, live, seed } = self.profile;
-        let [min, median, max] = self.min_median_max().map(thousands);
         term::tell(format_args!(
             "{:<10} {} commands, {} symbols, {} live orders at first, seed {seed}, in memory",
             flow.name(),
@@ -222,15 +281,13 @@ impl Figures {
             thousands(u64::from(symbols)),
             thousands(live),
         ));
+        term::tell(format_args!("  commands/s {}", self.rates));
         term::tell(format_args!(
-            "  commands/s {min} / {median} / {max} (min / median / max of {} rounds)",
-            self.rates.len()
-        ));
-        term::tell(format_args!(
-            "  {}.{:02} executions a command, {} matches, {} rejects, hash {:016x}",
+            "  {}.{:02} executions a command, {} matches of {}, {} rejects, hash {:016x}",
             self.executions / commands.max(1),
             self.executions * 100 / commands.max(1) % 100,
-            thousands(self.matches),
+            thousands(self.traded.matches),
+            thousands(self.traded.qty),
             thousands(self.rejects),
             self.hash
         ));
@@ -240,10 +297,10 @@ impl Figures {
             thousands(self.levels as u64),
             bytes(self.bytes as u64)
         ));
+        self.beside.describe(self);
     }
 
     fn to_json(&self) -> Value {
-        let [min, median, max] = self.min_median_max();
         let FlowProfile { flow, commands, symbols, live, seed } = self.profile;
         json!({
             "flow": flow.name(),
@@ -251,14 +308,112 @@ impl Figures {
             "symbols": symbols,
             "live": live,
             "seed": seed,
-            "commands_per_s": { "min": min, "median": median, "max": max, "rounds": self.rates },
+            "commands_per_s": self.rates.to_json(),
             "executions": self.executions,
-            "matches": self.matches,
+            "matches": self.traded.matches,
+            "traded_qty": self.traded.qty,
             "rejects": self.rejects,
             "executions_hash": format!("{:016x}", self.hash),
             "live_orders": self.live_orders,
             "levels": self.levels,
             "bytes": self.bytes,
+            "matchcore": self.beside.to_json(self.traded),
         })
+    }
+}
+
+/// Without the peer: our rounds alone.
+#[cfg(not(feature = "peers"))]
+fn take_turns(
+    _flow: Flow,
+    stream: &CommandFlow,
+    rounds: usize,
+    ours: impl Fn() -> Duration,
+) -> (Rates, Beside) {
+    let mut rates = Rates::default();
+    (0..rounds).for_each(|_| rates.add(stream.commands, ours()));
+    (rates, Beside::Missing(format!("not in this build: {HOW_TO_BUILD}")))
+}
+
+/// Our rounds and the peer's; who is first alternates.
+#[cfg(feature = "peers")]
+fn take_turns(
+    flow: Flow,
+    stream: &CommandFlow,
+    rounds: usize,
+    ours: impl Fn() -> Duration,
+) -> (Rates, Beside) {
+    let (mut rates, mut theirs) = (Rates::default(), Rates::default());
+    let peer = match Peer::new(flow, stream) {
+        Ok(peer) => peer,
+        Err(why) => {
+            (0..rounds).for_each(|_| rates.add(stream.commands, ours()));
+            return (rates, Beside::Missing(format!("cannot express this flow: {why}")));
+        }
+    };
+    let traded = peer.traded();
+    for round in 0..rounds {
+        for turn in 0..2 {
+            if (round + turn) % 2 == 0 {
+                rates.add(stream.commands, ours());
+            } else {
+                let (took, told) = peer.round();
+                assert!(traded.is_err() || traded.is_ok_and(|traded| traded.matches == told));
+                theirs.add(stream.commands, took);
+            }
+        }
+    }
+    (rates, Beside::Measured { rates: theirs, halved: peer.halved, traded })
+}
+
+impl Beside {
+    #[cfg_attr(not(feature = "peers"), allow(unused_variables))]
+    fn describe(&self, ours: &Figures) {
+        match self {
+            Self::Missing(why) => term::tell(format_args!("  matchcore: {why}")),
+            #[cfg(feature = "peers")]
+            Self::Measured { rates, halved, traded } => {
+                let version = Peer::version();
+                term::tell(format_args!("  matchcore {version}, in turns: commands/s {rates}"));
+                let [_, mine, _] = ours.rates.min_median_max();
+                let [_, other, _] = rates.min_median_max();
+                let hundredths = mine * 100 / other.max(1);
+                term::tell(format_args!(
+                    "    ringtape over it: {}.{:02} of medians; {} replacements were two commands \
+                     of it; result {}",
+                    hundredths / 100,
+                    hundredths % 100,
+                    thousands(*halved),
+                    compare(ours.traded, *traded)
+                ));
+            }
+        }
+    }
+
+    #[cfg_attr(not(feature = "peers"), allow(unused_variables))]
+    fn to_json(&self, ours: Traded) -> Value {
+        match self {
+            Self::Missing(why) => json!({ "missing": why }),
+            #[cfg(feature = "peers")]
+            Self::Measured { rates, halved, traded } => json!({
+                "version": Peer::version(),
+                "commands_per_s": rates.to_json(),
+                "replacements_as_two": halved,
+                "result": compare(ours, *traded),
+            }),
+        }
+    }
+}
+
+/// Whether the peer traded the same, in words.
+#[cfg(feature = "peers")]
+fn compare(ours: Traded, theirs: std::result::Result<Traded, u64>) -> String {
+    match theirs {
+        Ok(theirs) if theirs == ours => "equal (matches and traded quantity)".to_owned(),
+        Ok(Traded { matches, qty }) => {
+            let (matches, qty) = (thousands(matches), thousands(qty));
+            format!("differs: {matches} matches of {qty}, why is not known: rates say nothing")
+        }
+        Err(refused) => format!("differs: it refuses {} commands", thousands(refused)),
     }
 }
