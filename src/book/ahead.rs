@@ -25,6 +25,10 @@ use crate::units::{InstrumentId, OrderId, Price, Side};
 
 /// Events of a chunk: enough to hide a load behind the others, few enough that what is brought in
 /// is still there when it is used.
+///
+/// WHY: M messages/s over a day of 1.9 million live orders, in two runs each: 8 events 5.9 and 6.0,
+/// 16 events 5.9 and 5.6, 32 events 5.2 and 5.7. Batches of 256, 1,024 and 4,096 events made no
+/// difference.
 const CHUNK_EVENTS: usize = 16;
 
 /// Looks at a chunk before it is applied.

@@ -16,8 +16,13 @@
 //!
 //! **Growing** is no stall: at five eighths full a table of twice the size is mapped, and each
 //! later insert moves a few buckets over; until all are moved, a search asks both. The longest
-//! message of two million adds into an empty replica took 0.8 ms, where moving all at once took
-//! 17 ms.
+//! message of two million adds into an empty replica took 0.8 to 4.3 ms, where moving all at once
+//! took 17 ms.
+//!
+//! WHY: at the peak of a generated day (1.88 million live orders of 9.4 million, some of every age)
+//! 558,000 of 586,000 pages of 16 references hold a live one. As pages of handles they would take
+//! 43 MiB with their directory, and a line each; with the orders in them 272 MiB, 152 bytes an
+//! order. This table takes 32 MiB there.
 
 use bytemuck::{Pod, Zeroable};
 
