@@ -1,44 +1,17 @@
 //! The replica's memory in the steady state.
 //!
 //! Would catch an allocation on the hot path: a map node, a queue that grows, a text for a counter.
-//!
-//! A counting allocator can only be installed with `unsafe`; it hands everything to the system's.
-#![allow(unsafe_code)]
 
+#[path = "common/allocations.rs"]
+mod counting;
 #[path = "common/book_events.rs"]
 mod events;
 
-use std::alloc::{GlobalAlloc, Layout, System};
-use std::cell::Cell;
-
+use counting::allocated;
 use events::*;
 use ringtape::book::Replica;
 use ringtape::event::Event;
 use ringtape::units::Side;
-
-thread_local! {
-    static ALLOCATIONS: Cell<u64> = const { Cell::new(0) };
-}
-
-struct Counting;
-
-// SAFETY: every call goes to the system's allocator with the arguments as they came; counting
-// touches a thread-local cell that needs no allocation.
-unsafe impl GlobalAlloc for Counting {
-    unsafe fn alloc(&self, layout: Layout) -> *mut u8 {
-        let _ = ALLOCATIONS.try_with(|count| count.set(count.get() + 1));
-        // SAFETY: the caller keeps the contract of `alloc`.
-        unsafe { System.alloc(layout) }
-    }
-
-    unsafe fn dealloc(&self, memory: *mut u8, layout: Layout) {
-        // SAFETY: `memory` came from `alloc` above, that is from the system's allocator.
-        unsafe { System.dealloc(memory, layout) }
-    }
-}
-
-#[global_allocator]
-static ALLOCATOR: Counting = Counting;
 
 /// Adds, executes, replaces, reduces and at last deletes 20,000 orders in 50 instruments.
 fn session() -> Vec<Event> {
@@ -69,11 +42,11 @@ fn a_second_session_like_the_first_allocates_nothing() {
     let stream = session();
     let mut replica = Replica::new();
     let mut allocations = || {
-        let before = ALLOCATIONS.get();
+        let before = allocated();
         for event in &stream {
             replica.apply(event);
         }
-        ALLOCATIONS.get() - before
+        allocated() - before
     };
     assert!(allocations() > 10, "the counter counts");
     assert_eq!(allocations(), 0);

@@ -1,49 +1,23 @@
 //! The matcher's memory in the steady state, and at the limit of its orders.
 //!
 //! Would catch an allocation on the hot path, and an order that is dropped in silence.
-//!
-//! A counting allocator can only be installed with `unsafe`; it hands everything to the system's.
-#![allow(unsafe_code)]
 
-use std::alloc::{GlobalAlloc, Layout, System};
-use std::cell::Cell;
+#[path = "common/allocations.rs"]
+mod counting;
 
+use counting::allocated;
 use ringtape::engine::generate::{Flow, FlowProfile};
 use ringtape::event::{Event, Execution, ExecutionKind, Reason};
 use ringtape::matching::{Matcher, MatcherConfig};
 
-thread_local! {
-    static ALLOCATIONS: Cell<u64> = const { Cell::new(0) };
-}
-
-struct Counting;
-
-// SAFETY: every call goes to the system's allocator with the arguments as they came; counting
-// touches a thread-local cell that needs no allocation.
-unsafe impl GlobalAlloc for Counting {
-    unsafe fn alloc(&self, layout: Layout) -> *mut u8 {
-        let _ = ALLOCATIONS.try_with(|count| count.set(count.get() + 1));
-        // SAFETY: the caller keeps the contract of `alloc`.
-        unsafe { System.alloc(layout) }
-    }
-
-    unsafe fn dealloc(&self, memory: *mut u8, layout: Layout) {
-        // SAFETY: `memory` came from `alloc` above, that is from the system's allocator.
-        unsafe { System.dealloc(memory, layout) }
-    }
-}
-
-#[global_allocator]
-static ALLOCATOR: Counting = Counting;
-
 /// Applies records and says how often that allocated.
 fn allocations(matcher: &mut Matcher, events: &[Event], out: &mut Vec<Execution>) -> u64 {
-    let before = ALLOCATIONS.get();
+    let before = allocated();
     for event in events {
         out.clear();
         matcher.apply(event, out);
     }
-    ALLOCATIONS.get() - before
+    allocated() - before
 }
 
 /// A cancel of every live order.

@@ -1,40 +1,16 @@
 //! A counting allocator: would catch an allocation anywhere on the data path of ring or bus.
-#![allow(unsafe_code)] // A global allocator cannot be written without it.
 
+#[path = "common/allocations.rs"]
+mod counting;
 #[path = "common/stream.rs"]
 mod stream;
 
-use std::alloc::{GlobalAlloc, Layout, System};
-use std::cell::Cell;
 use std::time::Duration;
 
+use counting::allocated;
 use ringtape::bus::{Bus, BusEvent, Context, Envelope};
 use ringtape::ring::{Handler, HandlerResult, RingBuilder, Wait, inbox};
 use stream::{Record, is_whole, record};
-
-thread_local! {
-    /// Allocations of this thread, so that the test harness's own threads do not count.
-    static ALLOCATIONS: Cell<u64> = const { Cell::new(0) };
-}
-
-struct Counting;
-
-// SAFETY: every call is passed on to the system's allocator with its arguments unchanged.
-unsafe impl GlobalAlloc for Counting {
-    unsafe fn alloc(&self, layout: Layout) -> *mut u8 {
-        ALLOCATIONS.set(ALLOCATIONS.get() + 1);
-        // SAFETY: the caller's promises are the system allocator's requirements.
-        unsafe { System.alloc(layout) }
-    }
-
-    unsafe fn dealloc(&self, pointer: *mut u8, layout: Layout) {
-        // SAFETY: the pointer came from `alloc` above, so from the system's allocator.
-        unsafe { System.dealloc(pointer, layout) }
-    }
-}
-
-#[global_allocator]
-static ALLOCATOR: Counting = Counting;
 
 #[test]
 fn claims_commits_polls_releases_and_posts_allocate_nothing() {
@@ -45,7 +21,7 @@ fn claims_commits_polls_releases_and_posts_allocate_nothing() {
     let mut stages = [consumers.take(first).unwrap(), consumers.take(second).unwrap()];
     let (sender, mut receiver) = inbox::<Record>(4);
 
-    let before = ALLOCATIONS.get();
+    let before = allocated();
     for round in 0..1000 {
         for _ in 0..6 {
             let _ = sender.post(record(round));
@@ -69,7 +45,7 @@ fn claims_commits_polls_releases_and_posts_allocate_nothing() {
             assert!(!stage.is_finished() && stage.poll(1).unwrap().is_empty());
         }
     }
-    assert_eq!(ALLOCATIONS.get() - before, 0);
+    assert_eq!(allocated() - before, 0);
     assert_eq!((sender.refused(), producer.next_sequence()), (2000, 7000));
 }
 
@@ -103,14 +79,14 @@ fn publishing_and_handling_on_a_bus_allocates_nothing() {
     direct.publish(Tick { number: 0 }).unwrap();
     publisher.publish(Tick { number: 0 }).unwrap();
 
-    let before = ALLOCATIONS.get();
+    let before = allocated();
     for number in 0..1000 {
         direct.publish(Tick { number }).unwrap();
         publisher.publish(Tick { number }).unwrap();
         assert!(publisher.try_publish(Tick { number }).unwrap());
         assert!(sum.poll(8).unwrap() > 0);
     }
-    assert_eq!(ALLOCATIONS.get() - before, 0);
+    assert_eq!(allocated() - before, 0);
     assert_eq!(*sum.state(), 1001 + 999 * 1000 / 2);
 }
 
@@ -129,7 +105,7 @@ fn drops_timeouts_and_waits_that_need_not_wait_allocate_nothing() {
     drop(change.poll(4).unwrap());
     assert_eq!(read.poll(4).unwrap().len(), 4);
 
-    let before = ALLOCATIONS.get();
+    let before = allocated();
     for _ in 0..500 {
         producer.claim_or_drop(2).unwrap().unwrap().for_each_mut(|_, slot| *slot = record(1));
         producer.claim_or_drop(2).unwrap().unwrap().commit_all();
@@ -148,7 +124,7 @@ fn drops_timeouts_and_waits_that_need_not_wait_allocate_nothing() {
             assert!(batch.iter().map(|found| found[0]).eq([2, 3]));
         }
     }
-    assert_eq!(ALLOCATIONS.get() - before, 0);
+    assert_eq!(allocated() - before, 0);
     assert_eq!((producer.dropped(), producer.next_sequence()), (500, 2004));
 }
 
@@ -164,7 +140,7 @@ fn an_observable_ring_its_copies_and_its_observers_allocate_nothing() {
         [consumers.take(detachable).unwrap(), ring.attach_detachable("late", None).unwrap()];
     let mut observers = [ring.observe("fast").unwrap(), ring.observe("slow").unwrap()];
 
-    let before = ALLOCATIONS.get();
+    let before = allocated();
     for round in 0..500 {
         for _ in 0..2 {
             let mut claim = producer.claim(3, Wait::Park).unwrap();
@@ -179,7 +155,7 @@ fn an_observable_ring_its_copies_and_its_observers_allocate_nothing() {
         }
         assert!(observers[1].poll(4).unwrap().iter().all(is_whole));
     }
-    assert_eq!(ALLOCATIONS.get() - before, 0);
+    assert_eq!(allocated() - before, 0);
     assert_eq!((observers[0].missed(), ring.published()), (0, 3000));
     assert!(observers[1].missed() > 0);
 }
@@ -213,9 +189,9 @@ fn a_handler_that_is_run_to_the_end_allocates_nothing() {
     claim.commit_all();
     let mut counter = Counter::default();
 
-    let before = ALLOCATIONS.get();
+    let before = allocated();
     producer.close();
     stage.run(Wait::Park, &mut counter).unwrap();
-    assert_eq!(ALLOCATIONS.get() - before, 0);
+    assert_eq!(allocated() - before, 0);
     assert_eq!((counter.batches, counter.records), (2, 2048));
 }
