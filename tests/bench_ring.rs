@@ -48,7 +48,7 @@ fn every_row_has_figures_and_every_stage_of_every_peer_reads_the_same_stream() {
         }
         let latency = &line(row, "ringtape")["rounds"][0]["latency_ns"];
         let has_latency = matches!(row["row"].as_str(), Some("round-trip" | "paced"));
-        assert_eq!(latency["samples"].as_u64() > Some(1_000), has_latency, "{latency}");
+        assert_eq!(latency["samples"].as_u64() > Some(0), has_latency, "{latency}");
         assert_eq!(latency.is_null(), !has_latency);
     }
 }
