@@ -42,7 +42,7 @@ impl Imbalance {
 /// shares are not here. A broken trade is taken back.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct Turnover {
-    /// Sum of price times quantity, in increments of both.
+    /// Sum of price times quantity, in increments of both, modulo 2^128.
     pub value: i128,
     /// Sum of the quantities.
     pub qty: Qty,
@@ -56,14 +56,16 @@ impl Turnover {
         (qty > 0).then(|| Price(self.value.div_euclid(qty) as i64))
     }
 
+    // Wrapping, because a damaged feed may claim prices and quantities of 64 bits, and what a
+    // broken trade takes back must still be what was added.
     #[inline]
     pub(super) fn add(&mut self, price: Price, qty: Qty) {
-        self.value += i128::from(price.0) * i128::from(qty.0);
+        self.value = self.value.wrapping_add(i128::from(price.0) * i128::from(qty.0));
         self.qty.0 = self.qty.0.saturating_add(qty.0);
     }
 
     pub(super) fn take(&mut self, price: Price, qty: Qty) {
-        self.value -= i128::from(price.0) * i128::from(qty.0);
+        self.value = self.value.wrapping_sub(i128::from(price.0) * i128::from(qty.0));
         self.qty.0 = self.qty.0.saturating_sub(qty.0);
     }
 }
@@ -211,5 +213,21 @@ impl Replica {
             _ => return InstrumentId(event.instrument),
         };
         self.order(order_id).map_or(InstrumentId(event.instrument), |order| order.instrument)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_turnover_of_impossible_prices_is_taken_back_whole() {
+        let (price, qty) = (Price(i64::MAX), Qty(u64::MAX / 2));
+        let mut turnover = Turnover::default();
+        (0..2).for_each(|_| turnover.add(price, qty));
+        turnover.add(price, Qty(1));
+        turnover.take(price, Qty(1));
+        (0..2).for_each(|_| turnover.take(price, qty));
+        assert_eq!(turnover, Turnover::default());
     }
 }
