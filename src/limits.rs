@@ -16,6 +16,8 @@ pub const STAMP_BYTES: usize = 8;
 pub const RING_CAPACITY_DEFAULT: usize = 1 << 14;
 
 /// Records that one `poll` hands out at most, so that gates move.
+// WHY: single records through a ring of 1 MiB went at 248 M/s in batches of at most 64, at 250 of
+// 256 and at 254 of 1,024 (medians of 5).
 pub const BATCH_RECORDS_MAX: usize = 1024;
 
 /// Records that a detachable stage or an observer of a ring copies at a time.
