@@ -237,7 +237,8 @@ impl Found {
         if let Some((start, last)) = kept.last() {
             recovery.quarantined.extend(copy_rest(dir, last, until - start)?);
         }
-        for (_, path) in behind {
+        // The last one first: whoever is killed here leaves no gap between segments.
+        for (_, path) in behind.iter().rev() {
             recovery.quarantined.extend(clear_away(dir, path)?);
         }
         for (_, path) in kept {
