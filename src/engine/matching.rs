@@ -116,11 +116,8 @@ impl Matching {
                 meter.note(event.ts_ingest);
                 let sequence = first_sequence + done as u64;
                 done += 1;
-                if !outlet.is_empty() {
-                    outlet.stamp(sequence, event.ts_ingest);
-                    if !outlet.publish()? {
-                        break 'batch;
-                    }
+                if !outlet.hand_on(sequence, event.ts_ingest)? {
+                    break 'batch;
                 }
             }
         }
@@ -141,11 +138,8 @@ impl Matching {
             meter.note(event.ts_ingest);
             let sequence = first_sequence + done as u64;
             done += 1;
-            if !outlet.is_empty() {
-                outlet.stamp(sequence, event.ts_ingest);
-                if !outlet.publish()? {
-                    break;
-                }
+            if !outlet.hand_on(sequence, event.ts_ingest)? {
+                break;
             }
         }
         batch.end_at(done);
@@ -169,6 +163,17 @@ impl Matching {
 impl Outlet {
     fn is_empty(&self) -> bool {
         self.published == self.pending.len()
+    }
+
+    /// Completes and publishes what the event at `cause` gave rise to; `false` when not all of it
+    /// fits on the ring yet.
+    #[inline]
+    fn hand_on(&mut self, cause: u64, ts_ingest: u64) -> Result<bool> {
+        if self.is_empty() {
+            return Ok(true);
+        }
+        self.stamp(cause, ts_ingest);
+        self.publish()
     }
 
     /// Completes the executions that the event at `cause` gave rise to, and hashes them.
