@@ -11,6 +11,7 @@ use ringtape::portfolio::PortfolioConfig;
 use ringtape::report::{self, Machine, MarketPicture, MoneyStory, Page, ReportFile, Samples};
 
 use super::config::RunConfig;
+use super::instruments::Instruments;
 use super::{input, term};
 
 /// Executions that are kept in memory for a report: 30 MiB of them.
@@ -87,7 +88,8 @@ impl ReportFlags {
         if is_stream || first >= last {
             return Ok(None);
         }
-        let open = || input::open(feed, shape.date.as_deref());
+        let instruments = shape.instruments.as_ref().map(Instruments::overrides).transpose()?;
+        let open = || input::open(feed, shape.date.as_deref(), instruments.clone());
         let most_fills = run.portfolio.iter().max_by_key(|row| row.fills);
         let symbol = match (&self.report_symbol, most_fills) {
             (Some(symbol), _) => Some(symbol.clone()),

@@ -16,7 +16,8 @@ p{margin:4px 0}.sub{color:var(--dim);overflow-wrap:anywhere}\
 margin-top:18px}\
 .tile,figure,.box{background:var(--card);border:1px solid var(--grid);\
 border-radius:10px}\
-.tile{padding:12px 14px}.tile b{display:block;font-size:20px;line-height:1.3;overflow-wrap:anywhere}\
+.tile{padding:12px 14px}\
+.tile b{display:block;font-size:20px;line-height:1.3;overflow-wrap:anywhere}\
 .tile span{color:var(--dim);font-size:13px}\
 .charts{display:grid;gap:16px;\
 grid-template-columns:repeat(auto-fit,minmax(min(100%,560px),1fr))}\
