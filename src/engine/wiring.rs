@@ -89,9 +89,9 @@ impl Engine {
             progress: progress.clone(),
         };
         let core = plan.core_of(MARKET_JOURNAL);
-        let (agents, rings) = agents(feed, config, outside, &mut outcomes, core)?;
-        let gauges = Gauges::new(clock.clone(), started, progress.clone(), rings);
-        let mut agents = agents.into_iter();
+        let wired = agents(feed, config, outside, &mut outcomes, core)?;
+        let gauges = Gauges::new(clock.clone(), started, progress.clone(), wired.rings);
+        let mut agents = wired.agents.into_iter();
         let runners = plan
             .runners
             .iter()
@@ -233,6 +233,12 @@ struct Outside {
     progress: Arc<Progress>,
 }
 
+/// Agents that are ready to run, and the gauges of the rings between them.
+struct Wired {
+    agents: Vec<Box<dyn Agent>>,
+    rings: [RingGauge; 2],
+}
+
 /// The rings' agents, in pipeline order, as the plan names them, and the rings' gauges; `core` is
 /// the market journal's.
 fn agents(
@@ -241,7 +247,7 @@ fn agents(
     outside: Outside,
     outcomes: &mut Outcomes,
     core: Option<CoreId>,
-) -> Result<(Vec<Box<dyn Agent>>, [RingGauge; 2])> {
+) -> Result<Wired> {
     let market = MarketRing::build(&config)?;
     let executions = ExecutionRing::build(&config)?;
     let rings =
@@ -291,7 +297,7 @@ fn agents(
         agents.push(Box::new(records_executions));
     }
     agents.push(Box::new(accounting));
-    Ok((agents, rings))
+    Ok(Wired { agents, rings })
 }
 
 /// The agents of both journals; an execution waits until its cause is in the market journal.
