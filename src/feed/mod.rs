@@ -12,6 +12,7 @@ pub mod itch;
 pub mod lobster;
 #[cfg(feature = "pcap")]
 mod moldudp64;
+mod open;
 pub mod orders;
 pub mod pace;
 mod sniff;
@@ -22,8 +23,9 @@ mod zone;
 
 pub use begin::Begin;
 pub use check::{Checks, Gap, Located, PacketCounts};
+pub use open::{OpenOptions, open, open_orders};
 pub use pace::{Pace, Pacer};
-pub use source::{OpenOptions, open, open_orders};
+
 pub use until::Until;
 pub use zone::{Date, Moment, TimeOfDay, Zone};
 

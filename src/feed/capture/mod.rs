@@ -1,7 +1,7 @@
 //! Captures of packets: pcap and pcapng files down to the payloads of UDP datagrams.
 //!
 //! ```text
-//!   file        | header | record | record | ...      `file`: pcap and pcapng, us and ns, both orders
+//!   file        | header | record | record | ...      `file`: pcap and pcapng, in both orders
 //!   record      stamp, lengths | frame
 //!   frame       Ethernet [802.1Q, 802.1ad] | IPv4, IPv6 | UDP | payload      `link`
 //!   payload     MoldUDP64, IEX-TP, ...                                       `protocol`

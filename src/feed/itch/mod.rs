@@ -40,7 +40,8 @@ pub use encode::Encoder;
 pub use table::{MESSAGES, MessageInfo, message};
 
 use self::decode::{Decoder, Fault, FaultKind, Framing, Stop};
-use super::source::{OpenOptions, Source, WINDOW_MARGIN};
+use super::OpenOptions;
+use super::source::{Source, WINDOW_MARGIN};
 use super::unpack::Compression;
 use super::{Checks, Description, Feed, Fill, Position, sniff};
 use crate::error::{Error, Result};

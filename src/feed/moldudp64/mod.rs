@@ -12,9 +12,9 @@
 //! the same header: the first number wanted and how many. Source: NASDAQ, MoldUDP64 1.00
 //! (2009-07-07), checked against captures.
 //!
-//! The same packets come on two lines; [`Arbiter`](arbiter::Arbiter) makes one stream of them, in order, each message
-//! once, and says what is missing. [`MoldUnwrap`](recorded::MoldUnwrap) does so for a capture: the messages that it hands
-//! out are framed as in a file, so that one decoder serves both.
+//! The same packets come on two lines; `arbiter` makes one stream of them, in order, each message
+//! once, and says what is missing. `recorded` does so for a capture: the messages that it hands out
+//! are framed as in a file, so that one decoder serves both.
 
 mod arbiter;
 mod packet;
