@@ -13,10 +13,12 @@ mod executions;
 mod generate;
 mod info;
 mod input;
+mod instruments;
 mod journal;
 mod matching;
 mod parse;
 mod replay;
+mod report;
 mod term;
 
 use std::process::ExitCode;

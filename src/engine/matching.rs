@@ -7,6 +7,7 @@ use super::stats::{Handover, MatchingOutcome, hand_over};
 use crate::book::LOOK_AHEAD_EVENTS;
 use crate::error::Result;
 use crate::event::{Event, Execution, ExecutionKind, Kind};
+use crate::feed::Begin;
 use crate::hash::RunningHash;
 use crate::limits::BATCH_RECORDS_MAX;
 use crate::ring::{Consumer, Producer};
@@ -28,6 +29,8 @@ pub(super) struct Matching {
     trader: Option<Trader>,
     /// For a feed of orders, in place of books and trader.
     exchange: Option<Exchange>,
+    /// When the strategy begins.
+    begin: Begin,
     state: State,
     meter: StageMeter,
     handover: Handover<MatchingOutcome>,
@@ -78,10 +81,16 @@ impl Matching {
             books,
             trader,
             exchange,
+            begin: Begin::at(None),
             state: State::Starting,
             meter: StageMeter::new(),
             handover,
         }
+    }
+
+    /// The same with a strategy that begins later.
+    pub(super) fn beginning(self, begin: Begin) -> Self {
+        Self { begin, ..self }
     }
 
     /// Applies the next batch to the books alone.
@@ -96,7 +105,7 @@ impl Matching {
 
     /// Applies events to books, own orders and strategy until their executions fill the ring.
     fn follow_trading(&mut self) -> Result<usize> {
-        let Self { market, outlet, books, trader: Some(trader), meter, .. } = self else {
+        let Self { market, outlet, books, trader: Some(trader), begin, meter, .. } = self else {
             return Ok(0);
         };
         let batch = market.poll(BATCH_RECORDS_MAX)?;
@@ -107,6 +116,14 @@ impl Matching {
         {
             books.replica().look_ahead(chunk, |event| event);
             for event in chunk {
+                if !begin.has_come() {
+                    if !begin.look(event)? {
+                        books.apply(event);
+                        done += 1;
+                        continue;
+                    }
+                    trader.start(books.replica(), &mut outlet.pending)?;
+                }
                 trader.before(event, books.replica(), &mut outlet.pending)?;
                 if event.kind == Kind::Kill as u8 {
                     trader.kill(&mut outlet.pending);
@@ -148,7 +165,7 @@ impl Matching {
 
     /// Lets strategy and orders come to their end.
     fn end(&mut self) -> Result<()> {
-        if let Some(trader) = &mut self.trader {
+        if let Some(trader) = self.trader.as_mut().filter(|_| self.begin.has_come()) {
             trader.end(self.books.replica(), &mut self.outlet.pending)?;
         }
         if let Some(exchange) = &mut self.exchange {
@@ -224,7 +241,7 @@ impl Agent for Matching {
         }
         match self.state {
             State::Starting => {
-                if let Some(trader) = &mut self.trader {
+                if let Some(trader) = self.trader.as_mut().filter(|_| self.begin.has_come()) {
                     trader.start(self.books.replica(), &mut self.outlet.pending)?;
                 }
                 self.outlet.stamp(0, 0);

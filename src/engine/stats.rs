@@ -4,6 +4,7 @@ use std::sync::{Arc, OnceLock};
 
 use super::config::Gate;
 use super::journals::Resumed;
+use super::kept::KeptExecutions;
 use crate::book::{ReplicaCounts, Totals};
 use crate::error::{Error, Result};
 use crate::feed::{Checks, Description};
@@ -35,6 +36,8 @@ pub(super) struct IntakeOutcome {
     pub(super) checks: Checks,
     pub(super) records: u64,
     pub(super) filtered: u64,
+    /// Messages before the run began.
+    pub(super) messages_before: u64,
     pub(super) commands: u64,
     pub(super) missing_symbols: Vec<String>,
     pub(super) interrupted: bool,
@@ -73,6 +76,7 @@ pub(super) struct AccountingOutcome {
     pub(super) totals: Vec<AccountTotal>,
     pub(super) hash: u64,
     pub(super) audits: u64,
+    pub(super) kept: Option<KeptExecutions>,
     pub(super) latency: StageMeter,
 }
 
@@ -149,6 +153,8 @@ pub struct RunReport {
     pub checks: Checks,
     /// Records that went over the market ring.
     pub records: u64,
+    /// Messages before the run began, of which books were built and nothing else was done.
+    pub messages_before: u64,
     /// Records of symbols that were not wanted.
     pub filtered: u64,
     /// Wanted symbols that the feed never defined.
@@ -171,6 +177,8 @@ pub struct RunReport {
     pub accounts: Vec<AccountTotal>,
     /// Times that the audit identity was checked and held.
     pub audits: u64,
+    /// Executions that were kept for a report; `None` when none were to be.
+    pub kept: Option<KeptExecutions>,
     /// Hashes of the state.
     pub hashes: Hashes,
     /// Time from the start of the first agent to the end of the last.
@@ -249,6 +257,7 @@ impl RunReport {
             feed: intake.description,
             checks: intake.checks,
             records: intake.records,
+            messages_before: intake.messages_before,
             filtered: intake.filtered,
             commands: intake.commands,
             missing_symbols: intake.missing_symbols,
@@ -260,6 +269,7 @@ impl RunReport {
             portfolio: accounting.rows,
             accounts: accounting.totals,
             audits: accounting.audits,
+            kept: accounting.kept,
             hashes: Hashes {
                 books: matching.books_hash,
                 orders: matching.orders_hash,
@@ -283,7 +293,8 @@ impl RunReport {
     /// Messages of the feed per second of [`flow`](Self::flow).
     pub fn messages_per_second(&self) -> u64 {
         let flow = u128::from(self.flow.0.max(1));
-        (u128::from(self.checks.messages) * 1_000_000_000 / flow) as u64
+        let messages = self.checks.messages.saturating_sub(self.messages_before);
+        (u128::from(messages) * 1_000_000_000 / flow) as u64
     }
 }
 
