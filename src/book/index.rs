@@ -6,9 +6,9 @@
 //!
 //! A tag is 8 bits of the reference, so one comparison of sixteen bytes answers a search, and the
 //! slab is asked only when a tag is equal. What finds its home full goes into the next bucket that
-//! is not, and every bucket that it passed counts it: a search ends at a bucket that nothing passed,
-//! which is nearly always the first, and a removal counts back. There are no tombstones, and a
-//! table never ages.
+//! is not, and every bucket that it passed counts it: a search ends at a bucket that nothing
+//! passed, which is nearly always the first, and a removal counts back. There are no tombstones,
+//! and a table never ages.
 //!
 //! Some neighbouring references have the same home, because venues number orders almost in
 //! sequence.
