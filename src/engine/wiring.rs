@@ -4,18 +4,21 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 
 use super::accounting::{Accounting, PORTFOLIO};
-use super::config::{EngineConfig, Gate};
-use super::exchange::Exchange;
+use super::config::{EngineConfig, Gate, JournalConfig};
 use super::filter::SymbolFilter;
-use super::follower::Follower;
 use super::intake::{FEED, Intake, IntakeParts, Progress};
 use super::journals::{self, Journals};
-use super::matching::{MATCHING, Matching};
-use super::recording::{CauseGate, EXECUTION_JOURNAL, MARKET_JOURNAL, PastRecords, Recording};
+use super::keeper::Keeper;
+use super::matching::{MATCHING, Matching, MatchingParts};
+use super::recording::{
+    CauseGate, EXECUTION_JOURNAL, MARKET_JOURNAL, Marks, PastRecords, Recording,
+};
+use super::run_state::RunState;
+use super::snapshots::{Collector, Part, Sink};
 use super::stats::{Handover, Outcomes, RecordingOutcome, RunParts, RunReport};
 use crate::clock::Clock;
 use crate::error::{Error, Result};
-use crate::event::{Event, Execution};
+use crate::event::{Event, EventView, Execution, ExecutionKind};
 use crate::feed::{Feed, Pace, Pacer};
 use crate::limits::INBOX_CAPACITY;
 use crate::ring::{
@@ -36,6 +39,9 @@ pub const MARKET_DIR: &str = "market";
 
 /// Directory of the execution journal within a run's directory.
 pub const EXECUTIONS_DIR: &str = "executions";
+
+/// Directory of the snapshots within a run's directory.
+pub const SNAPSHOTS_DIR: &str = "snapshots";
 
 /// An engine that is running.
 ///
@@ -60,6 +66,7 @@ pub struct Engine {
     clock: Clock,
     started: Nanos,
     outcomes: Outcomes,
+    collector: Option<Collector>,
     is_paced: bool,
 }
 
@@ -78,7 +85,11 @@ impl Engine {
         let stop = StopFlag::default();
         let progress = Arc::<Progress>::default();
         let (inbox, commands) = inbox(INBOX_CAPACITY);
-        let mut outcomes = Outcomes::default();
+        let mut outcomes = Outcomes {
+            gate: config.gate,
+            durability: config.journal.as_ref().map(|one| one.durability).unwrap_or_default(),
+            ..Outcomes::default()
+        };
         let outside = Outside {
             commands,
             clock: clock.clone(),
@@ -86,7 +97,8 @@ impl Engine {
             progress: progress.clone(),
         };
         let core = plan.core_of(MARKET_JOURNAL);
-        let mut agents = agents(feed, config, outside, &mut outcomes, core)?.into_iter();
+        let (agents, collector) = agents(feed, config, outside, &mut outcomes, core)?;
+        let mut agents = agents.into_iter();
         let runners = plan
             .runners
             .iter()
@@ -95,7 +107,18 @@ impl Engine {
                 Runner::start(planned, plan.wait, &clock, own)
             })
             .collect::<Result<_>>()?;
-        Ok(Self { plan, runners, stop, inbox, progress, clock, started, outcomes, is_paced })
+        Ok(Self {
+            plan,
+            runners,
+            stop,
+            inbox,
+            progress,
+            clock,
+            started,
+            outcomes,
+            collector,
+            is_paced,
+        })
     }
 
     /// The flag that stops the feed; everything behind it drains and the run ends with a report.
@@ -125,8 +148,9 @@ impl Engine {
     }
 
     /// Waits for the end of the run and reports.
-    pub fn join(self) -> RunReport {
+    pub fn join(mut self) -> RunReport {
         let runners = self.runners.into_iter().map(Runner::join).collect();
+        self.outcomes.snapshots = self.collector.map(Collector::join);
         let wall = Nanos(self.clock.now().0 - self.started.0);
         RunReport::new(RunParts {
             plan: self.plan,
@@ -212,23 +236,32 @@ struct Outside {
     progress: Arc<Progress>,
 }
 
-/// The rings' agents, in pipeline order, as the plan names them; `core` is the market journal's.
+/// The rings' agents, in pipeline order, as the plan names them, and who collects their snapshots;
+/// `core` is the market journal's.
 fn agents(
     mut feed: Box<dyn Feed>,
     config: EngineConfig,
     outside: Outside,
     outcomes: &mut Outcomes,
     core: Option<CoreId>,
-) -> Result<Vec<Box<dyn Agent>>> {
+) -> Result<(Vec<Box<dyn Agent>>, Option<Collector>)> {
     let market = MarketRing::build(&config)?;
     let executions = ExecutionRing::build(&config)?;
+    let EngineConfig { check_matching, trader, exchange, portfolio, .. } = config;
+    let mut state = RunState::new(check_matching, trader, exchange, portfolio);
     let mut journals = match &config.journal {
-        Some(journal) => Some(journals::open(journal, &mut *feed, &config.symbols, core)?),
+        Some(journal) => {
+            Some(journals::open(journal, &mut *feed, &config.symbols, core, &mut state)?)
+        }
         None => None,
     };
-    outcomes.gate = config.gate;
-    outcomes.durability = config.journal.as_ref().map(|one| one.durability).unwrap_or_default();
+    let (origin, executions_origin) = journals.as_ref().map(Journals::origins).unwrap_or_default();
+    let new_from = journals.as_ref().map_or(0, |journals| journals.market.next_sequence());
     outcomes.resumed = journals.as_mut().and_then(|journals| journals.resumed.take());
+    let identity = feed.description().identity;
+    let (sink, collector) = collector(config.journal.as_ref(), identity, &state, outcomes)?.unzip();
+    let keeper =
+        Keeper::new(outside.clock.clone(), sink.clone(), new_from, outcomes.resumed.is_some());
     let intake = Intake::new(IntakeParts {
         feed,
         ring: Some(market.producer),
@@ -240,16 +273,26 @@ fn agents(
         stop: outside.stop,
         progress: outside.progress,
         segments: journals.as_ref().map(Journals::segments),
+        origin,
+        snapshot_every: sink
+            .as_ref()
+            .and(config.journal.as_ref().and_then(|one| one.snapshot_every)),
         handover: outcomes.intake.clone(),
     });
     let releases_durable = config.gate == Gate::Durable;
-    let (trader, handover) = (config.trader, outcomes.matching.clone());
-    let exchange = config.exchange.map(Exchange::new);
-    let books = Follower::new(config.check_matching);
-    let (market_end, producer) = (market.matching, executions.producer);
-    let matching = Matching::new(market_end, producer, books, trader, exchange, handover);
+    let matching = Matching::new(MatchingParts {
+        ring: market.matching,
+        executions: executions.producer,
+        origin,
+        market: state.market,
+        tally: state.tally,
+        keeper,
+        handover: outcomes.matching.clone(),
+    });
     let handover = outcomes.accounting.clone();
-    let accounting = Accounting::new(executions.portfolio, config.portfolio, handover);
+    let RunState { portfolio, audits, .. } = state;
+    let accounting =
+        Accounting::new(executions.portfolio, portfolio, audits, sink.clone(), handover);
 
     let mut agents: Vec<Box<dyn Agent>> = vec![Box::new(intake), Box::new(matching)];
     if let (Some(journals), Some(from_market), Some(from_executions)) =
@@ -257,24 +300,70 @@ fn agents(
     {
         let handovers = outcomes.recording.insert(Default::default());
         let (records_market, records_executions) =
-            recordings(journals, from_market, from_executions, handovers);
-        let records_market = records_market.releasing_durable(releases_durable);
+            recordings(journals, origin, from_market, from_executions, handovers);
+        let records_market = records_market
+            .releasing_durable(releases_durable)
+            .starting_at(origin)
+            .telling(sink.clone().map(market_marks));
+        let records_executions =
+            records_executions.starting_at(executions_origin).telling(sink.map(execution_marks));
         agents.insert(1, Box::new(records_market));
         agents.push(Box::new(records_executions));
     }
     agents.push(Box::new(accounting));
-    Ok(agents)
+    Ok((agents, collector))
+}
+
+/// Starts the collector of snapshots, if they are wanted and possible.
+fn collector(
+    journal: Option<&JournalConfig>,
+    feed_identity: u64,
+    state: &RunState,
+    outcomes: &mut Outcomes,
+) -> Result<Option<(Sink, Collector)>> {
+    let Some(journal) = journal.filter(|journal| journal.snapshot_every.is_some()) else {
+        return Ok(None);
+    };
+    if !state.market.can_save() {
+        outcomes.warnings.push(
+            "no snapshots were taken because the strategy cannot be saved: let its `save` write \
+             all that its decisions depend on, and `can_save` say so"
+                .to_owned(),
+        );
+        return Ok(None);
+    }
+    Collector::start(journal, feed_identity).map(Some)
+}
+
+fn market_marks(sink: Sink) -> Marks<Event> {
+    let number = |event: &Event| match event.view() {
+        EventView::SnapshotMark(mark) => Some(mark.snapshot),
+        _ => None,
+    };
+    Marks { sink, part: Part::MarketJournal, number }
+}
+
+fn execution_marks(sink: Sink) -> Marks<Execution> {
+    let number = |execution: &Execution| {
+        (execution.kind() == Some(ExecutionKind::SnapshotMark)).then_some(execution.order_id)
+    };
+    Marks { sink, part: Part::ExecutionJournal, number }
 }
 
 /// The agents of both journals; an execution waits until its cause is in the market journal.
 fn recordings(
     journals: Journals,
+    origin: u64,
     from_market: JournalStage,
     from_executions: Consumer<Execution>,
     handovers: &[Handover<RecordingOutcome>; 2],
 ) -> (Recording<Event>, Recording<Execution>) {
     let [market, executions] = handovers.clone();
-    let gate = CauseGate { journaled: from_market.cursor, cause: |e: &Execution| e.cause };
+    let gate = CauseGate {
+        journaled: from_market.cursor,
+        origin,
+        cause: |execution: &Execution| execution.cause,
+    };
     let records_market = Recording::new(
         MARKET_JOURNAL,
         from_market.consumer,
