@@ -17,7 +17,7 @@ use ringtape::event::{Event, Flags};
 use ringtape::feed::itch::{ItchFeed, MESSAGES};
 use ringtape::feed::{self, Feed, OpenOptions};
 
-const OPTIONS: OpenOptions = OpenOptions { midnight_ns: 0 };
+const OPTIONS: OpenOptions = OpenOptions { midnight_ns: 0, utc_midnight_ns: 0, instruments: None };
 
 /// A recording of `count` messages of all types with some unknown ones.
 fn recording(count: usize) -> Vec<u8> {

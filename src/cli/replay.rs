@@ -18,6 +18,7 @@ use ringtape::strategy::{StrategySpec, Trader, TraderConfig};
 use ringtape::units::Nanos;
 
 use super::config::RunConfig;
+use super::instruments::Instruments;
 use super::{Ending, input, matching, parse, term};
 
 /// Time between two looks at a running engine.
@@ -85,14 +86,21 @@ pub(super) fn run(args: &ReplayArgs) -> Result<Ending> {
     let resumed = args.journal.as_deref().filter(|_| args.resume);
     let resumed = resumed.map(RunConfig::read_if_present).transpose()?.flatten();
     let base = resumed.or(recorded.clone()).unwrap_or_default();
-    let shape = args.config.clone().or(base).spelled_out()?;
-    let feed = input::open(&args.feed, shape.date.as_deref())?;
+    let mut shape = args.config.clone().or(base).spelled_out()?;
+    let instruments = shape.instruments.as_ref().map(Instruments::overrides).transpose()?;
+    let feed = input::open(&args.feed, shape.date.as_deref(), instruments.clone())?;
+    shape.clock = Some(feed.description().zone.code().to_owned());
     let is_of_orders = match &recorded {
         Some(recorded) => recorded.is_of_orders(),
         None => feed.description().format == ORDERS_FORMAT,
     };
     let shape = if is_of_orders { shape.of_orders()? } else { shape };
-    let config = engine_config(args, &shape, is_of_orders)?;
+    if let Some(own) = shape.instruments.as_ref().filter(|_| !is_of_orders) {
+        own.check_recorded()?;
+    }
+    let from = shape.from.as_deref().map(|text| input::moment(&*feed, text)).transpose()?;
+    let feed = input::until(feed, shape.until.as_deref())?;
+    let config = EngineConfig { from, instruments, ..engine_config(args, &shape, is_of_orders)? };
     args.config.check_flags(config.trader.is_some())?;
     let stored_bytes = feed.description().stored_bytes;
 

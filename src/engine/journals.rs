@@ -18,8 +18,7 @@ use std::thread;
 
 use bytemuck::Zeroable;
 
-use super::config::JournalConfig;
-use super::filter::SymbolFilter;
+use super::config::{EngineConfig, JournalConfig};
 use super::recorded::{Recorded, find_tail, skip_to};
 use super::run_state::RunState;
 use super::snapshots::{SnapshotRefused, SnapshotUsed, load_newest, set_aside};
@@ -101,13 +100,13 @@ pub struct Resumed {
 pub(super) fn open(
     config: &JournalConfig,
     feed: &mut dyn Feed,
-    symbols: &[String],
+    engine: &EngineConfig,
     core: Option<CoreId>,
     state: &mut RunState,
 ) -> Result<Journals> {
     let market = config.dir.join(MARKET_DIR);
     if config.resume && journal::is_present(&market)? {
-        return resume(config, feed, symbols, core, state);
+        return resume(config, feed, engine, core, state);
     }
     let parts = [MARKET_DIR, EXECUTIONS_DIR].map(|name| config.dir.join(name));
     let run_file = config.dir.join(RUN_FILE);
@@ -200,7 +199,7 @@ fn check_configuration(config: &JournalConfig, run_file: &Path) -> Result<()> {
 fn resume(
     config: &JournalConfig,
     feed: &mut dyn Feed,
-    symbols: &[String],
+    engine: &EngineConfig,
     core: Option<CoreId>,
     state: &mut RunState,
 ) -> Result<Journals> {
@@ -211,7 +210,7 @@ fn resume(
     check_header(config, &market, feed)?;
     let tail = find_tail(&mut market, feed)?;
     let until = tail.until;
-    let skipped = skip_to(&tail, feed, SymbolFilter::new(symbols))?;
+    let skipped = skip_to(&tail, feed, engine)?;
     let (snapshot, refused) = load_newest(config, feed.description().identity, until, state)?;
     let origin = snapshot.as_ref().map_or(0, |used| used.market);
     if market.first_sequence() > origin {

@@ -3,7 +3,7 @@
 
 use super::exchange::Exchange;
 use super::keeper::Keeper;
-use super::run_state::{Market, Tally, trade};
+use super::run_state::{Market, Tally};
 use super::stats::{Handover, MatchingOutcome, hand_over};
 use crate::book::LOOK_AHEAD_EVENTS;
 use crate::error::Result;
@@ -131,8 +131,7 @@ impl Matching {
             market.books.replica().look_ahead(chunk, |event| event);
             for event in chunk {
                 keeper.before(event, market.books.replica());
-                let Market { books, trader: Some(trader), .. } = market else { break 'batch };
-                trade(books, trader, event, &mut outlet.pending)?;
+                market.trade(event, &mut outlet.pending)?;
                 meter.note(event.ts_ingest);
                 let sequence = first_sequence + done as u64;
                 done += 1;
@@ -283,7 +282,7 @@ impl Agent for Matching {
     }
 
     fn finish(&mut self) {
-        let Market { books, trader, exchange } = &mut self.market;
+        let Market { books, trader, exchange, .. } = &mut self.market;
         let (trader, exchange) = (trader.as_ref(), exchange.as_ref());
         let trades = match (trader, exchange) {
             (_, Some(exchange)) => exchange.counts(),

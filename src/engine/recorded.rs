@@ -2,12 +2,13 @@
 
 use std::ops::Range;
 
+use super::config::EngineConfig;
 use super::definitions::Definitions;
 use super::filter::SymbolFilter;
 use super::snapshots::SnapshotUsed;
 use crate::error::{Error, Result};
 use crate::event::kinds::Group;
-use crate::event::{Event, EventView, payload};
+use crate::event::{Event, EventView, InstrumentOverrides, payload};
 use crate::feed::orders::ORDERS_FORMAT;
 use crate::feed::{Feed, Fill};
 use crate::journal::{Read, Reader};
@@ -66,6 +67,8 @@ pub(super) struct Recorded {
     pub(super) definitions: Definitions,
     /// The filter as it was when the last record was taken from the feed.
     pub(super) filter: SymbolFilter,
+    /// The same of what the user knows of instruments.
+    pub(super) instruments: InstrumentOverrides,
     /// What is missing of the message in which the journal ends.
     pub(super) rest: Vec<Event>,
 }
@@ -77,9 +80,9 @@ impl Recorded {
         used: Option<&SnapshotUsed>,
         skipped: Skipped,
     ) -> Self {
-        let Skipped { filter, definitions, rest } = skipped;
+        let Skipped { filter, instruments, definitions, rest } = skipped;
         let (ts_event, snapshot) = used.map_or((0, 0), |used| (used.ts_event, used.number));
-        Self { reader, until, ts_event, snapshot, definitions, filter, rest }
+        Self { reader, until, ts_event, snapshot, definitions, filter, instruments, rest }
     }
 
     /// Reads the next records; 0 at the end. They have no ingest time, so that no latency is
@@ -169,6 +172,8 @@ fn read_tail(
 pub(super) struct Skipped {
     /// The filter, which has seen it all.
     pub(super) filter: SymbolFilter,
+    /// What the user knows of instruments, which has seen it all too.
+    pub(super) instruments: InstrumentOverrides,
     /// The definitions of the wanted instruments.
     pub(super) definitions: Definitions,
     /// What the last message has beyond the journal's end.
@@ -176,9 +181,13 @@ pub(super) struct Skipped {
 }
 
 /// Moves `feed` behind the last message of the journal that ends with `tail`.
-pub(super) fn skip_to(tail: &Tail, feed: &mut dyn Feed, filter: SymbolFilter) -> Result<Skipped> {
-    let mut skipped = Skipped { filter, ..Skipped::default() };
-    let Skipped { filter, definitions, .. } = &mut skipped;
+pub(super) fn skip_to(tail: &Tail, feed: &mut dyn Feed, config: &EngineConfig) -> Result<Skipped> {
+    let mut skipped = Skipped {
+        filter: SymbolFilter::new(&config.symbols),
+        instruments: config.instruments.as_deref().cloned().unwrap_or_default(),
+        ..Skipped::default()
+    };
+    let Skipped { filter, instruments, definitions, .. } = &mut skipped;
     let Some(mark) = tail.mark else { return Ok(skipped) };
     let mut batch = [Event::default(); FEED_BATCH_RECORDS];
     while feed.position().message < mark.message {
@@ -189,6 +198,7 @@ pub(super) fn skip_to(tail: &Tail, feed: &mut dyn Feed, filter: SymbolFilter) ->
             _ => FEED_BATCH_RECORDS,
         };
         let count = fill(feed, &mut batch[..room])?;
+        instruments.rewrite(&mut batch[..count]);
         let kept = filter.retain(&mut batch[..count]);
         definitions.note(&batch[..kept]);
     }
@@ -199,6 +209,7 @@ pub(super) fn skip_to(tail: &Tail, feed: &mut dyn Feed, filter: SymbolFilter) ->
     let mut wanted = tail.behind.as_slice();
     while !wanted.is_empty() {
         let count = fill(feed, &mut batch[..MESSAGE_RECORDS_MAX])?;
+        instruments.rewrite(&mut batch[..count]);
         let kept = filter.retain(&mut batch[..count]);
         let common = kept.min(wanted.len());
         if !batch[..common].iter().zip(wanted).all(|(one, other)| is_same(one, other)) {

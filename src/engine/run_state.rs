@@ -1,14 +1,15 @@
 //! Everything that the records of a run change: what a snapshot holds.
 
+use super::config::EngineConfig;
 use super::exchange::Exchange;
 use super::follower::Follower;
 use crate::book::{Replica, SAVED_PIECES};
 use crate::error::Result;
 use crate::event::{Event, Execution, ExecutionKind, Kind};
+use crate::feed::Begin;
 use crate::hash::RunningHash;
 use crate::journal::snapshot::Snapshot;
-use crate::matching::MatcherConfig;
-use crate::portfolio::{Portfolio, PortfolioConfig};
+use crate::portfolio::Portfolio;
 use crate::state::{StateReader, StateWriter};
 use crate::strategy::Trader;
 
@@ -36,6 +37,8 @@ pub(super) struct Market {
     pub(super) trader: Option<Trader>,
     /// For a feed of orders, in place of books and trader.
     pub(super) exchange: Option<Exchange>,
+    /// When the trader begins.
+    pub(super) begin: Begin,
 }
 
 /// Executions, hashed and counted; marks of snapshots are not among them.
@@ -58,25 +61,26 @@ impl Tally {
 
 impl RunState {
     /// The state before the first record.
-    pub(super) fn new(
-        check_matching: bool,
-        trader: Option<Trader>,
-        exchange: Option<MatcherConfig>,
-        portfolio: PortfolioConfig,
-    ) -> Self {
-        let exchange = exchange.map(Exchange::new);
-        Self {
-            market: Market { books: Follower::new(check_matching), trader, exchange },
-            tally: Tally::default(),
-            portfolio: Portfolio::new(portfolio),
-            audits: 0,
-        }
+    pub(super) fn new(config: &mut EngineConfig) -> Self {
+        let instruments = config.instruments.clone().unwrap_or_default();
+        let exchange = config.exchange.map(|rules| Exchange::new(rules).knowing(instruments));
+        let market = Market {
+            books: Follower::new(config.check_matching),
+            trader: config.trader.take(),
+            exchange,
+            begin: Begin::at(config.from),
+        };
+        let portfolio = Portfolio::new(std::mem::take(&mut config.portfolio));
+        Self { market, tally: Tally::default(), portfolio, audits: 0 }
     }
 
     /// Replaces the state by that of a snapshot of the same run; on an error it stays as it is.
     pub(super) fn load(&mut self, snapshot: &Snapshot) -> Result<()> {
         let mut reader = StateReader::new("matching", snapshot.section(MATCHING_SECTION)?);
         let tally = Tally { hash: RunningHash::resume(reader.u64()?), count: reader.u64()? };
+        let has_ts = reader.bool()?;
+        let ts = Some(reader.u64()?).filter(|_| has_ts);
+        let begin = self.market.begin.clone().having_found((ts, reader.bool()?));
         reader.finish()?;
         let pieces = SAVED_PIECES.map(|name| snapshot.section(name).unwrap_or_default());
         let bytes = pieces.concat();
@@ -99,6 +103,7 @@ impl RunState {
         }
         self.market.books = Follower::following(replica);
         self.market.exchange = exchange;
+        self.market.begin = begin;
         (self.tally, self.portfolio, self.audits) = (tally, portfolio, audits);
         Ok(())
     }
@@ -129,14 +134,33 @@ impl Market {
     /// The run starts.
     pub(super) fn start(&mut self, out: &mut Vec<Execution>) -> Result<()> {
         match &mut self.trader {
-            Some(trader) => trader.start(self.books.replica(), out),
-            None => Ok(()),
+            Some(trader) if self.begin.has_come() => trader.start(self.books.replica(), out),
+            _ => Ok(()),
         }
+    }
+
+    /// Applies one event to books, own orders and strategy, once that has begun.
+    #[inline]
+    pub(super) fn trade(&mut self, event: &Event, out: &mut Vec<Execution>) -> Result<()> {
+        let Self { books, trader: Some(trader), begin, .. } = self else { return Ok(()) };
+        if !begin.has_come() {
+            if !begin.look(event)? {
+                books.apply(event);
+                return Ok(());
+            }
+            trader.start(books.replica(), out)?;
+        }
+        trader.before(event, books.replica(), out)?;
+        if event.kind == Kind::Kill as u8 {
+            trader.kill(out);
+        }
+        let change = books.apply(event);
+        trader.after(event, &change, books.replica(), out)
     }
 
     /// Lets strategy and orders come to their end.
     pub(super) fn end(&mut self, out: &mut Vec<Execution>) -> Result<()> {
-        if let Some(trader) = &mut self.trader {
+        if let Some(trader) = self.trader.as_mut().filter(|_| self.begin.has_come()) {
             trader.end(self.books.replica(), out)?;
         }
         if let Some(exchange) = &mut self.exchange {
@@ -160,6 +184,10 @@ impl Market {
         let mut sections = vec![section(MATCHING_SECTION, &|writer| {
             writer.put_u64(tally.hash.value());
             writer.put_u64(tally.count);
+            let (ts, has_come) = self.begin.found();
+            writer.put_bool(ts.is_some());
+            writer.put_u64(ts.unwrap_or(0));
+            writer.put_bool(has_come);
         })];
         sections.extend(
             self.trader.iter().map(|one| section(TRADER_SECTION, &|writer| one.save(writer))),
@@ -169,20 +197,4 @@ impl Market {
         );
         sections
     }
-}
-
-/// Applies one event to books, own orders and strategy.
-#[inline]
-pub(super) fn trade(
-    books: &mut Follower,
-    trader: &mut Trader,
-    event: &Event,
-    out: &mut Vec<Execution>,
-) -> Result<()> {
-    trader.before(event, books.replica(), out)?;
-    if event.kind == Kind::Kill as u8 {
-        trader.kill(out);
-    }
-    let change = books.apply(event);
-    trader.after(event, &change, books.replica(), out)
 }

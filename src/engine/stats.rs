@@ -36,6 +36,8 @@ pub(super) struct IntakeOutcome {
     pub(super) checks: Checks,
     pub(super) records: u64,
     pub(super) filtered: u64,
+    /// Messages before the run began.
+    pub(super) messages_before: u64,
     pub(super) commands: u64,
     pub(super) missing_symbols: Vec<String>,
     pub(super) interrupted: bool,
@@ -156,6 +158,8 @@ pub struct RunReport {
     pub checks: Checks,
     /// Records that went over the market ring.
     pub records: u64,
+    /// Messages before the run began, of which books were built and nothing else was done.
+    pub messages_before: u64,
     /// Records of symbols that were not wanted.
     pub filtered: u64,
     /// Wanted symbols that the feed never defined.
@@ -258,6 +262,7 @@ impl RunReport {
             feed: intake.description,
             checks: intake.checks,
             records: intake.records,
+            messages_before: intake.messages_before,
             filtered: intake.filtered,
             commands: intake.commands,
             missing_symbols: intake.missing_symbols,
@@ -297,8 +302,8 @@ impl RunReport {
     /// Messages of the feed per second of [`flow`](Self::flow), those before a snapshot aside.
     pub fn messages_per_second(&self) -> u64 {
         let flow = u128::from(self.flow.0.max(1));
-        let before = self.resumed.as_ref().and_then(|resumed| resumed.snapshot.as_ref());
-        let before = before.map_or(0, |snapshot| snapshot.messages);
+        let resumed = self.resumed.as_ref().and_then(|resumed| resumed.snapshot.as_ref());
+        let before = resumed.map_or(0, |snapshot| snapshot.messages).max(self.messages_before);
         let messages = self.checks.messages.saturating_sub(before);
         (u128::from(messages) * 1_000_000_000 / flow) as u64
     }

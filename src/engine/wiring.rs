@@ -240,19 +240,16 @@ struct Outside {
 /// `core` is the market journal's.
 fn agents(
     mut feed: Box<dyn Feed>,
-    config: EngineConfig,
+    mut config: EngineConfig,
     outside: Outside,
     outcomes: &mut Outcomes,
     core: Option<CoreId>,
 ) -> Result<(Vec<Box<dyn Agent>>, Option<Collector>)> {
     let market = MarketRing::build(&config)?;
     let executions = ExecutionRing::build(&config)?;
-    let EngineConfig { check_matching, trader, exchange, portfolio, .. } = config;
-    let mut state = RunState::new(check_matching, trader, exchange, portfolio);
+    let mut state = RunState::new(&mut config);
     let mut journals = match &config.journal {
-        Some(journal) => {
-            Some(journals::open(journal, &mut *feed, &config.symbols, core, &mut state)?)
-        }
+        Some(journal) => Some(journals::open(journal, &mut *feed, &config, core, &mut state)?),
         None => None,
     };
     let (origin, executions_origin) = journals.as_ref().map(Journals::origins).unwrap_or_default();
@@ -269,6 +266,8 @@ fn agents(
         clock: outside.clock,
         pacer: Pacer::new(config.pace),
         filter: SymbolFilter::new(&config.symbols),
+        instruments: config.instruments.as_deref().cloned().unwrap_or_default(),
+        begin: state.market.begin.clone(),
         recorded: journals.as_mut().and_then(|journals| journals.recorded.take()),
         stop: outside.stop,
         progress: outside.progress,

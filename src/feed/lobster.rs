@@ -142,6 +142,7 @@ impl LobsterFeed {
             });
         }
         let mut description = source.describe("lobster");
+        description.midnight_ns = options.midnight_ns;
         let (symbol, assumed) = match symbol_of(source.origin()) {
             Some(symbol) => (symbol, "the symbol is that of the file's name"),
             None => (

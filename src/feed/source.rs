@@ -13,14 +13,16 @@
 use std::fs::File;
 use std::io::{self, Cursor, Read};
 use std::path::Path;
+use std::sync::Arc;
 
 use flate2::read::MultiGzDecoder;
 
 use super::itch::ItchFeed;
 use super::lobster::{LobsterFeed, looks_like_rows};
 use super::orders::{self, OrderFeed};
-use super::{Description, Feed};
+use super::{Date, Description, Feed, Zone};
 use crate::error::{Error, Result};
+use crate::event::InstrumentOverrides;
 use crate::hash::hash_bytes;
 use crate::map;
 
@@ -44,11 +46,34 @@ const _: () = {
 const GZIP_MAGIC: [u8; 2] = [0x1f, 0x8b];
 
 /// What a caller knows about a feed that the feed does not say.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct OpenOptions {
-    /// Midnight of the session in the feed's own clock, in ns since the Unix epoch; 0 leaves times
-    /// as ns since midnight.
+    /// Midnight of the session in US Eastern time, in ns since the Unix epoch, for feeds whose
+    /// clock that is; 0 leaves times as ns since midnight.
     pub midnight_ns: u64,
+    /// The same in UTC, for feeds of other venues.
+    pub utc_midnight_ns: u64,
+    /// What the user knows of instruments; order files take their price increments from it.
+    pub instruments: Option<Arc<InstrumentOverrides>>,
+}
+
+impl OpenOptions {
+    /// The options for a session of a date.
+    ///
+    /// ```
+    /// use ringtape::feed::OpenOptions;
+    ///
+    /// let options = OpenOptions::on("2020-01-30".parse()?);
+    /// assert_eq!(options.midnight_ns - options.utc_midnight_ns, 5 * 3_600_000_000_000);
+    /// # Ok::<(), ringtape::error::Error>(())
+    /// ```
+    pub fn on(date: Date) -> Self {
+        Self {
+            midnight_ns: Zone::Eastern.midnight_ns(date),
+            utc_midnight_ns: Zone::Utc.midnight_ns(date),
+            instruments: None,
+        }
+    }
 }
 
 /// Opens a recorded feed; the path `-` is standard input.
@@ -275,7 +300,7 @@ impl Source {
             compression: if self.is_gzip() { "gzip" } else { "none" },
             stored_bytes: self.stored_bytes,
             identity: hash_bytes(self.head()),
-            assumptions: Vec::new(),
+            ..Description::default()
         }
     }
 

@@ -140,6 +140,7 @@ impl ItchFeed {
             }
         };
         let mut description = source.describe("itch-5.0");
+        description.midnight_ns = options.midnight_ns;
         if framing == Framing::ByType {
             description.assumptions.push(BY_TYPE_ASSUMED.to_owned());
         }
