@@ -1,5 +1,6 @@
 //! The portfolio agent: follows the execution ring.
 
+use super::kept::Keeper;
 use super::run_state::{PORTFOLIO_SECTION, portfolio_section};
 use super::snapshots::{Part, Sink};
 use super::stats::{AccountingOutcome, Handover, hand_over};
@@ -22,6 +23,7 @@ pub(super) struct Accounting {
     audits: u64,
     /// Where the portfolio goes at the marks of snapshots.
     sink: Option<Sink>,
+    keeper: Keeper,
     meter: StageMeter,
     handover: Handover<AccountingOutcome>,
 }
@@ -29,9 +31,9 @@ pub(super) struct Accounting {
 impl Accounting {
     pub(super) fn new(
         executions: Consumer<Execution>,
-        portfolio: Portfolio,
-        audits: u64,
+        (portfolio, audits): (Portfolio, u64),
         sink: Option<Sink>,
+        keeper: Keeper,
         handover: Handover<AccountingOutcome>,
     ) -> Self {
         Self {
@@ -40,6 +42,7 @@ impl Accounting {
             portfolio,
             audits,
             sink,
+            keeper,
             meter: StageMeter::new(),
             handover,
         }
@@ -54,6 +57,7 @@ impl Agent for Accounting {
     fn do_work(&mut self) -> Result<usize> {
         let batch = self.executions.poll(BATCH_RECORDS_MAX)?;
         for execution in batch.iter() {
+            self.keeper.note(execution);
             self.portfolio.apply(execution)?;
             let is_checked =
                 matches!(execution.kind(), Some(ExecutionKind::Filled | ExecutionKind::Quote));
@@ -90,6 +94,7 @@ impl Agent for Accounting {
             hash: self.portfolio.hash(),
             totals: self.portfolio.totals(),
             audits: self.audits,
+            kept: std::mem::replace(&mut self.keeper, Keeper::new(0)).into_kept(),
             latency: std::mem::take(&mut self.meter),
         };
         hand_over(&self.handover, outcome);

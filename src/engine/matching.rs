@@ -2,8 +2,8 @@
 //! feed of orders; and the single writer of the execution ring.
 
 use super::exchange::Exchange;
-use super::keeper::Keeper;
 use super::run_state::{Market, Tally};
+use super::saver::Saver;
 use super::stats::{Handover, MatchingOutcome, hand_over};
 use crate::book::LOOK_AHEAD_EVENTS;
 use crate::error::Result;
@@ -27,7 +27,7 @@ pub(super) struct Matching {
     origin: u64,
     outlet: Outlet,
     market: Market,
-    keeper: Keeper,
+    saver: Saver,
     state: State,
     meter: StageMeter,
     handover: Handover<MatchingOutcome>,
@@ -62,7 +62,7 @@ pub(super) struct MatchingParts {
     pub(super) origin: u64,
     pub(super) market: Market,
     pub(super) tally: Tally,
-    pub(super) keeper: Keeper,
+    pub(super) saver: Saver,
     pub(super) handover: Handover<MatchingOutcome>,
 }
 
@@ -80,7 +80,7 @@ impl Matching {
             origin: parts.origin,
             outlet,
             market: parts.market,
-            keeper: parts.keeper,
+            saver: parts.saver,
             // What starts a run is in a snapshot.
             state: if parts.origin > 0 { State::Following } else { State::Starting },
             meter: StageMeter::new(),
@@ -90,18 +90,18 @@ impl Matching {
 
     /// Applies the next batch to the books alone, up to a mark.
     fn follow_books(&mut self) -> Result<usize> {
-        let Self { ring, origin, outlet, market, keeper, meter, .. } = self;
+        let Self { ring, origin, outlet, market, saver, meter, .. } = self;
         let batch = ring.poll(BATCH_RECORDS_MAX)?;
         let (first, second) = batch.slices();
-        let mark = keeper.mark_in(batch.iter());
+        let mark = saver.mark_in(batch.iter());
         let done = mark.map_or(batch.len(), |index| index + 1);
         let mut left = done;
         for events in [first, second] {
             let events = &events[..left.min(events.len())];
             left -= events.len();
-            if keeper.is_saving() {
+            if saver.is_saving() {
                 for event in events {
-                    keeper.before(event, market.books.replica());
+                    saver.before(event, market.books.replica());
                     market.books.apply(event);
                     meter.note(event.ts_ingest);
                 }
@@ -112,7 +112,7 @@ impl Matching {
         if let Some((index, mark)) = mark.and_then(|index| Some((index, batch.iter().nth(index)?)))
         {
             let sequence = *origin + batch.first_sequence() + index as u64;
-            keeper.after(sequence, mark, market, outlet.tally, &mut outlet.pending);
+            saver.after(sequence, mark, market, outlet.tally, &mut outlet.pending);
             outlet.hand_on(sequence, mark.ts_ingest)?;
         }
         batch.end_at(done);
@@ -121,7 +121,7 @@ impl Matching {
 
     /// Applies events to books, own orders and strategy until their executions fill the ring.
     fn follow_trading(&mut self) -> Result<usize> {
-        let Self { ring, origin, outlet, market, keeper, meter, .. } = self;
+        let Self { ring, origin, outlet, market, saver, meter, .. } = self;
         let batch = ring.poll(BATCH_RECORDS_MAX)?;
         let first_sequence = *origin + batch.first_sequence();
         let mut done = 0;
@@ -130,12 +130,12 @@ impl Matching {
         {
             market.books.replica().look_ahead(chunk, |event| event);
             for event in chunk {
-                keeper.before(event, market.books.replica());
+                saver.before(event, market.books.replica());
                 market.trade(event, &mut outlet.pending)?;
                 meter.note(event.ts_ingest);
                 let sequence = first_sequence + done as u64;
                 done += 1;
-                keeper.after(sequence, event, market, outlet.tally, &mut outlet.pending);
+                saver.after(sequence, event, market, outlet.tally, &mut outlet.pending);
                 if !outlet.hand_on(sequence, event.ts_ingest)? {
                     break 'batch;
                 }
@@ -147,7 +147,7 @@ impl Matching {
 
     /// Lets the exchange take commands until its executions fill the ring.
     fn follow_orders(&mut self) -> Result<usize> {
-        let Self { ring, origin, outlet, market, keeper, meter, .. } = self;
+        let Self { ring, origin, outlet, market, saver, meter, .. } = self;
         let batch = ring.poll(BATCH_RECORDS_MAX)?;
         let first_sequence = *origin + batch.first_sequence();
         let mut done = 0;
@@ -157,7 +157,7 @@ impl Matching {
             meter.note(event.ts_ingest);
             let sequence = first_sequence + done as u64;
             done += 1;
-            keeper.after(sequence, event, market, outlet.tally, &mut outlet.pending);
+            saver.after(sequence, event, market, outlet.tally, &mut outlet.pending);
             if !outlet.hand_on(sequence, event.ts_ingest)? {
                 break;
             }
@@ -168,7 +168,7 @@ impl Matching {
 
     /// Lets strategy and orders come to their end.
     fn end(&mut self) -> Result<()> {
-        self.keeper.finish(self.market.books.replica());
+        self.saver.finish(self.market.books.replica());
         self.market.end(&mut self.outlet.pending)?;
         // Behind the last record: a run that goes on from there does not come to this end.
         self.outlet.stamp(self.origin + self.ring.position(), 0);
@@ -248,7 +248,7 @@ impl Agent for Matching {
                 Ok(1)
             }
             State::Following => {
-                let is_saving = self.keeper.advance(self.market.books.replica());
+                let is_saving = self.saver.advance(self.market.books.replica());
                 let done = match &self.market {
                     Market { exchange: Some(_), .. } => self.follow_orders(),
                     Market { trader: Some(_), .. } => self.follow_trading(),
@@ -293,7 +293,7 @@ impl Agent for Matching {
         warnings.extend(exchange.iter().flat_map(|exchange| exchange.warnings()));
         let check = books.finish_check(&mut warnings);
         let replica = books.replica();
-        let (longest_pause_ns, snapshots_skipped) = self.keeper.outcome();
+        let (longest_pause_ns, snapshots_skipped) = self.saver.outcome();
         let outcome = MatchingOutcome {
             totals: exchange.map_or_else(|| replica.totals(), Exchange::totals),
             counts: replica.counts().clone(),

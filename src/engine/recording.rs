@@ -6,6 +6,7 @@
 use super::snapshots::{Part, Sink};
 use super::stats::{Handover, RecordingOutcome, hand_over};
 use crate::error::{Error, Result};
+use crate::event::{Event, EventView, Execution, ExecutionKind};
 use crate::journal::{Read, Reader, Record, Writer};
 use crate::limits::BATCH_RECORDS_MAX;
 use crate::ring::{Consumer, StageCursor};
@@ -107,10 +108,31 @@ impl<R: Record> Recording<R> {
 
 /// Tells that the marks of snapshots are in a journal.
 pub(super) struct Marks<R> {
-    pub(super) sink: Sink,
-    pub(super) part: Part,
+    sink: Sink,
+    part: Part,
     /// The number of the snapshot, if a record is the mark of one.
-    pub(super) number: fn(&R) -> Option<u64>,
+    number: fn(&R) -> Option<u64>,
+}
+
+impl Marks<Event> {
+    /// Those of the market journal.
+    pub(super) fn of_market(sink: Sink) -> Self {
+        let number = |event: &Event| match event.view() {
+            EventView::SnapshotMark(mark) => Some(mark.snapshot),
+            _ => None,
+        };
+        Self { sink, part: Part::MarketJournal, number }
+    }
+}
+
+impl Marks<Execution> {
+    /// Those of the execution journal.
+    pub(super) fn of_executions(sink: Sink) -> Self {
+        let number = |execution: &Execution| {
+            (execution.kind() == Some(ExecutionKind::SnapshotMark)).then_some(execution.order_id)
+        };
+        Self { sink, part: Part::ExecutionJournal, number }
+    }
 }
 
 impl<R: Record> Marks<R> {
@@ -256,7 +278,6 @@ impl<R: Record + Send + Sync> Agent for Recording<R> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::event::Event;
     use crate::journal::JournalOptions;
     use crate::limits::SEGMENT_BYTES_MIN;
     use crate::ring::{Producer, RingBuilder};

@@ -148,8 +148,24 @@ pub(super) struct Collector {
 }
 
 impl Collector {
-    /// Starts the collector of the run in `config`.
-    pub(super) fn start(config: &JournalConfig, feed_identity: u64) -> Result<(Sink, Self)> {
+    /// Starts the collector of a run, if snapshots are wanted and possible.
+    pub(super) fn start(
+        journal: Option<&JournalConfig>,
+        feed_identity: u64,
+        state: &RunState,
+        warnings: &mut Vec<String>,
+    ) -> Result<Option<(Sink, Self)>> {
+        let Some(config) = journal.filter(|journal| journal.snapshot_every.is_some()) else {
+            return Ok(None);
+        };
+        if !state.market.can_save() {
+            warnings.push(
+                "no snapshots were taken because the strategy cannot be saved: let its `save` \
+                 write all that its decisions depend on, and `can_save` say so"
+                    .to_owned(),
+            );
+            return Ok(None);
+        }
         let (notes, handed_in) = channel();
         let at_work = Arc::<AtomicU64>::default();
         let run_hash = hash_bytes(config.run_toml.as_bytes());
@@ -166,7 +182,7 @@ impl Collector {
             .name("snapshots".into())
             .spawn(move || collect(desk, &handed_in))
             .map_err(|source| Error::io("start snapshot thread for", &config.dir, source))?;
-        Ok((Sink { notes, at_work }, Self { thread }))
+        Ok(Some((Sink { notes, at_work }, Self { thread })))
     }
 
     /// Waits until everything that was handed in is written; all sinks are dropped before.

@@ -4,21 +4,23 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 
 use super::accounting::{Accounting, PORTFOLIO};
-use super::config::{EngineConfig, Gate, JournalConfig};
+use super::config::{EngineConfig, Gate};
 use super::filter::SymbolFilter;
+use super::gauges::{Gauges, RingGauge};
 use super::intake::{FEED, Intake, IntakeParts, Progress};
 use super::journals::{self, Journals};
-use super::keeper::Keeper;
+use super::kept::Keeper;
 use super::matching::{MATCHING, Matching, MatchingParts};
 use super::recording::{
     CauseGate, EXECUTION_JOURNAL, MARKET_JOURNAL, Marks, PastRecords, Recording,
 };
 use super::run_state::RunState;
-use super::snapshots::{Collector, Part, Sink};
+use super::saver::Saver;
+use super::snapshots::Collector;
 use super::stats::{Handover, Outcomes, RecordingOutcome, RunParts, RunReport};
 use crate::clock::Clock;
 use crate::error::{Error, Result};
-use crate::event::{Event, EventView, Execution, ExecutionKind};
+use crate::event::{Event, Execution};
 use crate::feed::{Feed, Pace, Pacer};
 use crate::limits::INBOX_CAPACITY;
 use crate::ring::{
@@ -63,6 +65,7 @@ pub struct Engine {
     stop: StopFlag,
     inbox: InboxSender<Event>,
     progress: Arc<Progress>,
+    gauges: Gauges,
     clock: Clock,
     started: Nanos,
     outcomes: Outcomes,
@@ -97,8 +100,9 @@ impl Engine {
             progress: progress.clone(),
         };
         let core = plan.core_of(MARKET_JOURNAL);
-        let (agents, collector) = agents(feed, config, outside, &mut outcomes, core)?;
-        let mut agents = agents.into_iter();
+        let wired = agents(feed, config, outside, &mut outcomes, core)?;
+        let gauges = Gauges::new(clock.clone(), started, progress.clone(), wired.rings);
+        let mut agents = wired.agents.into_iter();
         let runners = plan
             .runners
             .iter()
@@ -113,10 +117,11 @@ impl Engine {
             stop,
             inbox,
             progress,
+            gauges,
             clock,
             started,
             outcomes,
-            collector,
+            collector: wired.collector,
             is_paced,
         })
     }
@@ -140,6 +145,11 @@ impl Engine {
     pub fn progress(&self) -> (u64, u64) {
         let read = |counter: &AtomicU64| counter.load(Ordering::Relaxed);
         (read(&self.progress.messages), read(&self.progress.stored_bytes))
+    }
+
+    /// What everybody is doing, to be read while the engine runs.
+    pub fn gauges(&self) -> Gauges {
+        self.gauges.clone()
     }
 
     /// Whether all threads have ended.
@@ -236,17 +246,27 @@ struct Outside {
     progress: Arc<Progress>,
 }
 
-/// The rings' agents, in pipeline order, as the plan names them, and who collects their snapshots;
-/// `core` is the market journal's.
+/// Agents that are ready to run, the gauges of the rings between them, and who collects their
+/// snapshots.
+struct Wired {
+    agents: Vec<Box<dyn Agent>>,
+    rings: [RingGauge; 2],
+    collector: Option<Collector>,
+}
+
+/// The rings' agents, in pipeline order, as the plan names them, and what belongs to them; `core`
+/// is the market journal's.
 fn agents(
     mut feed: Box<dyn Feed>,
     mut config: EngineConfig,
     outside: Outside,
     outcomes: &mut Outcomes,
     core: Option<CoreId>,
-) -> Result<(Vec<Box<dyn Agent>>, Option<Collector>)> {
+) -> Result<Wired> {
     let market = MarketRing::build(&config)?;
     let executions = ExecutionRing::build(&config)?;
+    let rings =
+        [RingGauge::of(&market.producer.ring()), RingGauge::of(&executions.producer.ring())];
     let mut state = RunState::new(&mut config);
     let mut journals = match &config.journal {
         Some(journal) => Some(journals::open(journal, &mut *feed, &config, core, &mut state)?),
@@ -256,9 +276,11 @@ fn agents(
     let new_from = journals.as_ref().map_or(0, |journals| journals.market.next_sequence());
     outcomes.resumed = journals.as_mut().and_then(|journals| journals.resumed.take());
     let identity = feed.description().identity;
-    let (sink, collector) = collector(config.journal.as_ref(), identity, &state, outcomes)?.unzip();
-    let keeper =
-        Keeper::new(outside.clock.clone(), sink.clone(), new_from, outcomes.resumed.is_some());
+    let (sink, collector) =
+        Collector::start(config.journal.as_ref(), identity, &state, &mut outcomes.warnings)?
+            .unzip();
+    let saver =
+        Saver::new(outside.clock.clone(), sink.clone(), new_from, outcomes.resumed.is_some());
     let intake = Intake::new(IntakeParts {
         feed,
         ring: Some(market.producer),
@@ -285,13 +307,12 @@ fn agents(
         origin,
         market: state.market,
         tally: state.tally,
-        keeper,
+        saver,
         handover: outcomes.matching.clone(),
     });
-    let handover = outcomes.accounting.clone();
-    let RunState { portfolio, audits, .. } = state;
-    let accounting =
-        Accounting::new(executions.portfolio, portfolio, audits, sink.clone(), handover);
+    let books = (state.portfolio, state.audits);
+    let (handover, keeper) = (outcomes.accounting.clone(), Keeper::new(config.keep_executions));
+    let accounting = Accounting::new(executions.portfolio, books, sink.clone(), keeper, handover);
 
     let mut agents: Vec<Box<dyn Agent>> = vec![Box::new(intake), Box::new(matching)];
     if let (Some(journals), Some(from_market), Some(from_executions)) =
@@ -303,50 +324,15 @@ fn agents(
         let records_market = records_market
             .releasing_durable(releases_durable)
             .starting_at(origin)
-            .telling(sink.clone().map(market_marks));
-        let records_executions =
-            records_executions.starting_at(executions_origin).telling(sink.map(execution_marks));
+            .telling(sink.clone().map(Marks::of_market));
+        let records_executions = records_executions
+            .starting_at(executions_origin)
+            .telling(sink.map(Marks::of_executions));
         agents.insert(1, Box::new(records_market));
         agents.push(Box::new(records_executions));
     }
     agents.push(Box::new(accounting));
-    Ok((agents, collector))
-}
-
-/// Starts the collector of snapshots, if they are wanted and possible.
-fn collector(
-    journal: Option<&JournalConfig>,
-    feed_identity: u64,
-    state: &RunState,
-    outcomes: &mut Outcomes,
-) -> Result<Option<(Sink, Collector)>> {
-    let Some(journal) = journal.filter(|journal| journal.snapshot_every.is_some()) else {
-        return Ok(None);
-    };
-    if !state.market.can_save() {
-        outcomes.warnings.push(
-            "no snapshots were taken because the strategy cannot be saved: let its `save` write \
-             all that its decisions depend on, and `can_save` say so"
-                .to_owned(),
-        );
-        return Ok(None);
-    }
-    Collector::start(journal, feed_identity).map(Some)
-}
-
-fn market_marks(sink: Sink) -> Marks<Event> {
-    let number = |event: &Event| match event.view() {
-        EventView::SnapshotMark(mark) => Some(mark.snapshot),
-        _ => None,
-    };
-    Marks { sink, part: Part::MarketJournal, number }
-}
-
-fn execution_marks(sink: Sink) -> Marks<Execution> {
-    let number = |execution: &Execution| {
-        (execution.kind() == Some(ExecutionKind::SnapshotMark)).then_some(execution.order_id)
-    };
-    Marks { sink, part: Part::ExecutionJournal, number }
+    Ok(Wired { agents, rings, collector })
 }
 
 /// The agents of both journals; an execution waits until its cause is in the market journal.

@@ -7,11 +7,11 @@ use crate::clock::Clock;
 use crate::event::{Event, EventView, Execution, ExecutionKind, Kind};
 use crate::limits::{SNAPSHOT_PIECE_BYTES, SNAPSHOT_SLICE_ORDERS};
 
-/// The keeper of matching's state.
+/// Saves matching's state.
 ///
 /// WHY: books are saved in slices between batches, and an instrument at once when an event is about
 /// to change it, so that the market's two million orders do not stop it: one go takes 150 ms.
-pub(super) struct Keeper {
+pub(super) struct Saver {
     clock: Clock,
     /// `None` when marks only pass: no snapshot was asked for, or it is impossible.
     sink: Option<Sink>,
@@ -25,8 +25,8 @@ pub(super) struct Keeper {
     skipped: u64,
 }
 
-impl Keeper {
-    /// A keeper that hands its sections to `sink`, at marks from `new_from` on; `may_pass` says
+impl Saver {
+    /// A saver that hands its sections to `sink`, at marks from `new_from` on; `may_pass` says
     /// whether older marks can come.
     pub(super) fn new(clock: Clock, sink: Option<Sink>, new_from: u64, may_pass: bool) -> Self {
         let is_watching = sink.is_some() || may_pass;
