@@ -79,7 +79,7 @@ impl StateWriter {
     }
 
     /// Appends what another writer wrote.
-    pub fn append(&mut self, other: Self) {
+    pub fn append(&mut self, other: &Self) {
         self.bytes.extend_from_slice(&other.bytes);
     }
 

@@ -168,8 +168,8 @@ impl Saving {
     }
 
     /// All pieces, in their order, of a saving from which nothing was taken.
-    pub(super) fn write(self, writer: &mut StateWriter) {
-        self.pieces.into_iter().for_each(|piece| writer.append(piece));
+    pub(super) fn write(&self, writer: &mut StateWriter) {
+        self.pieces.iter().for_each(|piece| writer.append(piece));
     }
 
     fn save_if_due(&mut self, index: usize, replica: &Replica) {

@@ -471,11 +471,11 @@ pub struct NeededFrom {
 /// [`Error::Io`]; a snapshot that is damaged is none.
 pub fn needed_from(dir: &Path) -> Result<NeededFrom> {
     let found = snapshots(&dir.join(SNAPSHOTS_DIR))?;
-    let usable = found.into_iter().rev().filter_map(|(sequence, path)| {
+    let mut usable = found.into_iter().rev().filter_map(|(sequence, path)| {
         let snapshot = Snapshot::read(&path).ok()?;
         check(dir, &snapshot, sequence, u64::MAX, None).ok()
     });
-    Ok(usable.skip(1).next().map_or(NeededFrom::default(), |used| NeededFrom {
+    Ok(usable.nth(1).map_or(NeededFrom::default(), |used| NeededFrom {
         market: used.market - 1,
         executions: Some(used.executions - 1),
     }))

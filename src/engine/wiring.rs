@@ -272,7 +272,7 @@ fn agents(
         Some(journal) => Some(journals::open(journal, &mut *feed, &config, core, &mut state)?),
         None => None,
     };
-    let (origin, executions_origin) = journals.as_ref().map(Journals::origins).unwrap_or_default();
+    let origins @ (origin, _) = journals.as_ref().map(Journals::origins).unwrap_or_default();
     let new_from = journals.as_ref().map_or(0, |journals| journals.market.next_sequence());
     outcomes.resumed = journals.as_mut().and_then(|journals| journals.resumed.take());
     let identity = feed.description().identity;
@@ -320,25 +320,21 @@ fn agents(
     {
         let handovers = outcomes.recording.insert(Default::default());
         let (records_market, records_executions) =
-            recordings(journals, origin, from_market, from_executions, handovers);
-        let records_market = records_market
-            .releasing_durable(releases_durable)
-            .starting_at(origin)
-            .telling(sink.clone().map(Marks::of_market));
-        let records_executions = records_executions
-            .starting_at(executions_origin)
-            .telling(sink.map(Marks::of_executions));
-        agents.insert(1, Box::new(records_market));
+            recordings(journals, origins, from_market, from_executions, handovers);
+        let records_market = records_market.telling(sink.clone().map(Marks::of_market));
+        let records_executions = records_executions.telling(sink.map(Marks::of_executions));
+        agents.insert(1, Box::new(records_market.releasing_durable(releases_durable)));
         agents.push(Box::new(records_executions));
     }
     agents.push(Box::new(accounting));
     Ok(Wired { agents, rings, collector })
 }
 
-/// The agents of both journals; an execution waits until its cause is in the market journal.
+/// The agents of both journals, whose rings begin at `origins`; an execution waits until its cause
+/// is in the market journal.
 fn recordings(
     journals: Journals,
-    origin: u64,
+    (origin, executions_origin): (u64, u64),
     from_market: JournalStage,
     from_executions: Consumer<Execution>,
     handovers: &[Handover<RecordingOutcome>; 2],
@@ -366,7 +362,8 @@ fn recordings(
         executions,
     );
     let past = journals.past_executions.map(|reader| PastRecords::new(reader, is_same));
-    (records_market, records_executions.comparing(past))
+    let records_executions = records_executions.comparing(past);
+    (records_market.starting_at(origin), records_executions.starting_at(executions_origin))
 }
 
 /// Whether two executions say the same; when they were made does not count.
