@@ -127,6 +127,7 @@
 //! # Features
 //!
 //! `cli` (on by default) builds the program and pulls in clap, serde, serde_json, toml and ctrlc.
+//! `json` (on by default) reads feeds of JSON text with serde_json.
 //! The library alone is `default-features = false`.
 
 pub mod book;

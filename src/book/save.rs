@@ -5,6 +5,7 @@
 
 use super::books::{Best, Book, Books};
 use super::counts::ReplicaCounts;
+use super::levels::LevelBooks;
 use super::order::{ORDER_QTY_MAX, PRIORITY_MAX};
 use super::prints::Prints;
 use super::queries::Turnover;
@@ -45,6 +46,7 @@ impl Replica {
                 }
             }
         }
+        self.level_books.save(writer);
     }
 
     /// Reads what [`save`](Self::save) wrote.
@@ -74,7 +76,20 @@ impl Replica {
         }
         load_orders(orders, &mut books, reader)?;
         books.peak_orders = peak_orders.max(orders);
-        Ok(Self { books, tapes, instruments, prints, counts, touches, applied })
+        let level_books = LevelBooks::load(reader)?;
+        set_touches(&mut books, &level_books);
+        Ok(Self { level_books, books, tapes, instruments, prints, counts, touches, applied })
+    }
+}
+
+/// The touches of books of levels, which are not of orders.
+fn set_touches(books: &mut Books, levels: &LevelBooks) {
+    for (id, book) in (0..).zip(&mut books.books) {
+        for side in [Side::Buy, Side::Sell] {
+            if let Some(best) = levels.levels(InstrumentId(id), side).next() {
+                book.best[side.index()] = Best { price: best.price, qty: best.qty };
+            }
+        }
     }
 }
 
@@ -232,12 +247,15 @@ fn load_instruments(reader: &mut StateReader<'_>) -> Result<InstrumentTable> {
 }
 
 fn save_counts(counts: &ReplicaCounts, writer: &mut StateWriter) {
-    for Located { count, first, last } in [counts.unknown_orders, counts.crossed] {
+    for Located { count, first, last } in
+        [counts.unknown_orders, counts.crossed, counts.quotes_differ]
+    {
         for number in [count, first, last] {
             writer.put_u64(number);
         }
     }
     for count in [
+        counts.quotes,
         counts.duplicate_adds,
         counts.zero_quantities,
         counts.excess_quantities,
@@ -259,6 +277,8 @@ fn load_counts(reader: &mut StateReader<'_>) -> Result<ReplicaCounts> {
     Ok(ReplicaCounts {
         unknown_orders: located()?,
         crossed: located()?,
+        quotes_differ: located()?,
+        quotes: reader.u64()?,
         duplicate_adds: reader.u64()?,
         zero_quantities: reader.u64()?,
         excess_quantities: reader.u64()?,

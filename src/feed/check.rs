@@ -48,6 +48,17 @@ pub struct Checks {
     pub has_end: bool,
 }
 
+impl Checks {
+    /// Takes note of the time of the next message.
+    pub(super) fn note_time(&mut self, ts: u64) {
+        if self.last_ts.is_some_and(|last| ts < last) {
+            self.backwards.note(self.messages);
+        }
+        self.first_ts.get_or_insert(ts);
+        self.last_ts = Some(ts);
+    }
+}
+
 impl Default for Checks {
     fn default() -> Self {
         Self {

@@ -4,13 +4,18 @@
 //! through [`Feed::fill`], a batch of records at a time. [`Pacer`] says when each is due.
 
 mod begin;
+#[cfg(feature = "json")]
+pub mod binance;
 mod check;
+mod decimal;
 pub mod itch;
+mod lines;
 pub mod lobster;
 pub mod orders;
 pub mod pace;
 mod sniff;
 mod source;
+pub mod tardis;
 mod until;
 mod zone;
 
@@ -92,6 +97,15 @@ pub struct Description {
     pub midnight_ns: u64,
     /// Whether its times have their date of themselves.
     pub is_dated: bool,
+    /// Whether it tells price levels and no single orders.
+    pub is_of_levels: bool,
     /// What the reader assumed, in sentences that tell the user what to do when it is wrong.
     pub assumptions: Vec<String>,
+}
+
+/// The currency of a pair's prices, by how its symbol ends; empty when nothing fits.
+fn currency_of(pair: &str) -> &'static str {
+    const CURRENCIES: [&str; 12] =
+        ["USDT", "USDC", "BUSD", "TUSD", "USD", "EUR", "GBP", "JPY", "TRY", "BTC", "ETH", "BNB"];
+    CURRENCIES.into_iter().find(|currency| pair.ends_with(currency)).unwrap_or("")
 }

@@ -17,9 +17,12 @@ use std::sync::Arc;
 
 use flate2::read::MultiGzDecoder;
 
+#[cfg(feature = "json")]
+use super::binance;
 use super::itch::ItchFeed;
 use super::lobster::{LobsterFeed, looks_like_rows};
 use super::orders::{self, OrderFeed};
+use super::tardis::{self, TardisFeed};
 use super::{Date, Description, Feed, Zone};
 use crate::error::{Error, Result};
 use crate::event::InstrumentOverrides;
@@ -104,6 +107,13 @@ pub fn open(path: &Path, options: &OpenOptions) -> Result<Box<dyn Feed>> {
     let source = open_source(path)?;
     if orders::is_order_file(source.head()) {
         return Ok(Box::new(OrderFeed::from_source(source, options)?));
+    }
+    if tardis::looks_like(source.head()) {
+        return Ok(Box::new(TardisFeed::from_source(source)?));
+    }
+    #[cfg(feature = "json")]
+    if binance::looks_like(source.head()) {
+        return Ok(Box::new(binance::BinanceFeed::from_source(source)?));
     }
     if looks_like_rows(source.head()) {
         return Ok(Box::new(LobsterFeed::from_source(source, options)?));
