@@ -8,7 +8,7 @@
 //! # The picture
 //!
 //! ```text
-//!   recorded file · gzip · stdin · journal                     commands
+//!   recorded file · capture · stdin · journal                  commands
 //!                 | pull                                          | bounded inbox
 //!          +------v-------+   decode, group, pace, check, sequence |
 //!          | feed handler |<--------------------------------------+
@@ -61,7 +61,7 @@
 //! | `strategy` | the strategy trait, its desk, the built-in ones | `error` `units` `limits` `state` `event` `book` `matching` `portfolio` |
 //! | `journal` | memory-mapped segments, generic over the record | `error` `limits` `map` `event` |
 //! | `engine` | the wiring: one feed, two rings, agents on runners; the generator | `error` `units` `limits` `hash` `clock` `event` `feed` `ring` `runtime` `book` `matching` `portfolio` `strategy` `journal` |
-//! | `report` | a run as text and as JSON | `units` `clock` `event` `feed` `runtime` `matching` `portfolio` `journal` `engine` |
+//! | `report` | a run as text, as JSON and as a page of charts | `error` `units` `clock` `event` `feed` `runtime` `book` `matching` `portfolio` `journal` `engine` |
 //!
 //! ```text
 //!   error units limits hash state clock map processor
@@ -126,9 +126,9 @@
 //!
 //! # Features
 //!
-//! `cli` (on by default) builds the program and pulls in clap, serde, serde_json, toml and ctrlc.
-//! `json` (on by default) reads feeds of JSON text with serde_json.
-//! The library alone is `default-features = false`.
+//! `cli` builds the program and pulls in clap, serde, serde_json, toml and ctrlc; `zstd` reads
+//! feeds that are compressed so, `pcap` captures of packets, `json` raw recordings of JSON text. All
+//! are on by default; the library alone is `default-features = false`.
 
 pub mod book;
 pub mod bus;

@@ -36,7 +36,8 @@ use std::io::Read;
 use std::path::Path;
 
 use self::row::{Row, RowFault};
-use super::source::{OpenOptions, Source};
+use super::OpenOptions;
+use super::source::Source;
 use super::{Checks, Description, Feed, Fill, Position};
 use crate::error::{Error, Result};
 use crate::event::kinds::{Letter, Raw, Text};

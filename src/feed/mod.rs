@@ -1,28 +1,36 @@
 //! Feeds: pull iterators that turn a recording into [`Event`]s and know no ring.
 //!
-//! [`open`] recognises a recording by its content and takes off gzip; what it returns is pulled
-//! through [`Feed::fill`], a batch of records at a time. [`Pacer`] says when each is due.
+//! [`open`] recognises a recording by its content and takes off compression and packets; what it
+//! returns is pulled through [`Feed::fill`], a batch of records at a time. [`Pacer`] says when each
+//! is due.
 
 mod begin;
 #[cfg(feature = "json")]
 pub mod binance;
+#[cfg(feature = "pcap")]
+mod capture;
 mod check;
 mod decimal;
 pub mod itch;
 mod lines;
 pub mod lobster;
+#[cfg(feature = "pcap")]
+mod moldudp64;
+mod open;
 pub mod orders;
 pub mod pace;
 mod sniff;
 mod source;
 pub mod tardis;
+mod unpack;
 mod until;
 mod zone;
 
 pub use begin::Begin;
-pub use check::{Checks, Located};
+pub use check::{Checks, Gap, Located, PacketCounts};
+pub use open::{OpenOptions, open, open_orders};
 pub use pace::{Pace, Pacer};
-pub use source::{OpenOptions, open, open_orders};
+
 pub use until::Until;
 pub use zone::{Date, Moment, TimeOfDay, Zone};
 
@@ -84,7 +92,7 @@ pub struct Description {
     pub origin: String,
     /// Name of the format, such as `itch-5.0`.
     pub format: &'static str,
-    /// Compression that was taken off: `none` or `gzip`.
+    /// Compression that was taken off: `none`, `gzip` or `zstd`.
     pub compression: &'static str,
     /// Size of the source as it is stored; `None` for a stream.
     pub stored_bytes: Option<u64>,
