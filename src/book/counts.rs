@@ -33,7 +33,8 @@ pub struct ReplicaCounts {
     /// Events of an instrument number of
     /// [`INSTRUMENTS_MAX`](crate::limits::INSTRUMENTS_MAX) or above: ignored.
     pub instruments_out_of_range: u64,
-    /// Records of kinds that are not known, and levels of a side on which orders rest: ignored.
+    /// Records of kinds that are not known, and levels without a side or of one on which orders
+    /// rest: ignored.
     pub unsupported: u64,
     /// Broken trades whose print is not remembered: the volume stays.
     pub unknown_breaks: u64,

@@ -8,7 +8,7 @@ use super::slab::NIL;
 use super::tape::{Units, add};
 use super::view::{Change, ChangeKind, LevelView, OrderView, Touch};
 use crate::event::{Event, payload};
-use crate::units::{InstrumentId, MatchId, OrderId, Price, Qty};
+use crate::units::{InstrumentId, MatchId, OrderId, Price, Qty, Side};
 
 /// What an execution message says, at the order's price or another.
 pub(super) struct ExecutionMessage {
@@ -207,15 +207,12 @@ impl Replica {
 impl Replica {
     /// Sets a price level; the touch follows it as it follows orders.
     pub(super) fn set_level(&mut self, event: &Event, message: &payload::LevelSet) {
-        let Some(side) = event.side() else {
-            self.counts.sideless_orders += 1;
-            return;
-        };
         let instrument = InstrumentId(event.instrument);
-        if self.books.levels(instrument, side).next().is_some() {
+        let is_free = |side: &Side| self.books.levels(instrument, *side).next().is_none();
+        let Some(side) = event.side().filter(is_free) else {
             self.counts.unsupported += 1;
             return;
-        }
+        };
         let orders = u32::try_from(message.order_count).unwrap_or(u32::MAX);
         let level = LevelView { price: message.price, qty: message.qty, orders };
         let best = self.level_books.set(instrument, side, level);
