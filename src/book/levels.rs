@@ -18,7 +18,7 @@ use crate::units::{InstrumentId, Price, Qty, Side};
 
 /// Bytes of a saved level, and of a saved book without any.
 const LEVEL_BYTES: usize = 8 + 8 + 4;
-const BOOK_BYTES: usize = 4 + 2 * 8;
+pub(super) const LEVEL_BOOK_BYTES: usize = 4 + 2 * 8;
 
 /// The levels of every instrument whose feed tells them.
 #[derive(Clone, Debug, Default)]
@@ -118,27 +118,28 @@ impl LevelBooks {
         }
     }
 
-    /// Writes all levels.
-    pub(super) fn save(&self, writer: &mut StateWriter) {
-        let is_used = |book: &[Vec<LevelView>; 2]| book.iter().any(|side| !side.is_empty());
-        writer.put_len(self.books.iter().filter(|book| is_used(book)).count());
-        for (id, book) in (0..).zip(&self.books).filter(|(_, book)| is_used(book)) {
-            writer.put_u32(id);
-            for side in book {
-                writer.put_len(side.len());
-                for level in side {
-                    writer.put_i64(level.price.0);
-                    writer.put_u64(level.qty.0);
-                    writer.put_u32(level.orders);
-                }
+    /// Writes the levels of an instrument; whether there are any.
+    pub(super) fn save_one(&self, instrument: InstrumentId, writer: &mut StateWriter) -> bool {
+        let book = self.books.get(instrument.0 as usize);
+        let Some(book) = book.filter(|book| book.iter().any(|side| !side.is_empty())) else {
+            return false;
+        };
+        writer.put_u32(instrument.0);
+        for side in book {
+            writer.put_len(side.len());
+            for level in side {
+                writer.put_i64(level.price.0);
+                writer.put_u64(level.qty.0);
+                writer.put_u32(level.orders);
             }
         }
+        true
     }
 
-    /// Reads what [`save`](Self::save) wrote.
-    pub(super) fn load(reader: &mut StateReader<'_>) -> Result<Self> {
+    /// Reads `count` books that [`save_one`](Self::save_one) wrote.
+    pub(super) fn load(count: usize, reader: &mut StateReader<'_>) -> Result<Self> {
         let mut loaded = Self::default();
-        for _ in 0..reader.len(BOOK_BYTES)? {
+        for _ in 0..count {
             let id = reader.u32()?;
             if id as usize >= INSTRUMENTS_MAX {
                 return Err(reader.bad(format!("levels of instrument {id}")));
