@@ -171,7 +171,7 @@ impl<P: LineParser> LineFeed<P> {
         self.parser.line(line, &mut self.staged, &mut self.checks)
     }
 
-    fn bad_feed(&self, fault: LineFault) -> Error {
+    fn bad_feed(&self, fault: &LineFault) -> Error {
         Error::BadFeed {
             origin: self.description.origin.clone(),
             offset: self.line_offset + fault.at as u64,
@@ -187,7 +187,7 @@ impl<P: LineParser> Feed for LineFeed<P> {
         while self.staged.is_empty() && !self.is_ended {
             if let Err(fault) = self.stage_line() {
                 self.is_ended = true;
-                self.fault = Some(self.bad_feed(fault));
+                self.fault = Some(self.bad_feed(&fault));
             }
             if self.is_ended {
                 let failure = self.source.take_failure(self.checks.messages);
