@@ -18,6 +18,7 @@ mod matching;
 mod parse;
 mod replay;
 mod term;
+mod trading;
 
 use std::process::ExitCode;
 

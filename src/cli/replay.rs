@@ -10,15 +10,12 @@ use ringtape::error::{Error, Result};
 use ringtape::feed::Pace;
 use ringtape::feed::orders::ORDERS_FORMAT;
 use ringtape::journal::{Durability, Summary, VerifyReport, verify_any};
-use ringtape::matching::VenueConfig;
-use ringtape::portfolio::{MarkRule, PortfolioConfig};
+use ringtape::portfolio::PortfolioConfig;
 use ringtape::report::{self, DataFaults, JournalCheck, Machine};
 use ringtape::ring::Wait;
-use ringtape::strategy::{StrategySpec, Trader, TraderConfig};
-use ringtape::units::Nanos;
 
 use super::config::RunConfig;
-use super::{Ending, input, matching, parse, term};
+use super::{Ending, input, matching, parse, term, trading};
 
 /// Time between two looks at a running engine.
 const LOOK_INTERVAL: Duration = Duration::from_millis(5);
@@ -30,6 +27,9 @@ pub(super) struct ReplayArgs {
     feed: PathBuf,
     #[command(flatten)]
     config: RunConfig,
+    /// TOML file with flags that shape the run by their names; what is given as a flag goes before
+    #[arg(long = "config", value_name = "FILE")]
+    config_file: Option<PathBuf>,
     /// Keep journals of both rings in this new directory
     #[arg(long, value_name = "DIR")]
     journal: Option<PathBuf>,
@@ -82,7 +82,9 @@ pub(super) fn run(args: &ReplayArgs) -> Result<Ending> {
     let resumed = args.journal.as_deref().filter(|_| args.resume);
     let resumed = resumed.map(RunConfig::read_if_present).transpose()?.flatten();
     let base = resumed.or(recorded.clone()).unwrap_or_default();
-    let shape = args.config.clone().or(base).spelled_out()?;
+    let written = args.config_file.as_deref().map(RunConfig::read_file).transpose()?;
+    let given = args.config.clone().or(written.unwrap_or_default());
+    let shape = given.clone().or(base).spelled_out()?;
     let feed = input::open(&args.feed, shape.date.as_deref())?;
     let is_of_orders = match &recorded {
         Some(recorded) => recorded.is_of_orders(),
@@ -90,7 +92,7 @@ pub(super) fn run(args: &ReplayArgs) -> Result<Ending> {
     };
     let shape = if is_of_orders { shape.of_orders()? } else { shape };
     let config = engine_config(args, &shape, is_of_orders)?;
-    args.config.check_flags(config.trader.is_some())?;
+    given.check_flags(config.trader.is_some())?;
     let stored_bytes = feed.description().stored_bytes;
 
     let engine = Engine::start(feed, config)?;
@@ -140,11 +142,12 @@ fn engine_config(args: &ReplayArgs, shape: &RunConfig, is_of_orders: bool) -> Re
     let durability = args.durability.parse::<Durability>()?;
     Ok(EngineConfig {
         symbols: shape.symbols.clone().unwrap_or_default(),
-        trader: trader(shape)?,
+        trader: trading::trader(shape)?,
         exchange,
         check_matching: args.check_matching,
         portfolio: PortfolioConfig {
-            marks: mark_rule(shape.mark_max_spread.as_deref())?,
+            marks: trading::mark_rule(shape.mark_max_spread.as_deref())?,
+            rates: trading::rates(shape.rates.as_deref())?,
             audit: args.audit,
             ..PortfolioConfig::default()
         },
@@ -160,53 +163,6 @@ fn engine_config(args: &ReplayArgs, shape: &RunConfig, is_of_orders: bool) -> Re
         wait: args.wait.parse::<Wait>()?,
         ..EngineConfig::default()
     })
-}
-
-/// The strategy with its venue and fees; `None` without a strategy.
-pub(super) fn trader(shape: &RunConfig) -> Result<Option<Trader>> {
-    let spec: StrategySpec = shape.strategy.as_deref().unwrap_or("none").parse()?;
-    if spec == StrategySpec::None {
-        return Ok(None);
-    }
-    let config = TraderConfig {
-        venue: VenueConfig {
-            latency: latency(shape.latency.as_deref())?,
-            conservative: is_conservative(shape.fills.as_deref())?,
-        },
-        fees: shape.fees.as_deref().map(str::parse).transpose()?.unwrap_or_default(),
-        marks: mark_rule(shape.mark_max_spread.as_deref())?,
-        ..TraderConfig::default()
-    };
-    Ok(Some(Trader::new(&spec, config)))
-}
-
-fn latency(text: Option<&str>) -> Result<Nanos> {
-    let Some(text) = text else { return Ok(VenueConfig::default().latency) };
-    let time = text
-        .strip_prefix("order=")
-        .ok_or_else(|| Error::usage(format!("`{text}` is no latency"), "write order=50us"))?;
-    parse::duration(time).map(Nanos)
-}
-
-fn is_conservative(rules: Option<&str>) -> Result<bool> {
-    match rules {
-        None | Some("default") => Ok(false),
-        Some("conservative") => Ok(true),
-        Some(other) => Err(Error::usage(
-            format!("unknown rules of fills `{other}`"),
-            "use default or conservative",
-        )),
-    }
-}
-
-fn mark_rule(max_spread: Option<&str>) -> Result<MarkRule> {
-    let Some(text) = max_spread else { return Ok(MarkRule::default()) };
-    let percent = text.trim_end_matches('%');
-    // Parts per million of a per cent are four decimal places.
-    match parse::decimal(percent, 4).map(u32::try_from) {
-        Some(Ok(max_spread_ppm)) => Ok(MarkRule { max_spread_ppm }),
-        _ => Err(Error::usage(format!("`{text}` is no percentage"), "write 5 or 0.5")),
-    }
 }
 
 /// The first Ctrl-C stops the feed, so that everything drains and reports; the second aborts.

@@ -56,8 +56,8 @@ impl Agent for Accounting {
         Ok(batch.len())
     }
 
-    fn completed(&mut self, now: Nanos) {
-        self.meter.complete(now);
+    fn completed(&mut self, started: Nanos, now: Nanos) {
+        self.meter.complete_since(started, now);
     }
 
     fn is_done(&self) -> bool {

@@ -5,8 +5,9 @@ use super::exchange::Exchange;
 use super::follower::Follower;
 use super::stats::{Handover, MatchingOutcome, hand_over};
 use crate::book::LOOK_AHEAD_EVENTS;
+use crate::clock::Clock;
 use crate::error::Result;
-use crate::event::{Event, Execution, ExecutionKind, Kind};
+use crate::event::{Event, Execution, ExecutionKind, Flags, Kind};
 use crate::hash::RunningHash;
 use crate::limits::BATCH_RECORDS_MAX;
 use crate::ring::{Consumer, Producer};
@@ -30,6 +31,10 @@ pub(super) struct Matching {
     exchange: Option<Exchange>,
     state: State,
     meter: StageMeter,
+    clock: Clock,
+    /// From the intended time of the record that completed an exchange event to the publication of
+    /// what the strategies sent in answer.
+    tick_to_order: StageMeter,
     handover: Handover<MatchingOutcome>,
 }
 
@@ -62,6 +67,7 @@ impl Matching {
         books: Follower,
         trader: Option<Trader>,
         exchange: Option<Exchange>,
+        clock: Clock,
         handover: Handover<MatchingOutcome>,
     ) -> Self {
         let outlet = Outlet {
@@ -80,6 +86,8 @@ impl Matching {
             exchange,
             state: State::Starting,
             meter: StageMeter::new(),
+            clock,
+            tick_to_order: StageMeter::new(),
             handover,
         }
     }
@@ -96,9 +104,8 @@ impl Matching {
 
     /// Applies events to books, own orders and strategy until their executions fill the ring.
     fn follow_trading(&mut self) -> Result<usize> {
-        let Self { market, outlet, books, trader: Some(trader), meter, .. } = self else {
-            return Ok(0);
-        };
+        let Self { market, outlet, books, trader, meter, clock, tick_to_order, .. } = self;
+        let Some(trader) = trader else { return Ok(0) };
         let batch = market.poll(BATCH_RECORDS_MAX)?;
         let first_sequence = batch.first_sequence();
         let mut done = 0;
@@ -108,15 +115,21 @@ impl Matching {
             books.replica().look_ahead(chunk, |event| event);
             for event in chunk {
                 trader.before(event, books.replica(), &mut outlet.pending)?;
-                if event.kind == Kind::Kill as u8 {
-                    trader.kill(&mut outlet.pending);
+                if matches!(event.kind(), Some(Kind::Kill | Kind::Limits)) {
+                    trader.command(event, books.replica(), &mut outlet.pending)?;
                 }
                 let change = books.apply(event);
+                let sent = trader.orders_sent();
                 trader.after(event, &change, books.replica(), &mut outlet.pending)?;
                 meter.note(event.ts_ingest);
                 let sequence = first_sequence + done as u64;
                 done += 1;
-                if !outlet.hand_on(sequence, event.ts_ingest)? {
+                let is_all_out = outlet.hand_on(sequence, event.ts_ingest)?;
+                if trader.orders_sent() != sent && event.has(Flags::LAST) {
+                    tick_to_order.note(event.ts_ingest);
+                    tick_to_order.complete(clock.now());
+                }
+                if !is_all_out {
                     break 'batch;
                 }
             }
@@ -248,8 +261,8 @@ impl Agent for Matching {
         }
     }
 
-    fn completed(&mut self, now: Nanos) {
-        self.meter.complete(now);
+    fn completed(&mut self, started: Nanos, now: Nanos) {
+        self.meter.complete_since(started, now);
     }
 
     fn is_done(&self) -> bool {
@@ -285,6 +298,7 @@ impl Agent for Matching {
             check,
             warnings,
             latency: std::mem::take(&mut self.meter),
+            tick_to_order: trader.map(|_| std::mem::take(&mut self.tick_to_order)),
         };
         hand_over(&self.handover, outcome);
     }

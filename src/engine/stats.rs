@@ -64,6 +64,8 @@ pub(super) struct MatchingOutcome {
     pub(super) check: Option<MatchingCheck>,
     pub(super) warnings: Vec<String>,
     pub(super) latency: StageMeter,
+    /// `None` without a strategy.
+    pub(super) tick_to_order: Option<StageMeter>,
 }
 
 /// What the portfolio agent did.
@@ -119,7 +121,8 @@ impl Hashes {
 /// The latency of one stage from intended time to its effect.
 #[derive(Clone, Debug)]
 pub struct StageReport {
-    /// The stage; `ring` is the feed handler's publication.
+    /// The stage; `ring` is the feed handler's publication, `tick_to_order` the time from the
+    /// record that completed an exchange event to the publication of the orders sent in answer.
     pub name: &'static str,
     /// Latencies and batch lengths.
     pub latency: StageMeter,
@@ -241,6 +244,8 @@ impl RunReport {
         }
         stages.append(&mut journal_stages);
         stages.push(StageReport { name: "matching", latency: matching.latency });
+        let orders = matching.tick_to_order;
+        stages.extend(orders.map(|latency| StageReport { name: "tick_to_order", latency }));
         stages.push(StageReport { name: "portfolio", latency: accounting.latency });
         let last = stages.iter().filter_map(|stage| stage.latency.last()).max();
         let flow =

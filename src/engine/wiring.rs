@@ -233,7 +233,7 @@ fn agents(
         feed,
         ring: Some(market.producer),
         inbox: outside.commands,
-        clock: outside.clock,
+        clock: outside.clock.clone(),
         pacer: Pacer::new(config.pace),
         filter: SymbolFilter::new(&config.symbols),
         recorded: journals.as_mut().and_then(|journals| journals.recorded.take()),
@@ -247,7 +247,8 @@ fn agents(
     let exchange = config.exchange.map(Exchange::new);
     let books = Follower::new(config.check_matching);
     let (market_end, producer) = (market.matching, executions.producer);
-    let matching = Matching::new(market_end, producer, books, trader, exchange, handover);
+    let matching =
+        Matching::new(market_end, producer, books, trader, exchange, outside.clock, handover);
     let handover = outcomes.accounting.clone();
     let accounting = Accounting::new(executions.portfolio, config.portfolio, handover);
 

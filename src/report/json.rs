@@ -169,6 +169,10 @@ fn latencies(run: &RunReport) -> Value {
         let mut value = summary(&stage.latency.meter().summary());
         value["mean_batch"] = json!(stage.latency.mean_batch_hundredths() as f64 / 100.0);
         stages.insert(stage.name.to_owned(), value);
+        let service = stage.latency.service().summary();
+        if service.count > 0 {
+            stages.insert(format!("service_{}", stage.name), summary(&service));
+        }
     }
     Value::Object(stages)
 }

@@ -133,6 +133,10 @@ fn latency(text: &mut String, run: &RunReport) {
         let batch = stage.latency.mean_batch_hundredths();
         let note = format!("mean batch {}.{:02}", batch / 100, batch % 100);
         percentile_row(text, stage.name, &stage.latency.meter().summary(), &note);
+        let service = stage.latency.service().summary();
+        if service.count > 0 {
+            percentile_row(text, "  of it handler", &service, "");
+        }
     }
 }
 

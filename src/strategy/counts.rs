@@ -2,7 +2,7 @@
 
 use crate::error::Result;
 use crate::event::{Execution, ExecutionKind};
-use crate::state::StateReader;
+use crate::state::{StateReader, StateWriter};
 
 /// What a trader did, counted.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -40,10 +40,13 @@ impl TraderCounts {
         *counter += 1;
     }
 
-    pub(super) fn fields(self) -> [u64; 8] {
+    pub(super) fn save(self, writer: &mut StateWriter) {
         let Self { submitted, accepted, rejected, fills, cancelled, replaced, expired, postponed } =
             self;
-        [submitted, accepted, rejected, fills, cancelled, replaced, expired, postponed]
+        for count in [submitted, accepted, rejected, fills, cancelled, replaced, expired, postponed]
+        {
+            writer.put_u64(count);
+        }
     }
 
     pub(super) fn load(reader: &mut StateReader<'_>) -> Result<Self> {

@@ -122,6 +122,8 @@ pub enum OrderState {
 pub struct OpenOrder {
     /// The order's number.
     pub order_id: OrderId,
+    /// The account that it is for.
+    pub account: AccountId,
     /// What was asked for; the quantity is the total including what is filled.
     pub terms: NewOrder,
     /// Quantity filled so far.
@@ -140,6 +142,7 @@ impl OpenOrder {
     pub(super) fn of(order: &OwnOrder, state: OrderState) -> Self {
         Self {
             order_id: order.id,
+            account: order.account,
             terms: order.terms,
             cum: order.cum,
             leaves: order.leaves(),
