@@ -170,6 +170,14 @@ impl Error {
         Self::BadState { part, what: what.into() }
     }
 
+    /// The same with the number of the message that was next, which only the decoder knows.
+    pub(crate) fn at_message(mut self, next: u64) -> Self {
+        if let Self::BadFeed { message, .. } = &mut self {
+            *message = next;
+        }
+        self
+    }
+
     /// The exit code of a program that ends with this error.
     ///
     /// 1 a requested check failed, 2 usage, missing file or refused combination, 3 unreadable or

@@ -8,7 +8,7 @@
 //! # The picture
 //!
 //! ```text
-//!   recorded file · gzip · stdin · journal                     commands
+//!   recorded file · capture · stdin · journal                  commands
 //!                 | pull                                          | bounded inbox
 //!          +------v-------+   decode, group, pace, check, sequence |
 //!          | feed handler |<--------------------------------------+
@@ -126,8 +126,9 @@
 //!
 //! # Features
 //!
-//! `cli` (on by default) builds the program and pulls in clap, serde, serde_json, toml and ctrlc.
-//! The library alone is `default-features = false`.
+//! `cli` builds the program and pulls in clap, serde, serde_json, toml and ctrlc; `zstd` reads
+//! feeds that are compressed so, `pcap` captures of packets. All are on by default; the library
+//! alone is `default-features = false`.
 
 pub mod book;
 pub mod bus;

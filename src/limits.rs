@@ -32,6 +32,9 @@ pub const MESSAGE_RECORDS_MAX: usize = 8;
 /// Records between two feed marks at most, so that each journal block holds one.
 pub const FEED_MARK_RECORDS: usize = 512;
 
+/// Gaps of a feed that are listed one by one; all are counted.
+pub const GAPS_LISTED_MAX: usize = 1000;
+
 /// Instruments of one run; ids are dense and below this.
 pub const INSTRUMENTS_MAX: usize = 1 << 20;
 

@@ -280,7 +280,7 @@ fn every_field_of_every_message_arrives() {
 
 #[test]
 fn midnight_is_added_to_every_time() {
-    let options = OpenOptions { midnight_ns: 1_580_360_400_000_000_000 };
+    let options = OpenOptions::on("2020-01-30".parse().expect("a date"));
     for (message, _) in [order_cases(), state_cases(), vec![directory_case()]].concat() {
         let mut feed = ItchFeed::from_bytes("test", message.frame(), &options).expect("ITCH");
         let mut batch = [Event::zeroed(); 8];

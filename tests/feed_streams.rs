@@ -1,4 +1,4 @@
-//! One recording in every wrapping: plain, gzip, several gzip members, and streams that trickle.
+//! One recording in every wrapping: plain, gzip, zstd, several members, and streams that trickle.
 //!
 //! Would catch a message lost, doubled or grouped differently where a buffer or a file ends, and a
 //! panic on bytes that are no recording.
@@ -17,7 +17,7 @@ use ringtape::event::{Event, Flags};
 use ringtape::feed::itch::{ItchFeed, MESSAGES};
 use ringtape::feed::{self, Feed, OpenOptions};
 
-const OPTIONS: OpenOptions = OpenOptions { midnight_ns: 0 };
+const OPTIONS: OpenOptions = OpenOptions { midnight_ns: 0, utc_midnight_ns: 0, instruments: None };
 
 /// A recording of `count` messages of all types with some unknown ones.
 fn recording(count: usize) -> Vec<u8> {
@@ -42,6 +42,11 @@ fn gzip(bytes: &[u8]) -> Vec<u8> {
     encoder.finish().expect("memory is writable")
 }
 
+#[cfg(feature = "zstd")]
+fn zstd(bytes: &[u8]) -> Vec<u8> {
+    zstd::encode_all(bytes, 3).expect("memory is writable")
+}
+
 fn streamed(bytes: Vec<u8>) -> ItchFeed {
     let reader = Trickle { inner: Cursor::new(bytes), step: 1 };
     ItchFeed::from_reader("stream", reader, &OPTIONS).expect("an ITCH recording")
@@ -61,6 +66,10 @@ fn plain_gzip_members_and_trickling_streams_give_the_same_events() {
         streamed(bytes.clone()),
         streamed(gzip(&bytes)),
         streamed(members),
+        #[cfg(feature = "zstd")]
+        feed_of(zstd(&bytes)),
+        #[cfg(feature = "zstd")]
+        streamed([zstd(halves.0), zstd(halves.1)].concat()),
     ];
     for mut feed in feeds {
         assert!(drain(&mut feed) == expected, "{feed:?}");

@@ -7,13 +7,13 @@ use ringtape::book::Replica;
 use ringtape::error::{Error, Result};
 use ringtape::event::{Event, EventView};
 use ringtape::feed::orders::ORDERS_FORMAT;
-use ringtape::feed::{Feed, Fill};
+use ringtape::feed::{Begin, Description, Feed, Fill};
 use ringtape::limits::FEED_BATCH_RECORDS;
 use ringtape::units::{InstrumentId, Side};
 
 use self::depth::Depth;
 use super::input::Input;
-use super::{Ending, parse, term};
+use super::{Ending, term};
 
 #[derive(Debug, Args)]
 pub(super) struct BookArgs {
@@ -22,8 +22,8 @@ pub(super) struct BookArgs {
     /// The instrument; may be left out when the feed has one
     #[arg(long, value_name = "SYMBOL")]
     symbol: Option<String>,
-    /// Stop before the first message at or after this time, HH:MM[:SS[.n]] in the feed's clock
-    #[arg(long, value_name = "TIME", conflicts_with = "csv")]
+    /// The book before the first message at or after this time; the same as --until
+    #[arg(long, value_name = "TIME", conflicts_with_all = ["csv", "until"])]
     at: Option<String>,
     /// Levels to print on each side
     #[arg(long, value_name = "N", default_value_t = 10, conflicts_with = "csv")]
@@ -34,29 +34,34 @@ pub(super) struct BookArgs {
     /// Print the book to stdout as one JSON document
     #[arg(long, conflicts_with = "csv")]
     json: bool,
-    /// Print best bid and offer after every message of the symbol, as CSV
+    /// Print best bid and offer after every message of the symbol, as CSV; of those from --from on
     #[arg(long)]
     csv: bool,
 }
 
 pub(super) fn run(args: &BookArgs) -> Result<Ending> {
-    let mut feed = args.input.open()?;
+    let mut feed = args.input.open(args.at.as_deref())?;
     if feed.description().format == ORDERS_FORMAT {
         return Err(Error::usage(
             "an order file publishes no book",
             "write its final one with `ringtape match --book-out`",
         ));
     }
-    let midnight = args.input.midnight_ns()?;
-    let until = args.at.as_deref().map(parse::time_of_day).transpose()?;
-    let mut follower = Follower::new(args.symbol.clone(), midnight);
+    let begin = args.input.begin(feed.as_ref())?;
+    if !begin.has_come() && !args.csv {
+        return Err(Error::usage(
+            "--from chooses rows of --csv, and a book has none",
+            "name the moment of the book with --at",
+        ));
+    }
+    let mut follower = Follower::new(args.symbol.clone(), feed.description(), begin);
     let mut csv = args.csv.then(term::Stdout::lock);
     if let Some(out) = &mut csv {
         out.line(
             "message,ts_ns,bid_price,bid_qty,ask_price,ask_qty,live_orders,bid_levels,ask_levels",
         )?;
     }
-    let followed = follow(feed.as_mut(), &mut follower, until, csv.as_mut());
+    let followed = follow(feed.as_mut(), &mut follower, csv.as_mut());
     match (followed.and_then(|()| follower.chosen()), csv) {
         (Ok(instrument), None) => {
             let depth = Depth {
@@ -66,6 +71,7 @@ pub(super) fn run(args: &BookArgs) -> Result<Ending> {
                 has_orders: args.orders,
                 messages: follower.message,
                 ts_ns: follower.last_ts,
+                zone: feed.description().zone,
             };
             if args.json {
                 term::print(format_args!("{:#}", depth.to_json()))?;
@@ -90,17 +96,20 @@ struct Follower {
     symbol: Option<String>,
     instrument: Option<InstrumentId>,
     midnight_ns: u64,
+    /// When rows begin.
+    begin: Begin,
     message: u64,
     last_ts: u64,
 }
 
 impl Follower {
-    fn new(symbol: Option<String>, midnight_ns: u64) -> Self {
+    fn new(symbol: Option<String>, feed: &Description, begin: Begin) -> Self {
         Self {
             replica: Replica::new(),
             symbol,
             instrument: None,
-            midnight_ns,
+            midnight_ns: feed.midnight_ns,
+            begin,
             message: 0,
             last_ts: 0,
         }
@@ -114,7 +123,7 @@ impl Follower {
         self.replica.apply(event);
         self.last_ts = event.ts_event.saturating_sub(self.midnight_ns);
         let is_chosen = self.instrument == Some(InstrumentId(event.instrument));
-        Ok(is_chosen && !event.is_continued())
+        Ok(self.begin.look(event)? && is_chosen && !event.is_continued())
     }
 
     /// Takes note of an instrument: is it the one?
@@ -145,20 +154,15 @@ impl Follower {
     }
 }
 
-/// Follows the feed to its end or to `until`, with a row a message when `csv` is given.
+/// Follows the feed to its end, with a row a message when `csv` is given.
 fn follow(
     feed: &mut dyn Feed,
     follower: &mut Follower,
-    until: Option<u64>,
     mut csv: Option<&mut term::Stdout>,
 ) -> Result<()> {
-    let until = until.map_or(u64::MAX, |time| time + follower.midnight_ns);
     let mut batch = vec![Event::default(); FEED_BATCH_RECORDS];
     while let Fill::Records(count) = feed.fill(&mut batch)? {
         for event in &batch[..count] {
-            if event.ts_event >= until {
-                return Ok(());
-            }
             let is_row = follower.apply(event)?;
             if let Some(out) = csv.as_mut().filter(|_| is_row) {
                 row(out, follower, InstrumentId(event.instrument))?;

@@ -5,12 +5,14 @@ use std::path::Path;
 
 use ringtape::engine::RUN_FILE;
 use ringtape::error::{Error, Result};
+use ringtape::feed::Zone;
 use ringtape::matching::{LATENCY_DEFAULT, MATCHER_ORDERS_MAX_DEFAULT};
 use ringtape::strategy::StrategySpec;
 use serde::de::Error as _;
 use serde::{Deserialize, Deserializer, Serialize};
 use toml::Value;
 
+use super::instruments::{self, Instruments};
 use super::trading;
 
 /// The flags of `replay` that shape the state; the file beside a journal holds the same names.
@@ -23,6 +25,19 @@ pub(super) struct RunConfig {
     #[arg(long, value_name = "DATE")]
     #[serde(skip_serializing_if = "Option::is_none")]
     pub(super) date: Option<String>,
+    /// Clock of the feed's times, as its format says: `eastern` or `utc`
+    #[arg(skip)]
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(super) clock: Option<String>,
+    /// Begin pacing, strategy and statistics at this time, HH:MM[:SS[.n]] in the feed's clock, with
+    /// Z behind it in UTC; books are built from the start all the same
+    #[arg(long, value_name = "TIME")]
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(super) from: Option<String>,
+    /// End before the first message at or after this time
+    #[arg(long, value_name = "TIME")]
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(super) until: Option<String>,
     /// Follow these symbols only
     #[arg(long, value_name = "A,B", value_delimiter = ',')]
     #[serde(skip_serializing_if = "Option::is_none")]
@@ -73,6 +88,10 @@ pub(super) struct RunConfig {
     #[arg(long, value_name = "N")]
     #[serde(skip_serializing_if = "Option::is_none")]
     pub(super) capacity: Option<String>,
+    /// Terms and rules of instruments that take the place of the feed's, a table for each symbol
+    #[arg(long, value_name = "FILE.toml", value_parser = instruments::read)]
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(super) instruments: Option<Instruments>,
 }
 
 impl RunConfig {
@@ -135,6 +154,9 @@ impl RunConfig {
     pub(super) fn or(self, recorded: Self) -> Self {
         Self {
             date: self.date.or(recorded.date),
+            clock: self.clock.or(recorded.clock),
+            from: self.from.or(recorded.from),
+            until: self.until.or(recorded.until),
             symbols: self.symbols.or(recorded.symbols),
             strategy: self.strategy.or(recorded.strategy),
             seed: self.seed.or(recorded.seed),
@@ -147,6 +169,7 @@ impl RunConfig {
             priority: self.priority.or(recorded.priority),
             allocation: self.allocation.or(recorded.allocation),
             capacity: self.capacity.or(recorded.capacity),
+            instruments: self.instruments.or(recorded.instruments),
         }
     }
 }
@@ -169,6 +192,17 @@ impl RunConfig {
             self.fills.get_or_insert_with(|| "default".to_owned());
         }
         Ok(self)
+    }
+
+    /// The clock of the feed's times.
+    pub(super) fn zone(&self) -> Zone {
+        self.clock.as_deref().and_then(Zone::from_code).unwrap_or_default()
+    }
+
+    /// What the feed's times count from: midnight of its date in its clock, 0 without a date.
+    pub(super) fn midnight_ns(&self) -> Result<u64> {
+        let date = self.date.as_deref().map(str::parse).transpose()?;
+        Ok(date.map_or(0, |date| self.zone().midnight_ns(date)))
     }
 
     /// Whether the recorded run was of an order file.

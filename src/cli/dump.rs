@@ -8,7 +8,7 @@ use ringtape::error::{Error, Result};
 use ringtape::event::fields::FieldValue;
 use ringtape::event::kinds::KINDS;
 use ringtape::event::{Event, InstrumentTable, Kind};
-use ringtape::feed::Fill;
+use ringtape::feed::{Begin, Feed, Fill};
 use ringtape::limits::FEED_BATCH_RECORDS;
 use ringtape::matching::EVERY_INSTRUMENT;
 use ringtape::report::format::time_of_day;
@@ -16,24 +16,18 @@ use ringtape::units::{InstrumentId, OrderId};
 use serde_json::{Map, Value, json};
 
 use super::input::Input;
-use super::{Ending, parse, term};
+use super::{Ending, term};
 
 #[derive(Debug, Args)]
 pub(super) struct DumpArgs {
     #[command(flatten)]
     input: Input,
     /// Messages of these symbols only
-    #[arg(long, value_name = "A,B", value_delimiter = ',')]
+    #[arg(long, alias = "symbols", value_name = "A,B", value_delimiter = ',')]
     symbol: Vec<String>,
     /// Messages of these kinds only
     #[arg(long, value_name = "KIND,...", value_delimiter = ',')]
     kind: Vec<String>,
-    /// Messages at or after this time, HH:MM[:SS[.n]] in the feed's clock
-    #[arg(long, value_name = "TIME")]
-    from: Option<String>,
-    /// Messages before this time
-    #[arg(long, value_name = "TIME")]
-    until: Option<String>,
     /// Messages that name this order, each with the order's place in its queue after it
     #[arg(long, value_name = "REF")]
     order: Option<u64>,
@@ -49,8 +43,8 @@ pub(super) struct DumpArgs {
 }
 
 pub(super) fn run(args: &DumpArgs) -> Result<Ending> {
-    let mut feed = args.input.open()?;
-    let mut dump = Dump::new(args, args.input.midnight_ns()?)?;
+    let mut feed = args.input.open(None)?;
+    let mut dump = Dump::new(args, feed.as_ref())?;
     if args.csv {
         dump.out.line("message,ts_ns,kind,symbol,side,last,fields")?;
     }
@@ -71,8 +65,7 @@ pub(super) fn run(args: &DumpArgs) -> Result<Ending> {
 struct Dump<'a> {
     args: &'a DumpArgs,
     kinds: Vec<Kind>,
-    from: u64,
-    until: u64,
+    begin: Begin,
     midnight_ns: u64,
     instruments: InstrumentTable,
     /// The records of one line: one, or one with its continuations.
@@ -85,13 +78,11 @@ struct Dump<'a> {
 }
 
 impl<'a> Dump<'a> {
-    fn new(args: &'a DumpArgs, midnight_ns: u64) -> Result<Self> {
-        let time = |text: &Option<String>| text.as_deref().map(parse::time_of_day).transpose();
+    fn new(args: &'a DumpArgs, feed: &dyn Feed) -> Result<Self> {
         Ok(Self {
             kinds: args.kind.iter().map(|name| kind(name)).collect::<Result<_>>()?,
-            from: time(&args.from)?.unwrap_or(0),
-            until: time(&args.until)?.unwrap_or(u64::MAX),
-            midnight_ns,
+            begin: args.input.begin(feed)?,
+            midnight_ns: feed.description().midnight_ns,
             instruments: InstrumentTable::default(),
             unit: Vec::new(),
             message: 0,
@@ -126,7 +117,7 @@ impl<'a> Dump<'a> {
 
     fn print_unit(&mut self) -> Result<()> {
         let unit = std::mem::take(&mut self.unit);
-        if self.has_room() && self.is_wanted(&unit) {
+        if self.has_room() && self.begin.look(head(&unit))? && self.is_wanted(&unit) {
             let line = if self.args.json {
                 self.json_line(&unit)
             } else if self.args.csv {
@@ -144,9 +135,7 @@ impl<'a> Dump<'a> {
 
     fn is_wanted(&self, unit: &[Event]) -> bool {
         let head = head(unit);
-        let time = head.ts_event.saturating_sub(self.midnight_ns);
-        (self.from..self.until).contains(&time)
-            && (self.kinds.is_empty() || head.kind().is_some_and(|kind| self.kinds.contains(&kind)))
+        (self.kinds.is_empty() || head.kind().is_some_and(|kind| self.kinds.contains(&kind)))
             && (self.args.symbol.is_empty() || self.args.symbol.contains(&self.symbol(head)))
             && self.args.order.is_none_or(|order| names_order(unit, order))
     }

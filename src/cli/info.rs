@@ -3,8 +3,8 @@
 use clap::Args;
 use ringtape::error::Result;
 use ringtape::event::{Event, InstrumentTable};
-use ringtape::feed::{Feed, Fill, Located};
-use ringtape::limits::{FEED_BATCH_RECORDS, INSTRUMENTS_MAX};
+use ringtape::feed::{Begin, Checks, Description, Feed, Fill, Located};
+use ringtape::limits::{FEED_BATCH_RECORDS, INSTRUMENTS_MAX, MESSAGE_RECORDS_MAX};
 use ringtape::report::format::{bytes, messages_by_type, thousands, time_of_day};
 use ringtape::units::InstrumentId;
 use serde_json::{Map, Value, json};
@@ -19,36 +19,83 @@ const TOP_INSTRUMENTS: usize = 10;
 pub(super) struct InfoArgs {
     #[command(flatten)]
     input: Input,
+    /// List these symbols instead of the busiest
+    #[arg(long, value_name = "A,B", value_delimiter = ',')]
+    symbols: Vec<String>,
     /// Print the description to stdout as one JSON document
     #[arg(long)]
     json: bool,
 }
 
 pub(super) fn run(args: &InfoArgs) -> Result<Ending> {
-    let mut feed = args.input.open()?;
-    let mut census = Census { instruments: InstrumentTable::default(), messages: Vec::new() };
+    let mut feed = args.input.open(None)?;
+    let mut census = Census::new(args.input.begin(feed.as_ref())?, &args.symbols);
     let read = census.take(feed.as_mut());
+    let description = feed.description();
     if args.json {
-        term::print(format_args!("{:#}", json_of(feed.as_ref(), &census)))?;
+        term::print(format_args!("{:#}", json_of(description, &census)))?;
     } else {
-        describe(feed.as_ref(), &census)?;
+        describe(description, &census)?;
     }
     // What was read before a fault has been told; now the fault.
     read.map(|()| Ending::Done)
 }
 
-/// Messages by instrument.
+/// Messages by instrument, and what the feed counted from the time to begin on.
 struct Census {
     instruments: InstrumentTable,
     messages: Vec<u64>,
+    /// Symbols to list; the busiest when there are none.
+    symbols: Vec<String>,
+    begin: Begin,
+    checks: Checks,
 }
 
 impl Census {
-    /// Counts all of `feed`, or what comes before its fault.
+    fn new(begin: Begin, symbols: &[String]) -> Self {
+        Self {
+            instruments: InstrumentTable::default(),
+            messages: Vec::new(),
+            symbols: symbols.to_vec(),
+            begin,
+            checks: Checks::default(),
+        }
+    }
+
+    /// Counts all of `feed` from the time to begin on, or what comes before its fault.
     fn take(&mut self, feed: &mut dyn Feed) -> Result<()> {
+        let begun = self.begin(feed);
         let mut batch = vec![Event::default(); FEED_BATCH_RECORDS];
-        while let Fill::Records(count) = feed.fill(&mut batch)? {
-            batch[..count].iter().for_each(|event| self.note(event));
+        let read = begun.and_then(|()| {
+            while let Fill::Records(count) = feed.fill(&mut batch)? {
+                batch[..count].iter().for_each(|event| self.note(event));
+            }
+            Ok(())
+        });
+        let before = std::mem::replace(&mut self.checks, feed.checks().clone());
+        let checks = &mut self.checks;
+        checks.messages -= before.messages;
+        checks.bytes -= before.bytes;
+        checks.first_ts = before.first_ts.or(checks.first_ts);
+        for (count, before) in checks.by_type.iter_mut().zip(before.by_type) {
+            *count -= before;
+        }
+        read
+    }
+
+    /// Reads message by message up to the time to begin, and keeps what was counted before it.
+    fn begin(&mut self, feed: &mut dyn Feed) -> Result<()> {
+        let mut batch = [Event::default(); MESSAGE_RECORDS_MAX];
+        while !self.begin.has_come() {
+            let before = feed.checks().clone();
+            let Fill::Records(count) = feed.fill(&mut batch)? else { return Ok(()) };
+            if self.begin.look(&batch[0])? {
+                let first_ts = Some(batch[0].ts_event);
+                self.checks = Checks { first_ts, ..before };
+                batch[..count].iter().for_each(|event| self.note(event));
+            } else {
+                batch[..count].iter().for_each(|event| _ = self.instruments.apply(event));
+            }
         }
         Ok(())
     }
@@ -65,8 +112,15 @@ impl Census {
         self.messages[index] += u64::from(!event.is_continued());
     }
 
-    /// The busiest instruments, by descending number of messages.
+    /// The instruments that were asked for, else the busiest, by descending number of messages.
     fn top(&self) -> Vec<(String, u64)> {
+        if !self.symbols.is_empty() {
+            let count = |symbol: &String| {
+                let id = self.instruments.find(symbol);
+                id.and_then(|id| self.messages.get(id.0 as usize)).copied().unwrap_or(0)
+            };
+            return self.symbols.iter().map(|symbol| (symbol.clone(), count(symbol))).collect();
+        }
         let mut rows: Vec<_> =
             self.messages.iter().enumerate().skip(1).filter(|(_, count)| **count > 0).collect();
         rows.sort_by_key(|(_, count)| std::cmp::Reverse(**count));
@@ -77,9 +131,8 @@ impl Census {
     }
 }
 
-fn describe(feed: &dyn Feed, census: &Census) -> Result<()> {
-    let description = feed.description();
-    let checks = feed.checks();
+fn describe(description: &Description, census: &Census) -> Result<()> {
+    let checks = &census.checks;
     let mut out = term::Stdout::lock();
     out.line(format_args!("feed          {}", description.origin))?;
     out.line(format_args!("format        {}", description.format))?;
@@ -91,13 +144,15 @@ fn describe(feed: &dyn Feed, census: &Census) -> Result<()> {
         bytes(checks.bytes)
     ))?;
     if let (Some(first), Some(last)) = (checks.first_ts, checks.last_ts) {
-        let (first, last) = (time_of_day(first), time_of_day(last));
-        out.line(format_args!("span          {first} to {last}"))?;
+        let own = |ts: u64| time_of_day(ts.saturating_sub(description.midnight_ns));
+        let (first, last) = (own(first), own(last));
+        let zone = description.zone.name();
+        out.line(format_args!("span          {first} to {last} {zone}"))?;
     }
     let completeness = if checks.has_start && checks.has_end { "whole session" } else { "slice" };
     out.line(format_args!("completeness  {completeness}"))?;
     out.line(format_args!("instruments   {}", thousands(census.instruments.len() as u64)))?;
-    for (what, located) in faults(feed) {
+    for (what, located) in faults(checks) {
         let Located { count, first, last } = located;
         if count > 0 {
             out.line(format_args!("{what:<13} {count}, first at message {first}, last at {last}"))?;
@@ -112,15 +167,14 @@ fn describe(feed: &dyn Feed, census: &Census) -> Result<()> {
     for (name, count) in messages_by_type(description, checks) {
         out.line(format_args!("  {name:<12}{:>14}", thousands(count)))?;
     }
-    out.line("busiest")?;
+    out.line(if census.symbols.is_empty() { "busiest" } else { "symbols" })?;
     for (symbol, count) in census.top() {
         out.line(format_args!("  {symbol:<12}{:>14}", thousands(count)))?;
     }
     out.finish()
 }
 
-fn faults(feed: &dyn Feed) -> [(&'static str, Located); 3] {
-    let checks = feed.checks();
+fn faults(checks: &Checks) -> [(&'static str, Located); 3] {
     [
         ("gaps", checks.gaps),
         ("backwards", checks.backwards),
@@ -128,9 +182,8 @@ fn faults(feed: &dyn Feed) -> [(&'static str, Located); 3] {
     ]
 }
 
-fn json_of(feed: &dyn Feed, census: &Census) -> Value {
-    let description = feed.description();
-    let checks = feed.checks();
+fn json_of(description: &Description, census: &Census) -> Value {
+    let checks = &census.checks;
     let by_type: Map<String, Value> =
         messages_by_type(description, checks).map(|(name, count)| (name, json!(count))).collect();
     let top: Vec<_> = census
@@ -148,13 +201,14 @@ fn json_of(feed: &dyn Feed, census: &Census) -> Value {
         "bytes": checks.bytes,
         "first_ts": checks.first_ts,
         "last_ts": checks.last_ts,
+        "clock": description.zone.code(),
         "complete": checks.has_start && checks.has_end,
         "instruments": census.instruments.len(),
         "by_type": by_type,
         "top": top,
         "assumptions": description.assumptions,
     });
-    for (name, located) in faults(feed) {
+    for (name, located) in faults(checks) {
         document[name] = json!(located.count);
     }
     document

@@ -15,6 +15,7 @@ use ringtape::matching::{Allocation, MatcherConfig, Priority};
 use ringtape::report::format::thousands;
 use serde_json::{Map, Value, json};
 
+use super::instruments::{self, Instruments};
 use super::{Ending, executions, parse, term};
 
 #[derive(Debug, Args)]
@@ -34,6 +35,9 @@ pub(super) struct MatchArgs {
     /// Live orders at most, such as 1M; more are rejected
     #[arg(long, value_name = "N")]
     capacity: Option<String>,
+    /// Terms and rules of instruments, a table for each symbol
+    #[arg(long, value_name = "FILE.toml", value_parser = instruments::read)]
+    instruments: Option<Instruments>,
     /// Overwrite the file of the book
     #[arg(long)]
     force: bool,
@@ -51,9 +55,11 @@ pub(super) fn run(args: &MatchArgs) -> Result<Ending> {
     if let Some(path) = &args.book_out {
         term::check_overwrite(path, args.force)?;
     }
-    let feed = open_orders(&args.orders, &OpenOptions::default())?;
+    let instruments = args.instruments.as_ref().map(Instruments::overrides).transpose()?;
+    let options = OpenOptions { instruments: instruments.clone(), ..OpenOptions::default() };
+    let feed = open_orders(&args.orders, &options)?;
     let mut session = Session {
-        exchange: Exchange::new(config),
+        exchange: Exchange::new(config).knowing(instruments.unwrap_or_default()),
         hash: RunningHash::default(),
         rows: 0,
         seq: 0,

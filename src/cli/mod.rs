@@ -13,6 +13,7 @@ mod executions;
 mod generate;
 mod info;
 mod input;
+mod instruments;
 mod journal;
 mod matching;
 mod parse;

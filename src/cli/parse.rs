@@ -1,13 +1,7 @@
-//! Values of flags: counts, times, dates, lists.
+//! Values of flags: counts, durations, lists.
 
 use ringtape::error::{Error, Result};
 use ringtape::units::CoreId;
-
-/// ns of one second, minute and hour.
-const SECOND: u64 = 1_000_000_000;
-const MINUTE: u64 = 60 * SECOND;
-const HOUR: u64 = 60 * MINUTE;
-const DAY: u64 = 24 * HOUR;
 
 /// Highest number of a core that a list may name.
 const CORE_MAX: usize = 65_535;
@@ -28,48 +22,6 @@ pub(super) fn count(text: &str) -> Result<u64> {
 pub(super) fn count_u32(text: &str) -> Result<u32> {
     u32::try_from(count(text)?)
         .map_err(|_| Error::usage(format!("{text} is too many"), "ask for fewer than 2^32"))
-}
-
-/// A time of day, `HH:MM[:SS[.n]]`, in ns since midnight.
-pub(super) fn time_of_day(text: &str) -> Result<u64> {
-    let bad = || {
-        Error::usage(format!("`{text}` is no time"), "write HH:MM, HH:MM:SS or HH:MM:SS.nnnnnnnnn")
-    };
-    let mut parts = text.split(':');
-    let mut part = |places, below: u64| {
-        parts.next().and_then(|part| decimal(part, places)).filter(|&value| value < below)
-    };
-    let hours = part(0, 24).ok_or_else(bad)?;
-    let minutes = part(0, 60).ok_or_else(bad)?;
-    let seconds = if text.matches(':').count() > 1 { part(9, MINUTE).ok_or_else(bad)? } else { 0 };
-    if text.matches(':').count() > 2 {
-        return Err(bad());
-    }
-    Ok(hours * HOUR + minutes * MINUTE + seconds)
-}
-
-/// Midnight of a date `YYYY-MM-DD` in US Eastern time, in ns since the Unix epoch.
-///
-/// Daylight saving by the rule in force since 2007 (Energy Policy Act of 2005): from the second
-/// Sunday of March to the first of November, both at 2:00, so that each of these days still starts
-/// as the day before ended.
-pub(super) fn eastern_midnight(text: &str) -> Result<u64> {
-    let bad = || Error::usage(format!("`{text}` is no date"), "write YYYY-MM-DD, 2007 or later");
-    let parts: Option<Vec<u64>> = text.split('-').map(|part| decimal(part, 0)).collect();
-    let Some(&[year, month, day]) = parts.as_deref() else { return Err(bad()) };
-    // A u64 of ns since the Unix epoch ends in 2554.
-    let is_valid = (2007..=2500).contains(&year)
-        && (1..=12).contains(&month)
-        && (1..=days_in_month(year, month)).contains(&day);
-    if !is_valid {
-        return Err(bad());
-    }
-    let date = days_since_epoch(year, month, day);
-    let saving = days_since_epoch(year, 3, 1)..days_since_epoch(year, 11, 1);
-    let starts = first_sunday(saving.start) + 7;
-    let ends = first_sunday(saving.end);
-    let offset_hours = if date > starts && date <= ends { 4 } else { 5 };
-    Ok(date * DAY + offset_hours * HOUR)
 }
 
 /// A list of cores, `0,2-3`.
@@ -113,29 +65,6 @@ pub(super) fn decimal(text: &str, places: u32) -> Option<u64> {
     digits.checked_mul(10_u64.checked_pow(missing)?)
 }
 
-/// Days from 1970-01-01 to a date of the Gregorian calendar.
-fn days_since_epoch(year: u64, month: u64, day: u64) -> u64 {
-    let leap_days = |year: u64| year / 4 - year / 100 + year / 400;
-    let years = (year - 1970) * 365 + leap_days(year - 1) - leap_days(1969);
-    let months: u64 = (1..month).map(|month| days_in_month(year, month)).sum();
-    years + months + day - 1
-}
-
-fn days_in_month(year: u64, month: u64) -> u64 {
-    let is_leap = year.is_multiple_of(4) && (!year.is_multiple_of(100) || year.is_multiple_of(400));
-    match month {
-        2 if is_leap => 29,
-        2 => 28,
-        4 | 6 | 9 | 11 => 30,
-        _ => 31,
-    }
-}
-
-/// The first Sunday on or after a day; 1970-01-01 was a Thursday.
-fn first_sunday(day: u64) -> u64 {
-    day + (7 - (day + 4) % 7) % 7
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -157,40 +86,13 @@ mod tests {
     }
 
     #[test]
-    fn times_of_day_reach_to_the_nanosecond() {
-        assert_eq!(time_of_day("09:30").ok(), Some(34_200 * SECOND));
-        assert_eq!(time_of_day("09:30:00.000000230").ok(), Some(34_200 * SECOND + 230));
-        for text in ["24:00", "9:60", "09:30:60", "09", "09:30:00:00", "9:30:00.0000000001"] {
-            assert!(time_of_day(text).is_err(), "{text}");
-        }
-    }
-
-    #[test]
-    fn eastern_midnights_follow_daylight_saving() {
-        // `date -d 'TZ="America/New_York" 2020-01-30' +%s` and so on.
-        for (date, seconds) in [
-            ("2020-01-30", 1_580_360_400),
-            ("2020-03-08", 1_583_643_600),
-            ("2020-03-09", 1_583_726_400),
-            ("2020-11-01", 1_604_203_200),
-            ("2020-11-02", 1_604_293_200),
-            ("2024-02-29", 1_709_182_800),
-        ] {
-            assert_eq!(eastern_midnight(date).ok(), Some(seconds * SECOND), "{date}");
-        }
-        for text in ["2023-02-29", "9999-01-01", "2020-x-01-30", "2020-01"] {
-            assert!(eastern_midnight(text).is_err(), "{text}");
-        }
-    }
-
-    #[test]
     fn cores_and_durations_are_read() {
         assert_eq!(cores("0,2-3").ok(), Some(vec![CoreId(0), CoreId(2), CoreId(3)]));
         for text in ["", "3-1", "0,0", "0-1,1", "0-18446744073709551615", "a"] {
             assert!(cores(text).is_err(), "{text}");
         }
         assert_eq!(duration("1.5ms").ok(), Some(1_500_000));
-        assert_eq!(duration("2s").ok(), Some(2 * SECOND));
+        assert_eq!(duration("2s").ok(), Some(2_000_000_000));
         assert!(duration("5").is_err());
     }
 }

@@ -15,6 +15,7 @@ use ringtape::report::{self, DataFaults, JournalCheck, Machine};
 use ringtape::ring::Wait;
 
 use super::config::RunConfig;
+use super::instruments::Instruments;
 use super::{Ending, input, matching, parse, term, trading};
 
 /// Time between two looks at a running engine.
@@ -84,14 +85,21 @@ pub(super) fn run(args: &ReplayArgs) -> Result<Ending> {
     let base = resumed.or(recorded.clone()).unwrap_or_default();
     let written = args.config_file.as_deref().map(RunConfig::read_file).transpose()?;
     let given = args.config.clone().or(written.unwrap_or_default());
-    let shape = given.clone().or(base).spelled_out()?;
-    let feed = input::open(&args.feed, shape.date.as_deref())?;
+    let mut shape = given.clone().or(base).spelled_out()?;
+    let instruments = shape.instruments.as_ref().map(Instruments::overrides).transpose()?;
+    let feed = input::open(&args.feed, shape.date.as_deref(), instruments.clone())?;
+    shape.clock = Some(feed.description().zone.code().to_owned());
     let is_of_orders = match &recorded {
         Some(recorded) => recorded.is_of_orders(),
         None => feed.description().format == ORDERS_FORMAT,
     };
     let shape = if is_of_orders { shape.of_orders()? } else { shape };
-    let config = engine_config(args, &shape, is_of_orders)?;
+    if let Some(own) = shape.instruments.as_ref().filter(|_| !is_of_orders) {
+        own.check_recorded()?;
+    }
+    let from = shape.from.as_deref().map(|text| input::moment(&*feed, text)).transpose()?;
+    let feed = input::until(feed, shape.until.as_deref())?;
+    let config = EngineConfig { from, instruments, ..engine_config(args, &shape, is_of_orders)? };
     given.check_flags(config.trader.is_some())?;
     let stored_bytes = feed.description().stored_bytes;
 

@@ -2,9 +2,11 @@
 
 use std::path::PathBuf;
 use std::str::FromStr;
+use std::sync::Arc;
 
 use crate::error::{Error, Result};
-use crate::feed::Pace;
+use crate::event::InstrumentOverrides;
+use crate::feed::{Moment, Pace};
 use crate::journal::Durability;
 use crate::limits::{RING_CAPACITY_DEFAULT, SEGMENT_BYTES_DEFAULT};
 use crate::matching::MatcherConfig;
@@ -15,13 +17,19 @@ use crate::units::CoreId;
 
 /// How an engine is put together.
 ///
-/// What shapes the state is the feed, [`symbols`](Self::symbols), [`trader`](Self::trader),
+/// What shapes the state is the feed, [`symbols`](Self::symbols),
+/// [`instruments`](Self::instruments), [`from`](Self::from), [`trader`](Self::trader),
 /// [`exchange`](Self::exchange) and [`portfolio`](Self::portfolio). Everything else changes speed
 /// and records, never results.
 #[derive(Debug)]
 pub struct EngineConfig {
     /// Symbols to follow; empty for all.
     pub symbols: Vec<String>,
+    /// What the user knows of instruments better than the feed does.
+    pub instruments: Option<Arc<InstrumentOverrides>>,
+    /// When pacing, strategy and statistics begin; books are built from the start all the same.
+    /// `None` is from the start.
+    pub from: Option<Moment>,
     /// Strategy, venue and fees; `None` rebuilds books only.
     pub trader: Option<Trader>,
     /// The matching engine for a feed of orders, in place of books that follow a venue's.
@@ -119,6 +127,8 @@ impl Default for EngineConfig {
     fn default() -> Self {
         Self {
             symbols: Vec::new(),
+            instruments: None,
+            from: None,
             trader: None,
             exchange: None,
             check_matching: false,

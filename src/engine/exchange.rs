@@ -1,11 +1,14 @@
 //! The matching engine as a run has it: what it matches, and what portfolio and hashes need of it.
 
 use std::collections::BTreeMap;
+use std::sync::Arc;
 
 use crate::book::{Totals, Touch, Units, hash_words};
-use crate::event::{Event, EventView, Execution, ExecutionKind, Kind, Listing, Quote, Reason};
+use crate::event::{
+    Event, EventView, Execution, ExecutionKind, InstrumentOverrides, Kind, Listing, Quote, Reason,
+};
 use crate::hash::RunningHash;
-use crate::matching::{Matcher, MatcherConfig, MatcherOrder, OrderPlace};
+use crate::matching::{InstrumentRules, Matcher, MatcherConfig, MatcherOrder, OrderPlace};
 use crate::strategy::TraderCounts;
 use crate::units::{InstrumentId, Price, Side};
 
@@ -43,6 +46,8 @@ pub struct Exchange {
     live_orders: usize,
     peak_live_orders: usize,
     counts: TraderCounts,
+    /// What the user knows of instruments.
+    instruments: Arc<InstrumentOverrides>,
     /// Instruments that the record at hand concerned.
     concerned: Vec<InstrumentId>,
     /// The latest exchange time.
@@ -73,9 +78,16 @@ impl Exchange {
             live_orders: 0,
             peak_live_orders: 0,
             counts: TraderCounts::default(),
+            instruments: Arc::default(),
             concerned: Vec::new(),
             now: 0,
         }
+    }
+
+    /// The same with what the user knows of instruments; their rules hold from their definition
+    /// on.
+    pub fn knowing(self, instruments: Arc<InstrumentOverrides>) -> Self {
+        Self { instruments, ..self }
     }
 
     /// The matcher.
@@ -138,8 +150,13 @@ impl Exchange {
         let id = InstrumentId(event.instrument);
         let Some(instrument) = self.matcher.instruments().get(id) else { return };
         let (listing, units) = (instrument.listing(), Units::of(instrument));
+        let own = self.instruments.get(instrument.symbol.as_str());
+        let rules = own.map(|own| InstrumentRules::of(own, instrument));
         if self.by_instrument.get(&id).is_some_and(|desk| desk.listing == listing) {
             return;
+        }
+        if let Some(rules) = rules {
+            self.matcher.set_rules(id, rules);
         }
         let desk = self.by_instrument.entry(id).or_insert(Desk {
             listing,

@@ -10,8 +10,8 @@ use super::recorded::Recorded;
 use super::stats::{Handover, IntakeOutcome, hand_over};
 use crate::clock::Clock;
 use crate::error::Result;
-use crate::event::{Event, payload};
-use crate::feed::{Feed, Fill, Pacer};
+use crate::event::{Event, InstrumentOverrides, payload};
+use crate::feed::{Begin, Feed, Fill, Pacer};
 use crate::limits::{FEED_BATCH_RECORDS, FEED_MARK_RECORDS, MESSAGE_RECORDS_MAX};
 use crate::ring::{InboxReceiver, Producer};
 use crate::runtime::{Agent, StageMeter, StopFlag};
@@ -36,6 +36,8 @@ pub(super) struct IntakeParts {
     pub(super) clock: Clock,
     pub(super) pacer: Pacer,
     pub(super) filter: SymbolFilter,
+    pub(super) instruments: InstrumentOverrides,
+    pub(super) begin: Begin,
     pub(super) stop: StopFlag,
     pub(super) progress: Arc<Progress>,
     /// What a run that goes on has in its journal already, and runs again first.
@@ -150,6 +152,10 @@ impl Intake {
                 0
             }
         };
+        for event in &self.staged[..self.len] {
+            // What the feed's times are was asked when the run was recorded.
+            let _ = self.parts.begin.look(event);
+        }
         let batch = &self.staged[..self.len];
         let highest = batch.iter().map(|event| event.ts_event).max();
         self.last_ts_event = self.last_ts_event.max(highest.unwrap_or(0));
@@ -223,7 +229,12 @@ impl Intake {
             return;
         }
         match self.parts.feed.fill(&mut self.staged[self.len..room]) {
-            Ok(Fill::Records(count)) => self.take_in(count),
+            Ok(Fill::Records(count)) => {
+                if let Err(error) = self.take_in(count) {
+                    self.outcome.error = Some(error);
+                    self.end();
+                }
+            }
             Ok(Fill::Pending) => {}
             Ok(Fill::End) => self.end(),
             Err(error) => {
@@ -237,27 +248,41 @@ impl Intake {
     }
 
     /// Times, filters and notes the `count` records that the feed just delivered.
-    fn take_in(&mut self, count: usize) {
+    fn take_in(&mut self, count: usize) -> Result<()> {
         let now = self.parts.clock.now();
         let batch = &mut self.staged[self.len..self.len + count];
         self.last_ts_event = batch[count - 1].ts_event.max(self.last_ts_event);
-        if self.parts.pacer.is_paced() {
+        let mut message = self.messages;
+        let mut before = 0;
+        // What comes before the run begins is due at once, and no latency is taken of it.
+        while before < count && !self.parts.begin.look(&batch[before])? {
+            batch[before].ts_ingest = 0;
+            message += u64::from(!batch[before].is_continued());
+            before += 1;
+        }
+        if before > 0 {
+            self.outcome.messages_before += message - self.messages;
+            self.messages_before = message;
+        }
+        if self.parts.pacer.is_paced() && before < count {
             let started = self.started.get_or_insert(now).0;
-            let mut message = self.messages - self.messages_before;
-            for event in batch.iter_mut() {
-                let offset = self.parts.pacer.intended(event.ts_event, message);
+            for event in &mut batch[before..] {
+                let offset =
+                    self.parts.pacer.intended(event.ts_event, message - self.messages_before);
                 event.ts_ingest = started + offset.unwrap_or(0);
                 message += u64::from(!event.is_continued());
             }
         } else {
-            batch.iter_mut().for_each(|event| event.ts_ingest = now.0);
+            batch[before..].iter_mut().for_each(|event| event.ts_ingest = now.0);
         }
         self.messages = self.parts.feed.position().message;
+        self.parts.instruments.rewrite(batch);
         let kept = self.parts.filter.retain(batch);
         self.definitions.note(&batch[..kept]);
         self.outcome.filtered += (count - kept) as u64;
         self.len += kept;
         self.since_mark = self.since_mark.map(|records| records + kept);
+        Ok(())
     }
 
     /// Lets the stream end with a mark of how far the feed was read.
@@ -289,7 +314,7 @@ impl Intake {
             self.meter.note(event.ts_ingest);
         }
         claim.commit_all();
-        if self.outcome.first_published.is_none() {
+        if self.outcome.first_published.is_none() && self.parts.begin.has_come() {
             self.outcome.first_published = Some(self.parts.clock.now());
         }
         self.next += count;
@@ -340,6 +365,7 @@ impl Agent for Intake {
         outcome.description = self.parts.feed.description().clone();
         outcome.checks = self.parts.feed.checks().clone();
         outcome.missing_symbols = self.parts.filter.missing();
+        outcome.missing_symbols.extend(self.parts.instruments.missing().map(str::to_owned));
         outcome.latency = std::mem::take(&mut self.meter);
         hand_over(&self.parts.handover, outcome);
     }
@@ -372,6 +398,8 @@ mod tests {
             clock: Clock::new(),
             pacer: Pacer::new(Pace::Max),
             filter: SymbolFilter::new(&[]),
+            instruments: InstrumentOverrides::default(),
+            begin: Begin::at(None),
             stop: StopFlag::default(),
             progress: Arc::default(),
             recorded: None,

@@ -6,7 +6,7 @@ use super::recorded::Sieve;
 use super::wiring::MARKET_DIR;
 use crate::error::Result;
 use crate::event::{Event, EventView, Kind};
-use crate::feed::{Checks, Description, Feed, Fill, Position};
+use crate::feed::{Checks, Description, Feed, Fill, Position, Zone};
 use crate::journal::{Read, Reader};
 use crate::limits::MESSAGE_RECORDS_MAX;
 
@@ -43,7 +43,7 @@ impl JournalFeed {
             compression: "none",
             stored_bytes: None,
             identity: header.feed_identity,
-            assumptions: Vec::new(),
+            ..Description::default()
         };
         Ok(Self {
             reader,
@@ -52,6 +52,13 @@ impl JournalFeed {
             position: Position::default(),
             sieve: Sieve::default(),
         })
+    }
+
+    /// The same with the clock of the recorded feed, which its records do not tell: the venue's,
+    /// and the midnight that times count from.
+    pub fn in_clock(mut self, zone: Zone, midnight_ns: u64) -> Self {
+        (self.description.zone, self.description.midnight_ns) = (zone, midnight_ns);
+        self
     }
 
     /// Reads records up to the end of a message into `out`, and takes out what the engine added;

@@ -8,6 +8,7 @@ use crate::book::LOOK_AHEAD_EVENTS;
 use crate::clock::Clock;
 use crate::error::Result;
 use crate::event::{Event, Execution, ExecutionKind, Flags, Kind};
+use crate::feed::Begin;
 use crate::hash::RunningHash;
 use crate::limits::BATCH_RECORDS_MAX;
 use crate::ring::{Consumer, Producer};
@@ -29,6 +30,8 @@ pub(super) struct Matching {
     trader: Option<Trader>,
     /// For a feed of orders, in place of books and trader.
     exchange: Option<Exchange>,
+    /// When the strategy begins.
+    begin: Begin,
     state: State,
     meter: StageMeter,
     clock: Clock,
@@ -84,12 +87,18 @@ impl Matching {
             books,
             trader,
             exchange,
+            begin: Begin::at(None),
             state: State::Starting,
             meter: StageMeter::new(),
             clock,
             tick_to_order: StageMeter::new(),
             handover,
         }
+    }
+
+    /// The same with a strategy that begins later.
+    pub(super) fn beginning(self, begin: Begin) -> Self {
+        Self { begin, ..self }
     }
 
     /// Applies the next batch to the books alone.
@@ -104,7 +113,7 @@ impl Matching {
 
     /// Applies events to books, own orders and strategy until their executions fill the ring.
     fn follow_trading(&mut self) -> Result<usize> {
-        let Self { market, outlet, books, trader, meter, clock, tick_to_order, .. } = self;
+        let Self { market, outlet, books, trader, begin, meter, clock, tick_to_order, .. } = self;
         let Some(trader) = trader else { return Ok(0) };
         let batch = market.poll(BATCH_RECORDS_MAX)?;
         let first_sequence = batch.first_sequence();
@@ -114,10 +123,18 @@ impl Matching {
         {
             books.replica().look_ahead(chunk, |event| event);
             for event in chunk {
-                trader.before(event, books.replica(), &mut outlet.pending)?;
                 if matches!(event.kind(), Some(Kind::Kill | Kind::Limits)) {
                     trader.command(event, books.replica(), &mut outlet.pending)?;
                 }
+                if !begin.has_come() {
+                    if !begin.look(event)? {
+                        books.apply(event);
+                        done += 1;
+                        continue;
+                    }
+                    trader.start(books.replica(), &mut outlet.pending)?;
+                }
+                trader.before(event, books.replica(), &mut outlet.pending)?;
                 let change = books.apply(event);
                 let sent = trader.orders_sent();
                 trader.after(event, &change, books.replica(), &mut outlet.pending)?;
@@ -161,7 +178,7 @@ impl Matching {
 
     /// Lets strategy and orders come to their end.
     fn end(&mut self) -> Result<()> {
-        if let Some(trader) = &mut self.trader {
+        if let Some(trader) = self.trader.as_mut().filter(|_| self.begin.has_come()) {
             trader.end(self.books.replica(), &mut self.outlet.pending)?;
         }
         if let Some(exchange) = &mut self.exchange {
@@ -237,7 +254,7 @@ impl Agent for Matching {
         }
         match self.state {
             State::Starting => {
-                if let Some(trader) = &mut self.trader {
+                if let Some(trader) = self.trader.as_mut().filter(|_| self.begin.has_come()) {
                     trader.start(self.books.replica(), &mut self.outlet.pending)?;
                 }
                 self.outlet.stamp(0, 0);

@@ -35,6 +35,8 @@ pub(super) struct IntakeOutcome {
     pub(super) checks: Checks,
     pub(super) records: u64,
     pub(super) filtered: u64,
+    /// Messages before the run began.
+    pub(super) messages_before: u64,
     pub(super) commands: u64,
     pub(super) missing_symbols: Vec<String>,
     pub(super) interrupted: bool,
@@ -152,6 +154,8 @@ pub struct RunReport {
     pub checks: Checks,
     /// Records that went over the market ring.
     pub records: u64,
+    /// Messages before the run began, of which books were built and nothing else was done.
+    pub messages_before: u64,
     /// Records of symbols that were not wanted.
     pub filtered: u64,
     /// Wanted symbols that the feed never defined.
@@ -254,6 +258,7 @@ impl RunReport {
             feed: intake.description,
             checks: intake.checks,
             records: intake.records,
+            messages_before: intake.messages_before,
             filtered: intake.filtered,
             commands: intake.commands,
             missing_symbols: intake.missing_symbols,
@@ -288,7 +293,8 @@ impl RunReport {
     /// Messages of the feed per second of [`flow`](Self::flow).
     pub fn messages_per_second(&self) -> u64 {
         let flow = u128::from(self.flow.0.max(1));
-        (u128::from(self.checks.messages) * 1_000_000_000 / flow) as u64
+        let messages = self.checks.messages.saturating_sub(self.messages_before);
+        (u128::from(messages) * 1_000_000_000 / flow) as u64
     }
 }
 

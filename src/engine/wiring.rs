@@ -16,7 +16,7 @@ use super::stats::{Handover, Outcomes, RecordingOutcome, RunParts, RunReport};
 use crate::clock::Clock;
 use crate::error::{Error, Result};
 use crate::event::{Event, Execution};
-use crate::feed::{Feed, Pace, Pacer};
+use crate::feed::{Begin, Feed, Pace, Pacer};
 use crate::limits::INBOX_CAPACITY;
 use crate::ring::{
     Consumer, InboxReceiver, InboxSender, Producer, RingBuilder, StageCursor, inbox,
@@ -236,6 +236,8 @@ fn agents(
         clock: outside.clock.clone(),
         pacer: Pacer::new(config.pace),
         filter: SymbolFilter::new(&config.symbols),
+        instruments: config.instruments.as_deref().cloned().unwrap_or_default(),
+        begin: Begin::at(config.from),
         recorded: journals.as_mut().and_then(|journals| journals.recorded.take()),
         stop: outside.stop,
         progress: outside.progress,
@@ -244,11 +246,13 @@ fn agents(
     });
     let releases_durable = config.gate == Gate::Durable;
     let (trader, handover) = (config.trader, outcomes.matching.clone());
-    let exchange = config.exchange.map(Exchange::new);
+    let instruments = config.instruments.unwrap_or_default();
+    let exchange = config.exchange.map(|rules| Exchange::new(rules).knowing(instruments));
     let books = Follower::new(config.check_matching);
     let (market_end, producer) = (market.matching, executions.producer);
     let matching =
         Matching::new(market_end, producer, books, trader, exchange, outside.clock, handover);
+    let matching = matching.beginning(Begin::at(config.from));
     let handover = outcomes.accounting.clone();
     let accounting = Accounting::new(executions.portfolio, config.portfolio, handover);
 

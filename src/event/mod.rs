@@ -11,6 +11,7 @@ mod execution;
 pub mod fields;
 pub mod instrument;
 pub mod kinds;
+mod overrides;
 
 use std::mem::{offset_of, size_of};
 
@@ -22,6 +23,7 @@ pub use codes::{
 pub use execution::{Execution, Listing, Quote};
 pub use instrument::{Instrument, InstrumentTable};
 pub use kinds::{EventView, KINDS, Kind, Payload, payload};
+pub use overrides::{InstrumentOverride, InstrumentOverrides};
 
 use crate::limits::{EVENT_BYTES, EXECUTION_BYTES};
 use crate::units::Side;

@@ -36,7 +36,8 @@ use std::io::Read;
 use std::path::Path;
 
 use self::row::{Row, RowFault};
-use super::source::{OpenOptions, Source};
+use super::OpenOptions;
+use super::source::Source;
 use super::{Checks, Description, Feed, Fill, Position};
 use crate::error::{Error, Result};
 use crate::event::kinds::{Letter, Raw, Text};
@@ -142,6 +143,7 @@ impl LobsterFeed {
             });
         }
         let mut description = source.describe("lobster");
+        description.midnight_ns = options.midnight_ns;
         let (symbol, assumed) = match symbol_of(source.origin()) {
             Some(symbol) => (symbol, "the symbol is that of the file's name"),
             None => (

@@ -1,17 +1,33 @@
 //! Feeds: pull iterators that turn a recording into [`Event`]s and know no ring.
 //!
-//! [`open`] recognises a recording by its content and takes off gzip; what it returns is pulled
-//! through [`Feed::fill`], a batch of records at a time. [`Pacer`] says when each is due.
+//! [`open`] recognises a recording by its content and takes off compression and packets; what it
+//! returns is pulled through [`Feed::fill`], a batch of records at a time. [`Pacer`] says when each
+//! is due.
 
+mod begin;
+#[cfg(feature = "pcap")]
+mod capture;
+mod check;
 pub mod itch;
 pub mod lobster;
+#[cfg(feature = "pcap")]
+mod moldudp64;
+mod open;
 pub mod orders;
 pub mod pace;
 mod sniff;
 mod source;
+mod unpack;
+mod until;
+mod zone;
 
+pub use begin::Begin;
+pub use check::{Checks, Gap, Located, PacketCounts};
+pub use open::{OpenOptions, open, open_orders};
 pub use pace::{Pace, Pacer};
-pub use source::{OpenOptions, open, open_orders};
+
+pub use until::Until;
+pub use zone::{Date, Moment, TimeOfDay, Zone};
 
 use crate::error::Result;
 use crate::event::Event;
@@ -71,77 +87,19 @@ pub struct Description {
     pub origin: String,
     /// Name of the format, such as `itch-5.0`.
     pub format: &'static str,
-    /// Compression that was taken off: `none` or `gzip`.
+    /// Compression that was taken off: `none`, `gzip` or `zstd`.
     pub compression: &'static str,
     /// Size of the source as it is stored; `None` for a stream.
     pub stored_bytes: Option<u64>,
     /// Hash that identifies the source: of its first bytes, after decompression.
     pub identity: u64,
+    /// The venue's clock, in which times of day are meant.
+    pub zone: Zone,
+    /// What its times count from, in ns since the Unix epoch; 0 when that is a midnight without a
+    /// date, or the epoch itself.
+    pub midnight_ns: u64,
+    /// Whether its times have their date of themselves.
+    pub is_dated: bool,
     /// What the reader assumed, in sentences that tell the user what to do when it is wrong.
     pub assumptions: Vec<String>,
-}
-
-/// How often something was found, and where first and last.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub struct Located {
-    /// How often.
-    pub count: u64,
-    /// Number of the first message concerned.
-    pub first: u64,
-    /// Number of the last message concerned.
-    pub last: u64,
-}
-
-impl Located {
-    /// Counts one more at `message`.
-    #[inline]
-    pub fn note(&mut self, message: u64) {
-        if self.count == 0 {
-            self.first = message;
-        }
-        self.count += 1;
-        self.last = message;
-    }
-}
-
-/// What a feed counted and checked.
-#[derive(Clone, Debug)]
-pub struct Checks {
-    /// Messages delivered or skipped.
-    pub messages: u64,
-    /// Bytes after decompression.
-    pub bytes: u64,
-    /// Messages by the venue's type letter; feeds without letters leave it empty.
-    pub by_type: [u64; 256],
-    /// Exchange time of the first message in ns; `None` before it.
-    pub first_ts: Option<u64>,
-    /// Exchange time of the last message in ns.
-    pub last_ts: Option<u64>,
-    /// Messages that the format's numbering says are missing; `count` is of messages.
-    pub gaps: Located,
-    /// Messages whose time is before that of the message before them.
-    pub backwards: Located,
-    /// Messages of a type that the format does not know; skipped, kept as notices.
-    pub unknown_types: Located,
-    /// Whether the recording starts with the venue's first message of the session.
-    pub has_start: bool,
-    /// Whether the recording ends with the venue's last message of the session.
-    pub has_end: bool,
-}
-
-impl Default for Checks {
-    fn default() -> Self {
-        Self {
-            messages: 0,
-            bytes: 0,
-            by_type: [0; 256],
-            first_ts: None,
-            last_ts: None,
-            gaps: Located::default(),
-            backwards: Located::default(),
-            unknown_types: Located::default(),
-            has_start: false,
-            has_end: false,
-        }
-    }
 }

@@ -15,20 +15,20 @@ impl Refusal {
 
 /// Names of formats by their first bytes, and what to do with each.
 const MAGICS: &[(&[u8], &str, &str)] = &[
-    (&[0x28, 0xb5, 0x2f, 0xfd], "zstd-compressed data, not in this build", UNZSTD),
-    (&[0xd4, 0xc3, 0xb2, 0xa1], "a pcap capture, not in this build", CAPTURE),
-    (&[0xa1, 0xb2, 0xc3, 0xd4], "a pcap capture, not in this build", CAPTURE),
-    (&[0x4d, 0x3c, 0xb2, 0xa1], "a pcap capture, not in this build", CAPTURE),
-    (&[0xa1, 0xb2, 0x3c, 0x4d], "a pcap capture, not in this build", CAPTURE),
-    (&[0x0a, 0x0d, 0x0d, 0x0a], "a pcapng capture, not in this build", CAPTURE),
-    (b"DBN", "Databento DBN data, not in this build", "give an ITCH 5.0 recording"),
+    (&[0x28, 0xb5, 0x2f, 0xfd], "zstd-compressed data", UNZSTD),
+    (&[0xd4, 0xc3, 0xb2, 0xa1], "a pcap capture", CAPTURE),
+    (&[0xa1, 0xb2, 0xc3, 0xd4], "a pcap capture", CAPTURE),
+    (&[0x4d, 0x3c, 0xb2, 0xa1], "a pcap capture", CAPTURE),
+    (&[0xa1, 0xb2, 0x3c, 0x4d], "a pcap capture", CAPTURE),
+    (&[0x0a, 0x0d, 0x0d, 0x0a], "a pcapng capture", CAPTURE),
+    (b"DBN", "Databento DBN data", "give an ITCH 5.0 recording"),
     (b"PK\x03\x04", "a zip archive", "unpack it and give the file inside"),
     (b"BZh", "bzip2-compressed data", "unpack it first, for example with `bunzip2`"),
     (b"\xfd7zXZ\0", "xz-compressed data", "unpack it first, for example with `unxz`"),
 ];
 
-const UNZSTD: &str = "unpack it first, for example with `unzstd`";
-const CAPTURE: &str = "give a file of messages with 2-byte lengths (NASDAQ BinaryFILE)";
+const UNZSTD: &str = "unpack it first, for example with `unzstd`, or build with feature `zstd`";
+const CAPTURE: &str = "open it as a feed of any format, in a build with feature `pcap`";
 
 /// Bytes from the start that decide whether a source is text.
 const TEXT_BYTES: usize = 512;

@@ -1,4 +1,5 @@
-//! Where the bytes of a feed come from: a mapped file, memory, a pipe, any of them as gzip.
+//! Where the bytes of a feed come from: a mapped file, memory, a pipe, any of them compressed or
+//! wrapped in packets.
 //!
 //! A [`Source`] shows its bytes as a [`Window`], so that one decode loop serves all: the whole file
 //! at once where it lies in memory, a bounded buffer's content where it streams. A window always
@@ -10,26 +11,19 @@
 //!   stream              [consumed....|=== window ===|free.....]+zeros   refill moves it left
 //! ```
 
-use std::fs::File;
 use std::io::{self, Cursor, Read};
-use std::path::Path;
 
-use flate2::read::MultiGzDecoder;
-
-use super::itch::ItchFeed;
-use super::lobster::{LobsterFeed, looks_like_rows};
-use super::orders::{self, OrderFeed};
-use super::{Description, Feed};
+use super::Description;
+use super::unpack::{Compression, Findings, MAGIC_BYTES, Unpacked, Unwrap};
 use crate::error::{Error, Result};
 use crate::hash::hash_bytes;
-use crate::map;
 
 /// Bytes past a window's limit that it shows all the same.
 pub(crate) const WINDOW_MARGIN: usize = 128;
 
 /// Bytes of a streaming source's buffer: small enough that what was inflated is still in the
 /// processor's cache when it is decoded.
-const BUFFER_BYTES: usize = 256 << 10;
+pub(crate) const BUFFER_BYTES: usize = 256 << 10;
 
 /// First bytes, after decompression, that recognise a format and identify a source.
 pub(crate) const HEAD_BYTES: usize = 64 << 10;
@@ -39,82 +33,6 @@ const _: () = {
     assert!(BUFFER_BYTES > (1 << 16) + 2 * WINDOW_MARGIN);
     assert!(BUFFER_BYTES >= HEAD_BYTES);
 };
-
-/// First bytes of a gzip member (RFC 1952).
-const GZIP_MAGIC: [u8; 2] = [0x1f, 0x8b];
-
-/// What a caller knows about a feed that the feed does not say.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub struct OpenOptions {
-    /// Midnight of the session in the feed's own clock, in ns since the Unix epoch; 0 leaves times
-    /// as ns since midnight.
-    pub midnight_ns: u64,
-}
-
-/// Opens a recorded feed; the path `-` is standard input.
-///
-/// The content decides what the format is, plain or gzip, never the name. A plain file is mapped;
-/// pipes are read as they come, and pulling from them waits.
-///
-/// # Errors
-///
-/// [`Error::Io`] when there is no such file or it cannot be read, [`Error::UnknownFormat`] when it
-/// is of no format that can be read (the message says what it looks like), [`Error::BadFeed`] when
-/// its compressed data are damaged at the very start.
-///
-/// ```no_run
-/// use ringtape::event::Event;
-/// use ringtape::feed::{self, Fill, OpenOptions};
-///
-/// let mut feed = feed::open("day.itch.gz".as_ref(), &OpenOptions::default())?;
-/// let mut events = [bytemuck::Zeroable::zeroed(); 256];
-/// while let Fill::Records(count) = feed.fill(&mut events)? {
-///     let records: &[Event] = &events[..count];
-///     println!("{} records", records.len());
-/// }
-/// println!("{} messages", feed.checks().messages);
-/// # Ok::<(), ringtape::error::Error>(())
-/// ```
-pub fn open(path: &Path, options: &OpenOptions) -> Result<Box<dyn Feed>> {
-    let source = open_source(path)?;
-    if orders::is_order_file(source.head()) {
-        return Ok(Box::new(OrderFeed::from_source(source, options)?));
-    }
-    if looks_like_rows(source.head()) {
-        return Ok(Box::new(LobsterFeed::from_source(source, options)?));
-    }
-    Ok(Box::new(ItchFeed::from_source(source, options)?))
-}
-
-/// Opens an order file; the path `-` is standard input.
-///
-/// # Errors
-///
-/// [`Error::Io`], and [`Error::BadOrders`] when the header is not that of an order file.
-pub fn open_orders(path: &Path, options: &OpenOptions) -> Result<OrderFeed> {
-    OrderFeed::from_source(open_source(path)?, options)
-}
-
-fn open_source(path: &Path) -> Result<Source> {
-    if path == Path::new("-") {
-        return Source::from_reader("stdin", Box::new(io::stdin()));
-    }
-    open_file(path)
-}
-
-fn open_file(path: &Path) -> Result<Source> {
-    let failed = |source| Error::io("open", path, source);
-    let file = File::open(path).map_err(failed)?;
-    let metadata = file.metadata().map_err(failed)?;
-    let origin = path.display().to_string();
-    if metadata.is_dir() {
-        return Err(failed(io::ErrorKind::IsADirectory.into()));
-    }
-    if metadata.is_file() {
-        return Source::from_bytes(&origin, map::map_for_reading(&file, path)?);
-    }
-    Source::from_reader(&origin, Box::new(file))
-}
 
 /// The bytes that can be decoded now.
 #[derive(Clone, Copy, Debug)]
@@ -132,9 +50,21 @@ pub(crate) struct Source {
     origin: String,
     /// Size as stored; `None` for a stream.
     stored_bytes: Option<u64>,
+    compression: Compression,
+    /// What carries the messages; `None` when they follow one another in the bytes.
+    carrier: Option<Carrier>,
     /// Offset of the window's first byte.
     offset: u64,
     bytes: Bytes,
+}
+
+/// What messages are carried in.
+#[derive(Clone, Copy)]
+struct Carrier {
+    /// Name of the format, carrier and all.
+    format: &'static str,
+    /// How the carrier is compressed.
+    compression: &'static str,
 }
 
 enum Bytes {
@@ -153,7 +83,7 @@ struct Memory {
 
 /// Bytes that come bit by bit.
 struct Stream {
-    reader: Inflate,
+    reader: Unpacked,
     /// Bytes read lie in `start..end`; a margin is kept free behind.
     buffer: Vec<u8>,
     start: usize,
@@ -163,49 +93,14 @@ struct Stream {
     failure: Option<io::Error>,
 }
 
-/// A reader with or without decompression that knows how much it has read.
-enum Inflate {
-    Plain(Counted),
-    Gzip(Box<MultiGzDecoder<Counted>>),
-}
-
-struct Counted {
-    reader: Box<dyn Read + Send>,
-    bytes: u64,
-}
-
-impl Read for Counted {
-    fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
-        let count = self.reader.read(buffer)?;
-        self.bytes += count as u64;
-        Ok(count)
-    }
-}
-
-impl Inflate {
-    fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
-        match self {
-            Self::Plain(reader) => reader.read(buffer),
-            Self::Gzip(decoder) => decoder.read(buffer),
-        }
-    }
-
-    fn stored_bytes(&self) -> u64 {
-        match self {
-            Self::Plain(reader) => reader.bytes,
-            Self::Gzip(decoder) => decoder.get_ref().bytes,
-        }
-    }
-}
-
 impl Source {
-    /// A source over bytes in memory, plain or gzip.
+    /// A source over bytes in memory, plain or compressed.
     pub(crate) fn from_bytes(
         origin: &str,
         bytes: impl AsRef<[u8]> + Send + 'static,
     ) -> Result<Self> {
         let stored_bytes = Some(bytes.as_ref().len() as u64);
-        if bytes.as_ref().starts_with(&GZIP_MAGIC) {
+        if Compression::of(bytes.as_ref()) != Compression::None {
             let source = Self::from_reader(origin, Box::new(Cursor::new(bytes)))?;
             return Ok(Self { stored_bytes, ..source });
         }
@@ -216,42 +111,45 @@ impl Source {
         Ok(Self {
             origin: origin.to_owned(),
             stored_bytes,
+            compression: Compression::None,
+            carrier: None,
             offset: 0,
             bytes: Bytes::Memory(memory),
         })
     }
 
-    /// A source over a stream, plain or gzip.
+    /// A source over a stream, plain or compressed.
     pub(crate) fn from_reader(origin: &str, mut reader: Box<dyn Read + Send>) -> Result<Self> {
+        let failed = |source| Error::io("read", origin, source);
         let mut magic = Vec::new();
-        reader
-            .by_ref()
-            .take(GZIP_MAGIC.len() as u64)
-            .read_to_end(&mut magic)
-            .map_err(|source| Error::io("read", origin, source))?;
-        let is_gzip = magic == GZIP_MAGIC;
-        let whole = Counted { reader: Box::new(Cursor::new(magic).chain(reader)), bytes: 0 };
-        let reader = match is_gzip {
-            true => Inflate::Gzip(Box::new(MultiGzDecoder::new(whole))),
-            false => Inflate::Plain(whole),
-        };
-        let mut stream = Stream {
-            reader,
-            buffer: vec![0; BUFFER_BYTES + WINDOW_MARGIN],
-            start: 0,
-            end: 0,
-            is_ended: false,
-            failure: None,
-        };
-        while stream.end < HEAD_BYTES && !stream.is_ended {
-            stream.refill();
-        }
+        reader.by_ref().take(MAGIC_BYTES as u64).read_to_end(&mut magic).map_err(failed)?;
+        let compression = Compression::of(&magic);
+        let whole = Box::new(Cursor::new(magic).chain(reader));
+        let reader = Unpacked::new(compression, whole).map_err(failed)?;
         Ok(Self {
             origin: origin.to_owned(),
             stored_bytes: None,
+            compression,
+            carrier: None,
             offset: 0,
-            bytes: Bytes::Stream(stream),
+            bytes: Bytes::Stream(Stream::new(reader)),
         })
+    }
+
+    /// A source of the messages that `carrier` takes out of `packed`'s bytes; `format` names both.
+    pub(crate) fn unwrapped(
+        packed: &Description,
+        format: &'static str,
+        carrier: Box<dyn Unwrap>,
+    ) -> Self {
+        Self {
+            origin: packed.origin.clone(),
+            stored_bytes: packed.stored_bytes,
+            compression: Compression::None,
+            carrier: Some(Carrier { format, compression: packed.compression }),
+            offset: 0,
+            bytes: Bytes::Stream(Stream::new(Unpacked::Wrapped(carrier))),
+        }
     }
 
     pub(crate) fn origin(&self) -> &str {
@@ -271,16 +169,43 @@ impl Source {
     pub(crate) fn describe(&self, format: &'static str) -> Description {
         Description {
             origin: self.origin.clone(),
-            format,
-            compression: if self.is_gzip() { "gzip" } else { "none" },
+            format: self.carrier.map_or(format, |carrier| carrier.format),
+            compression: match self.carrier {
+                Some(carrier) => carrier.compression,
+                None => self.compression.name(),
+            },
             stored_bytes: self.stored_bytes,
             identity: hash_bytes(self.head()),
-            assumptions: Vec::new(),
+            ..Description::default()
         }
     }
 
-    pub(crate) fn is_gzip(&self) -> bool {
-        matches!(&self.bytes, Bytes::Stream(Stream { reader: Inflate::Gzip(_), .. }))
+    pub(super) fn compression(&self) -> Compression {
+        self.compression
+    }
+
+    /// Whether the messages were taken out of packets, so that offsets are not the file's.
+    pub(crate) fn is_unwrapped(&self) -> bool {
+        self.carrier.is_some()
+    }
+
+    /// What the carrier of the messages found so far.
+    #[inline]
+    pub(crate) fn findings(&mut self) -> Option<&mut Findings> {
+        match &mut self.bytes {
+            Bytes::Stream(Stream { reader: Unpacked::Wrapped(carrier), .. }) => {
+                Some(carrier.findings())
+            }
+            _ => None,
+        }
+    }
+
+    /// Time spent on decompression.
+    pub(crate) fn inflate_ns(&self) -> u64 {
+        match &self.bytes {
+            Bytes::Memory(_) => 0,
+            Bytes::Stream(stream) => stream.reader.busy_ns(),
+        }
     }
 
     /// Offset of the window's first byte after decompression.
@@ -305,6 +230,14 @@ impl Source {
                 limit: stream.end - stream.start,
                 is_ended: stream.is_ended,
             },
+        }
+    }
+
+    /// Whether the window shows as much as there is room for.
+    pub(crate) fn is_full(&self) -> bool {
+        match &self.bytes {
+            Bytes::Memory(_) => false,
+            Bytes::Stream(stream) => stream.end - stream.start == BUFFER_BYTES,
         }
     }
 
@@ -344,27 +277,38 @@ impl Source {
 
     /// The error that ended the source before its time, as a fault of message `message`.
     pub(crate) fn take_failure(&mut self, message: u64) -> Option<Error> {
-        use io::ErrorKind::{InvalidData, InvalidInput, UnexpectedEof};
+        use io::ErrorKind::UnexpectedEof;
 
-        let is_gzip = self.is_gzip();
         let Bytes::Stream(stream) = &mut self.bytes else { return None };
-        let failure = stream.failure.take()?;
+        let failure = match stream.failure.take()?.downcast::<Error>() {
+            Ok(told) => return Some(told.at_message(message)),
+            Err(failure) => failure,
+        };
+        let packed = self.compression.name();
         let what = match failure.kind() {
-            UnexpectedEof if is_gzip => "the gzip data end early".to_owned(),
-            InvalidData | InvalidInput if is_gzip => {
-                format!("the gzip data are damaged ({failure})")
+            _ if self.compression == Compression::None => {
+                return Some(Error::io("read", &self.origin, failure));
             }
+            UnexpectedEof => format!("the {packed} data end early"),
+            kind if is_of_data(kind) => format!("the {packed} data are damaged ({failure})"),
             _ => return Some(Error::io("read", &self.origin, failure)),
         };
         let offset = self.offset + (stream.end - stream.start) as u64;
+        let test = self.compression.test_command();
         Some(Error::BadFeed {
             origin: self.origin.clone(),
             offset,
             message,
             what,
-            cure: "get the file again; `gzip -t` tells whether it is whole".to_owned(),
+            cure: format!("get the file again; {test} tells whether it is whole"),
         })
     }
+}
+
+/// Whether an error of this kind is one of a decompressor: `zstd` has no kind of its own.
+fn is_of_data(kind: io::ErrorKind) -> bool {
+    use io::ErrorKind::{InvalidData, InvalidInput, Other};
+    matches!(kind, InvalidData | InvalidInput | Other)
 }
 
 impl Memory {
@@ -394,6 +338,22 @@ impl Memory {
 }
 
 impl Stream {
+    /// A stream of which the first bytes are there.
+    fn new(reader: Unpacked) -> Self {
+        let mut stream = Self {
+            reader,
+            buffer: vec![0; BUFFER_BYTES + WINDOW_MARGIN],
+            start: 0,
+            end: 0,
+            is_ended: false,
+            failure: None,
+        };
+        while stream.end < HEAD_BYTES && !stream.is_ended {
+            stream.refill();
+        }
+        stream
+    }
+
     fn refill(&mut self) {
         self.buffer.copy_within(self.start..self.end, 0);
         self.end -= self.start;

@@ -1,6 +1,7 @@
 //! What shapes a matcher: limits, policies, and the rules of each instrument.
 
 use crate::book::ORDER_QTY_MAX;
+use crate::event::{Instrument, InstrumentOverride};
 use crate::units::{Price, Qty};
 
 /// Live orders of a matcher unless set otherwise: 4 Mi.
@@ -87,6 +88,25 @@ pub struct InstrumentRules {
     pub qty_max: Qty,
     /// The close of the session before: an auction's reference until something trades.
     pub previous_close: Option<Price>,
+}
+
+impl InstrumentRules {
+    /// The rules that an override gives an instrument; amounts are rounded down to its increments.
+    pub fn of(own: &InstrumentOverride, instrument: &Instrument) -> Self {
+        let default = Self::default();
+        let price = |amount: Option<u64>| {
+            let steps = amount? / instrument.price_increment.max(1);
+            Some(Price(i64::try_from(steps).unwrap_or(i64::MAX)))
+        };
+        Self {
+            lot: own.lot.unwrap_or(default.lot),
+            collar: price(own.collar),
+            price_max: price(own.price_max),
+            qty_min: own.qty_min.unwrap_or(default.qty_min),
+            qty_max: own.qty_max.unwrap_or(default.qty_max),
+            previous_close: price(own.previous_close),
+        }
+    }
 }
 
 impl Default for InstrumentRules {

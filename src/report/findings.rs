@@ -95,6 +95,13 @@ pub fn warnings(run: &RunReport) -> Vec<String> {
                 .to_owned(),
         );
     }
+    if run.messages_before > 0 && run.messages_before == run.checks.messages {
+        warnings.push(
+            "the feed ended before the time to begin, so that nothing but books came of it: name \
+             an earlier time with --from"
+                .to_owned(),
+        );
+    }
     warnings.extend(DataFaults::of(run).found().map(|fault| {
         let Located { count, first, last } = fault.located;
         format!(

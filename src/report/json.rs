@@ -42,6 +42,7 @@ pub fn run_json(run: &RunReport, machine: &Machine, check: Option<&JournalCheck>
             "by_type": by_type,
             "first_ts": checks.first_ts,
             "last_ts": checks.last_ts,
+            "clock": run.feed.zone.code(),
             "gaps": checks.gaps.count,
             "unknown_orders": run.counts.unknown_orders.count,
             "complete": checks.has_start && checks.has_end,

@@ -13,9 +13,6 @@ use crate::portfolio::PositionRow;
 use crate::runtime::{AgentUsage, LatencySummary};
 use crate::units::Money;
 
-/// ns of one day; exchange times beyond it are since the Unix epoch.
-const DAY_NS: u64 = 86_400_000_000_000;
-
 /// The report of a finished run, ending with the line of the state hash.
 pub fn run_text(run: &RunReport, machine: &Machine, check: Option<&JournalCheck>) -> String {
     let mut text = String::new();
@@ -98,7 +95,9 @@ fn feed(text: &mut String, run: &RunReport) {
         ),
     );
     if let (Some(first), Some(last)) = (checks.first_ts, checks.last_ts) {
-        row(text, "span", &format!("{} to {}", clock_time(first), clock_time(last)));
+        let own = |ts: u64| time_of_day(ts.saturating_sub(run.feed.midnight_ns));
+        let zone = run.feed.zone.name();
+        row(text, "span", &format!("{} to {} {zone}", own(first), own(last)));
     }
     let completeness = match (checks.has_start, checks.has_end) {
         (true, true) => "whole session",
@@ -114,12 +113,6 @@ fn feed(text: &mut String, run: &RunReport) {
     if run.filtered > 0 {
         row(text, "left out", &format!("{} records of other symbols", thousands(run.filtered)));
     }
-}
-
-/// A time of day, with the date as days since the Unix epoch taken off.
-fn clock_time(ns: u64) -> String {
-    let suffix = if ns < DAY_NS { "" } else { " UTC" };
-    format!("{}{suffix}", time_of_day(ns))
 }
 
 fn latency(text: &mut String, run: &RunReport) {

@@ -3,6 +3,7 @@
 use ringtape::book::{LevelView, Replica};
 use ringtape::error::Result;
 use ringtape::event::Instrument;
+use ringtape::feed::Zone;
 use ringtape::report::format::{thousands, time_of_day};
 use ringtape::units::{InstrumentId, Price, Side};
 use serde_json::{Value, json};
@@ -16,8 +17,9 @@ pub(super) struct Depth<'a> {
     pub(super) levels: usize,
     pub(super) has_orders: bool,
     pub(super) messages: u64,
-    /// Time of the last message since midnight.
+    /// Time of the last message as the feed tells it, and in which clock.
     pub(super) ts_ns: u64,
+    pub(super) zone: Zone,
 }
 
 impl Depth<'_> {
@@ -37,7 +39,8 @@ impl Depth<'_> {
         let mut out = term::Stdout::lock();
         let symbol = self.replica.instruments().symbol(self.instrument);
         let (messages, time) = (thousands(self.messages), time_of_day(self.ts_ns));
-        out.line(format_args!("{symbol} after {messages} messages, at {time}"))?;
+        let zone = self.zone.name();
+        out.line(format_args!("{symbol} after {messages} messages, at {time} {zone}"))?;
         if self.has_orders {
             self.print_orders(&mut out)?;
         } else {
@@ -124,6 +127,7 @@ impl Depth<'_> {
             "symbol": self.replica.instruments().symbol(self.instrument),
             "messages": self.messages,
             "ts_ns": self.ts_ns,
+            "clock": self.zone.code(),
             "trading": self.replica.is_trading(self.instrument),
             "bids": self.side_to_json(Side::Buy),
             "asks": self.side_to_json(Side::Sell),

@@ -7,13 +7,14 @@ use clap::Args;
 use ringtape::engine::{EXECUTIONS_DIR, MARKET_DIR};
 use ringtape::error::{Error, Result};
 use ringtape::event::{Event, Execution, ExecutionKind};
+use ringtape::feed::{Moment, TimeOfDay, Zone};
 use ringtape::journal::{From, Read, Reader, Record, Tailer};
 use ringtape::report::format::time_of_day;
 use serde_json::{Map, Value, json};
 
 use crate::cli::config::RunConfig;
 use crate::cli::dump::{fields, name, plain};
-use crate::cli::{Ending, input, parse, term};
+use crate::cli::{Ending, term};
 
 /// Records that are read at a time.
 const BATCH_RECORDS: usize = 1024;
@@ -58,16 +59,17 @@ pub(in crate::cli) struct TailArgs {
 pub(super) fn run(args: &TailArgs) -> Result<Ending> {
     let dir = journal(args)?;
     let is_executions = Reader::<Execution>::open(&dir).is_ok();
-    // Times of day count from the midnight of the run's date.
+    // Times of day are in the clock of the run's feed, on its date.
     let run_dir = [Some(&*args.dir), args.dir.parent()].into_iter().flatten();
     let recorded = run_dir.filter_map(|dir| RunConfig::read_if_present(dir).transpose()).next();
-    let midnight = input::midnight_ns(recorded.transpose()?.and_then(|run| run.date).as_deref())?;
+    let run = recorded.transpose()?.unwrap_or_default();
+    let clock = (run.zone(), run.midnight_ns()?);
     if is_executions {
         check_kinds(args, |name| executions().any(|kind| kind.name() == name))?;
-        return tail::<Execution>(args, &dir, midnight);
+        return tail::<Execution>(args, &dir, clock);
     }
     check_kinds(args, |name| ringtape::event::kinds::KINDS.iter().any(|info| info.name == name))?;
-    tail::<Event>(args, &dir, midnight)
+    tail::<Event>(args, &dir, clock)
 }
 
 fn executions() -> impl Iterator<Item = ExecutionKind> {
@@ -150,8 +152,8 @@ impl Line for Execution {
     }
 }
 
-fn tail<R: Line>(args: &TailArgs, dir: &Path, midnight: u64) -> Result<Ending> {
-    let mut tailer = Tailer::<R>::open(dir, &start(args, midnight)?)?;
+fn tail<R: Line>(args: &TailArgs, dir: &Path, (zone, midnight): (Zone, u64)) -> Result<Ending> {
+    let mut tailer = Tailer::<R>::open(dir, &start::<R>(args, dir, zone)?)?;
     let mut out = term::Stdout::lock();
     let mut records = [R::zeroed(); BATCH_RECORDS];
     let (mut printed, mut saved) = (0, Instant::now());
@@ -189,13 +191,26 @@ fn tail<R: Line>(args: &TailArgs, dir: &Path, midnight: u64) -> Result<Ending> {
     Ok(Ending::Done)
 }
 
-fn start(args: &TailArgs, midnight: u64) -> Result<From> {
+fn start<R: Line>(args: &TailArgs, dir: &Path, zone: Zone) -> Result<From> {
     Ok(match (&args.from, args.sequence, &args.cursor) {
-        (Some(time), ..) => From::Time(midnight + parse::time_of_day(time)?),
+        (Some(text), ..) => {
+            let time = text.parse::<TimeOfDay>()?;
+            From::Time(Moment { time, zone }.among(some_time::<R>(dir)?)?)
+        }
         (_, Some(sequence), _) => From::Sequence(sequence),
         (.., Some(name)) => From::Cursor(name.clone()),
         _ if args.now => From::Now,
         _ => From::First,
+    })
+}
+
+/// A time of the recorded session: the latest of the first records, as a mark before the first
+/// message has none. 0 in a journal without records.
+fn some_time<R: Line>(dir: &Path) -> Result<u64> {
+    let mut records = [R::zeroed(); BATCH_RECORDS];
+    Ok(match Reader::<R>::open(dir)?.read(&mut records)? {
+        Read::Records(count) => records[..count].iter().map(R::time).max().unwrap_or(0),
+        Read::Pending | Read::End => 0,
     })
 }
 

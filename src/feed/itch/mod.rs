@@ -1,6 +1,6 @@
 //! NASDAQ TotalView-ITCH 5.0.
 //!
-//! A recording is a sequence of frames, gzip outside:
+//! A recording is a sequence of frames, compressed as a rule:
 //!
 //! ```text
 //!  0    2    3      5        7         13                                        2+length
@@ -40,10 +40,12 @@ pub use encode::Encoder;
 pub use table::{MESSAGES, MessageInfo, message};
 
 use self::decode::{Decoder, Fault, FaultKind, Framing, Stop};
-use super::source::{OpenOptions, Source, WINDOW_MARGIN};
+use super::OpenOptions;
+use super::source::{Source, WINDOW_MARGIN};
+use super::unpack::Compression;
 use super::{Checks, Description, Feed, Fill, Position, sniff};
 use crate::error::{Error, Result};
-use crate::event::Event;
+use crate::event::{Event, Flags};
 
 const _: () = assert!(view::VIEW_BYTES <= WINDOW_MARGIN);
 
@@ -95,7 +97,7 @@ impl fmt::Debug for ItchFeed {
 }
 
 impl ItchFeed {
-    /// A feed over a recording in memory, plain or gzip; `origin` names it in messages.
+    /// A feed over a recording in memory, plain or compressed; `origin` names it in messages.
     ///
     /// # Errors
     ///
@@ -108,7 +110,7 @@ impl ItchFeed {
         Self::from_source(Source::from_bytes(origin, bytes)?, options)
     }
 
-    /// A feed over a stream, plain or gzip; `origin` names it in messages.
+    /// A feed over a stream, plain or compressed; `origin` names it in messages.
     ///
     /// Reads wait for the stream.
     ///
@@ -140,6 +142,7 @@ impl ItchFeed {
             }
         };
         let mut description = source.describe("itch-5.0");
+        description.midnight_ns = options.midnight_ns;
         if framing == Framing::ByType {
             description.assumptions.push(BY_TYPE_ASSUMED.to_owned());
         }
@@ -157,6 +160,7 @@ impl ItchFeed {
     fn advance(&mut self, bytes: usize) {
         self.source.consume(bytes);
         self.decoder.checks.bytes = self.source.offset();
+        self.decoder.checks.inflate_ns = self.source.inflate_ns();
         self.position = Position {
             byte_offset: self.source.offset(),
             message: self.decoder.checks.messages,
@@ -164,9 +168,28 @@ impl ItchFeed {
         };
     }
 
+    /// Takes note of what carried the messages decoded so far; the records of the last batch that
+    /// come behind a gap are marked as doubtful.
+    fn note_findings(&mut self, before: u64, batch: &mut [Event]) {
+        let checks = &mut self.decoder.checks;
+        let Some(findings) = self.source.findings() else { return };
+        checks.packets = Some(findings.packets);
+        while let Some(gap) = findings.gaps.pop_front_if(|gap| gap.message < checks.messages) {
+            checks.note_gap(gap);
+            mark_message(batch, gap.message - before);
+        }
+    }
+
     /// Ends the feed, with an error or without.
     fn end(&mut self, stop: Stop) -> Option<Error> {
         self.is_ended = true;
+        if let Some(findings) = self.source.findings() {
+            let checks = &mut self.decoder.checks;
+            findings.gaps.drain(..).for_each(|gap| checks.note_gap(gap));
+            checks.packets = Some(findings.packets);
+            checks.has_end |= findings.has_end;
+            self.description.assumptions.append(&mut findings.notes);
+        }
         if let Stop::EndMark = stop {
             self.advance(view::PREFIX_BYTES);
             self.decoder.checks.has_end = true;
@@ -195,24 +218,45 @@ impl ItchFeed {
     }
 
     fn bad_feed(&self, fault: Fault) -> Error {
-        let cure = match (fault.kind, self.source.is_gzip()) {
+        let is_packed = self.source.compression() != Compression::None;
+        let cure = match (fault.kind, is_packed) {
             (FaultKind::Truncated, _) => {
                 "every message before it was read; get the file again if it should be longer"
             }
             (FaultKind::Damaged, true) => {
-                "get the file again; `gzip -t` tells whether it was damaged after it was packed"
+                "get the file again; `gzip -t` or `zstd -t` tells whether it was damaged after it \
+                 was packed"
             }
             (FaultKind::Damaged, false) => {
                 "every message before it was read; get the file again, it is damaged here"
             }
         };
+        let offset = self.source.offset() + fault.at as u64;
+        let (offset, what) = match self.source.is_unwrapped() {
+            true => {
+                let what = format!("{} (byte {offset} of the messages taken out)", fault.what);
+                (self.source.stored_offset(), what)
+            }
+            false => (offset, fault.what),
+        };
         Error::BadFeed {
             origin: self.source.origin().to_owned(),
-            offset: self.source.offset() + fault.at as u64,
+            offset,
             message: self.position.message,
-            what: fault.what,
+            what,
             cure: cure.to_owned(),
         }
+    }
+}
+
+/// Marks the records of the batch's message number `index`, counted from 0.
+fn mark_message(batch: &mut [Event], index: u64) {
+    let mut message = 0;
+    for event in batch {
+        if message == index {
+            event.flags |= Flags::MAYBE_BAD;
+        }
+        message += u64::from(!event.is_continued());
     }
 }
 
@@ -225,8 +269,10 @@ impl Feed for ItchFeed {
             if self.is_ended {
                 return Ok(Fill::End);
             }
+            let before = self.decoder.checks.messages;
             let batch = self.decoder.decode(self.source.window(), out);
             self.advance(batch.bytes);
+            self.note_findings(before, &mut out[..batch.records]);
             match batch.stop {
                 Stop::Full => {}
                 Stop::Starved if batch.records == 0 => self.source.refill(),

@@ -29,9 +29,10 @@
 //! | `new_order_id` | of a `replace` | the order keeps its number |
 //! | `ref_price` | of an `uncross` | none |
 //! | `price_from`, `price_to` | range of a `mass_cancel`; collar of an `uncross` | open |
-//! | `ts` | ns, or `HH:MM:SS[.n]` since midnight; never backwards | 1 ns after the row before |
+//! | `ts` | ns, or `HH:MM:SS[.n]` since midnight, UTC; never backwards | 1 ns after the row before |
 //!
-//! Prices are decimals and must be multiples of the symbol's tick, 0.01 unless known otherwise;
+//! Prices are decimals and must be multiples of the symbol's tick, 0.01 unless
+//! [`OpenOptions::instruments`] knows otherwise;
 //! they are converted exactly. A fault names line and column, and what is before it has been
 //! delivered.
 //!
@@ -46,16 +47,17 @@ mod value;
 
 use std::collections::HashMap;
 use std::io::Read;
+use std::sync::Arc;
 
 use self::columns::{Column, Header};
-use self::row::Row;
+use self::row::{Increments, Row};
 use self::split::Lines;
 use self::survey::Survey;
 use super::source::Source;
-use super::{Checks, Description, Feed, Fill, OpenOptions, Position};
+use super::{Checks, Description, Feed, Fill, OpenOptions, Position, Zone};
 use crate::error::{Error, Result};
 use crate::event::kinds::Text;
-use crate::event::{Event, Instrument, InstrumentTable};
+use crate::event::{Event, Instrument, InstrumentOverrides, InstrumentTable};
 use crate::limits::MESSAGE_RECORDS_MAX;
 use crate::units::InstrumentId;
 
@@ -90,6 +92,9 @@ pub struct OrderFeed {
     header: Header,
     survey: Survey,
     midnight_ns: u64,
+    /// What the user knows of symbols.
+    instruments: Arc<InstrumentOverrides>,
+    increments: Increments,
     /// Where the next line starts, and its number.
     offset: usize,
     line: u64,
@@ -143,18 +148,26 @@ impl OrderFeed {
     }
 
     pub(super) fn from_source(mut source: Source, options: &OpenOptions) -> Result<Self> {
-        let description = source.describe(ORDERS_FORMAT);
+        let mut description = source.describe(ORDERS_FORMAT);
+        description.zone = Zone::Utc;
+        description.midnight_ns = options.utc_midnight_ns;
         let bytes = source.read_to_end()?;
         let text =
             String::from_utf8(bytes).map_err(|error| not_text(&description.origin, &error))?;
         let (header, offset, line) = Header::read(&description.origin, &text)?;
         let survey = Survey::of(&header, &text, offset, line);
+        let instruments = options.instruments.clone().unwrap_or_default();
+        let terms = |symbol| instruments.applied_to(&unknown_instrument(symbol));
+        let increments = survey.symbols().map(|(_, symbol)| terms(symbol).price_increment);
+        let increments = Increments(increments.collect());
         let checks = Checks { has_start: true, ..Checks::default() };
         Ok(Self {
             text,
             header,
             survey,
-            midnight_ns: options.midnight_ns,
+            midnight_ns: options.utc_midnight_ns,
+            instruments,
+            increments,
             offset,
             line,
             last_ts: 0,
@@ -203,7 +216,7 @@ impl OrderFeed {
         let mut context = row::Context {
             survey: &self.survey,
             orders: &mut self.orders,
-            increment: UNKNOWN_INCREMENT,
+            increments: &self.increments,
             midnight_ns: self.midnight_ns,
             ts,
         };
@@ -212,7 +225,8 @@ impl OrderFeed {
         if !self.is_defined {
             self.is_defined = true;
             for (id, symbol) in self.survey.symbols() {
-                out.extend(InstrumentTable::events(ts, id, &unknown_instrument(symbol)));
+                let instrument = self.instruments.applied_to(&unknown_instrument(symbol));
+                out.extend(InstrumentTable::events(ts, id, &instrument));
             }
         }
         out.extend(records);

@@ -2,6 +2,7 @@
 
 use std::collections::HashMap;
 
+use super::UNKNOWN_INCREMENT;
 use super::columns::{Column, Header};
 use super::split::{self, Field};
 use super::survey::{CLOSING, OPENING, Survey};
@@ -11,7 +12,7 @@ use crate::event::kinds::{Letter, Text};
 use crate::event::{
     Event, Flags, Instructions, OrderType, Payload, SelfTrade, TimeInForce, payload,
 };
-use crate::units::{AccountId, OrderId, Price, Qty, Side};
+use crate::units::{AccountId, Money, OrderId, Price, Qty, Side};
 
 /// The symbol that means every one.
 pub(super) const ALL_SYMBOLS: &str = "*";
@@ -72,11 +73,25 @@ pub(super) struct Context<'a> {
     pub(super) survey: &'a Survey,
     /// Account and instrument of the orders that earlier rows named.
     pub(super) orders: &'a mut HashMap<u64, (u32, u32)>,
-    /// Price increment in 1e-9.
-    pub(super) increment: u64,
+    pub(super) increments: &'a Increments,
     pub(super) midnight_ns: u64,
     /// Time of the row.
     pub(super) ts: u64,
+}
+
+/// Price increments by instrument, in 1e-9.
+#[derive(Debug, Default)]
+pub(super) struct Increments(pub(super) Vec<u64>);
+
+impl Increments {
+    /// The increment of an instrument, or of all; `None` where all have no common one.
+    fn of(&self, instrument: u32) -> Option<u64> {
+        let Some((first, others)) = self.0.split_first() else { return Some(UNKNOWN_INCREMENT) };
+        match (instrument as usize).checked_sub(1).and_then(|index| self.0.get(index)) {
+            Some(&own) => Some(own),
+            None => others.iter().all(|other| other == first).then_some(*first),
+        }
+    }
 }
 
 impl<'a> Row<'a> {
@@ -178,18 +193,27 @@ impl<'a> Row<'a> {
     }
 
     /// A price; 0 when the field is empty.
-    fn price(&self, column: Column, increment: u64) -> Result<Price> {
+    fn price(&self, column: Column, increment: Option<u64>) -> Result<Price> {
         let text = self.text(column);
         if text.is_empty() {
             return Ok(Price(0));
         }
+        let Some(increment) = increment else {
+            let cure = "write a row for each symbol";
+            return Err(self.bad(column, "the symbols' ticks differ", cure));
+        };
         value::price(text, increment).map_err(|bad| {
             let (what, cure) = match bad {
-                BadPrice::NoNumber => (format!("`{text}` is no price"), "write a decimal: 10.05"),
-                BadPrice::OffTick => {
-                    (format!("{text} is off the tick"), "prices are multiples of 0.01")
+                BadPrice::NoNumber => {
+                    (format!("`{text}` is no price"), "write a decimal: 10.05".to_owned())
                 }
-                BadPrice::TooLarge => (format!("{text} is too large"), "write a lower price"),
+                BadPrice::OffTick => {
+                    let tick = Money(i128::from(increment));
+                    (format!("{text} is off the tick"), format!("prices are multiples of {tick}"))
+                }
+                BadPrice::TooLarge => {
+                    (format!("{text} is too large"), "write a lower price".to_owned())
+                }
             };
             self.bad(column, what, cure)
         })
@@ -277,7 +301,7 @@ impl<'a> Row<'a> {
         let order_id = self.needed(Column::OrderId, (id.0 != 0).then_some(id))?;
         let side = self.needed(Column::Side, self.side()?)?;
         let account = AccountId(self.number(Column::Account)?.unwrap_or(0));
-        let price = |column| self.price(column, context.increment);
+        let price = |column| self.price(column, context.increments.of(instrument));
         let order_type =
             self.code(Column::Type, OrderType::ALL, OrderType::name, OrderType::Limit)?;
         let tif =
@@ -352,7 +376,7 @@ impl<'a> Row<'a> {
                 if new_order_id.0 != 0 {
                     context.orders.insert(new_order_id.0, known);
                 }
-                let price = self.price(Column::Price, context.increment)?;
+                let price = self.price(Column::Price, context.increments.of(instrument))?;
                 let qty = self.qty(Column::Qty)?;
                 let replace = payload::ReplaceOrder { order_id, price, qty, new_order_id };
                 last(ts, instrument, replace)
@@ -370,15 +394,16 @@ impl<'a> Row<'a> {
         let side = self.side()?;
         let has_range = self.is_given(Column::PriceFrom) || self.is_given(Column::PriceTo);
         let bit = |is_asked: bool, bit: u32| if is_asked { bit } else { 0 };
+        let increment = context.increments.of(instrument.unwrap_or(ALL_INSTRUMENTS));
         let mass = payload::MassCancel {
             account: AccountId(account.unwrap_or(0)),
             criteria: bit(account.is_some(), BY_ACCOUNT)
                 | bit(instrument.is_some(), BY_INSTRUMENT)
                 | bit(side.is_some(), BY_SIDE)
                 | bit(has_range, BY_PRICE),
-            lower_price: self.price(Column::PriceFrom, context.increment)?,
+            lower_price: self.price(Column::PriceFrom, increment)?,
             upper_price: match self.is_given(Column::PriceTo) || !has_range {
-                true => self.price(Column::PriceTo, context.increment)?,
+                true => self.price(Column::PriceTo, increment)?,
                 false => Price(i64::MAX),
             },
             pad: 0,
@@ -407,14 +432,14 @@ impl<'a> Row<'a> {
     }
 
     fn phase(&self, code: u8, context: &Context<'_>) -> Result<Vec<Event>> {
-        let price = |column| self.price(column, context.increment);
+        let instrument = self.instrument(context.survey).unwrap_or(ALL_INSTRUMENTS);
+        let price = |column| self.price(column, context.increments.of(instrument));
         let mut phase = phase(code);
         if code == b'u' {
             phase.reference_price = price(Column::ReferencePrice)?;
             phase.lower_price = price(Column::PriceFrom)?;
             phase.upper_price = price(Column::PriceTo)?;
         }
-        let instrument = self.instrument(context.survey).unwrap_or(ALL_INSTRUMENTS);
         Ok(vec![last(context.ts, instrument, phase)])
     }
 }

@@ -1,0 +1,133 @@
+//! What a user knows of instruments better than the feed does.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use super::kinds::{EventView, Text, payload};
+use super::{Event, Instrument};
+use crate::units::Qty;
+
+/// Terms and rules of one instrument that take the place of a feed's; `None` leaves the feed's.
+///
+/// Amounts of money are in 1e-9 of the currency.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct InstrumentOverride {
+    /// Venue that lists it.
+    pub venue: Option<Text<8>>,
+    /// Currency of its prices.
+    pub currency: Option<Text<4>>,
+    /// Price increment of an order file; a recorded feed's prices are in the feed's own.
+    pub price_increment: Option<u64>,
+    /// Quantity increments of a round lot.
+    pub round_lot: Option<u32>,
+    /// Currency units that one point of price is worth.
+    pub multiplier: Option<u32>,
+    /// What quantities of new orders are multiples of.
+    pub lot: Option<Qty>,
+    /// The smallest quantity of a new order.
+    pub qty_min: Option<Qty>,
+    /// The largest quantity of a new order.
+    pub qty_max: Option<Qty>,
+    /// The highest price of a new order.
+    pub price_max: Option<u64>,
+    /// How far from the last trade a market order without a cap trades.
+    pub collar: Option<u64>,
+    /// The close of the session before.
+    pub previous_close: Option<u64>,
+}
+
+/// Overrides by symbol, and which of them a feed has met.
+///
+/// ```
+/// use ringtape::event::{Instrument, InstrumentOverride, InstrumentOverrides, InstrumentTable};
+/// use ringtape::event::kinds::Text;
+/// use ringtape::units::InstrumentId;
+///
+/// let euro = InstrumentOverride { currency: Some(Text::new("EUR")), ..Default::default() };
+/// let mut overrides = InstrumentOverrides::new([("ACME".to_owned(), euro)]);
+/// let mut records = InstrumentTable::events(0, InstrumentId(1), &Instrument::us_equity("ACME"));
+/// overrides.rewrite(&mut records);
+///
+/// let mut table = InstrumentTable::default();
+/// records.iter().for_each(|record| _ = table.apply(record));
+/// let acme = table.get(InstrumentId(1)).expect("just defined");
+/// assert_eq!(acme.currency.as_str(), "EUR");
+/// ```
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct InstrumentOverrides {
+    by_symbol: BTreeMap<String, InstrumentOverride>,
+    met: BTreeSet<String>,
+    /// Whose terms come next.
+    at_hand: Option<InstrumentOverride>,
+}
+
+impl InstrumentOverrides {
+    /// The overrides of these symbols.
+    pub fn new(by_symbol: impl IntoIterator<Item = (String, InstrumentOverride)>) -> Self {
+        Self { by_symbol: by_symbol.into_iter().collect(), ..Self::default() }
+    }
+
+    /// Whether there is none.
+    pub fn is_empty(&self) -> bool {
+        self.by_symbol.is_empty()
+    }
+
+    /// The override of a symbol.
+    pub fn get(&self, symbol: &str) -> Option<&InstrumentOverride> {
+        self.by_symbol.get(symbol)
+    }
+
+    /// All symbols with their overrides.
+    pub fn iter(&self) -> impl Iterator<Item = (&str, &InstrumentOverride)> {
+        self.by_symbol.iter().map(|(symbol, own)| (symbol.as_str(), own))
+    }
+
+    /// The terms of an instrument with what takes their place.
+    pub fn applied_to(&self, instrument: &Instrument) -> Instrument {
+        let Some(own) = self.get(instrument.symbol.as_str()) else { return *instrument };
+        Instrument {
+            price_increment: own.price_increment.unwrap_or(instrument.price_increment),
+            venue: own.venue.unwrap_or(instrument.venue),
+            currency: own.currency.unwrap_or(instrument.currency),
+            round_lot: own.round_lot.unwrap_or(instrument.round_lot),
+            multiplier: own.multiplier.unwrap_or(instrument.multiplier),
+            ..*instrument
+        }
+    }
+
+    /// Puts overrides into the definitions among a feed's records.
+    ///
+    /// The price increment stays: the feed's prices are in it.
+    pub fn rewrite(&mut self, records: &mut [Event]) {
+        if self.is_empty() {
+            return;
+        }
+        for record in records {
+            match record.view() {
+                EventView::Instrument(defined) => {
+                    let symbol = defined.symbol.as_str();
+                    self.at_hand = self.by_symbol.get(symbol).copied();
+                    if self.at_hand.is_some() && !self.met.contains(symbol) {
+                        self.met.insert(symbol.to_owned());
+                    }
+                }
+                EventView::InstrumentTerms(terms) => {
+                    let Some(own) = self.at_hand.take() else { continue };
+                    let terms = payload::InstrumentTerms {
+                        venue: own.venue.unwrap_or(terms.venue),
+                        currency: own.currency.unwrap_or(terms.currency),
+                        round_lot: own.round_lot.unwrap_or(terms.round_lot),
+                        multiplier: own.multiplier.unwrap_or(terms.multiplier),
+                        ..*terms
+                    };
+                    record.payload = bytemuck::cast(terms);
+                }
+                _ => {}
+            }
+        }
+    }
+
+    /// Symbols that no definition named.
+    pub fn missing(&self) -> impl Iterator<Item = &str> {
+        self.by_symbol.keys().filter(|symbol| !self.met.contains(*symbol)).map(String::as_str)
+    }
+}

@@ -1,0 +1,128 @@
+//! What feeds count and check.
+
+use crate::limits::GAPS_LISTED_MAX;
+
+/// How often something was found, and where first and last.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Located {
+    /// How often.
+    pub count: u64,
+    /// Number of the first message concerned.
+    pub first: u64,
+    /// Number of the last message concerned.
+    pub last: u64,
+}
+
+impl Located {
+    /// Counts one more at `message`.
+    #[inline]
+    pub fn note(&mut self, message: u64) {
+        if self.count == 0 {
+            self.first = message;
+        }
+        self.count += 1;
+        self.last = message;
+    }
+
+    /// Counts `count` more at `message`.
+    pub fn note_many(&mut self, message: u64, count: u64) {
+        if count > 0 {
+            self.note(message);
+            self.count += count - 1;
+        }
+    }
+}
+
+/// Messages that the format's numbering says are missing.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Gap {
+    /// Number of the feed's message that follows the gap.
+    pub message: u64,
+    /// The venue's number of the first missing message.
+    pub from: u64,
+    /// The venue's number of the first message after the gap.
+    pub until: u64,
+}
+
+impl Gap {
+    /// How many messages are missing.
+    pub fn count(&self) -> u64 {
+        self.until - self.from
+    }
+}
+
+/// What was counted of the packets that carried a feed's messages.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct PacketCounts {
+    /// Packets of the feed's session.
+    pub packets: u64,
+    /// Those among them that only say that the session is alive.
+    pub heartbeats: u64,
+    /// Messages that came again, on the other line or the same.
+    pub copies: u64,
+    /// Packets that came behind a later one of their own line.
+    pub late: u64,
+    /// Packets that were none of the feed's.
+    pub foreign: u64,
+}
+
+/// What a feed counted and checked.
+#[derive(Clone, Debug)]
+pub struct Checks {
+    /// Messages delivered or skipped.
+    pub messages: u64,
+    /// Bytes after decompression.
+    pub bytes: u64,
+    /// Messages by the venue's type letter; feeds without letters leave it empty.
+    pub by_type: [u64; 256],
+    /// Exchange time of the first message in ns; `None` before it.
+    pub first_ts: Option<u64>,
+    /// Exchange time of the last message in ns.
+    pub last_ts: Option<u64>,
+    /// Messages that the format's numbering says are missing; `count` is of messages.
+    pub gaps: Located,
+    /// The same one by one: the first [`GAPS_LISTED_MAX`](crate::limits::GAPS_LISTED_MAX).
+    pub gap_ranges: Vec<Gap>,
+    /// What carried the messages; `None` when no packets did.
+    pub packets: Option<PacketCounts>,
+    /// Time that taking off the compression took, in ns.
+    pub inflate_ns: u64,
+    /// Messages whose time is before that of the message before them.
+    pub backwards: Located,
+    /// Messages of a type that the format does not know; skipped, kept as notices.
+    pub unknown_types: Located,
+    /// Whether the recording starts with the venue's first message of the session.
+    pub has_start: bool,
+    /// Whether the recording ends with the venue's last message of the session.
+    pub has_end: bool,
+}
+
+impl Checks {
+    /// Takes note of messages that are missing.
+    pub fn note_gap(&mut self, gap: Gap) {
+        self.gaps.note_many(gap.message, gap.count());
+        if self.gap_ranges.len() < GAPS_LISTED_MAX {
+            self.gap_ranges.push(gap);
+        }
+    }
+}
+
+impl Default for Checks {
+    fn default() -> Self {
+        Self {
+            messages: 0,
+            bytes: 0,
+            by_type: [0; 256],
+            first_ts: None,
+            last_ts: None,
+            gaps: Located::default(),
+            gap_ranges: Vec::new(),
+            packets: None,
+            inflate_ns: 0,
+            backwards: Located::default(),
+            unknown_types: Located::default(),
+            has_start: false,
+            has_end: false,
+        }
+    }
+}

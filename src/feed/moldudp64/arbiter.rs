@@ -1,0 +1,184 @@
+//! One stream of messages out of packets that come twice, late, or not at all.
+//!
+//! ```text
+//!   line A   1-3   4-6         10-12              A lost 7-9, B brings it: nothing is missing
+//!   line B   1-3   4-6   7-9   10-12
+//!                        |     |
+//!   expected 1     4     7     10                 a packet ahead of it is held until it fits
+//! ```
+//!
+//! The arbiter knows no clock and no socket: who drives it says when a packet came, looks at
+//! [`Arbiter::missing`], and decides when to ask for messages again or to [give
+//! up](Arbiter::give_up).
+
+use std::collections::BTreeMap;
+
+use super::packet::{Content, LENGTH_BYTES, Packet, messages_from};
+use crate::feed::unpack::Findings;
+use crate::feed::{Gap, PacketCounts};
+
+/// Bytes of packets that are held while others are awaited: some seconds of a busy feed.
+const HELD_BYTES_MAX: usize = 32 << 20;
+
+/// A packet ahead of its time.
+#[derive(Debug)]
+struct Held {
+    next: u64,
+    messages: Box<[u8]>,
+}
+
+/// Messages that are awaited.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct Missing {
+    /// The first number that is awaited.
+    pub(crate) from: u64,
+    /// The number of the first message after it that is there, or known to exist.
+    pub(crate) until: u64,
+    /// When that was found, in the caller's time.
+    pub(crate) since_ns: u64,
+}
+
+/// Puts the packets of a session in order.
+#[derive(Debug, Default)]
+pub(crate) struct Arbiter {
+    /// The number that comes next; `None` before the first packet.
+    expected: Option<u64>,
+    held: BTreeMap<u64, Held>,
+    held_bytes: usize,
+    /// The highest number after which a packet said that messages follow.
+    known: u64,
+    missing_since_ns: Option<u64>,
+    /// The highest number that each line has reached.
+    lines: Vec<u64>,
+    end: Option<u64>,
+    /// Messages that were handed out.
+    delivered: u64,
+}
+
+impl Arbiter {
+    /// Begins another session behind this one.
+    pub(crate) fn begin_session(&mut self) {
+        *self = Self { delivered: self.delivered, ..Self::default() };
+    }
+
+    /// Messages handed out so far.
+    pub(crate) fn delivered(&self) -> u64 {
+        self.delivered
+    }
+
+    /// Whether all messages of a session that has ended were handed out.
+    pub(crate) fn is_ended(&self) -> bool {
+        self.end.is_some() && self.end <= self.expected
+    }
+
+    /// What is awaited; `None` when nothing is.
+    pub(crate) fn missing(&self) -> Option<Missing> {
+        let from = self.expected?;
+        let until = self.held.keys().next().copied().unwrap_or(self.known);
+        let since_ns = self.missing_since_ns?;
+        (from < until).then_some(Missing { from, until, since_ns })
+    }
+
+    /// Whether so much is held that what is missing must be given up.
+    pub(crate) fn is_overfull(&self) -> bool {
+        self.held_bytes > HELD_BYTES_MAX
+    }
+
+    /// Takes a packet that came on `line` at `now_ns`; appends to `out` what is next in order.
+    pub(crate) fn accept(
+        &mut self,
+        packet: &Packet<'_>,
+        line: usize,
+        now_ns: u64,
+        counts: &mut PacketCounts,
+        out: &mut Vec<u8>,
+    ) {
+        counts.packets += 1;
+        if packet.content == Content::Heartbeat {
+            counts.heartbeats += 1;
+        }
+        if packet.is_unnumbered() {
+            return self.append(packet.messages, 0, out);
+        }
+        self.note_line(line, packet, counts);
+        let expected = *self.expected.get_or_insert(packet.number);
+        self.known = self.known.max(packet.next());
+        if packet.content == Content::End {
+            self.end = Some(packet.number);
+        }
+        if let Content::Messages(count) = packet.content {
+            let known = expected.saturating_sub(packet.number).min(u64::from(count));
+            counts.copies += known;
+            if packet.number > expected {
+                counts.copies += self.hold(packet, count);
+            } else if packet.next() > expected {
+                self.append(packet.messages, known, out);
+                self.expected = Some(packet.next());
+                self.release(counts, out);
+            }
+        }
+        if self.expected < Some(self.known) {
+            self.missing_since_ns.get_or_insert(now_ns);
+        } else {
+            self.missing_since_ns = None;
+        }
+    }
+
+    /// Gives up what is missing before the first message that is there, and goes on behind it.
+    pub(crate) fn give_up(&mut self, now_ns: u64, findings: &mut Findings, out: &mut Vec<u8>) {
+        let Some(Missing { from, until, .. }) = self.missing() else { return };
+        findings.gaps.push_back(Gap { message: self.delivered, from, until });
+        self.expected = Some(until);
+        self.release(&mut findings.packets, out);
+        self.missing_since_ns = (self.expected < Some(self.known)).then_some(now_ns);
+    }
+
+    /// Notes how far a line is.
+    fn note_line(&mut self, line: usize, packet: &Packet<'_>, counts: &mut PacketCounts) {
+        if self.lines.len() <= line {
+            self.lines.resize(line + 1, 0);
+        }
+        let reached = &mut self.lines[line];
+        counts.late += u64::from(packet.number < *reached);
+        *reached = packet.next().max(*reached);
+    }
+
+    /// Keeps a packet for later; how many of its messages are kept already.
+    fn hold(&mut self, packet: &Packet<'_>, count: u16) -> u64 {
+        let (next, messages) = (packet.next(), packet.messages);
+        let there = self.held.get(&packet.number).map_or(0, |held| held.next - packet.number);
+        if there < u64::from(count) {
+            self.held_bytes += messages.len();
+            let held = Held { next, messages: messages.into() };
+            if let Some(before) = self.held.insert(packet.number, held) {
+                self.held_bytes -= before.messages.len();
+            }
+        }
+        there.min(u64::from(count))
+    }
+
+    /// Appends the held packets whose turn has come.
+    fn release(&mut self, counts: &mut PacketCounts, out: &mut Vec<u8>) {
+        while let Some(first) = self.held.first_entry() {
+            let expected = self.expected.unwrap_or(0);
+            let number = *first.key();
+            if number > expected {
+                return;
+            }
+            let held = first.remove();
+            self.held_bytes -= held.messages.len();
+            let known = expected.min(held.next) - number;
+            counts.copies += known;
+            self.append(&held.messages, known, out);
+            self.expected = Some(expected.max(held.next));
+        }
+    }
+
+    /// Appends a packet's messages but the first `known`; those without a word are left out.
+    fn append(&mut self, messages: &[u8], known: u64, out: &mut Vec<u8>) {
+        for frame in messages_from(messages, known).filter(|frame| frame.len() > LENGTH_BYTES) {
+            out.extend_from_slice(frame);
+            self.delivered += 1;
+        }
+    }
+}

@@ -1,0 +1,36 @@
+//! MoldUDP64: messages numbered through a session, in packets that may get lost.
+//!
+//! ```text
+//!   0         10        18      20
+//!   | session | number  | count | length u16 | message | length u16 | message | ...
+//!     10 text   u64       u16
+//! ```
+//!
+//! All integers are big-endian. The number is that of the packet's first message, the count how
+//! many there are: 0 says that the session is alive, 0xffff that it has ended, and both then name
+//! the number that comes next. A message of length 0 has a number and says nothing. A request has
+//! the same header: the first number wanted and how many. Source: NASDAQ, MoldUDP64 1.00
+//! (2009-07-07), checked against captures.
+//!
+//! The same packets come on two lines; `arbiter` makes one stream of them, in order, each message
+//! once, and says what is missing. `recorded` does so for a capture: the messages that it hands out
+//! are framed as in a file, so that one decoder serves both.
+
+mod arbiter;
+mod packet;
+mod recorded;
+
+pub(crate) use self::packet::is_packet;
+use self::recorded::MoldUnwrap;
+use super::capture::Capture;
+use super::source::Source;
+
+/// A source of the messages in a capture.
+pub(crate) fn unwrap(capture: Capture) -> Source {
+    let packed = capture.description().clone();
+    let name = match packed.format {
+        "pcapng" => "itch-5.0 in moldudp64, pcapng",
+        _ => "itch-5.0 in moldudp64, pcap",
+    };
+    Source::unwrapped(&packed, name, Box::new(MoldUnwrap::new(capture)))
+}

@@ -1,0 +1,234 @@
+//! The messages of a capture in order.
+
+use std::io;
+use std::net::SocketAddr;
+
+use super::arbiter::Arbiter;
+use super::packet::{NO_SESSION, Packet, SESSION_BYTES};
+use crate::error::{Error, Result};
+use crate::feed::capture::{Capture, Datagram};
+use crate::feed::unpack::{Findings, Unwrap};
+
+/// Time of the capture for which a missing packet is awaited on the other line.
+const AWAIT_NS: u64 = 1_000_000_000;
+
+/// Takes the messages of one MoldUDP64 session out of a capture.
+///
+/// The first packet's session is the feed's. Its lines are the addresses that packets of it are
+/// sent to; a session that follows it on one of its lines belongs to the feed too, and packets of
+/// another session on other addresses are left out.
+pub(crate) struct MoldUnwrap {
+    capture: Capture,
+    arbiter: Arbiter,
+    session: Option<[u8; SESSION_BYTES]>,
+    lines: Vec<SocketAddr>,
+    findings: Findings,
+    /// Messages that are ready, from `taken` on.
+    ready: Vec<u8>,
+    taken: usize,
+    is_ended: bool,
+    tally: Tally,
+}
+
+/// What is told at the end.
+#[derive(Debug, Default)]
+struct Tally {
+    unnumbered: u64,
+    /// Datagrams to the feed's addresses that are no packets, and where the first one is.
+    malformed: u64,
+    first_malformed: u64,
+    /// Another session's packets, its name and where they go.
+    others: u64,
+    other: Option<([u8; SESSION_BYTES], SocketAddr)>,
+    /// The last datagram that is no packet at all.
+    stranger: Option<(usize, SocketAddr)>,
+}
+
+impl MoldUnwrap {
+    /// Takes the messages out of `capture`.
+    pub(crate) fn new(capture: Capture) -> Self {
+        Self {
+            capture,
+            arbiter: Arbiter::default(),
+            session: None,
+            lines: Vec::new(),
+            findings: Findings::default(),
+            ready: Vec::new(),
+            taken: 0,
+            is_ended: false,
+            tally: Tally::default(),
+        }
+    }
+
+    /// Takes the next datagram in.
+    fn step(&mut self) -> Result<()> {
+        let Some(datagram) = self.capture.next()? else { return self.end() };
+        let Datagram { payload, captured_ns, destination, offset, .. } = datagram;
+        let line = self.lines.iter().position(|known| *known == destination);
+        let Some(packet) = Packet::parse(payload) else {
+            self.findings.packets.foreign += 1;
+            self.tally.stranger = Some((payload.len(), destination));
+            if line.is_some() {
+                if self.tally.malformed == 0 {
+                    self.tally.first_malformed = offset;
+                }
+                self.tally.malformed += 1;
+            }
+            return Ok(());
+        };
+        match (self.session, line) {
+            (Some(session), _) if session == packet.session => {}
+            (None, _) => self.session = Some(packet.session),
+            (Some(before), Some(_)) => {
+                while self.arbiter.missing().is_some() {
+                    self.arbiter.give_up(captured_ns, &mut self.findings, &mut self.ready);
+                }
+                self.findings.notes.push(format!(
+                    "session {} follows session {} at message {}: if they are different days, \
+                     give each in a file of its own",
+                    name(&packet.session),
+                    name(&before),
+                    self.arbiter.delivered(),
+                ));
+                self.arbiter.begin_session();
+                self.session = Some(packet.session);
+            }
+            (Some(_), None) => {
+                self.findings.packets.foreign += 1;
+                self.tally.others += 1;
+                self.tally.other = Some((packet.session, destination));
+                return Ok(());
+            }
+        }
+        let line = line.unwrap_or_else(|| {
+            self.lines.push(destination);
+            self.lines.len() - 1
+        });
+        self.tally.unnumbered += u64::from(packet.is_unnumbered());
+        let counts = &mut self.findings.packets;
+        self.arbiter.accept(&packet, line, captured_ns, counts, &mut self.ready);
+        let is_over = |since_ns: u64| captured_ns.saturating_sub(since_ns) > AWAIT_NS;
+        let overdue = self.arbiter.missing().is_some_and(|missing| is_over(missing.since_ns));
+        if overdue || self.arbiter.is_overfull() {
+            self.arbiter.give_up(captured_ns, &mut self.findings, &mut self.ready);
+        }
+        Ok(())
+    }
+
+    /// Ends the session where the capture does.
+    fn end(&mut self) -> Result<()> {
+        self.is_ended = true;
+        while self.arbiter.missing().is_some() {
+            self.arbiter.give_up(0, &mut self.findings, &mut self.ready);
+        }
+        let passed = self.capture.passed();
+        if self.arbiter.delivered() == 0 {
+            return Err(self.nothing_found());
+        }
+        self.findings.packets.foreign += passed.others + passed.cut;
+        self.findings.has_end = self.arbiter.is_ended();
+        let Tally { unnumbered, malformed, first_malformed, others, other, .. } = self.tally;
+        let mut tell = |note: String| self.findings.notes.push(note);
+        if unnumbered > 0 {
+            tell(format!(
+                "{unnumbered} packets have no session and no number, so all of them are taken as \
+                 they come and a loss cannot be found: capture the feed itself for that"
+            ));
+        } else if !self.arbiter.is_ended() {
+            tell(
+                "the capture ends without the end of its session: if it should be a whole \
+                 session, what came after is missing"
+                    .to_owned(),
+            );
+        }
+        if let Some(offset) = self.capture.torn_at() {
+            tell(format!(
+                "the capture ends inside a record, at byte {offset}, and was read up to there"
+            ));
+        }
+        if passed.cut > 0 {
+            tell(format!(
+                "the capture holds only a part of {} packets: capture whole ones, for example \
+                 with `tcpdump -s 0`",
+                passed.cut
+            ));
+        }
+        if malformed > 0 {
+            tell(format!(
+                "{malformed} datagrams to the feed's own address are no MoldUDP64 packets and were \
+                 left out, the first at byte {first_malformed}: look at it there"
+            ));
+        }
+        if let Some((session, address)) = other {
+            tell(format!(
+                "{others} packets of session {} to {address} were left out: give them in a \
+                 capture of their own, for example with `tcpdump -r IN -w OUT udp dst port {}`",
+                name(&session),
+                address.port(),
+            ));
+        }
+        Ok(())
+    }
+
+    /// Why a capture without a message is refused.
+    fn nothing_found(&self) -> Error {
+        let description = self.capture.description();
+        let format = description.format;
+        let what = match (self.findings.packets.packets, self.tally.stranger) {
+            (0, None) => format!("this is a {format} capture without a UDP datagram"),
+            (0, Some((bytes, address))) => format!(
+                "this is a {format} capture of no protocol that is read here: {} UDP datagrams, \
+                 such as {bytes} bytes to {address}",
+                self.findings.packets.foreign,
+            ),
+            (packets, _) => format!(
+                "this is a {format} capture of MoldUDP64 whose packets, {packets} of them, hold no \
+                 message"
+            ),
+        };
+        Error::UnknownFormat {
+            origin: description.origin.clone(),
+            what,
+            cure: "give a capture of a feed in MoldUDP64, made with the group's address and port"
+                .to_owned(),
+        }
+    }
+}
+
+impl Unwrap for MoldUnwrap {
+    fn read(&mut self, out: &mut [u8]) -> io::Result<usize> {
+        while self.taken == self.ready.len() && !self.is_ended {
+            self.ready.clear();
+            self.taken = 0;
+            if let Err(error) = self.step() {
+                self.is_ended = true;
+                return Err(io::Error::other(error));
+            }
+        }
+        let rest = &self.ready[self.taken..];
+        let count = rest.len().min(out.len());
+        out[..count].copy_from_slice(&rest[..count]);
+        self.taken += count;
+        Ok(count)
+    }
+
+    fn findings(&mut self) -> &mut Findings {
+        &mut self.findings
+    }
+
+    fn stored_bytes(&self) -> u64 {
+        self.capture.stored_bytes()
+    }
+
+    fn inflate_ns(&self) -> u64 {
+        self.capture.inflate_ns()
+    }
+}
+
+/// A session's name for people.
+fn name(session: &[u8; SESSION_BYTES]) -> String {
+    match *session {
+        NO_SESSION => "of ten zeros".to_owned(),
+        _ => format!("`{}`", String::from_utf8_lossy(session).trim()),
+    }
+}

@@ -1,0 +1,136 @@
+//! Opening a feed: what the bytes are decides who reads them, never a name.
+
+use std::fs::File;
+use std::io;
+use std::path::Path;
+use std::sync::Arc;
+
+#[cfg(feature = "pcap")]
+use super::capture::{self, Capture, Protocol};
+use super::itch::ItchFeed;
+use super::lobster::{LobsterFeed, looks_like_rows};
+#[cfg(feature = "pcap")]
+use super::moldudp64;
+use super::orders::{self, OrderFeed};
+use super::source::Source;
+use super::{Date, Feed, Zone};
+use crate::error::{Error, Result};
+use crate::event::InstrumentOverrides;
+use crate::map;
+
+/// What a caller knows about a feed that the feed does not say.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct OpenOptions {
+    /// Midnight of the session in US Eastern time, in ns since the Unix epoch, for feeds whose
+    /// clock that is; 0 leaves times as ns since midnight.
+    pub midnight_ns: u64,
+    /// The same in UTC, for feeds of other venues.
+    pub utc_midnight_ns: u64,
+    /// What the user knows of instruments; order files take their price increments from it.
+    pub instruments: Option<Arc<InstrumentOverrides>>,
+}
+
+impl OpenOptions {
+    /// The options for a session of a date.
+    ///
+    /// ```
+    /// use ringtape::feed::OpenOptions;
+    ///
+    /// let options = OpenOptions::on("2020-01-30".parse()?);
+    /// assert_eq!(options.midnight_ns - options.utc_midnight_ns, 5 * 3_600_000_000_000);
+    /// # Ok::<(), ringtape::error::Error>(())
+    /// ```
+    pub fn on(date: Date) -> Self {
+        Self {
+            midnight_ns: Zone::Eastern.midnight_ns(date),
+            utc_midnight_ns: Zone::Utc.midnight_ns(date),
+            instruments: None,
+        }
+    }
+}
+
+/// Opens a recorded feed; the path `-` is standard input.
+///
+/// The content decides what the format is, plain or compressed, never the name. A plain file is
+/// mapped; pipes are read as they come, and pulling from them waits.
+///
+/// # Errors
+///
+/// [`Error::Io`] when there is no such file or it cannot be read, [`Error::UnknownFormat`] when it
+/// is of no format that can be read (the message says what it looks like), [`Error::BadFeed`] when
+/// its compressed data are damaged at the very start.
+///
+/// ```no_run
+/// use ringtape::event::Event;
+/// use ringtape::feed::{self, Fill, OpenOptions};
+///
+/// let mut feed = feed::open("day.itch.gz".as_ref(), &OpenOptions::default())?;
+/// let mut events = [bytemuck::Zeroable::zeroed(); 256];
+/// while let Fill::Records(count) = feed.fill(&mut events)? {
+///     let records: &[Event] = &events[..count];
+///     println!("{} records", records.len());
+/// }
+/// println!("{} messages", feed.checks().messages);
+/// # Ok::<(), ringtape::error::Error>(())
+/// ```
+pub fn open(path: &Path, options: &OpenOptions) -> Result<Box<dyn Feed>> {
+    let source = open_source(path)?;
+    #[cfg(feature = "pcap")]
+    if capture::format(source.head()).is_some() {
+        return open_capture(source, options);
+    }
+    if orders::is_order_file(source.head()) {
+        return Ok(Box::new(OrderFeed::from_source(source, options)?));
+    }
+    if looks_like_rows(source.head()) {
+        return Ok(Box::new(LobsterFeed::from_source(source, options)?));
+    }
+    Ok(Box::new(ItchFeed::from_source(source, options)?))
+}
+
+/// Opens a capture of packets by what they carry.
+#[cfg(feature = "pcap")]
+fn open_capture(source: Source, options: &OpenOptions) -> Result<Box<dyn Feed>> {
+    let protocol = capture::protocol(source.head());
+    let capture = Capture::new(source)?;
+    match protocol {
+        Protocol::MoldUdp64 | Protocol::Unknown => {
+            Ok(Box::new(ItchFeed::from_source(moldudp64::unwrap(capture), options)?))
+        }
+        Protocol::IexTp(inner) => Err(Error::UnknownFormat {
+            origin: capture.description().origin.clone(),
+            what: format!("this looks like a capture of IEX-TP (protocol {inner:#06x})"),
+            cure: "give a capture of MoldUDP64".to_owned(),
+        }),
+    }
+}
+
+/// Opens an order file; the path `-` is standard input.
+///
+/// # Errors
+///
+/// [`Error::Io`], and [`Error::BadOrders`] when the header is not that of an order file.
+pub fn open_orders(path: &Path, options: &OpenOptions) -> Result<OrderFeed> {
+    OrderFeed::from_source(open_source(path)?, options)
+}
+
+fn open_source(path: &Path) -> Result<Source> {
+    if path == Path::new("-") {
+        return Source::from_reader("stdin", Box::new(io::stdin()));
+    }
+    open_file(path)
+}
+
+fn open_file(path: &Path) -> Result<Source> {
+    let failed = |source| Error::io("open", path, source);
+    let file = File::open(path).map_err(failed)?;
+    let metadata = file.metadata().map_err(failed)?;
+    let origin = path.display().to_string();
+    if metadata.is_dir() {
+        return Err(failed(io::ErrorKind::IsADirectory.into()));
+    }
+    if metadata.is_file() {
+        return Source::from_bytes(&origin, map::map_for_reading(&file, path)?);
+    }
+    Source::from_reader(&origin, Box::new(file))
+}

@@ -1,0 +1,307 @@
+//! Clocks of feeds: dates, times of day, and where they lie among a feed's times.
+//!
+//! A feed counts its times from a midnight of its own clock, or from the Unix epoch. A user names a
+//! time of day in the feed's own clock (`09:30`), or in UTC with a `Z` behind it (`14:30Z`);
+//! [`TimeOfDay::among`] finds the day by any time of the session.
+
+use std::str::FromStr;
+
+use crate::error::{Error, Result};
+
+/// ns of one second, minute, hour and day.
+const SECOND: u64 = 1_000_000_000;
+const MINUTE: u64 = 60 * SECOND;
+const HOUR: u64 = 60 * MINUTE;
+const DAY: u64 = 24 * HOUR;
+
+/// Times below this are since some midnight, others since the Unix epoch.
+const UNDATED_BELOW: u64 = 2 * DAY;
+
+/// The clock in which a venue tells the time of day.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum Zone {
+    /// US Eastern time, with daylight saving.
+    #[default]
+    Eastern,
+    /// Coordinated universal time.
+    Utc,
+}
+
+impl Zone {
+    /// The name that people read.
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::Eastern => "US Eastern",
+            Self::Utc => "UTC",
+        }
+    }
+
+    /// The name in JSON and in `run.toml`.
+    pub fn code(self) -> &'static str {
+        match self {
+            Self::Eastern => "eastern",
+            Self::Utc => "utc",
+        }
+    }
+
+    /// The zone of a [`code`](Self::code).
+    pub fn from_code(code: &str) -> Option<Self> {
+        [Self::Eastern, Self::Utc].into_iter().find(|zone| zone.code() == code)
+    }
+
+    /// Midnight at the start of a date in this zone, in ns since the Unix epoch.
+    ///
+    /// US daylight saving by the rule in force since 2007 (Energy Policy Act of 2005): from the
+    /// second Sunday of March to the first of November, both at 2:00, so that each of these days
+    /// still starts as the day before ended.
+    ///
+    /// ```
+    /// use ringtape::feed::{Date, Zone};
+    ///
+    /// let date: Date = "2020-01-30".parse()?;
+    /// assert_eq!(Zone::Utc.midnight_ns(date), 1_580_342_400_000_000_000);
+    /// assert_eq!(Zone::Eastern.midnight_ns(date), 1_580_360_400_000_000_000);
+    /// # Ok::<(), ringtape::error::Error>(())
+    /// ```
+    pub fn midnight_ns(self, date: Date) -> u64 {
+        let offset_hours = match self {
+            Self::Utc => 0,
+            Self::Eastern if date.has_daylight_saving_at_midnight() => 4,
+            Self::Eastern => 5,
+        };
+        date.0 * DAY + offset_hours * HOUR
+    }
+
+    /// The date in this zone at a time since the Unix epoch.
+    fn date_at(self, ns: u64) -> Date {
+        let date = Date(ns / DAY);
+        if self.midnight_ns(date) > ns { Date(date.0.saturating_sub(1)) } else { date }
+    }
+}
+
+/// A date of the Gregorian calendar, from 2007 to 2500.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Date(
+    /// Days since 1970-01-01.
+    u64,
+);
+
+impl FromStr for Date {
+    type Err = Error;
+
+    /// Reads `YYYY-MM-DD`.
+    fn from_str(text: &str) -> Result<Self> {
+        let bad =
+            || Error::usage(format!("`{text}` is no date"), "write YYYY-MM-DD, 2007 or later");
+        let parts: Option<Vec<u64>> = text.split('-').map(|part| decimal(part, 0)).collect();
+        let Some(&[year, month, day]) = parts.as_deref() else { return Err(bad()) };
+        // A u64 of ns since the Unix epoch ends in 2554.
+        let is_valid = (2007..=2500).contains(&year)
+            && (1..=12).contains(&month)
+            && (1..=days_in_month(year, month)).contains(&day);
+        if is_valid { Ok(Self::of(year, month, day)) } else { Err(bad()) }
+    }
+}
+
+impl Date {
+    fn of(year: u64, month: u64, day: u64) -> Self {
+        let leap_days = |year: u64| year / 4 - year / 100 + year / 400;
+        let years = (year - 1970) * 365 + leap_days(year - 1) - leap_days(1969);
+        let months: u64 = (1..month).map(|month| days_in_month(year, month)).sum();
+        Self(years + months + day - 1)
+    }
+
+    fn year(self) -> u64 {
+        // A year has 365.2425 days; the guess is never too late.
+        let guess = 1970 + self.0 * 400 / 146_097;
+        if Self::of(guess, 1, 1).0 > self.0 { guess - 1 } else { guess }
+    }
+
+    fn has_daylight_saving_at_midnight(self) -> bool {
+        let year = self.year();
+        let starts = Self::of(year, 3, 1).first_sunday() + 7;
+        let ends = Self::of(year, 11, 1).first_sunday();
+        self.0 > starts && self.0 <= ends
+    }
+
+    /// The first Sunday on or after the date; 1970-01-01 was a Thursday.
+    fn first_sunday(self) -> u64 {
+        self.0 + (7 - (self.0 + 4) % 7) % 7
+    }
+}
+
+fn days_in_month(year: u64, month: u64) -> u64 {
+    let is_leap = year.is_multiple_of(4) && (!year.is_multiple_of(100) || year.is_multiple_of(400));
+    match month {
+        2 if is_leap => 29,
+        2 => 28,
+        4 | 6 | 9 | 11 => 30,
+        _ => 31,
+    }
+}
+
+/// A time of day in a feed's own clock, or in UTC.
+///
+/// ```
+/// use ringtape::feed::{TimeOfDay, Zone};
+///
+/// let open: TimeOfDay = "09:30".parse()?;
+/// let open_in_winter: TimeOfDay = "14:30Z".parse()?;
+/// let some_time_of_2020_01_30 = 1_580_400_000_000_000_000;
+/// assert_eq!(
+///     open.among(some_time_of_2020_01_30, Zone::Eastern),
+///     open_in_winter.among(some_time_of_2020_01_30, Zone::Eastern),
+/// );
+/// // Without a date nobody knows how far UTC is.
+/// assert_eq!(open.among(7, Zone::Eastern), Some(34_200_000_000_000));
+/// assert_eq!(open_in_winter.among(7, Zone::Eastern), None);
+/// # Ok::<(), ringtape::error::Error>(())
+/// ```
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct TimeOfDay {
+    since_midnight: u64,
+    is_utc: bool,
+}
+
+impl FromStr for TimeOfDay {
+    type Err = Error;
+
+    /// Reads `HH:MM[:SS[.n]]`, with `Z` behind it for UTC.
+    fn from_str(text: &str) -> Result<Self> {
+        let bad = || {
+            let cure = "write HH:MM, HH:MM:SS or HH:MM:SS.nnnnnnnnn, with Z behind it for UTC";
+            Error::usage(format!("`{text}` is no time"), cure)
+        };
+        let (digits, is_utc) = match text.strip_suffix('Z') {
+            Some(digits) => (digits, true),
+            None => (text, false),
+        };
+        let parts: Vec<&str> = digits.split(':').collect();
+        let (hours, minutes, seconds) = match parts[..] {
+            [hours, minutes] => (hours, minutes, "0"),
+            [hours, minutes, seconds] => (hours, minutes, seconds),
+            _ => return Err(bad()),
+        };
+        let part = |text, places, below: u64| decimal(text, places).filter(|&value| value < below);
+        let hours = part(hours, 0, 24).ok_or_else(bad)?;
+        let minutes = part(minutes, 0, 60).ok_or_else(bad)?;
+        let seconds = part(seconds, 9, MINUTE).ok_or_else(bad)?;
+        Ok(Self { since_midnight: hours * HOUR + minutes * MINUTE + seconds, is_utc })
+    }
+}
+
+impl TimeOfDay {
+    /// Whether it is in UTC whatever the feed's clock.
+    pub fn is_utc(self) -> bool {
+        self.is_utc
+    }
+
+    /// Where it lies among the times of a feed, one of which is `ts`; the feed's clock is `zone`.
+    ///
+    /// `None` when it is in UTC and the feed's times are of a day in another zone without a date.
+    pub fn among(self, ts: u64, zone: Zone) -> Option<u64> {
+        if ts < UNDATED_BELOW {
+            let is_known = zone == Zone::Utc || !self.is_utc;
+            return is_known.then_some(self.since_midnight);
+        }
+        let clock = if self.is_utc { Zone::Utc } else { zone };
+        Some(clock.midnight_ns(zone.date_at(ts)) + self.since_midnight)
+    }
+}
+
+/// A time of day with the clock of the feed that it is meant in.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Moment {
+    /// The time.
+    pub time: TimeOfDay,
+    /// The feed's clock.
+    pub zone: Zone,
+}
+
+impl Moment {
+    /// Where it lies among the times of a feed, one of which is `ts`.
+    ///
+    /// # Errors
+    ///
+    /// [`Error::Usage`] when the feed would need a date.
+    pub fn among(&self, ts: u64) -> Result<u64> {
+        self.time.among(ts, self.zone).ok_or_else(|| {
+            Error::usage(
+                format!("the feed's times are {} without a date", self.zone.name()),
+                "name the session's date with --date, or give the time without Z",
+            )
+        })
+    }
+}
+
+/// A decimal without sign times 10^`places`; `None` when it is none or has more places than that.
+fn decimal(text: &str, places: u32) -> Option<u64> {
+    let (whole, fraction) = text.split_once('.').unwrap_or((text, ""));
+    let is_digits = |part: &str| part.bytes().all(|byte| byte.is_ascii_digit());
+    if whole.is_empty() || !is_digits(whole) || !is_digits(fraction) {
+        return None;
+    }
+    let missing = places.checked_sub(u32::try_from(fraction.len()).ok()?)?;
+    let digits: u64 = format!("{whole}{fraction}").parse().ok()?;
+    digits.checked_mul(10_u64.checked_pow(missing)?)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn eastern_midnights_follow_daylight_saving() {
+        // `date -d 'TZ="America/New_York" 2020-01-30' +%s` and so on.
+        for (text, seconds) in [
+            ("2020-01-30", 1_580_360_400),
+            ("2020-03-08", 1_583_643_600),
+            ("2020-03-09", 1_583_726_400),
+            ("2020-11-01", 1_604_203_200),
+            ("2020-11-02", 1_604_293_200),
+            ("2024-02-29", 1_709_182_800),
+        ] {
+            let date: Date = text.parse().expect("a date");
+            let midnight = Zone::Eastern.midnight_ns(date);
+            assert_eq!(midnight, seconds * SECOND, "{text}");
+            assert_eq!(Zone::Eastern.date_at(midnight), date, "{text}");
+            assert_eq!(Zone::Eastern.date_at(midnight - 1), Date(date.0 - 1), "{text}");
+        }
+        for text in ["2023-02-29", "9999-01-01", "2020-x-01-30", "2020-01"] {
+            assert!(text.parse::<Date>().is_err(), "{text}");
+        }
+    }
+
+    #[test]
+    fn years_begin_and_end_where_they_do() {
+        for year in 2007..=2500 {
+            assert_eq!(Date::of(year, 1, 1).year(), year);
+            assert_eq!(Date::of(year, 12, 31).year(), year);
+        }
+    }
+
+    #[test]
+    fn times_of_day_reach_to_the_nanosecond() {
+        let read = |text: &str| {
+            let time: Option<TimeOfDay> = text.parse().ok();
+            time.and_then(|time| time.among(0, Zone::Utc))
+        };
+        assert_eq!(read("09:30"), Some(34_200 * SECOND));
+        assert_eq!(read("09:30Z"), Some(34_200 * SECOND));
+        assert_eq!(read("09:30:00.000000230"), Some(34_200 * SECOND + 230));
+        for text in
+            ["24:00", "9:60", "09:30:60", "09", "09:30:00:00", "9:30:00.0000000001", "Z", "09:30z"]
+        {
+            assert_eq!(read(text), None, "{text}");
+        }
+    }
+
+    #[test]
+    fn the_evening_in_new_york_is_of_its_own_date() {
+        // 2020-01-31 01:00 UTC is 20:00 the evening before.
+        let evening = 1_580_432_400 * SECOND;
+        let open: TimeOfDay = "09:30".parse().expect("a time");
+        assert_eq!(open.among(evening, Zone::Eastern), Some(1_580_394_600 * SECOND));
+        assert_eq!(open.among(evening, Zone::Utc), Some(1_580_463_000 * SECOND));
+    }
+}
