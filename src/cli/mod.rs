@@ -18,6 +18,7 @@ mod journal;
 mod matching;
 mod parse;
 mod replay;
+mod report;
 mod term;
 mod trading;
 
