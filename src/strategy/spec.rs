@@ -209,7 +209,7 @@ fn schedule(given: &Parameters<'_>, default: ScheduleConfig) -> Result<StrategyS
         side: given.side("side", Side::Buy)?,
         qty: given.whole("qty", 1, i64::MAX as u64, default.qty)?,
         every: given.time("every", default.every)?,
-        kind: default.kind,
+        ..default
     }))
 }
 
