@@ -8,6 +8,7 @@ mod bench;
 mod book;
 mod completions;
 mod config;
+mod control;
 mod dump;
 mod executions;
 mod generate;
@@ -19,6 +20,8 @@ mod matching;
 mod parse;
 mod replay;
 mod report;
+mod story;
+mod sweep;
 mod term;
 mod trading;
 

@@ -3,15 +3,53 @@
 use super::kept::Keeper;
 use super::stats::{AccountingOutcome, Handover, hand_over};
 use crate::error::Result;
+use crate::event::kinds::Text;
 use crate::event::{Execution, ExecutionKind};
 use crate::limits::BATCH_RECORDS_MAX;
 use crate::portfolio::{Portfolio, PortfolioConfig};
 use crate::ring::Consumer;
 use crate::runtime::{Agent, StageMeter};
-use crate::units::Nanos;
+use crate::units::{InstrumentId, Money, Nanos};
 
 /// Name of the agent.
 pub(super) const PORTFOLIO: &str = "portfolio";
+
+/// A fill, and where its account stood after it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct FillRecord {
+    /// The fill.
+    pub execution: Execution,
+    /// Symbol of its instrument.
+    pub symbol: Text<24>,
+    /// Price increment in 1e-9 of the currency.
+    pub price_increment: u64,
+    /// Position of the account in the instrument.
+    pub position: i64,
+    /// Profit of what the account closed in the instrument, before fees.
+    pub realised: Money,
+    /// Equity of the account in the instrument's currency.
+    pub equity: Money,
+}
+
+impl FillRecord {
+    /// The record of a fill that the portfolio has taken in; `None` for other executions.
+    fn of(execution: &Execution, portfolio: &Portfolio) -> Option<Self> {
+        if execution.kind() != Some(ExecutionKind::Filled) {
+            return None;
+        }
+        let (account, instrument) = (execution.account(), InstrumentId(execution.instrument));
+        let listing = portfolio.listing(instrument)?;
+        let position = portfolio.position(account, instrument)?;
+        Some(Self {
+            execution: *execution,
+            symbol: listing.symbol,
+            price_increment: listing.price_increment,
+            position: position.qty,
+            realised: position.realised,
+            equity: portfolio.equity(account, listing.currency),
+        })
+    }
+}
 
 /// The portfolio agent.
 pub(super) struct Accounting {
@@ -20,6 +58,8 @@ pub(super) struct Accounting {
     is_audited: bool,
     audits: u64,
     keeper: Keeper,
+    /// `None` when fills are not kept.
+    fills: Option<Vec<FillRecord>>,
     meter: StageMeter,
     handover: Handover<AccountingOutcome>,
 }
@@ -29,6 +69,7 @@ impl Accounting {
         executions: Consumer<Execution>,
         config: PortfolioConfig,
         keeper: Keeper,
+        keeps_fills: bool,
         handover: Handover<AccountingOutcome>,
     ) -> Self {
         Self {
@@ -37,6 +78,7 @@ impl Accounting {
             portfolio: Portfolio::new(config),
             audits: 0,
             keeper,
+            fills: keeps_fills.then(Vec::new),
             meter: StageMeter::new(),
             handover,
         }
@@ -56,6 +98,9 @@ impl Agent for Accounting {
             let is_checked =
                 matches!(execution.kind(), Some(ExecutionKind::Filled | ExecutionKind::Quote));
             self.audits += u64::from(self.is_audited && is_checked);
+            if let Some(fills) = &mut self.fills {
+                fills.extend(FillRecord::of(execution, &self.portfolio));
+            }
             self.meter.note(execution.ts_ingest);
         }
         Ok(batch.len())
@@ -80,6 +125,7 @@ impl Agent for Accounting {
             hash: self.portfolio.hash(),
             totals: self.portfolio.totals(),
             audits: self.audits,
+            fills: self.fills.take().unwrap_or_default(),
             kept: std::mem::replace(&mut self.keeper, Keeper::new(0)).into_kept(),
             latency: std::mem::take(&mut self.meter),
         };

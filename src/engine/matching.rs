@@ -2,8 +2,9 @@
 //! feed of orders; and the single writer of the execution ring.
 
 use super::exchange::Exchange;
+use super::explain::Story;
 use super::follower::Follower;
-use super::stats::{Handover, MatchingOutcome, hand_over};
+use super::stats::{Handover, MatchingOutcome, StrategyReport, hand_over};
 use crate::book::LOOK_AHEAD_EVENTS;
 use crate::clock::Clock;
 use crate::error::Result;
@@ -35,6 +36,8 @@ pub(super) struct Matching {
     state: State,
     meter: StageMeter,
     clock: Clock,
+    /// `None` unless an order is to be explained.
+    story: Option<Story>,
     /// From the intended time of the record that completed an exchange event to the publication of
     /// what the strategies sent in answer.
     tick_to_order: StageMeter,
@@ -91,6 +94,7 @@ impl Matching {
             state: State::Starting,
             meter: StageMeter::new(),
             clock,
+            story: None,
             tick_to_order: StageMeter::new(),
             handover,
         }
@@ -99,6 +103,11 @@ impl Matching {
     /// The same with a strategy that begins later.
     pub(super) fn beginning(self, begin: Begin) -> Self {
         Self { begin, ..self }
+    }
+
+    /// The agent that also gathers the story of an order.
+    pub(super) fn explaining(self, order_id: Option<u64>) -> Self {
+        Self { story: order_id.map(Story::of), ..self }
     }
 
     /// Applies the next batch to the books alone.
@@ -113,7 +122,9 @@ impl Matching {
 
     /// Applies events to books, own orders and strategy until their executions fill the ring.
     fn follow_trading(&mut self) -> Result<usize> {
-        let Self { market, outlet, books, trader, begin, meter, clock, tick_to_order, .. } = self;
+        let Self {
+            market, outlet, books, trader, begin, meter, clock, story, tick_to_order, ..
+        } = self;
         let Some(trader) = trader else { return Ok(0) };
         let batch = market.poll(BATCH_RECORDS_MAX)?;
         let first_sequence = batch.first_sequence();
@@ -141,7 +152,7 @@ impl Matching {
                 meter.note(event.ts_ingest);
                 let sequence = first_sequence + done as u64;
                 done += 1;
-                let is_all_out = outlet.hand_on(sequence, event.ts_ingest)?;
+                let is_all_out = outlet.hand_on(sequence, event, story)?;
                 if trader.orders_sent() != sent && event.has(Flags::LAST) {
                     tick_to_order.note(event.ts_ingest);
                     tick_to_order.complete(clock.now());
@@ -157,7 +168,7 @@ impl Matching {
 
     /// Lets the exchange take commands until its executions fill the ring.
     fn follow_orders(&mut self) -> Result<usize> {
-        let Self { market, outlet, exchange: Some(exchange), meter, .. } = self else {
+        let Self { market, outlet, exchange: Some(exchange), meter, story, .. } = self else {
             return Ok(0);
         };
         let batch = market.poll(BATCH_RECORDS_MAX)?;
@@ -168,7 +179,7 @@ impl Matching {
             meter.note(event.ts_ingest);
             let sequence = first_sequence + done as u64;
             done += 1;
-            if !outlet.hand_on(sequence, event.ts_ingest)? {
+            if !outlet.hand_on(sequence, event, story)? {
                 break;
             }
         }
@@ -185,7 +196,7 @@ impl Matching {
             exchange.end(&mut self.outlet.pending);
         }
         // Behind the last record: a run that goes on from there does not come to this end.
-        self.outlet.stamp(self.market.position(), 0);
+        self.outlet.stamp(self.market.position(), 0, None, &mut self.story);
         Ok(())
     }
 }
@@ -198,16 +209,22 @@ impl Outlet {
     /// Completes and publishes what the event at `cause` gave rise to; `false` when not all of it
     /// fits on the ring yet.
     #[inline]
-    fn hand_on(&mut self, cause: u64, ts_ingest: u64) -> Result<bool> {
+    fn hand_on(&mut self, cause: u64, event: &Event, story: &mut Option<Story>) -> Result<bool> {
         if self.is_empty() {
             return Ok(true);
         }
-        self.stamp(cause, ts_ingest);
+        self.stamp(cause, event.ts_ingest, Some(event), story);
         self.publish()
     }
 
     /// Completes the executions that the event at `cause` gave rise to, and hashes them.
-    fn stamp(&mut self, cause: u64, ts_ingest: u64) {
+    fn stamp(
+        &mut self,
+        cause: u64,
+        ts_ingest: u64,
+        event: Option<&Event>,
+        story: &mut Option<Story>,
+    ) {
         for execution in &mut self.pending[self.stamped..] {
             if execution.kind() != Some(ExecutionKind::SnapshotMark) {
                 self.hash.update(bytemuck::bytes_of(&execution.canonical()));
@@ -215,6 +232,9 @@ impl Outlet {
             execution.cause = cause;
             execution.ts_ingest = ts_ingest;
             self.count += 1;
+        }
+        if let Some(story) = story {
+            story.note(event, &self.pending[self.stamped..]);
         }
         self.stamped = self.pending.len();
     }
@@ -257,7 +277,7 @@ impl Agent for Matching {
                 if let Some(trader) = self.trader.as_mut().filter(|_| self.begin.has_come()) {
                     trader.start(self.books.replica(), &mut self.outlet.pending)?;
                 }
-                self.outlet.stamp(0, 0);
+                self.outlet.stamp(0, 0, None, &mut self.story);
                 self.state = State::Following;
                 Ok(1)
             }
@@ -315,6 +335,15 @@ impl Agent for Matching {
             check,
             warnings,
             latency: std::mem::take(&mut self.meter),
+            strategies: trader.map_or(vec![], |trader| {
+                let report = |(account, name, counts): (_, &str, _)| StrategyReport {
+                    account,
+                    name: name.to_owned(),
+                    counts,
+                };
+                trader.strategies().map(report).collect()
+            }),
+            story: self.story.as_mut().map(Story::take),
             tick_to_order: trader.map(|_| std::mem::take(&mut self.tick_to_order)),
         };
         hand_over(&self.handover, outcome);

@@ -2,7 +2,9 @@
 
 use std::sync::{Arc, OnceLock};
 
+use super::accounting::FillRecord;
 use super::config::Gate;
+use super::explain::Chapter;
 use super::journals::Resumed;
 use super::kept::KeptExecutions;
 use crate::book::{ReplicaCounts, Totals};
@@ -14,7 +16,7 @@ use crate::matching::proof::MatchingCheck;
 use crate::portfolio::{AccountTotal, PositionRow};
 use crate::runtime::{Plan, RunnerReport, StageMeter};
 use crate::strategy::TraderCounts;
-use crate::units::Nanos;
+use crate::units::{AccountId, Nanos};
 
 /// Where an agent leaves its outcome when it ends, for the thread that joins the run.
 pub(super) type Handover<T> = Arc<OnceLock<T>>;
@@ -66,6 +68,8 @@ pub(super) struct MatchingOutcome {
     pub(super) executions: u64,
     pub(super) check: Option<MatchingCheck>,
     pub(super) warnings: Vec<String>,
+    pub(super) strategies: Vec<StrategyReport>,
+    pub(super) story: Option<Vec<Chapter>>,
     pub(super) latency: StageMeter,
     /// `None` without a strategy.
     pub(super) tick_to_order: Option<StageMeter>,
@@ -78,6 +82,7 @@ pub(super) struct AccountingOutcome {
     pub(super) totals: Vec<AccountTotal>,
     pub(super) hash: u64,
     pub(super) audits: u64,
+    pub(super) fills: Vec<FillRecord>,
     pub(super) kept: Option<KeptExecutions>,
     pub(super) latency: StageMeter,
 }
@@ -132,6 +137,17 @@ pub struct StageReport {
     pub latency: StageMeter,
 }
 
+/// A strategy and what it did.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct StrategyReport {
+    /// Its account.
+    pub account: AccountId,
+    /// Its name.
+    pub name: String,
+    /// Its orders and fills.
+    pub counts: TraderCounts,
+}
+
 /// What a run wrote to its journals.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct JournalReport {
@@ -170,6 +186,12 @@ pub struct RunReport {
     pub counts: ReplicaCounts,
     /// Orders and fills of the strategy.
     pub trades: TraderCounts,
+    /// The strategies, in the order of their accounts.
+    pub strategies: Vec<StrategyReport>,
+    /// Every fill in its order, if they were to be kept.
+    pub fill_log: Vec<FillRecord>,
+    /// The story of the order that was to be explained; `None` when none was.
+    pub story: Option<Vec<Chapter>>,
     /// Records that went over the execution ring.
     pub executions: u64,
     /// What holding the matching engine against the feed found; `None` when it was not asked for.
@@ -269,6 +291,9 @@ impl RunReport {
             totals: matching.totals,
             counts: matching.counts,
             trades: matching.trades,
+            strategies: matching.strategies,
+            fill_log: accounting.fills,
+            story: matching.story,
             executions: matching.executions,
             check_matching: matching.check,
             portfolio: accounting.rows,

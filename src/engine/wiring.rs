@@ -282,9 +282,15 @@ fn agents(
     let (market_end, producer) = (market.matching, executions.producer);
     let matching =
         Matching::new(market_end, producer, books, trader, exchange, outside.clock, handover);
-    let matching = matching.beginning(Begin::at(config.from));
+    let matching = matching.beginning(Begin::at(config.from)).explaining(config.explain);
     let (handover, keeper) = (outcomes.accounting.clone(), Keeper::new(config.keep_executions));
-    let accounting = Accounting::new(executions.portfolio, config.portfolio, keeper, handover);
+    let accounting = Accounting::new(
+        executions.portfolio,
+        config.portfolio,
+        keeper,
+        config.keep_fills,
+        handover,
+    );
 
     let mut agents: Vec<Box<dyn Agent>> = vec![Box::new(intake), Box::new(matching)];
     if let (Some(journals), Some(from_market), Some(from_executions)) =

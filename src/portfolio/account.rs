@@ -195,6 +195,12 @@ impl Portfolio {
         });
     }
 
+    /// What an account is worth in a currency: initial cash and profit less fees.
+    pub fn equity(&self, account: AccountId, currency: Text<4>) -> Money {
+        let ledger = self.ledgers.get(&(account, currency.0));
+        ledger.map_or(Money(0), |ledger| ledger.initial + ledger.gain)
+    }
+
     /// Whether any account holds something of an instrument.
     pub fn is_held(&self, instrument: InstrumentId) -> bool {
         let mut holdings = self.positions.range(accounts_of(instrument.0));

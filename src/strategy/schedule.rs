@@ -59,19 +59,6 @@ pub struct ScheduleConfig {
     pub kind: ScheduleKind,
 }
 
-impl ScheduleConfig {
-    /// Buys 1,000 in ten minutes, a slice every ten seconds.
-    pub fn twap() -> Self {
-        Self {
-            symbols: vec![],
-            side: Side::Buy,
-            qty: 1_000,
-            every: Nanos(10_000_000_000),
-            kind: ScheduleKind::Twap { span: Nanos(600_000_000_000), jitter_percent: 0 },
-        }
-    }
-}
-
 /// A strategy that works parent orders.
 #[derive(Clone, Debug)]
 pub struct Schedule {

@@ -9,7 +9,7 @@ use super::{
     Strategy,
 };
 use crate::error::{Error, Result};
-use crate::units::Side;
+use crate::units::{Nanos, Side};
 
 /// A strategy with its parameters: `NAME[:key=value,...]`.
 ///
@@ -187,29 +187,23 @@ fn momentum(given: &Parameters<'_>) -> Result<StrategySpec> {
 }
 
 fn twap(given: &Parameters<'_>) -> Result<StrategySpec> {
-    let default = ScheduleConfig::twap();
-    let ScheduleKind::Twap { span, jitter_percent } = default.kind else {
-        unreachable!("a twap's default is one")
-    };
-    let kind = ScheduleKind::Twap {
-        span: given.time("for", span)?,
-        jitter_percent: given.whole("jitter", 0, 100, jitter_percent.into())? as u32,
-    };
-    schedule(given, ScheduleConfig { kind, ..default })
+    let span = given.time("for", Nanos(600_000_000_000))?;
+    let jitter_percent = given.whole("jitter", 0, 100, 0)? as u32;
+    schedule(given, ScheduleKind::Twap { span, jitter_percent })
 }
 
 fn vwap(given: &Parameters<'_>) -> Result<StrategySpec> {
-    let kind = ScheduleKind::Vwap { rate_percent: given.whole("rate", 1, 100, 10)? as u32 };
-    schedule(given, ScheduleConfig { kind, ..ScheduleConfig::twap() })
+    let rate_percent = given.whole("rate", 1, 100, 10)? as u32;
+    schedule(given, ScheduleKind::Vwap { rate_percent })
 }
 
-fn schedule(given: &Parameters<'_>, default: ScheduleConfig) -> Result<StrategySpec> {
+fn schedule(given: &Parameters<'_>, kind: ScheduleKind) -> Result<StrategySpec> {
     Ok(StrategySpec::Schedule(ScheduleConfig {
         symbols: given.symbols()?,
         side: given.side("side", Side::Buy)?,
-        qty: given.whole("qty", 1, i64::MAX as u64, default.qty)?,
-        every: given.time("every", default.every)?,
-        ..default
+        qty: given.whole("qty", 1, i64::MAX as u64, 1_000)?,
+        every: given.time("every", Nanos(10_000_000_000))?,
+        kind,
     }))
 }
 

@@ -54,6 +54,13 @@ impl Run {
         }
     }
 
+    /// Plays events and returns what they caused.
+    pub(crate) fn play_all_and_tell(&mut self, events: &[Event]) -> Vec<Execution> {
+        let first = self.out.len();
+        self.play_all(events);
+        self.out[first..].to_vec()
+    }
+
     pub(crate) fn end(&mut self) -> Vec<Execution> {
         let first = self.out.len();
         self.trader.end(&self.replica, &mut self.out).expect("it ends");

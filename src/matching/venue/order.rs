@@ -98,6 +98,7 @@ impl OwnOrder {
             reason: reason as u16,
             ..Execution::new(kind, ts_event.0, self.terms.instrument.0)
         }
+        .with_queue_ahead(self.ahead_at_entry, self.ahead)
     }
 
     /// A record of its end: quantity is what was still open, and nothing is open any more.
