@@ -137,11 +137,11 @@ fn the_position_counts_with_all_that_is_open_on_the_side() {
 
 #[test]
 fn gross_and_net_values_count_what_is_open_at_its_worst() {
-    let mut stage = Stage::new("gross-notional=1000.00");
-    assert_eq!(stage.new_order(Buy, 1000, 101), Reason::GrossNotional);
+    let mut stage = Stage::new("gross-notional=1010.00");
+    assert_eq!(stage.new_order(Buy, 1000, 102), Reason::GrossNotional);
     assert_eq!(stage.new_order(Buy, 1000, 100), Reason::None);
-    // The worse side counts, not both.
-    assert_eq!(stage.new_order(Sell, 1010, 99), Reason::None);
+    // The worse side counts, not both; without a mark at the latest limit.
+    assert_eq!(stage.new_order(Sell, 1010, 100), Reason::None);
     assert_eq!(stage.new_order(Sell, 1010, 1), Reason::GrossNotional);
 
     let mut stage = Stage::new("net-notional=1000.00");
@@ -232,7 +232,7 @@ fn so_many_messages_for_each_fill_and_no_more() {
 fn a_loss_beyond_its_limit_cancels_everything_and_ends_the_account() {
     let mut stage = Stage::new("loss=100.00");
     assert_eq!(stage.new_order(Buy, 1002, 100), Reason::None);
-    assert_eq!(stage.new_order(Buy, 990, 7), Reason::None);
+    assert_eq!(stage.new_order(Buy, 100, 7), Reason::None);
     // The mid falls from 10.01 to 9.025: a loss of 99.50, then of 100.50.
     let out = stage.run.play_all_and_tell(&[delete(2), delete(1), add(3, Buy, d(902), 10)]);
     assert!(!kinds(&out).contains(&"cancelled"));

@@ -1,7 +1,7 @@
 //! Control of a run from outside: limits and the kill switch, through the market ring.
 //!
-//! What is asked for is sequenced between two messages of the feed and stands in the market journal,
-//! so that a replay of the journal repeats it.
+//! What is asked for is sequenced between two messages of the feed and stands in the market
+//! journal, so that a replay of the journal repeats it.
 
 use std::fs::File;
 use std::io::{BufRead, BufReader};
@@ -56,8 +56,8 @@ fn kill(account: Option<AccountId>) -> Event {
     Event::new(0, 0, payload::Kill { account, all_accounts, pad: Raw([0; 24]) })
 }
 
-/// The commands of a line: `kill [account=N]`, or `limits NAME=VALUE,... [account=N]`, where a value
-/// `none` takes a limit away and account 0 is meant unless one is named.
+/// The commands of a line: `kill [account=N]`, or `limits NAME=VALUE,... [account=N]`, where a
+/// value `none` takes a limit away and account 0 is meant unless one is named.
 fn commands(line: &str) -> Result<Vec<Event>> {
     let mut account = None;
     let mut words = Vec::new();

@@ -73,8 +73,8 @@ pub(super) struct ReplayArgs {
     /// `kill account=1`, `limits position=500,loss=250.00 account=1`; the signal USR1 kills too
     #[arg(long, value_name = "PATH")]
     control: Option<PathBuf>,
-    /// Run the strategy at every point of a grid, side by side: `skew=1..5,size=100,200`; a table to
-    /// stderr, CSV to stdout
+    /// Run the strategy at every point of a grid, side by side: `skew=1..5,size=100,200`; a table
+    /// to stderr, CSV to stdout
     #[arg(
         long,
         value_name = "KEY=VALUES,...",

@@ -44,7 +44,10 @@ pub(super) fn text(order: &str, chapters: &[Chapter]) -> String {
                 line += &format!(", {lead}{word}");
             }
         }
-        text += &format!("{line}\n{:>22}  by {}\n", "", cause(chapter));
+        // What fills an order is the event; else the order came, or went, at its time.
+        let is_fill = execution.kind() == Some(ExecutionKind::Filled);
+        let word = if is_fill { "by" } else { "with" };
+        text += &format!("{line}\n{:>22}  {word} {}\n", "", cause(chapter));
     }
     text
 }

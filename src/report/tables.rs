@@ -45,8 +45,8 @@ fn fill_line(text: &mut String, fill: &FillRecord) {
     };
     let _ = writeln!(
         text,
-        "{},{},{},{},{},{side},{price},{},{},{},{liquidity},{},{contra},{entry},{now},{},{position},\
-         {realised},{equity}",
+        "{},{},{},{},{},{side},{price},{},{},{},{liquidity},{},{contra},{entry},{now},{},\
+         {position},{realised},{equity}",
         execution.ts_event,
         execution.account,
         quoted(symbol.as_str()),
