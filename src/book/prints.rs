@@ -21,6 +21,9 @@ struct Print {
     price: Price,
 }
 
+/// Bytes of a saved print.
+pub(super) const PRINT_BYTES: usize = 28;
+
 /// The price of a print at an unknown order's.
 const NO_PRICE: Price = Price(i64::MIN);
 
@@ -70,22 +73,27 @@ impl Prints {
         self.prints.len() * size_of::<Print>()
     }
 
-    /// Writes the prints, oldest first.
-    pub(super) fn save(&self, writer: &mut StateWriter) {
-        let (newer, older) = self.prints.split_at(self.oldest);
-        writer.put_len(self.prints.len());
-        for print in older.iter().chain(newer) {
-            writer.put_u64(print.match_id.0);
-            writer.put_u32(print.instrument.0);
-            writer.put_u64(print.qty.0);
-            writer.put_i64(print.price.0);
-        }
+    /// How many are remembered.
+    pub(super) fn len(&self) -> usize {
+        self.prints.len()
     }
 
-    /// Reads what [`save`](Self::save) wrote.
-    pub(super) fn load(reader: &mut StateReader<'_>) -> Result<Self> {
-        const PRINT_BYTES: usize = 28;
-        let count = reader.len(PRINT_BYTES)?;
+    /// The index of the oldest one; those that came after it follow, in a circle.
+    pub(super) fn oldest(&self) -> usize {
+        self.oldest
+    }
+
+    /// Writes one print.
+    pub(super) fn save_one(&self, index: usize, writer: &mut StateWriter) {
+        let print = &self.prints[index];
+        writer.put_u64(print.match_id.0);
+        writer.put_u32(print.instrument.0);
+        writer.put_u64(print.qty.0);
+        writer.put_i64(print.price.0);
+    }
+
+    /// Reads `count` prints, oldest first.
+    pub(super) fn load(count: usize, reader: &mut StateReader<'_>) -> Result<Self> {
         if count > BREAKABLE_PRINTS_MAX {
             return Err(reader.bad(format!("{count} prints are more than are kept")));
         }
@@ -130,10 +138,12 @@ mod tests {
             prints.note(MatchId(number), X, Qty(number + 1), None);
         }
         let mut writer = StateWriter::default();
-        prints.save(&mut writer);
+        for nth in 0..prints.len() {
+            prints.save_one((prints.oldest() + nth) % prints.len(), &mut writer);
+        }
         let bytes = writer.into_bytes();
         let mut reader = StateReader::new("test", &bytes);
-        let mut loaded = Prints::load(&mut reader).expect("just saved");
+        let mut loaded = Prints::load(prints.len(), &mut reader).expect("just saved");
         for prints in [&mut prints, &mut loaded] {
             assert_eq!(prints.take(MatchId(1), X), None);
             assert_eq!(prints.take(MatchId(2), X), Some((Qty(3), None)));

@@ -1,12 +1,14 @@
 //! The portfolio agent: follows the execution ring.
 
 use super::kept::Keeper;
+use super::run_state::{PORTFOLIO_SECTION, portfolio_section};
+use super::snapshots::{Part, Sink};
 use super::stats::{AccountingOutcome, Handover, hand_over};
 use crate::error::Result;
 use crate::event::kinds::Text;
 use crate::event::{Execution, ExecutionKind};
 use crate::limits::BATCH_RECORDS_MAX;
-use crate::portfolio::{Portfolio, PortfolioConfig};
+use crate::portfolio::Portfolio;
 use crate::ring::Consumer;
 use crate::runtime::{Agent, StageMeter};
 use crate::units::{InstrumentId, Money, Nanos};
@@ -57,6 +59,8 @@ pub(super) struct Accounting {
     portfolio: Portfolio,
     is_audited: bool,
     audits: u64,
+    /// Where the portfolio goes at the marks of snapshots.
+    sink: Option<Sink>,
     keeper: Keeper,
     /// `None` when fills are not kept.
     fills: Option<Vec<FillRecord>>,
@@ -64,23 +68,30 @@ pub(super) struct Accounting {
     handover: Handover<AccountingOutcome>,
 }
 
+/// What accounting is made of.
+pub(super) struct AccountingParts {
+    pub(super) executions: Consumer<Execution>,
+    pub(super) portfolio: Portfolio,
+    pub(super) audits: u64,
+    /// Where the portfolio goes at the marks of snapshots.
+    pub(super) sink: Option<Sink>,
+    pub(super) keeper: Keeper,
+    pub(super) keeps_fills: bool,
+    pub(super) handover: Handover<AccountingOutcome>,
+}
+
 impl Accounting {
-    pub(super) fn new(
-        executions: Consumer<Execution>,
-        config: PortfolioConfig,
-        keeper: Keeper,
-        keeps_fills: bool,
-        handover: Handover<AccountingOutcome>,
-    ) -> Self {
+    pub(super) fn new(parts: AccountingParts) -> Self {
         Self {
-            executions,
-            is_audited: config.audit,
-            portfolio: Portfolio::new(config),
-            audits: 0,
-            keeper,
-            fills: keeps_fills.then(Vec::new),
+            executions: parts.executions,
+            is_audited: parts.portfolio.config().audit,
+            portfolio: parts.portfolio,
+            audits: parts.audits,
+            sink: parts.sink,
+            keeper: parts.keeper,
+            fills: parts.keeps_fills.then(Vec::new),
             meter: StageMeter::new(),
-            handover,
+            handover: parts.handover,
         }
     }
 }
@@ -101,6 +112,13 @@ impl Agent for Accounting {
             if let Some(fills) = &mut self.fills {
                 fills.extend(FillRecord::of(execution, &self.portfolio));
             }
+            if execution.kind() == Some(ExecutionKind::SnapshotMark)
+                && let Some(sink) = self.sink.as_ref().filter(|sink| sink.is_at(execution.order_id))
+            {
+                let bytes = portfolio_section(&self.portfolio, self.audits);
+                sink.section(execution.order_id, PORTFOLIO_SECTION, bytes);
+                sink.done(execution.order_id, Part::Portfolio);
+            }
             self.meter.note(execution.ts_ingest);
         }
         Ok(batch.len())
@@ -120,6 +138,7 @@ impl Agent for Accounting {
     }
 
     fn finish(&mut self) {
+        self.sink = None;
         let outcome = AccountingOutcome {
             rows: self.portfolio.rows(),
             hash: self.portfolio.hash(),

@@ -40,16 +40,19 @@ impl TraderCounts {
         *counter += 1;
     }
 
-    pub(super) fn save(self, writer: &mut StateWriter) {
+    fn fields(self) -> [u64; 8] {
         let Self { submitted, accepted, rejected, fills, cancelled, replaced, expired, postponed } =
             self;
-        for count in [submitted, accepted, rejected, fills, cancelled, replaced, expired, postponed]
-        {
-            writer.put_u64(count);
-        }
+        [submitted, accepted, rejected, fills, cancelled, replaced, expired, postponed]
     }
 
-    pub(super) fn load(reader: &mut StateReader<'_>) -> Result<Self> {
+    /// Writes the counts.
+    pub(crate) fn save(self, writer: &mut StateWriter) {
+        self.fields().into_iter().for_each(|count| writer.put_u64(count));
+    }
+
+    /// Reads what [`save`](Self::save) wrote.
+    pub(crate) fn load(reader: &mut StateReader<'_>) -> Result<Self> {
         Ok(Self {
             submitted: reader.u64()?,
             accepted: reader.u64()?,

@@ -351,6 +351,11 @@ impl Trader {
             .map(|member| (member.seat.account, member.strategy.name(), member.seat.counts))
     }
 
+    /// Whether the strategies can be saved, and so the trader.
+    pub fn can_save(&self) -> bool {
+        self.members.iter().all(|member| member.strategy.can_save())
+    }
+
     /// The strategies' own accounts.
     pub fn account(&self) -> &Portfolio {
         &self.office.account
