@@ -260,32 +260,21 @@ impl RunReport {
         let accounting = take(parts.outcomes.accounting);
         let recording = parts.outcomes.recording.map(|journals| journals.map(take));
         let mut error = root_cause(&mut parts.runners).or(intake.error);
-        let mut stages = vec![StageReport { name: "ring", latency: intake.latency }];
-        let mut journal = None;
-        let mut journal_stages = Vec::new();
-        if let Some([market, executions]) = recording {
-            let mut summary = |outcome: Option<Result<Summary>>| match outcome {
-                Some(Ok(summary)) => summary,
-                Some(Err(failed)) => {
-                    error.get_or_insert(failed);
-                    Summary::default()
-                }
-                None => Summary::default(),
-            };
-            journal = Some(JournalReport {
-                market: summary(market.closed),
-                executions: summary(executions.closed),
-                stalls: market.stalls + executions.stalls,
-                durability: parts.outcomes.durability,
-                gate: parts.outcomes.gate,
-            });
-            journal_stages.push(StageReport { name: "journal", latency: market.latency });
-        }
-        stages.append(&mut journal_stages);
-        stages.push(StageReport { name: "matching", latency: matching.latency });
-        let orders = matching.tick_to_order;
-        stages.extend(orders.map(|latency| StageReport { name: "tick_to_order", latency }));
-        stages.push(StageReport { name: "portfolio", latency: accounting.latency });
+        let (durability, gate) = (parts.outcomes.durability, parts.outcomes.gate);
+        let (journal, journal_latency) = match recording {
+            Some(outcomes) => {
+                let (report, latency) = journal_report(outcomes, durability, gate, &mut error);
+                (Some(report), Some(latency))
+            }
+            None => (None, None),
+        };
+        let stages = stages([
+            ("ring", Some(intake.latency)),
+            ("journal", journal_latency),
+            ("matching", Some(matching.latency)),
+            ("tick_to_order", matching.tick_to_order),
+            ("portfolio", Some(accounting.latency)),
+        ]);
         let last = stages.iter().filter_map(|stage| stage.latency.last()).max();
         let flow =
             last.zip(intake.first_published).map(|(last, first)| last.0.saturating_sub(first.0));
@@ -342,6 +331,38 @@ impl RunReport {
         let messages = self.checks.messages.saturating_sub(before);
         (u128::from(messages) * 1_000_000_000 / flow) as u64
     }
+}
+
+/// What both journals hold, and the latency of the market's; a failure to close one is the error
+/// unless there was another.
+fn journal_report(
+    [market, executions]: [RecordingOutcome; 2],
+    durability: Durability,
+    gate: Gate,
+    error: &mut Option<Error>,
+) -> (JournalReport, StageMeter) {
+    let mut summary = |outcome: Option<Result<Summary>>| match outcome {
+        Some(Ok(summary)) => summary,
+        Some(Err(failed)) => {
+            error.get_or_insert(failed);
+            Summary::default()
+        }
+        None => Summary::default(),
+    };
+    let report = JournalReport {
+        market: summary(market.closed),
+        executions: summary(executions.closed),
+        stalls: market.stalls + executions.stalls,
+        durability,
+        gate,
+    };
+    (report, market.latency)
+}
+
+/// The stages that a run had, in pipeline order.
+fn stages(all: [(&'static str, Option<StageMeter>); 5]) -> Vec<StageReport> {
+    let had = all.into_iter().filter_map(|(name, latency)| Some((name, latency?)));
+    had.map(|(name, latency)| StageReport { name, latency }).collect()
 }
 
 /// The failure that the others follow from: the first that is not about another stage's failure.
