@@ -127,8 +127,8 @@
 //! # Features
 //!
 //! `cli` builds the program and pulls in clap, serde, serde_json, toml and ctrlc; `zstd` reads
-//! feeds that are compressed so, `pcap` captures of packets. All are on by default; the library
-//! alone is `default-features = false`.
+//! feeds that are compressed so, `pcap` captures of packets, `json` raw recordings of JSON text.
+//! All are on by default; the library alone is `default-features = false`.
 
 pub mod book;
 pub mod bus;

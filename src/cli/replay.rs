@@ -116,10 +116,13 @@ pub(super) fn run(args: &ReplayArgs) -> Result<Ending> {
     let base = resumed.or(recorded.clone()).unwrap_or_default();
     let written = args.config_file.as_deref().map(RunConfig::read_file).transpose()?;
     let given = args.config.clone().or(written.unwrap_or_default());
-    let mut shape = given.clone().or(base).spelled_out()?;
+    let shape = given.clone().or(base).spelled_out()?;
     let instruments = shape.instruments.as_ref().map(Instruments::overrides).transpose()?;
     let feed = input::open(&args.feed, shape.date.as_deref(), instruments.clone())?;
-    shape.clock = Some(feed.description().zone.code().to_owned());
+    let shape = shape.of_feed(feed.description());
+    if feed.description().is_of_levels {
+        check_levels(args, &shape)?;
+    }
     let is_of_orders = match &recorded {
         Some(recorded) => recorded.is_of_orders(),
         None => feed.description().format == ORDERS_FORMAT,
@@ -159,6 +162,20 @@ pub(super) fn run(args: &ReplayArgs) -> Result<Ending> {
     args.report.write(&args.feed, &report, samples.as_ref(), &shape, &portfolio)?;
     report.error = report.error.or(damage);
     ending(report, args.strict, expected)
+}
+
+/// Refuses what needs single orders, in a feed that tells price levels.
+fn check_levels(args: &ReplayArgs, shape: &RunConfig) -> Result<()> {
+    let has_strategy = shape.strategy.iter().flatten().any(|strategy| strategy != "none");
+    let what = match (has_strategy, args.check_matching) {
+        (true, _) => "nobody knows an own order's place in the queue, and no strategy can trade",
+        (_, true) => "there is no execution of an order to check matching against",
+        _ => return Ok(()),
+    };
+    Err(Error::usage(
+        format!("the feed tells price levels and no orders: {what}"),
+        "leave the flag out to rebuild the books, or replay a feed of orders",
+    ))
 }
 
 /// Shows progress, samples the gauges and heeds the signal until all threads have ended.
