@@ -92,6 +92,11 @@ impl DataFaults {
     }
 }
 
+/// What the hash of the books is over: single orders, or price levels.
+pub(super) fn books_of(run: &RunReport) -> &'static str {
+    if run.feed.is_of_levels { "levels" } else { "orders" }
+}
+
 /// What the user should know of snapshots.
 fn snapshot_warnings(run: &RunReport) -> Vec<String> {
     let refused = run.resumed.iter().flat_map(|resumed| &resumed.refused);

@@ -2,7 +2,7 @@
 
 use serde_json::{Map, Value, json};
 
-use super::findings::{DataFaults, warnings};
+use super::findings::{DataFaults, books_of, warnings};
 use super::format::messages_by_type;
 use super::journal_check::JournalCheck;
 use super::machine::Machine;
@@ -96,11 +96,6 @@ pub fn run_json(run: &RunReport, machine: &Machine, check: Option<&JournalCheck>
 fn venue_quotes(run: &RunReport) -> Value {
     let counts = &run.counts;
     json!({ "compared": counts.quotes, "differ": counts.quotes_differ.count })
-}
-
-/// What the hash of the books is over: single orders, or price levels.
-pub(super) fn books_of(run: &RunReport) -> &'static str {
-    if run.feed.is_of_levels { "levels" } else { "orders" }
 }
 
 /// The journals as they were read back.

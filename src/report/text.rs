@@ -2,10 +2,9 @@
 
 use std::fmt::Write;
 
-use super::findings::warnings;
+use super::findings::{books_of, warnings};
 use super::format::{bytes, duration, messages_by_type, thousands, time_of_day};
 use super::journal_check::JournalCheck;
-use super::json::books_of;
 use super::machine::Machine;
 use super::matching_check;
 use crate::engine::{Resumed, RunReport, SnapshotReport};
