@@ -12,6 +12,7 @@ mod config;
 mod doctor;
 mod dump;
 mod executions;
+mod flow;
 mod generate;
 mod info;
 mod input;
