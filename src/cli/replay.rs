@@ -27,9 +27,10 @@ const LOOK_INTERVAL: Duration = Duration::from_millis(5);
 
 #[derive(Debug, Args)]
 pub(super) struct ReplayArgs {
-    /// Recorded feed, plain or gzip; `-` for stdin; or the directory of a run's journal
-    #[arg(value_name = "FEED")]
-    feed: PathBuf,
+    /// Recorded feed, plain or compressed, several as one by time; `-` for stdin; or the directory
+    /// of a run's journal
+    #[arg(value_name = "FEED", required = true)]
+    feeds: Vec<PathBuf>,
     #[command(flatten)]
     config: RunConfig,
     /// Keep journals of both rings in this new directory
@@ -85,14 +86,17 @@ pub(super) struct ReplayArgs {
 pub(super) fn run(args: &ReplayArgs) -> Result<Ending> {
     let expected = args.expect_hash.as_deref().map(parse_hash).transpose()?;
     args.report.check()?;
-    let is_recorded_run = args.feed.is_dir();
-    let recorded = is_recorded_run.then(|| RunConfig::read(&args.feed)).transpose()?;
+    let run_dir = match &args.feeds[..] {
+        [dir] if dir.is_dir() => Some(dir),
+        _ => None,
+    };
+    let recorded = run_dir.map(|dir| RunConfig::read(dir)).transpose()?;
     let resumed = args.journal.as_deref().filter(|_| args.resume);
     let resumed = resumed.map(RunConfig::read_if_present).transpose()?.flatten();
     let base = resumed.or(recorded.clone()).unwrap_or_default();
     let shape = args.config.clone().or(base).spelled_out()?;
     let instruments = shape.instruments.as_ref().map(Instruments::overrides).transpose()?;
-    let feed = input::open(&args.feed, shape.date.as_deref(), instruments.clone())?;
+    let feed = input::open(&args.feeds, shape.date.as_deref(), instruments.clone())?;
     let shape = shape.of_feed(feed.description());
     if feed.description().is_of_levels {
         check_levels(args, &shape)?;
@@ -125,7 +129,7 @@ pub(super) fn run(args: &ReplayArgs) -> Result<Ending> {
     }
     let (journal, damage) = read_back(args.journal.as_deref(), &report);
     print_report(&report, journal.as_ref(), args.json)?;
-    args.report.write(&args.feed, &report, samples.as_ref(), &shape, &portfolio)?;
+    args.report.write(&args.feeds, &report, samples.as_ref(), &shape, &portfolio)?;
     report.error = report.error.or(damage);
     ending(report, args.strict, expected)
 }
