@@ -3,7 +3,7 @@
 use serde_json::{Map, Value, json};
 
 use super::findings::{DataFaults, warnings};
-use super::format::messages_by_type;
+use super::format::{books_of, messages_by_type};
 use super::journal_check::JournalCheck;
 use super::machine::Machine;
 use super::matching_check;
@@ -39,7 +39,7 @@ pub fn run_json(run: &RunReport, machine: &Machine, check: Option<&JournalCheck>
         },
         "hashes": {
             "books": format!("{:016x}", run.hashes.books),
-            "books_of": books_of(run),
+            "books_of": books_of(&run.feed),
             "orders": format!("{:016x}", run.hashes.orders),
             "portfolio": format!("{:016x}", run.hashes.portfolio),
         },
@@ -103,11 +103,6 @@ fn feed(run: &RunReport) -> Value {
 fn venue_quotes(run: &RunReport) -> Value {
     let counts = &run.counts;
     json!({ "compared": counts.quotes, "differ": counts.quotes_differ.count })
-}
-
-/// What the hash of the books is over: single orders, or price levels.
-pub(super) fn books_of(run: &RunReport) -> &'static str {
-    if run.feed.is_of_levels { "levels" } else { "orders" }
 }
 
 /// The journals as they were read back.
