@@ -13,6 +13,7 @@ mod control;
 mod doctor;
 mod dump;
 mod executions;
+mod flow;
 mod generate;
 mod info;
 mod input;

@@ -65,6 +65,13 @@ impl DataFaults {
                 "messages are missing, or the book is wrong; look there with `ringtape dump`",
             ),
             fault(
+                "states_differ",
+                "steps of the venue's own book do not follow from the messages",
+                "message",
+                checks.states_differ,
+                "messages are missing, or the two files are not of one session and depth",
+            ),
+            fault(
                 "backwards",
                 "messages are older than the one before",
                 "message",
@@ -90,11 +97,6 @@ impl DataFaults {
     pub fn all(&self) -> &[DataFault] {
         &self.0
     }
-}
-
-/// What the hash of the books is over: single orders, or price levels.
-pub(super) fn books_of(run: &RunReport) -> &'static str {
-    if run.feed.is_of_levels { "levels" } else { "orders" }
 }
 
 /// What the user should know of snapshots.
