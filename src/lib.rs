@@ -127,8 +127,9 @@
 //! # Features
 //!
 //! `cli` builds the program and pulls in clap, serde, serde_json, toml and ctrlc; `zstd` reads
-//! feeds that are compressed so, `pcap` captures of packets. All are on by default; the library
-//! alone is `default-features = false`.
+//! feeds that are compressed so, `pcap` captures of packets, `dbn` Databento's recordings; `udp`
+//! receives and sends live feeds. All are on by default; the library alone is
+//! `default-features = false`.
 
 pub mod book;
 pub mod bus;

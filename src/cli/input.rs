@@ -14,7 +14,7 @@ use super::config::RunConfig;
 /// The feed that a command reads.
 #[derive(Debug, Args)]
 pub(super) struct Input {
-    /// Recorded feed, plain or gzip; `-` for stdin; or the directory of a run's journal
+    /// Recorded feed, plain or compressed; `-` for stdin; or the directory of a run's journal
     #[arg(value_name = "FEED")]
     pub(super) feed: PathBuf,
     /// Date of the session, YYYY-MM-DD, for feeds that only have times of day
@@ -32,6 +32,12 @@ impl Input {
     /// Opens the feed up to `--until`, or to `at` where a command has another flag for it.
     pub(super) fn open(&self, at: Option<&str>) -> Result<Box<dyn Feed>> {
         let feed = open(&self.feed, self.date.as_deref(), None)?;
+        if feed.description().arrival.is_some() {
+            return Err(Error::usage(
+                "a live feed is never over, so nothing can be said of all of it",
+                "run it with `ringtape replay`, or record it with `ringtape convert`",
+            ));
+        }
         until(feed, at.or(self.until.as_deref()))
     }
 

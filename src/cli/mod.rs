@@ -8,6 +8,7 @@ mod bench;
 mod book;
 mod completions;
 mod config;
+mod convert;
 mod dump;
 mod executions;
 mod generate;
@@ -54,6 +55,8 @@ enum Command {
     /// Measure this machine
     #[command(subcommand)]
     Bench(bench::BenchCommand),
+    /// Write a feed in another format, or play it live
+    Convert(Box<convert::ConvertArgs>),
     /// Print a completion script for a shell
     Completions(completions::CompletionsArgs),
 }
@@ -87,6 +90,7 @@ pub(crate) fn main() -> ExitCode {
         Command::Journal(command) => journal::run(&command),
         Command::Generate(args) => generate::run(&args),
         Command::Bench(command) => bench::run(&command),
+        Command::Convert(args) => convert::run(&args),
         Command::Completions(args) => completions::run(&args),
     };
     ExitCode::from(outcome.map_or_else(|error| report(&error), Ending::code))

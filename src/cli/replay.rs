@@ -26,7 +26,8 @@ const LOOK_INTERVAL: Duration = Duration::from_millis(5);
 
 #[derive(Debug, Args)]
 pub(super) struct ReplayArgs {
-    /// Recorded feed, plain or gzip; `-` for stdin; or the directory of a run's journal
+    /// Recorded feed, plain or compressed; `-` for stdin; the directory of a run's journal; or a
+    /// live feed, udp://GROUP:PORT[?b=GROUP:PORT&request=ADDRESS:PORT&interface=ADDRESS&...]
     #[arg(value_name = "FEED")]
     feed: PathBuf,
     #[command(flatten)]
@@ -86,6 +87,9 @@ pub(super) fn run(args: &ReplayArgs) -> Result<Ending> {
     let mut shape = args.config.clone().or(base).spelled_out()?;
     let instruments = shape.instruments.as_ref().map(Instruments::overrides).transpose()?;
     let feed = input::open(&args.feed, shape.date.as_deref(), instruments.clone())?;
+    if feed.description().arrival.is_some() {
+        check_live(args)?;
+    }
     shape.clock = Some(feed.description().zone.code().to_owned());
     let is_of_orders = match &recorded {
         Some(recorded) => recorded.is_of_orders(),
@@ -122,6 +126,19 @@ pub(super) fn run(args: &ReplayArgs) -> Result<Ending> {
     print_report(&report, journal.as_ref(), args.json)?;
     report.error = report.error.or(damage);
     ending(report, args.strict, expected)
+}
+
+/// Refuses what a live feed cannot do.
+fn check_live(args: &ReplayArgs) -> Result<()> {
+    let given = [("speed", args.speed.is_some()), ("rate", args.rate.is_some())];
+    let given = given.into_iter().chain([("resume", args.resume)]).find(|(_, is_given)| *is_given);
+    match given {
+        Some((name, _)) => Err(Error::usage(
+            format!("--{name} does nothing for a live feed, which comes when it comes"),
+            "leave it out",
+        )),
+        None => Ok(()),
+    }
 }
 
 /// What the engine is told: by the flags, and by what shapes the state.

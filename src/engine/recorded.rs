@@ -3,7 +3,7 @@
 use super::filter::SymbolFilter;
 use crate::error::{Error, Result};
 use crate::event::kinds::Group;
-use crate::event::{Event, EventView, payload};
+use crate::event::{Event, EventView, Kind, payload};
 use crate::feed::{Feed, Fill};
 use crate::journal::{Read, Reader};
 use crate::limits::{FEED_BATCH_RECORDS, MESSAGE_RECORDS_MAX};
@@ -36,7 +36,9 @@ impl Sieve {
             (self.is_repeating, self.repeats_next) = (false, false);
             return false;
         }
-        let is_engine = event.kind().is_some_and(|kind| kind.info().group == Group::Engine);
+        // Times come from the feed too: a live one's silence, an order file's row.
+        let kind = event.kind().filter(|kind| *kind != Kind::Time);
+        let is_engine = kind.is_some_and(|kind| kind.info().group == Group::Engine);
         if is_engine || self.is_repeating {
             return false;
         }

@@ -6,17 +6,21 @@
 
 mod begin;
 #[cfg(feature = "pcap")]
-mod capture;
+pub mod capture;
 mod check;
+#[cfg(feature = "dbn")]
+pub mod dbn;
 pub mod itch;
 pub mod lobster;
-#[cfg(feature = "pcap")]
-mod moldudp64;
+pub mod moldudp64;
 mod open;
 pub mod orders;
 pub mod pace;
 mod sniff;
+mod soupbintcp;
 mod source;
+#[cfg(feature = "udp")]
+pub mod udp;
 mod unpack;
 mod until;
 mod zone;
@@ -100,6 +104,8 @@ pub struct Description {
     pub midnight_ns: u64,
     /// Whether its times have their date of themselves.
     pub is_dated: bool,
+    /// What a live feed's events are stamped by when they arrive; `None` for a recording.
+    pub arrival: Option<&'static str>,
     /// What the reader assumed, in sentences that tell the user what to do when it is wrong.
     pub assumptions: Vec<String>,
 }

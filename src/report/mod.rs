@@ -1,5 +1,6 @@
 //! Reports: a finished run as text for people and as one JSON document for scripts.
 
+pub mod carrier;
 mod findings;
 pub mod format;
 mod journal_check;

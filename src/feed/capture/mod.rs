@@ -20,12 +20,14 @@
 mod file;
 mod link;
 mod protocol;
+mod write;
 
 use std::net::SocketAddr;
 
 use self::file::{File, Step};
 use self::link::Frame;
 pub(crate) use self::protocol::{Protocol, protocol};
+pub use self::write::{CaptureFormat, CaptureWriter};
 use super::Description;
 use super::source::{BUFFER_BYTES, Source};
 use crate::error::{Error, Result};
