@@ -61,7 +61,7 @@
 //! | `strategy` | the strategy trait, its desk, the built-in ones | `error` `units` `limits` `state` `event` `book` `matching` `portfolio` |
 //! | `journal` | memory-mapped segments, generic over the record | `error` `limits` `map` `event` |
 //! | `engine` | the wiring: one feed, two rings, agents on runners; the generator | `error` `units` `limits` `hash` `clock` `event` `feed` `ring` `runtime` `book` `matching` `portfolio` `strategy` `journal` |
-//! | `report` | a run as text and as JSON | `units` `clock` `event` `feed` `runtime` `matching` `portfolio` `journal` `engine` |
+//! | `report` | a run as text, as JSON and as a page of charts | `error` `units` `clock` `event` `feed` `runtime` `book` `matching` `portfolio` `journal` `engine` |
 //!
 //! ```text
 //!   error units limits hash state clock map processor

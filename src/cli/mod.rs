@@ -19,6 +19,7 @@ mod journal;
 mod matching;
 mod parse;
 mod replay;
+mod report;
 mod term;
 
 use std::process::ExitCode;

@@ -12,13 +12,14 @@ use ringtape::feed::orders::ORDERS_FORMAT;
 use ringtape::journal::{Durability, Summary, VerifyReport, verify_any};
 use ringtape::matching::VenueConfig;
 use ringtape::portfolio::{MarkRule, PortfolioConfig};
-use ringtape::report::{self, DataFaults, JournalCheck, Machine};
+use ringtape::report::{self, DataFaults, JournalCheck, Machine, Samples};
 use ringtape::ring::Wait;
 use ringtape::strategy::{StrategySpec, Trader, TraderConfig};
 use ringtape::units::Nanos;
 
 use super::config::RunConfig;
 use super::instruments::Instruments;
+use super::report::ReportFlags;
 use super::{Ending, input, matching, parse, term};
 
 /// Time between two looks at a running engine.
@@ -75,10 +76,13 @@ pub(super) struct ReplayArgs {
     /// Print the report to stdout as one JSON document instead of to stderr as text
     #[arg(long)]
     json: bool,
+    #[command(flatten)]
+    report: ReportFlags,
 }
 
 pub(super) fn run(args: &ReplayArgs) -> Result<Ending> {
     let expected = args.expect_hash.as_deref().map(parse_hash).transpose()?;
+    args.report.check()?;
     let is_recorded_run = args.feed.is_dir();
     let recorded = is_recorded_run.then(|| RunConfig::read(&args.feed)).transpose()?;
     let resumed = args.journal.as_deref().filter(|_| args.resume);
@@ -104,16 +108,11 @@ pub(super) fn run(args: &ReplayArgs) -> Result<Ending> {
     let config = EngineConfig { from, instruments, ..engine_config(args, &shape, is_of_orders)? };
     args.config.check_flags(config.trader.is_some())?;
     let stored_bytes = feed.description().stored_bytes;
+    let portfolio = config.portfolio.clone();
 
     let engine = Engine::start(feed, config)?;
     stop_on_interrupt(&engine)?;
-    let mut progress = term::Progress::new(stored_bytes);
-    while !engine.is_finished() {
-        std::thread::sleep(LOOK_INTERVAL);
-        let (messages, bytes) = engine.progress();
-        progress.update(messages, bytes);
-    }
-    progress.clear();
+    let samples = watch(args, &engine, stored_bytes);
     let mut report = engine.join();
     if recorded.is_some_and(|recorded| recorded != shape) {
         report.feed.assumptions.push(
@@ -124,6 +123,7 @@ pub(super) fn run(args: &ReplayArgs) -> Result<Ending> {
     }
     let (journal, damage) = read_back(args.journal.as_deref(), &report);
     print_report(&report, journal.as_ref(), args.json)?;
+    args.report.write(&args.feed, &report, samples.as_ref(), &shape, &portfolio)?;
     report.error = report.error.or(damage);
     ending(report, args.strict, expected)
 }
@@ -139,6 +139,23 @@ fn check_live(args: &ReplayArgs) -> Result<()> {
         )),
         None => Ok(()),
     }
+}
+
+/// Shows progress and samples the gauges until all threads have ended.
+fn watch(args: &ReplayArgs, engine: &Engine, stored_bytes: Option<u64>) -> Option<Samples> {
+    let mut progress = term::Progress::new(stored_bytes);
+    let mut samples = args.report.samples(engine);
+    while !engine.is_finished() {
+        let period = samples.as_ref().map(|samples| Duration::from_nanos(samples.period().0));
+        std::thread::sleep(period.unwrap_or(LOOK_INTERVAL));
+        if let Some(samples) = &mut samples {
+            samples.look();
+        }
+        let (messages, bytes) = engine.progress();
+        progress.update(messages, bytes);
+    }
+    progress.clear();
+    samples
 }
 
 /// What the engine is told: by the flags, and by what shapes the state.
@@ -183,6 +200,7 @@ fn engine_config(args: &ReplayArgs, shape: &RunConfig, is_of_orders: bool) -> Re
         runners: args.runners,
         cores: args.cores.as_deref().map(parse::cores).transpose()?.unwrap_or_default(),
         wait: args.wait.parse::<Wait>()?,
+        keep_executions: args.report.kept_executions(),
         ..EngineConfig::default()
     })
 }

@@ -1,5 +1,6 @@
 //! The portfolio agent: follows the execution ring.
 
+use super::kept::Keeper;
 use super::stats::{AccountingOutcome, Handover, hand_over};
 use crate::error::Result;
 use crate::event::{Execution, ExecutionKind};
@@ -18,6 +19,7 @@ pub(super) struct Accounting {
     portfolio: Portfolio,
     is_audited: bool,
     audits: u64,
+    keeper: Keeper,
     meter: StageMeter,
     handover: Handover<AccountingOutcome>,
 }
@@ -26,6 +28,7 @@ impl Accounting {
     pub(super) fn new(
         executions: Consumer<Execution>,
         config: PortfolioConfig,
+        keeper: Keeper,
         handover: Handover<AccountingOutcome>,
     ) -> Self {
         Self {
@@ -33,6 +36,7 @@ impl Accounting {
             is_audited: config.audit,
             portfolio: Portfolio::new(config),
             audits: 0,
+            keeper,
             meter: StageMeter::new(),
             handover,
         }
@@ -47,6 +51,7 @@ impl Agent for Accounting {
     fn do_work(&mut self) -> Result<usize> {
         let batch = self.executions.poll(BATCH_RECORDS_MAX)?;
         for execution in batch.iter() {
+            self.keeper.note(execution);
             self.portfolio.apply(execution)?;
             let is_checked =
                 matches!(execution.kind(), Some(ExecutionKind::Filled | ExecutionKind::Quote));
@@ -75,6 +80,7 @@ impl Agent for Accounting {
             hash: self.portfolio.hash(),
             totals: self.portfolio.totals(),
             audits: self.audits,
+            kept: std::mem::replace(&mut self.keeper, Keeper::new(0)).into_kept(),
             latency: std::mem::take(&mut self.meter),
         };
         hand_over(&self.handover, outcome);

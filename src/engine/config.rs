@@ -52,6 +52,8 @@ pub struct EngineConfig {
     pub wait: Wait,
     /// Slots of each ring, a power of two.
     pub ring_slots: usize,
+    /// Executions to keep in memory for a report; 0 keeps none.
+    pub keep_executions: usize,
 }
 
 impl EngineConfig {
@@ -140,6 +142,7 @@ impl Default for EngineConfig {
             cores: Vec::new(),
             wait: Wait::Auto,
             ring_slots: RING_CAPACITY_DEFAULT,
+            keep_executions: 0,
         }
     }
 }

@@ -4,6 +4,7 @@ use std::sync::{Arc, OnceLock};
 
 use super::config::Gate;
 use super::journals::Resumed;
+use super::kept::KeptExecutions;
 use crate::book::{ReplicaCounts, Totals};
 use crate::error::{Error, Result};
 use crate::feed::{Checks, Description};
@@ -75,6 +76,7 @@ pub(super) struct AccountingOutcome {
     pub(super) totals: Vec<AccountTotal>,
     pub(super) hash: u64,
     pub(super) audits: u64,
+    pub(super) kept: Option<KeptExecutions>,
     pub(super) latency: StageMeter,
 }
 
@@ -175,6 +177,8 @@ pub struct RunReport {
     pub accounts: Vec<AccountTotal>,
     /// Times that the audit identity was checked and held.
     pub audits: u64,
+    /// Executions that were kept for a report; `None` when none were to be.
+    pub kept: Option<KeptExecutions>,
     /// Hashes of the state.
     pub hashes: Hashes,
     /// Time from the start of the first agent to the end of the last.
@@ -265,6 +269,7 @@ impl RunReport {
             portfolio: accounting.rows,
             accounts: accounting.totals,
             audits: accounting.audits,
+            kept: accounting.kept,
             hashes: Hashes {
                 books: matching.books_hash,
                 orders: matching.orders_hash,

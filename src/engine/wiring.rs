@@ -8,8 +8,10 @@ use super::config::{EngineConfig, Gate};
 use super::exchange::Exchange;
 use super::filter::SymbolFilter;
 use super::follower::Follower;
+use super::gauges::{Gauges, RingGauge};
 use super::intake::{FEED, Intake, IntakeParts, Progress};
 use super::journals::{self, Journals};
+use super::kept::Keeper;
 use super::matching::{MATCHING, Matching};
 use super::recording::{CauseGate, EXECUTION_JOURNAL, MARKET_JOURNAL, PastRecords, Recording};
 use super::stats::{Handover, Outcomes, RecordingOutcome, RunParts, RunReport};
@@ -57,6 +59,7 @@ pub struct Engine {
     stop: StopFlag,
     inbox: InboxSender<Event>,
     progress: Arc<Progress>,
+    gauges: Gauges,
     clock: Clock,
     started: Nanos,
     outcomes: Outcomes,
@@ -86,7 +89,9 @@ impl Engine {
             progress: progress.clone(),
         };
         let core = plan.core_of(MARKET_JOURNAL);
-        let mut agents = agents(feed, config, outside, &mut outcomes, core)?.into_iter();
+        let wired = agents(feed, config, outside, &mut outcomes, core)?;
+        let gauges = Gauges::new(clock.clone(), started, progress.clone(), wired.rings);
+        let mut agents = wired.agents.into_iter();
         let runners = plan
             .runners
             .iter()
@@ -95,7 +100,18 @@ impl Engine {
                 Runner::start(planned, plan.wait, &clock, own)
             })
             .collect::<Result<_>>()?;
-        Ok(Self { plan, runners, stop, inbox, progress, clock, started, outcomes, is_paced })
+        Ok(Self {
+            plan,
+            runners,
+            stop,
+            inbox,
+            progress,
+            gauges,
+            clock,
+            started,
+            outcomes,
+            is_paced,
+        })
     }
 
     /// The flag that stops the feed; everything behind it drains and the run ends with a report.
@@ -117,6 +133,11 @@ impl Engine {
     pub fn progress(&self) -> (u64, u64) {
         let read = |counter: &AtomicU64| counter.load(Ordering::Relaxed);
         (read(&self.progress.messages), read(&self.progress.stored_bytes))
+    }
+
+    /// What everybody is doing, to be read while the engine runs.
+    pub fn gauges(&self) -> Gauges {
+        self.gauges.clone()
     }
 
     /// Whether all threads have ended.
@@ -212,16 +233,25 @@ struct Outside {
     progress: Arc<Progress>,
 }
 
-/// The rings' agents, in pipeline order, as the plan names them; `core` is the market journal's.
+/// Agents that are ready to run, and the gauges of the rings between them.
+struct Wired {
+    agents: Vec<Box<dyn Agent>>,
+    rings: [RingGauge; 2],
+}
+
+/// The rings' agents, in pipeline order, as the plan names them, and the rings' gauges; `core` is
+/// the market journal's.
 fn agents(
     mut feed: Box<dyn Feed>,
     config: EngineConfig,
     outside: Outside,
     outcomes: &mut Outcomes,
     core: Option<CoreId>,
-) -> Result<Vec<Box<dyn Agent>>> {
+) -> Result<Wired> {
     let market = MarketRing::build(&config)?;
     let executions = ExecutionRing::build(&config)?;
+    let rings =
+        [RingGauge::of(&market.producer.ring()), RingGauge::of(&executions.producer.ring())];
     let mut journals = match &config.journal {
         Some(journal) => Some(journals::open(journal, &mut *feed, &config.symbols, core)?),
         None => None,
@@ -252,8 +282,8 @@ fn agents(
     let (market_end, producer) = (market.matching, executions.producer);
     let matching = Matching::new(market_end, producer, books, trader, exchange, handover);
     let matching = matching.beginning(Begin::at(config.from));
-    let handover = outcomes.accounting.clone();
-    let accounting = Accounting::new(executions.portfolio, config.portfolio, handover);
+    let (handover, keeper) = (outcomes.accounting.clone(), Keeper::new(config.keep_executions));
+    let accounting = Accounting::new(executions.portfolio, config.portfolio, keeper, handover);
 
     let mut agents: Vec<Box<dyn Agent>> = vec![Box::new(intake), Box::new(matching)];
     if let (Some(journals), Some(from_market), Some(from_executions)) =
@@ -267,7 +297,7 @@ fn agents(
         agents.push(Box::new(records_executions));
     }
     agents.push(Box::new(accounting));
-    Ok(agents)
+    Ok(Wired { agents, rings })
 }
 
 /// The agents of both journals; an execution waits until its cause is in the market journal.

@@ -1,18 +1,32 @@
-//! Reports: a finished run as text for people and as one JSON document for scripts.
+//! Reports: a finished run as text for people, as one JSON document for scripts, and as a page of
+//! charts with its histograms beside it.
 
 pub mod carrier;
+pub mod chart;
 mod findings;
 pub mod format;
+pub mod hdr;
+mod html;
 mod journal_check;
 #[cfg(feature = "cli")]
 mod json;
+mod latency;
 mod machine;
+mod market;
 mod matching_check;
+mod money;
+mod page;
+mod samples;
 mod text;
 
 pub use findings::{DataFault, DataFaults, warnings};
 pub use journal_check::JournalCheck;
 #[cfg(feature = "cli")]
 pub use json::run_json;
+pub use latency::{NamedMeter, meters};
 pub use machine::Machine;
+pub use market::{MarketPicture, busiest, picture};
+pub use money::{MoneyStory, OrderRow};
+pub use page::{Page, ReportFile};
+pub use samples::Samples;
 pub use text::run_text;

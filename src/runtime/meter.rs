@@ -5,6 +5,7 @@
 
 use hdrhistogram::Histogram;
 
+use super::timeline::Timeline;
 use crate::limits::BATCH_RECORDS_MAX;
 use crate::units::Nanos;
 
@@ -67,6 +68,11 @@ impl Meter {
         self.histogram.add(&other.histogram).expect("all meters have the same bounds");
     }
 
+    /// The histogram itself, for those who write it down.
+    pub(crate) fn histogram(&self) -> &Histogram<u64> {
+        &self.histogram
+    }
+
     /// Percentiles; those that need more samples than there are stay empty.
     ///
     /// A percentile of which fewer than ten samples lie above says nothing.
@@ -102,6 +108,7 @@ impl Default for Meter {
 #[derive(Clone, Debug)]
 pub struct StageMeter {
     meter: Meter,
+    timeline: Timeline,
     /// Runs of equal ingest times since the last batch end: time and length.
     runs: Vec<(u64, u64)>,
     events: u64,
@@ -114,6 +121,7 @@ impl StageMeter {
     pub fn new() -> Self {
         Self {
             meter: Meter::new(),
+            timeline: Timeline::new(),
             runs: Vec::with_capacity(RUNS_MAX),
             events: 0,
             batches: 0,
@@ -145,7 +153,9 @@ impl StageMeter {
             return;
         }
         for (time, count) in self.runs.drain(..) {
-            self.meter.record_many(now.0.saturating_sub(time), count);
+            let ns = now.0.saturating_sub(time);
+            self.meter.record_many(ns, count);
+            self.timeline.record(now, ns, count);
             self.events += count;
         }
         self.batches += 1;
@@ -155,6 +165,11 @@ impl StageMeter {
     /// The durations.
     pub fn meter(&self) -> &Meter {
         &self.meter
+    }
+
+    /// The durations by the time at which they ended.
+    pub fn timeline(&self) -> &Timeline {
+        &self.timeline
     }
 
     /// When the last batch was complete; `None` before the first.

@@ -18,6 +18,7 @@ mod pin;
 mod plan;
 mod runner;
 mod shutdown;
+mod timeline;
 mod usage;
 
 pub use agent::Agent;
@@ -26,4 +27,5 @@ pub use pin::{allowed_cores, pin_current_thread};
 pub use plan::{AgentLoad, Plan, PlannedRunner};
 pub use runner::{AgentUsage, Failure, Runner, RunnerReport};
 pub use shutdown::StopFlag;
+pub use timeline::{Interval, Timeline};
 pub use usage::ThreadUsage;

@@ -1,0 +1,151 @@
+//! `--report DIR`: the page of a run and what lies beside it.
+
+use std::fs;
+use std::io::Write;
+use std::path::{Path, PathBuf};
+
+use clap::Args;
+use ringtape::engine::{Engine, RunReport};
+use ringtape::error::{Error, Result};
+use ringtape::portfolio::PortfolioConfig;
+use ringtape::report::{self, Machine, MarketPicture, MoneyStory, Page, ReportFile, Samples};
+
+use super::config::RunConfig;
+use super::instruments::Instruments;
+use super::{input, term};
+
+/// Executions that are kept in memory for a report: 30 MiB of them.
+const KEPT_EXECUTIONS: usize = 1 << 18;
+
+/// The page at which a reader of a report begins.
+const PAGE: &str = "index.html";
+
+/// The flags of `replay` that ask for a report.
+#[derive(Debug, Args)]
+pub(super) struct ReportFlags {
+    /// Write a page of charts into this new directory, with its histograms and drawings beside it
+    #[arg(long, value_name = "DIR")]
+    report: Option<PathBuf>,
+    /// Symbol whose market the report shows; unless given the one with the most fills or messages
+    #[arg(long, value_name = "SYMBOL", requires = "report")]
+    report_symbol: Option<String>,
+    /// Write the report into a directory that exists already, over the files of another
+    #[arg(long, requires = "report")]
+    force: bool,
+}
+
+impl ReportFlags {
+    /// Refuses a directory that exists already, unless forced.
+    pub(super) fn check(&self) -> Result<()> {
+        self.report.as_deref().map_or(Ok(()), |dir| term::check_overwrite(dir, self.force))
+    }
+
+    /// Executions that the engine is to keep.
+    pub(super) fn kept_executions(&self) -> usize {
+        if self.report.is_some() { KEPT_EXECUTIONS } else { 0 }
+    }
+
+    /// The samples to take while `engine` runs; `None` without a report.
+    pub(super) fn samples(&self, engine: &Engine) -> Option<Samples> {
+        self.report.is_some().then(|| Samples::new(engine.gauges()))
+    }
+
+    /// Writes the report of a finished run, if one is wanted.
+    pub(super) fn write(
+        &self,
+        feed: &Path,
+        run: &RunReport,
+        samples: Option<&Samples>,
+        shape: &RunConfig,
+        portfolio: &PortfolioConfig,
+    ) -> Result<()> {
+        let (Some(dir), Some(samples)) = (&self.report, samples) else { return Ok(()) };
+        let market = self.market(feed, run, shape)?;
+        let money = run.kept.as_ref().map(|kept| MoneyStory::of(kept, portfolio));
+        let page = Page {
+            run,
+            machine: &Machine::look(),
+            command: &command(),
+            config: &shape.to_toml(),
+            samples,
+            market: market.as_ref(),
+            money: money.as_ref(),
+        };
+        write_files(dir, &page.files())
+    }
+
+    /// The market of the chosen symbol, from a second pass over the feed.
+    fn market(
+        &self,
+        feed: &Path,
+        run: &RunReport,
+        shape: &RunConfig,
+    ) -> Result<Option<MarketPicture>> {
+        let is_stream = feed == Path::new("-");
+        let (Some(first), Some(last)) = (run.checks.first_ts, run.checks.last_ts) else {
+            return Ok(None);
+        };
+        if is_stream || first >= last {
+            return Ok(None);
+        }
+        let instruments = shape.instruments.as_ref().map(Instruments::overrides).transpose()?;
+        let open = || input::open(feed, shape.date.as_deref(), instruments.clone());
+        let most_fills = run.portfolio.iter().max_by_key(|row| row.fills);
+        let symbol = match (&self.report_symbol, most_fills) {
+            (Some(symbol), _) => Some(symbol.clone()),
+            (None, Some(row)) => Some(row.symbol.clone()),
+            (None, None) => {
+                let wanted = shape.symbols.as_deref().unwrap_or_default();
+                report::busiest(&mut *open()?, &|symbol| {
+                    wanted.is_empty() || wanted.iter().any(|wanted| wanted == symbol)
+                })?
+            }
+        };
+        let Some(symbol) = symbol else { return Ok(None) };
+        let picture = report::picture(&mut *open()?, &symbol, (first, last))?;
+        match (picture, &self.report_symbol) {
+            (None, Some(symbol)) => Err(Error::usage(
+                format!("symbol {symbol} is not in the feed"),
+                "`ringtape info` lists those that are",
+            )),
+            (picture, _) => Ok(picture),
+        }
+    }
+}
+
+/// Writes the files of a report; the page last, so that it never lacks what it belongs to.
+pub(super) fn write_files(dir: &Path, files: &[ReportFile]) -> Result<()> {
+    fs::create_dir_all(dir).map_err(|error| Error::io("create", dir, error))?;
+    for file in files.iter().rev() {
+        let path = dir.join(&file.name);
+        term::write_whole(&path, |mut out| out.write_all(file.text.as_bytes()))?;
+    }
+    term::tell(format_args!("report     {}", dir.join(PAGE).display()));
+    Ok(())
+}
+
+/// The command line of this process, as one would type it.
+pub(super) fn command() -> String {
+    let words = std::env::args().skip(1).map(|word| quoted(&word));
+    std::iter::once("ringtape".to_owned()).chain(words).collect::<Vec<_>>().join(" ")
+}
+
+fn quoted(word: &str) -> String {
+    let is_plain = |letter: char| letter.is_ascii_alphanumeric() || "-_./:=,+@%".contains(letter);
+    if !word.is_empty() && word.chars().all(is_plain) {
+        return word.to_owned();
+    }
+    format!("'{}'", word.replace('\'', "'\\''"))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn words_are_quoted_where_a_shell_would_take_them_apart() {
+        assert_eq!(quoted("maker:symbols=A,B"), "maker:symbols=A,B");
+        assert_eq!(quoted("it's here"), r"'it'\''s here'");
+        assert_eq!(quoted(""), "''");
+    }
+}

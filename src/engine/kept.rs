@@ -1,0 +1,110 @@
+//! Executions that a run keeps for its report, in fixed memory.
+
+use crate::event::{Execution, ExecutionKind};
+
+/// What a run kept of its executions.
+///
+/// All kinds but quotes are kept while there is room. Of the quotes, which only value positions
+/// between fills, every second goes each time the room is used up.
+#[derive(Clone, Debug, Default)]
+pub struct KeptExecutions {
+    /// The records in their order.
+    pub records: Vec<Execution>,
+    /// Of how many quotes one was kept.
+    pub quote_stride: u64,
+    /// Records other than quotes that found no room.
+    pub left_out: u64,
+}
+
+/// Keeps executions up to a number.
+#[derive(Debug)]
+pub(super) struct Keeper {
+    kept: KeptExecutions,
+    room: usize,
+    quotes: u64,
+}
+
+impl Keeper {
+    /// A keeper of `room` records; it allocates nothing later.
+    pub(super) fn new(room: usize) -> Self {
+        let kept = KeptExecutions {
+            records: Vec::with_capacity(room),
+            quote_stride: 1,
+            ..KeptExecutions::default()
+        };
+        Self { kept, room, quotes: 0 }
+    }
+
+    /// Keeps a record, if it is to be kept.
+    #[inline]
+    pub(super) fn note(&mut self, execution: &Execution) {
+        if self.room == 0 {
+            return;
+        }
+        let is_quote = execution.kind() == Some(ExecutionKind::Quote);
+        if is_quote {
+            self.quotes += 1;
+            if !self.quotes.is_multiple_of(self.kept.quote_stride) {
+                return;
+            }
+        }
+        if self.kept.records.len() == self.room {
+            self.thin();
+        }
+        if self.kept.records.len() < self.room {
+            self.kept.records.push(*execution);
+        } else {
+            self.kept.left_out += u64::from(!is_quote);
+        }
+    }
+
+    /// What was kept; `None` when nothing was to be.
+    pub(super) fn into_kept(self) -> Option<KeptExecutions> {
+        (self.room > 0).then_some(self.kept)
+    }
+
+    #[cold]
+    fn thin(&mut self) {
+        if self.kept.left_out > 0 {
+            return;
+        }
+        let mut quotes = 0_u64;
+        self.kept.records.retain(|record| {
+            let is_quote = record.kind() == Some(ExecutionKind::Quote);
+            quotes += u64::from(is_quote);
+            !is_quote || quotes.is_multiple_of(2)
+        });
+        self.kept.quote_stride *= 2;
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn quotes_make_room_for_fills_until_there_are_only_fills() {
+        let mut keeper = Keeper::new(8);
+        let record = |kind, ts| Execution::new(kind, ts, 1);
+        for ts in 0..20 {
+            keeper.note(&record(ExecutionKind::Quote, ts));
+        }
+        for ts in 20..26 {
+            keeper.note(&record(ExecutionKind::Filled, ts));
+        }
+        let kept = keeper.into_kept().expect("room was given");
+        let fills = kept.records.iter().filter(|e| e.kind() == Some(ExecutionKind::Filled));
+        assert!(fills.map(|fill| fill.ts_event).eq(20..26));
+        assert!(kept.quote_stride >= 4 && kept.left_out == 0, "{kept:?}");
+
+        let mut keeper = Keeper::new(3);
+        (0..5).for_each(|ts| keeper.note(&record(ExecutionKind::Filled, ts)));
+        assert_eq!(
+            keeper.into_kept().map(|kept| (kept.records.len(), kept.left_out)),
+            Some((3, 2))
+        );
+        let mut nothing = Keeper::new(0);
+        nothing.note(&record(ExecutionKind::Filled, 0));
+        assert!(nothing.into_kept().is_none());
+    }
+}
