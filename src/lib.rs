@@ -126,9 +126,9 @@
 //!
 //! # Features
 //!
-//! `cli` builds the program and pulls in clap, serde, serde_json, toml and ctrlc; `zstd` reads
-//! feeds that are compressed so, `pcap` captures of packets, `dbn` Databento's recordings; `udp`
-//! receives and sends live feeds. All are on by default; the library alone is
+//! `cli` builds the program and pulls in clap, serde, serde_json, toml, ctrlc, and what `pcap` and
+//! `udp` do: captures of packets, and live feeds. `zstd` reads and writes feeds that are compressed
+//! so, `dbn` reads Databento's recordings. All are on by default; the library alone is
 //! `default-features = false`.
 
 pub mod book;

@@ -53,7 +53,7 @@ fn session(folder: &Path) -> String {
 }
 
 #[test]
-#[cfg(all(feature = "pcap", feature = "zstd"))]
+#[cfg(feature = "zstd")]
 fn one_session_has_one_book_hash_in_every_format_that_carries_orders() {
     let folder = tempfile::tempdir().expect("a folder");
     let day = session(folder.path());
@@ -118,7 +118,6 @@ fn lobster_files_give_the_same_book_at_the_end_and_step_by_step() {
 }
 
 #[test]
-#[cfg(feature = "pcap")]
 fn two_bad_lines_make_a_whole_session_and_one_has_the_gaps_that_were_asked_for() {
     let folder = tempfile::tempdir().expect("a folder");
     let day = session(folder.path());

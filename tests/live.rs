@@ -2,7 +2,7 @@
 //!
 //! Would catch a message lost, doubled or out of order between sockets and books, a loss that a
 //! request could have filled, a gap that is told with wrong numbers, and a run that never ends.
-#![cfg(all(feature = "udp", feature = "cli"))]
+#![cfg(feature = "cli")]
 
 mod common;
 

@@ -17,8 +17,8 @@
 //! count as in the file.
 //!
 //! Prices are in 1e-9 of the currency. Flags: the last record of an event ends an exchange event; a
-//! snapshot's records are marked, as is what Databento says to doubt. Times are UTC since the epoch;
-//! those of a snapshot go back and are no fault. Instruments get dense numbers in order of
+//! snapshot's records are marked, as is what Databento says to doubt. Times are UTC since the
+//! epoch; those of a snapshot go back and are no fault. Instruments get dense numbers in order of
 //! appearance, their symbols come from the metadata's mappings.
 
 use std::collections::HashMap;

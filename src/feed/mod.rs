@@ -12,6 +12,7 @@ mod check;
 pub mod dbn;
 pub mod itch;
 pub mod lobster;
+#[cfg(any(feature = "pcap", feature = "udp"))]
 pub mod moldudp64;
 mod open;
 pub mod orders;

@@ -1,12 +1,11 @@
 //! `ringtape convert`: a feed in another format, or played to whoever listens.
 
 mod lobster;
-#[cfg(feature = "udp")]
 mod play;
 mod tape;
 mod target;
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use clap::Args;
@@ -92,16 +91,15 @@ pub(super) fn run(args: &ConvertArgs) -> Result<Ending> {
         ));
     }
     match target {
-        Target::Journal(dir) => to_journal(args, feed, dir),
+        Target::Journal(dir) => to_journal(args, feed, &dir),
         Target::Lobster(path) => lobster::write(args, feed, &path),
         Target::Tape(tape) => tape::write(args, feed, &tape),
-        #[cfg(feature = "udp")]
         Target::Live(address) => play::play(args, feed, address),
     }
 }
 
 /// Keeps the feed as the journal of a run without a strategy.
-fn to_journal(args: &ConvertArgs, feed: Box<dyn Feed>, dir: PathBuf) -> Result<Ending> {
+fn to_journal(args: &ConvertArgs, feed: Box<dyn Feed>, dir: &Path) -> Result<Ending> {
     if dir.exists() {
         return Err(Error::usage(
             format!("{} exists already", dir.display()),
@@ -115,7 +113,7 @@ fn to_journal(args: &ConvertArgs, feed: Box<dyn Feed>, dir: PathBuf) -> Result<E
     };
     let clock = Some(feed.description().zone.code().to_owned());
     let shape = RunConfig { clock, ..shape };
-    let journal = JournalConfig::new(&dir, shape.to_toml());
+    let journal = JournalConfig::new(dir, shape.to_toml());
     let config = EngineConfig { journal: Some(journal), ..EngineConfig::default() };
     let report = Engine::start(feed, config)?.join();
     tell_notes(&report.feed.assumptions);

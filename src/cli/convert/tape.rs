@@ -9,6 +9,7 @@ use ringtape::error::{Error, Result};
 use ringtape::event::kinds::Group;
 use ringtape::event::{Event, EventView, Flags};
 use ringtape::feed::Feed;
+use ringtape::feed::capture::{CaptureFormat, CaptureWriter};
 use ringtape::feed::itch::Encoder;
 use ringtape::feed::moldudp64::{Impairment, Line, Packed, Packer};
 use ringtape::report::format::thousands;
@@ -29,7 +30,6 @@ const ZSTD_LEVEL: i32 = 3;
 const PRICE_INCREMENT: u64 = 100_000;
 
 /// Where the two lines of a capture go: those of NASDAQ's own feed.
-#[cfg(feature = "pcap")]
 const LINES: [std::net::SocketAddrV4; 2] = {
     use std::net::{Ipv4Addr, SocketAddrV4};
     [
@@ -144,12 +144,12 @@ pub(super) fn write(args: &ConvertArgs, mut feed: Box<dyn Feed>, tape: &Tape) ->
     let mut outcome = Ok(());
     let mut fill = |out: &mut dyn Write| {
         let mut out = BufWriter::with_capacity(BUFFER_BYTES, out);
-        let written = match () {
-            #[cfg(feature = "pcap")]
-            () if tape.capture.is_some() => {
-                packets(args, &mut *feed, tape, impairment, &mut transcript, &stop, &mut out)
+        let written = match tape.capture {
+            Some(format) => {
+                let lines = lines(args, impairment);
+                packets(&mut *feed, format, lines, &args.session, &mut transcript, &stop, &mut out)
             }
-            () => messages(&mut *feed, &mut transcript, &stop, &mut out),
+            None => messages(&mut *feed, &mut transcript, &stop, &mut out),
         };
         let (written, read) = split(written);
         outcome = read;
@@ -210,27 +210,26 @@ fn messages(
     driven
 }
 
-#[cfg(feature = "pcap")]
+/// The lines of a capture, each with the seed of its own faults.
+fn lines(args: &ConvertArgs, impairment: Impairment) -> Vec<Line> {
+    let count = 1 + usize::from(args.two_lines);
+    (args.seed..).take(count).map(|seed| Line::new(impairment, seed)).collect()
+}
+
 fn packets(
-    args: &ConvertArgs,
     feed: &mut dyn Feed,
-    tape: &Tape,
-    impairment: Impairment,
+    format: CaptureFormat,
+    mut lines: Vec<Line>,
+    session: &str,
     transcript: &mut Transcript,
     stop: &StopFlag,
     out: &mut impl Write,
 ) -> Result<()> {
-    use ringtape::feed::capture::{CaptureFormat, CaptureWriter};
-
-    let format = tape.capture.unwrap_or(CaptureFormat::Pcap);
     let mut writer = CaptureWriter::new(out, format).map_err(failed)?;
-    let mut packer = Packer::new(&args.session);
-    let addresses = &LINES[..1 + usize::from(args.two_lines)];
-    let mut lines: Vec<Line> =
-        addresses.iter().zip(args.seed..).map(|(_, seed)| Line::new(impairment, seed)).collect();
+    let mut packer = Packer::new(session);
     let mut put = |packet: &[u8], ts_ns: u64, is_last: bool| -> io::Result<()> {
         let mut outcome = Ok(());
-        for (line, address) in lines.iter_mut().zip(addresses) {
+        for (line, address) in lines.iter_mut().zip(&LINES) {
             let mut write = |bytes: &[u8]| {
                 let written = writer.datagram(ts_ns, *address, bytes);
                 if outcome.is_ok() {

@@ -3,9 +3,7 @@
 use std::path::{Path, PathBuf};
 
 use ringtape::error::{Error, Result};
-#[cfg(feature = "pcap")]
 use ringtape::feed::capture::CaptureFormat;
-#[cfg(feature = "udp")]
 use ringtape::feed::udp::{SCHEME, UdpAddress};
 
 use super::ConvertArgs;
@@ -17,7 +15,6 @@ pub(super) enum Target {
     /// A LOBSTER message file; the order book file is written beside it.
     Lobster(PathBuf),
     Tape(Tape),
-    #[cfg(feature = "udp")]
     Live(UdpAddress),
 }
 
@@ -26,7 +23,6 @@ pub(super) struct Tape {
     /// `None` is stdout.
     pub(super) path: Option<PathBuf>,
     /// `None` is a file of messages.
-    #[cfg(feature = "pcap")]
     pub(super) capture: Option<CaptureFormat>,
     pub(super) packing: Packing,
 }
@@ -43,7 +39,6 @@ pub(super) enum Packing {
 impl Target {
     /// What the name of the output says.
     pub(super) fn of(output: &Path) -> Result<Self> {
-        #[cfg(feature = "udp")]
         if let Some(address) = output.to_str().filter(|text| text.starts_with(SCHEME)) {
             return Ok(Self::Live(address.parse()?));
         }
@@ -68,7 +63,6 @@ impl Target {
         };
         match extension {
             "itch" | "itch50" | "nasdaq_itch50" => Ok(Self::Tape(Tape::of_messages(path, packing))),
-            #[cfg(feature = "pcap")]
             "pcap" | "pcapng" => {
                 let format = match extension {
                     "pcap" => CaptureFormat::Pcap,
@@ -93,9 +87,7 @@ impl Target {
     /// Refuses flags that would do nothing.
     pub(super) fn check_flags(&self, args: &ConvertArgs) -> Result<()> {
         let (is_live, has_packets) = match self {
-            #[cfg(feature = "udp")]
             Self::Live(_) => (true, true),
-            #[cfg(feature = "pcap")]
             Self::Tape(tape) => (false, tape.capture.is_some()),
             _ => (false, false),
         };
@@ -121,12 +113,7 @@ impl Target {
 
 impl Tape {
     fn of_messages(path: Option<PathBuf>, packing: Packing) -> Self {
-        Self {
-            path,
-            #[cfg(feature = "pcap")]
-            capture: None,
-            packing,
-        }
+        Self { path, capture: None, packing }
     }
 }
 

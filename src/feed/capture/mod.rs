@@ -7,8 +7,8 @@
 //!   payload     MoldUDP64, IEX-TP, ...                                       `protocol`
 //! ```
 //!
-//! What a payload means is for others: [`Capture::next`] hands out one [`Datagram`] at a time and
-//! knows no protocol; [`protocol`] tells what the first ones of a capture look like.
+//! What a payload means is for others: `Capture::next` hands out one `Datagram` at a time and
+//! knows no protocol; `protocol` tells what the first ones of a capture look like.
 //!
 //! * Frames that are no UDP datagrams are passed over and counted.
 //! * A fragment of a UDP datagram is an error: nothing here puts it together, and to leave it out

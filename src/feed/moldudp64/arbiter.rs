@@ -69,11 +69,13 @@ impl Arbiter {
     }
 
     /// Begins another session behind this one.
+    #[cfg(feature = "pcap")]
     pub(crate) fn begin_session(&mut self) {
         *self = Self { delivered: self.delivered, ..Self::default() };
     }
 
     /// Messages handed out so far.
+    #[cfg(feature = "pcap")]
     pub(crate) fn delivered(&self) -> u64 {
         self.delivered
     }

@@ -16,7 +16,6 @@
 //! once, and says what is missing. `recorded` does so for a capture: the messages that it hands out
 //! are framed as in a file, so that one decoder serves both.
 
-#[cfg(any(feature = "pcap", feature = "udp"))]
 pub(crate) mod arbiter;
 mod impair;
 pub(crate) mod packer;

@@ -30,13 +30,13 @@ const PATIENCE_WITH_SERVER: Duration = Duration::from_secs(3);
 /// | `interface` | address of the interface that the groups are on | the system's choice |
 /// | `buffer` | bytes that each socket should hold, `8M` | `8M` |
 /// | `busy` | time that the kernel polls the network card, `50us` | 0: as the system is set |
-/// | `from` | number of the first message wanted | 1 with a server, else the first that comes |
-/// | `patience` | time that missing messages are awaited, `100ms` | `3s` with a server, else `100ms` |
+/// | `from` | number of the first message wanted | 1 with a server, else the first to come |
+/// | `patience` | time that missing messages are awaited | `3s` with a server, else `100ms` |
 ///
 /// ```
 /// use ringtape::feed::udp::UdpAddress;
 ///
-/// let address: UdpAddress = "udp://233.54.12.111:26477?b=233.49.196.111:26477&buffer=16M".parse()?;
+/// let address: UdpAddress = "udp://233.54.12.1:26477?b=233.49.196.1:26477&buffer=16M".parse()?;
 /// assert_eq!(address.lines.len(), 2);
 /// assert_eq!(address.buffer_bytes, 16 << 20);
 /// # Ok::<(), ringtape::error::Error>(())
@@ -123,11 +123,10 @@ fn bytes(text: &str) -> Option<usize> {
 
 /// A time of whole units, `50us`, `100ms` or `3s`.
 fn time(text: &str) -> Option<Duration> {
-    let units: [(&str, fn(u64) -> Duration); 3] =
-        [("us", Duration::from_micros), ("ms", Duration::from_millis), ("s", Duration::from_secs)];
-    let (digits, unit) =
-        units.iter().find_map(|(name, unit)| Some((text.strip_suffix(name)?, unit)))?;
-    Some(unit(digits.parse().ok()?))
+    const UNITS_US: [(&str, u64); 3] = [("us", 1), ("ms", 1_000), ("s", 1_000_000)];
+    let (digits, us) =
+        UNITS_US.iter().find_map(|(name, us)| Some((text.strip_suffix(name)?, *us)))?;
+    digits.parse::<u64>().ok()?.checked_mul(us).map(Duration::from_micros)
 }
 
 #[cfg(test)]

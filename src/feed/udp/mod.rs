@@ -10,8 +10,8 @@
 //!
 //! A loss on one line is filled by the other; one on both is asked for again, where there is a
 //! server, and told with its numbers once patience is over. Nothing waits: without news the feed
-//! answers [`Fill::Pending`](super::Fill::Pending), and after each millisecond of silence it delivers a `time` event, so
-//! that strategies and expiries go on. A recorded journal of the run repeats all of that.
+//! is [pending](super::Fill::Pending), and after each millisecond of silence it delivers a `time`
+//! event, so that strategies and expiries go on. A journal of the run repeats all of that.
 //!
 //! Exchange events end with the packets that hold them: a sender that spreads one over two packets
 //! is found out by its times, and told.
