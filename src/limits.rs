@@ -68,6 +68,16 @@ pub const BLOCK_BYTES: usize = 64 << 10;
 /// Bytes ahead of the writer that a journal's helper keeps populated.
 pub const POPULATE_AHEAD_BYTES: usize = 16 << 20;
 
+/// Snapshots of a run that are kept: the last one, and the one before it should that be damaged.
+pub const SNAPSHOTS_KEPT: usize = 2;
+
+/// Orders that matching saves at a time for a snapshot, so that it pauses no longer than for a
+/// batch of events.
+pub const SNAPSHOT_SLICE_ORDERS: usize = 1024;
+
+/// Bytes that matching hands on at a time for a snapshot.
+pub const SNAPSHOT_PIECE_BYTES: usize = 256 << 10;
+
 /// Prints of one replica that a broken trade can still take back: the newest ones.
 pub const BREAKABLE_PRINTS_MAX: usize = 1 << 20;
 

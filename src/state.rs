@@ -78,6 +78,21 @@ impl StateWriter {
         self.bytes.extend_from_slice(bytes);
     }
 
+    /// Appends what another writer wrote.
+    pub fn append(&mut self, other: &Self) {
+        self.bytes.extend_from_slice(&other.bytes);
+    }
+
+    /// Bytes written so far.
+    pub fn len(&self) -> usize {
+        self.bytes.len()
+    }
+
+    /// Whether nothing was written.
+    pub fn is_empty(&self) -> bool {
+        self.bytes.is_empty()
+    }
+
     /// Everything written.
     pub fn into_bytes(self) -> Vec<u8> {
         self.bytes

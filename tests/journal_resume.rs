@@ -11,62 +11,13 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use common::program::{Ran, finish, ringtape, run};
+use common::runs::{cut_market, feed, resuming, session, start};
 use rand_xoshiro::Xoshiro256PlusPlus;
 use rand_xoshiro::rand_core::{Rng, SeedableRng};
-use ringtape::engine::generate::{Generator, Profile};
-use ringtape::engine::{
-    EXECUTIONS_DIR, Engine, EngineConfig, JournalConfig, JournalFeed, MARKET_DIR, RunReport,
-};
-use ringtape::error::{Error, Result};
+use ringtape::engine::{EXECUTIONS_DIR, JournalConfig, JournalFeed, MARKET_DIR};
+use ringtape::error::Error;
 use ringtape::event::{Event, Execution};
-use ringtape::feed::itch::ItchFeed;
-use ringtape::feed::{Feed, OpenOptions};
 use ringtape::journal::{Durability, Read, Reader, Writer, verify};
-use ringtape::limits::SEGMENT_BYTES_MIN;
-use ringtape::strategy::{StrategySpec, Trader, TraderConfig};
-
-const STRATEGY: &str = "maker:symbols=ACME,BOLTX,lots=1,limit=500";
-
-fn session(messages: u64, seed: u64) -> Arc<[u8]> {
-    let profile = Profile { messages, symbols: 300, live: 1_500, seed };
-    let mut generator = Generator::new(&profile).expect("a valid profile");
-    let mut session = Vec::new();
-    while generator.fill(&mut session) > 0 {}
-    session.into()
-}
-
-fn feed(session: &Arc<[u8]>) -> Box<dyn Feed> {
-    let feed = ItchFeed::from_bytes("session", session.clone(), &OpenOptions::default());
-    Box::new(feed.expect("a valid session"))
-}
-
-fn start(
-    feed: Box<dyn Feed>,
-    journal: Option<JournalConfig>,
-    symbols: &[&str],
-) -> Result<RunReport> {
-    let spec: StrategySpec = STRATEGY.parse().expect("a valid strategy");
-    let config = EngineConfig {
-        trader: Some(Trader::new(&spec, TraderConfig::default())),
-        symbols: symbols.iter().map(ToString::to_string).collect(),
-        journal,
-        ..EngineConfig::default()
-    };
-    Ok(Engine::start(feed, config)?.join())
-}
-
-fn resuming(dir: &Path) -> JournalConfig {
-    let config = JournalConfig::new(dir, "");
-    JournalConfig { resume: true, segment_bytes: SEGMENT_BYTES_MIN, ..config }
-}
-
-/// Cuts the market journal as if the run had been killed there.
-fn cut_market(dir: &Path, at: u64) {
-    drop(
-        Writer::<Event>::resume(&dir.join(MARKET_DIR), Durability::PageCache, Some(at))
-            .expect("a journal"),
-    );
-}
 
 fn assert_resumes(session: &Arc<[u8]>, symbols: &[&str], messages: u64) {
     let expected = start(feed(session), None, symbols).expect("a run").hashes;
@@ -196,8 +147,8 @@ fn replay(dir: &Path, more: &str) -> Vec<String> {
 }
 
 /// Starts a paced run and kills it after `wait`.
-fn kill_after(wait: Duration, dir: &Path) {
-    let mut child = ringtape(replay(dir, "--resume --rate 400k"))
+fn kill_after(wait: Duration, dir: &Path, more: &str) {
+    let mut child = ringtape(replay(dir, &format!("--resume --rate 400k {more}")))
         .stdout(std::process::Stdio::null())
         .stderr(std::process::Stdio::null())
         .spawn()
@@ -219,8 +170,10 @@ fn a_run_that_is_killed_at_any_moment_goes_on_to_the_same_hashes() {
         let scratch = tempfile::tempdir().expect("a scratch folder");
         let dir: PathBuf = scratch.path().join("run");
         let kills = 1 + random.next_u64() % 3;
+        // So often that many a kill comes while one is being written.
+        let more = if round % 2 == 0 { "--snapshot-every 2k" } else { "" };
         for _ in 0..kills {
-            kill_after(Duration::from_micros(random.next_u64() % 900_000), &dir);
+            kill_after(Duration::from_micros(random.next_u64() % 900_000), &dir, more);
             if dir.join(MARKET_DIR).join(format!("{:020}.tape", 0)).exists() {
                 let verified = run(["journal", "verify", dir.to_str().expect("text")]);
                 assert!(matches!(verified.code, 0 | 2), "{}", verified.all());
@@ -231,8 +184,9 @@ fn a_run_that_is_killed_at_any_moment_goes_on_to_the_same_hashes() {
         assert_eq!(hashes(&resumed), uninterrupted, "round {round}");
         let again = run(["replay", dir.to_str().expect("text"), "--json"]);
         assert_eq!(hashes(&again), uninterrupted, "round {round}, replayed");
-        let at = &resumed.json()["journal"]["resumed"]["market"]["next_sequence"];
-        println!("round {round}: {kills} kills, resumed at record {at}, same hashes");
+        let took_up = &resumed.json()["journal"]["resumed"];
+        let (at, from) = (&took_up["market"]["next_sequence"], &took_up["snapshot"]["market"]);
+        println!("round {round}: {kills} kills, record {at}, run again from {from}, same hashes");
     }
 }
 

@@ -6,13 +6,13 @@
 use super::books::{Best, Book, Books};
 use super::counts::ReplicaCounts;
 use super::order::{ORDER_QTY_MAX, PRIORITY_MAX};
-use super::prints::Prints;
+use super::prints::{PRINT_BYTES, Prints};
 use super::queries::Turnover;
 use super::replica::Replica;
 use super::tape::{InstrumentStats, Tape, Units};
 use super::view::OrderView;
 use crate::error::Result;
-use crate::event::{Event, InstrumentTable};
+use crate::event::{Event, Instrument, InstrumentTable};
 use crate::feed::Located;
 use crate::hash::RunningHash;
 use crate::limits::{EVENT_BYTES, INSTRUMENTS_MAX};
@@ -20,31 +20,11 @@ use crate::state::{StateReader, StateWriter};
 use crate::units::{InstrumentId, OrderId, Price, Qty, Side};
 
 impl Replica {
-    /// Writes everything that the replica's answers and future depend on.
+    /// Writes everything that the replica's answers and future depend on, all at once.
     pub fn save(&self, writer: &mut StateWriter) {
-        writer.put_u64(self.applied);
-        writer.put_u64(self.touches.value());
-        save_counts(&self.counts, writer);
-        self.prints.save(writer);
-        save_instruments(&self.instruments, writer);
-        writer.put_u64(self.books.next_priority);
-        writer.put_len(self.books.peak_orders);
-        writer.put_len(self.books.live_orders());
-        writer.put_len(self.tapes.len());
-        let used = |&id: &usize| self.books.books[id].is_used() || self.tapes[id].is_used();
-        writer.put_len((0..self.tapes.len()).filter(used).count());
-        for id in (0..self.tapes.len()).filter(used) {
-            writer.put_u32(id as u32);
-            save_book(&self.books.books[id], writer);
-            save_tape(&self.tapes[id], writer);
-        }
-        for id in (0..self.tapes.len() as u32).map(InstrumentId) {
-            for side in [Side::Buy, Side::Sell] {
-                for level in self.books.levels(id, side) {
-                    self.books.queue(level).for_each(|order| save_order(&order, writer));
-                }
-            }
-        }
+        let mut saving = self.begin_save();
+        while saving.advance(self, usize::MAX) {}
+        saving.write(writer);
     }
 
     /// Reads what [`save`](Self::save) wrote.
@@ -56,17 +36,21 @@ impl Replica {
         let applied = reader.u64()?;
         let touches = RunningHash::resume(reader.u64()?);
         let counts = load_counts(reader)?;
-        let prints = Prints::load(reader)?;
-        let instruments = load_instruments(reader)?;
         let next_priority = reader.u64()?;
         let peak_orders = reader.u64()? as usize;
         let orders = reader.len(ORDER_BYTES)?;
+        let count = reader.u64()?;
+        let prints = reader.len(PRINT_BYTES)?;
+        let defined = reader.len(2 * EVENT_BYTES)?;
+        let used = reader.len(BOOK_BYTES)?;
+        let prints = Prints::load(prints, reader)?;
+        let instruments = load_instruments(defined, reader)?;
         if next_priority > PRIORITY_MAX {
             return Err(reader.bad(format!("priority {next_priority} is out of range")));
         }
         let mut books = Books::with_capacity(orders);
         books.next_priority = next_priority;
-        let tapes = load_books(&mut books.books, reader)?;
+        let tapes = load_books(count, used, &mut books.books, reader)?;
         for (id, instrument) in instruments.iter() {
             let book = books.books.get_mut(id.0 as usize);
             book.ok_or_else(|| reader.bad(format!("instrument {id} has no book")))?.units =
@@ -82,9 +66,9 @@ impl Replica {
 const BOOK_BYTES: usize = 4 + 2 * 16 + 4 + 2 * 9 + 3 * 8 + 7 * 8;
 
 /// Bytes of a saved order.
-const ORDER_BYTES: usize = 8 + 4 + 1 + 8 + 8 + 8;
+pub(super) const ORDER_BYTES: usize = 8 + 4 + 1 + 8 + 8 + 8;
 
-fn save_order(order: &OrderView, writer: &mut StateWriter) {
+pub(super) fn save_order(order: &OrderView, writer: &mut StateWriter) {
     writer.put_u64(order.order_id.0);
     writer.put_u32(order.instrument.0);
     writer.put_u8(order.side as u8);
@@ -94,14 +78,18 @@ fn save_order(order: &OrderView, writer: &mut StateWriter) {
 }
 
 /// Reads the books, still without orders, and gives the tapes beside them.
-fn load_books(books: &mut Vec<Book>, reader: &mut StateReader<'_>) -> Result<Vec<Tape>> {
-    let count = reader.u64()?;
+fn load_books(
+    count: u64,
+    used: usize,
+    books: &mut Vec<Book>,
+    reader: &mut StateReader<'_>,
+) -> Result<Vec<Tape>> {
     if count > INSTRUMENTS_MAX as u64 {
         return Err(reader.bad(format!("{count} books are more than instruments may be")));
     }
     books.resize_with(count as usize, Book::default);
     let mut tapes = vec![Tape::default(); books.len()];
-    for _ in 0..reader.len(BOOK_BYTES)? {
+    for _ in 0..used {
         let id = reader.u32()?;
         let Some(book) = books.get_mut(id as usize) else {
             return Err(reader.bad(format!("book {id} of {count}")));
@@ -145,7 +133,7 @@ fn load_order(reader: &mut StateReader<'_>) -> Result<OrderView> {
     Ok(OrderView { order_id, instrument, side, price, qty, priority })
 }
 
-fn save_book(book: &Book, writer: &mut StateWriter) {
+pub(super) fn save_book(book: &Book, writer: &mut StateWriter) {
     for side in &book.marked {
         writer.put_i64(side.price.0);
         writer.put_u64(side.qty.0);
@@ -168,7 +156,7 @@ fn load_book(reader: &mut StateReader<'_>) -> Result<Book> {
     Ok(book)
 }
 
-fn save_tape(tape: &Tape, writer: &mut StateWriter) {
+pub(super) fn save_tape(tape: &Tape, writer: &mut StateWriter) {
     for price in [tape.last_price, tape.close_price] {
         writer.put_bool(price.is_some());
         writer.put_i64(price.map_or(0, |price| price.0));
@@ -212,16 +200,13 @@ fn load_tape(reader: &mut StateReader<'_>) -> Result<Tape> {
     Ok(Tape { stats, last_price, close_price, turnover })
 }
 
-fn save_instruments(table: &InstrumentTable, writer: &mut StateWriter) {
-    writer.put_len(table.len());
-    for (id, instrument) in table.iter() {
-        writer.put_bytes(bytemuck::cast_slice(&InstrumentTable::events(0, id, instrument)));
-    }
+pub(super) fn save_instrument(id: InstrumentId, one: &Instrument, writer: &mut StateWriter) {
+    writer.put_bytes(bytemuck::cast_slice(&InstrumentTable::events(0, id, one)));
 }
 
-fn load_instruments(reader: &mut StateReader<'_>) -> Result<InstrumentTable> {
+fn load_instruments(count: usize, reader: &mut StateReader<'_>) -> Result<InstrumentTable> {
     let mut table = InstrumentTable::default();
-    for _ in 0..reader.len(2 * EVENT_BYTES)? {
+    for _ in 0..count {
         for record in reader.bytes()?.chunks(EVENT_BYTES) {
             let event: Event = bytemuck::try_pod_read_unaligned(record)
                 .map_err(|_| reader.bad("an instrument is not whole"))?;
@@ -231,7 +216,7 @@ fn load_instruments(reader: &mut StateReader<'_>) -> Result<InstrumentTable> {
     Ok(table)
 }
 
-fn save_counts(counts: &ReplicaCounts, writer: &mut StateWriter) {
+pub(super) fn save_counts(counts: &ReplicaCounts, writer: &mut StateWriter) {
     for Located { count, first, last } in [counts.unknown_orders, counts.crossed] {
         for number in [count, first, last] {
             writer.put_u64(number);

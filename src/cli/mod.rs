@@ -6,9 +6,11 @@
 
 mod bench;
 mod book;
+mod compare;
 mod completions;
 mod config;
 mod convert;
+mod doctor;
 mod dump;
 mod executions;
 mod generate;
@@ -58,6 +60,10 @@ enum Command {
     Bench(bench::BenchCommand),
     /// Write a feed in another format, or play it live
     Convert(Box<convert::ConvertArgs>),
+    /// Hold two runs, journals or feeds together: the first sequence and instrument that differ
+    Compare(compare::CompareArgs),
+    /// Look at this machine: what costs latency here, and what cures it
+    Doctor(doctor::DoctorArgs),
     /// Print a completion script for a shell
     Completions(completions::CompletionsArgs),
 }
@@ -92,6 +98,8 @@ pub(crate) fn main() -> ExitCode {
         Command::Generate(args) => generate::run(&args),
         Command::Bench(command) => bench::run(&command),
         Command::Convert(args) => convert::run(&args),
+        Command::Compare(args) => compare::run(&args),
+        Command::Doctor(args) => doctor::run(&args),
         Command::Completions(args) => completions::run(&args),
     };
     ExitCode::from(outcome.map_or_else(|error| report(&error), Ending::code))

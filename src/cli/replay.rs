@@ -39,6 +39,9 @@ pub(super) struct ReplayArgs {
     /// Go on with the run that the journal directory holds, or start it if it holds none
     #[arg(long, requires = "journal")]
     resume: bool,
+    /// Take a snapshot of the whole state every so many messages, for --resume to go on from
+    #[arg(long, value_name = "N", requires = "journal")]
+    snapshot_every: Option<String>,
     /// What survives what: `pagecache` a killed process, `interval:10ms` and `batch` a power cut
     #[arg(long, value_name = "LEVEL", default_value = "pagecache")]
     durability: String,
@@ -180,6 +183,13 @@ fn engine_config(args: &ReplayArgs, shape: &RunConfig, is_of_orders: bool) -> Re
         (None, None) => Pace::Max,
     };
     let durability = args.durability.parse::<Durability>()?;
+    let snapshot_every = args.snapshot_every.as_deref().map(parse::count).transpose()?;
+    if snapshot_every == Some(0) {
+        return Err(Error::usage(
+            "a snapshot every 0 messages leaves no time for them",
+            "write --snapshot-every 1M, or leave it out",
+        ));
+    }
     Ok(EngineConfig {
         symbols: shape.symbols.clone().unwrap_or_default(),
         trader: trader(shape)?,
@@ -193,6 +203,7 @@ fn engine_config(args: &ReplayArgs, shape: &RunConfig, is_of_orders: bool) -> Re
         journal: args.journal.as_ref().map(|dir| JournalConfig {
             resume: args.resume,
             durability,
+            snapshot_every,
             ..JournalConfig::new(dir, shape.to_toml())
         }),
         gate: args.gate.parse::<Gate>()?,

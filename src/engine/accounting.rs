@@ -1,11 +1,13 @@
 //! The portfolio agent: follows the execution ring.
 
 use super::kept::Keeper;
+use super::run_state::{PORTFOLIO_SECTION, portfolio_section};
+use super::snapshots::{Part, Sink};
 use super::stats::{AccountingOutcome, Handover, hand_over};
 use crate::error::Result;
 use crate::event::{Execution, ExecutionKind};
 use crate::limits::BATCH_RECORDS_MAX;
-use crate::portfolio::{Portfolio, PortfolioConfig};
+use crate::portfolio::Portfolio;
 use crate::ring::Consumer;
 use crate::runtime::{Agent, StageMeter};
 use crate::units::Nanos;
@@ -19,6 +21,8 @@ pub(super) struct Accounting {
     portfolio: Portfolio,
     is_audited: bool,
     audits: u64,
+    /// Where the portfolio goes at the marks of snapshots.
+    sink: Option<Sink>,
     keeper: Keeper,
     meter: StageMeter,
     handover: Handover<AccountingOutcome>,
@@ -27,15 +31,17 @@ pub(super) struct Accounting {
 impl Accounting {
     pub(super) fn new(
         executions: Consumer<Execution>,
-        config: PortfolioConfig,
+        (portfolio, audits): (Portfolio, u64),
+        sink: Option<Sink>,
         keeper: Keeper,
         handover: Handover<AccountingOutcome>,
     ) -> Self {
         Self {
             executions,
-            is_audited: config.audit,
-            portfolio: Portfolio::new(config),
-            audits: 0,
+            is_audited: portfolio.config().audit,
+            portfolio,
+            audits,
+            sink,
             keeper,
             meter: StageMeter::new(),
             handover,
@@ -56,6 +62,13 @@ impl Agent for Accounting {
             let is_checked =
                 matches!(execution.kind(), Some(ExecutionKind::Filled | ExecutionKind::Quote));
             self.audits += u64::from(self.is_audited && is_checked);
+            if execution.kind() == Some(ExecutionKind::SnapshotMark)
+                && let Some(sink) = self.sink.as_ref().filter(|sink| sink.is_at(execution.order_id))
+            {
+                let bytes = portfolio_section(&self.portfolio, self.audits);
+                sink.section(execution.order_id, PORTFOLIO_SECTION, bytes);
+                sink.done(execution.order_id, Part::Portfolio);
+            }
             self.meter.note(execution.ts_ingest);
         }
         Ok(batch.len())
@@ -75,6 +88,7 @@ impl Agent for Accounting {
     }
 
     fn finish(&mut self) {
+        self.sink = None;
         let outcome = AccountingOutcome {
             rows: self.portfolio.rows(),
             hash: self.portfolio.hash(),

@@ -76,6 +76,8 @@ pub struct JournalConfig {
     pub durability: Durability,
     /// Whether to go on with the run that the directory holds, or to start it if it holds none.
     pub resume: bool,
+    /// Messages of the feed between two snapshots; `None` for none.
+    pub snapshot_every: Option<u64>,
 }
 
 impl JournalConfig {
@@ -87,6 +89,7 @@ impl JournalConfig {
             run_toml: run_toml.into(),
             durability: Durability::default(),
             resume: false,
+            snapshot_every: None,
         }
     }
 }

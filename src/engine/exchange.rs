@@ -4,13 +4,15 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use crate::book::{Totals, Touch, Units, hash_words};
+use crate::error::Result;
 use crate::event::{
     Event, EventView, Execution, ExecutionKind, InstrumentOverrides, Kind, Listing, Quote, Reason,
 };
 use crate::hash::RunningHash;
 use crate::matching::{InstrumentRules, Matcher, MatcherConfig, MatcherOrder, OrderPlace};
+use crate::state::{StateReader, StateWriter};
 use crate::strategy::TraderCounts;
-use crate::units::{InstrumentId, Price, Side};
+use crate::units::{InstrumentId, Price, Qty, Side};
 
 /// Bit of an auction that is the session's closing one.
 const CLOSING: u8 = 2;
@@ -93,6 +95,53 @@ impl Exchange {
     /// The matcher.
     pub fn matcher(&self) -> &Matcher {
         &self.matcher
+    }
+
+    /// Writes everything that the exchange's answers and future depend on, but not its
+    /// configuration.
+    pub fn save(&self, writer: &mut StateWriter) {
+        self.matcher.save(writer);
+        writer.put_u64(self.touches.value());
+        writer.put_len(self.live_orders);
+        writer.put_len(self.peak_live_orders);
+        self.counts.save(writer);
+        writer.put_u64(self.now);
+        writer.put_len(self.by_instrument.len());
+        for (id, desk) in &self.by_instrument {
+            let listing = Execution::from_listing(0, id.0, &desk.listing);
+            writer.put_bytes(bytemuck::bytes_of(&listing));
+            let Touch { bid_price, bid_qty, ask_price, ask_qty } = desk.touch;
+            writer.put_i64(bid_price.0);
+            writer.put_u64(bid_qty.0);
+            writer.put_i64(ask_price.0);
+            writer.put_u64(ask_qty.0);
+            writer.put_bool(desk.quote.is_some());
+            let quote = Execution::from_quote(0, id.0, &desk.quote.unwrap_or_default());
+            writer.put_bytes(bytemuck::bytes_of(&quote));
+            writer.put_bool(desk.is_closing);
+            writer.put_bool(desk.close_price.is_some());
+            writer.put_i64(desk.close_price.map_or(0, |price| price.0));
+        }
+    }
+
+    /// An exchange of the same configuration as [`save`](Self::save) wrote it.
+    ///
+    /// # Errors
+    ///
+    /// [`Error::BadState`](crate::error::Error::BadState) for bytes that no exchange writes.
+    pub fn load(&self, reader: &mut StateReader<'_>) -> Result<Self> {
+        let mut loaded = Self::new(self.matcher.config()).knowing(Arc::clone(&self.instruments));
+        loaded.matcher.load(reader)?;
+        loaded.touches = RunningHash::resume(reader.u64()?);
+        loaded.live_orders = reader.u64()? as usize;
+        loaded.peak_live_orders = reader.u64()? as usize;
+        loaded.counts = TraderCounts::load(reader)?;
+        loaded.now = reader.u64()?;
+        for _ in 0..reader.len(2 * size_of::<Execution>())? {
+            let (id, desk) = load_desk(&loaded.matcher, reader)?;
+            loaded.by_instrument.insert(id, desk);
+        }
+        Ok(loaded)
     }
 
     /// Applies a record and appends what it causes to `out`, quotes last.
@@ -281,6 +330,34 @@ impl Exchange {
         });
         orders
     }
+}
+
+fn load_desk(matcher: &Matcher, reader: &mut StateReader<'_>) -> Result<(InstrumentId, Desk)> {
+    let record = load_record(reader)?;
+    let id = InstrumentId(record.instrument);
+    let listing = record.listing().ok_or_else(|| reader.bad("a listing is none"))?;
+    let Some(instrument) = matcher.instruments().get(id) else {
+        return Err(reader.bad(format!("instrument {id} is not defined")));
+    };
+    let units = Units::of(instrument);
+    let touch = Touch {
+        bid_price: Price(reader.i64()?),
+        bid_qty: Qty(reader.u64()?),
+        ask_price: Price(reader.i64()?),
+        ask_qty: Qty(reader.u64()?),
+    };
+    let has_quote = reader.bool()?;
+    let quote = load_record(reader)?.quote().filter(|_| has_quote);
+    let is_closing = reader.bool()?;
+    let has_close = reader.bool()?;
+    let close_price = Some(Price(reader.i64()?)).filter(|_| has_close);
+    Ok((id, Desk { listing, units, touch, quote, is_closing, close_price }))
+}
+
+fn load_record(reader: &mut StateReader<'_>) -> Result<Execution> {
+    let bytes: &[u8; size_of::<Execution>()] =
+        reader.bytes()?.try_into().map_err(|_| reader.bad("a record has another size"))?;
+    Ok(bytemuck::pod_read_unaligned(bytes))
 }
 
 fn hash_touch(units: &Units, touch: &Touch, hash: &mut RunningHash) {

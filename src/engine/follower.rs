@@ -17,6 +17,16 @@ impl Follower {
         Self { replica: Replica::new(), checker }
     }
 
+    /// The books of a snapshot, without a check: that cannot begin in the middle.
+    pub(super) fn following(replica: Replica) -> Self {
+        Self { replica, checker: None }
+    }
+
+    /// Whether there is a check.
+    pub(super) fn is_checking(&self) -> bool {
+        self.checker.is_some()
+    }
+
     /// The books.
     #[inline]
     pub(super) fn replica(&self) -> &Replica {

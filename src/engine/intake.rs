@@ -10,7 +10,8 @@ use super::recorded::Recorded;
 use super::stats::{Handover, IntakeOutcome, hand_over};
 use crate::clock::Clock;
 use crate::error::Result;
-use crate::event::{Event, InstrumentOverrides, payload};
+use crate::event::kinds::Raw;
+use crate::event::{Event, EventView, InstrumentOverrides, payload};
 use crate::feed::{Begin, Feed, Fill, Pacer};
 use crate::limits::{FEED_BATCH_RECORDS, FEED_MARK_RECORDS, MESSAGE_RECORDS_MAX};
 use crate::ring::{InboxReceiver, Producer};
@@ -44,6 +45,10 @@ pub(super) struct IntakeParts {
     pub(super) recorded: Option<Recorded>,
     /// Where the segments of the market journal begin; `None` without a journal.
     pub(super) segments: Option<Segments>,
+    /// Sequence of the first record; behind a snapshot it is not 0.
+    pub(super) origin: u64,
+    /// Messages between two marks of snapshots; `None` for no marks.
+    pub(super) snapshot_every: Option<u64>,
     pub(super) handover: Handover<IntakeOutcome>,
 }
 
@@ -75,6 +80,9 @@ pub(super) struct Intake {
     /// Engine time at which a paced feed began.
     started: Option<Nanos>,
     last_ts_event: u64,
+    /// Number of the last snapshot, and messages before its mark.
+    snapshot: u64,
+    snapshot_at: u64,
     /// Messages of the feed that have been staged.
     messages: u64,
     state: State,
@@ -91,20 +99,29 @@ enum State {
 }
 
 impl Intake {
-    pub(super) fn new(parts: IntakeParts) -> Self {
+    pub(super) fn new(mut parts: IntakeParts) -> Self {
         let messages = parts.feed.position().message;
+        let origin = parts.origin;
+        let (mut last_ts_event, mut snapshot) = (0, 0);
+        let mut definitions = Definitions::default();
+        if let Some(recorded) = &mut parts.recorded {
+            (last_ts_event, snapshot) = (recorded.ts_event, recorded.snapshot);
+            definitions = std::mem::take(&mut recorded.definitions);
+        }
         Self {
             parts,
             staged: Box::new([bytemuck::Zeroable::zeroed(); FEED_BATCH_RECORDS]),
             next: 0,
             len: 0,
-            sequence: 0,
+            sequence: origin,
             since_mark: None,
-            definitions: Definitions::default(),
+            definitions,
             is_reissue_due: false,
             messages_before: messages,
             started: None,
-            last_ts_event: 0,
+            last_ts_event,
+            snapshot,
+            snapshot_at: messages,
             messages,
             state: State::Reading,
             meter: StageMeter::new(),
@@ -139,6 +156,7 @@ impl Intake {
         self.len = match recorded.read(&mut self.staged[..]) {
             Ok(0) => {
                 self.parts.filter = std::mem::take(&mut recorded.filter);
+                self.parts.instruments = std::mem::take(&mut recorded.instruments);
                 let rest = std::mem::take(&mut recorded.rest);
                 self.parts.recorded = None;
                 self.is_reissue_due = !rest.is_empty();
@@ -159,6 +177,11 @@ impl Intake {
         let batch = &self.staged[..self.len];
         let highest = batch.iter().map(|event| event.ts_event).max();
         self.last_ts_event = self.last_ts_event.max(highest.unwrap_or(0));
+        for event in batch {
+            if let EventView::SnapshotMark(mark) = event.view() {
+                self.snapshot = mark.snapshot;
+            }
+        }
         self.definitions.note(batch);
         self.sequence += self.len as u64;
         self.len
@@ -174,6 +197,7 @@ impl Intake {
         if self.since_mark.is_none_or(|records| records >= FEED_MARK_RECORDS) {
             self.stage_mark();
         }
+        self.stage_snapshot_mark();
         self.stage_commands(room);
         if self.parts.stop.is_set() {
             self.outcome.interrupted = true;
@@ -208,6 +232,20 @@ impl Intake {
         self.staged[self.len].ts_ingest = self.parts.clock.now().0;
         self.len += 1;
         self.since_mark = Some(0);
+    }
+
+    /// Stages the mark at which all parts save themselves, when one is due.
+    fn stage_snapshot_mark(&mut self) {
+        let Some(every) = self.parts.snapshot_every else { return };
+        if self.messages - self.snapshot_at < every {
+            return;
+        }
+        (self.snapshot, self.snapshot_at) = (self.snapshot + 1, self.messages);
+        let (snapshot, message) = (self.snapshot, self.messages);
+        let mark = payload::SnapshotMark { snapshot, message, pad: Raw([0; 16]) };
+        self.staged[self.len] = Event::new(self.last_ts_event, 0, mark);
+        self.staged[self.len].ts_ingest = self.parts.clock.now().0;
+        self.len += 1;
     }
 
     /// Stages the commands that wait in the inbox, sequenced between two messages;
@@ -377,8 +415,7 @@ impl Agent for Intake {
 mod tests {
     use super::*;
     use crate::engine::generate::{Generator, Profile};
-    use crate::event::kinds::Raw;
-    use crate::event::{EventView, Kind};
+    use crate::event::Kind;
     use crate::feed::itch::ItchFeed;
     use crate::feed::{OpenOptions, Pace};
     use crate::ring::{RingBuilder, inbox};
@@ -406,6 +443,8 @@ mod tests {
             progress: Arc::default(),
             recorded: None,
             segments: Some(Segments { first: 0, records: SEGMENT_RECORDS }),
+            origin: 0,
+            snapshot_every: None,
             handover: Handover::default(),
         }
     }

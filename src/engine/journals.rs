@@ -6,9 +6,10 @@
 //!   feed                0 ............ mark .... here           where the recording of it ended
 //! ```
 //!
-//! A run that goes on re-runs the market journal from its first record to `N`, compares what comes
-//! of it with the first `M` executions, appends those that are missing, and takes the next message
-//! from the feed. Refusals come before anything is changed.
+//! A run that goes on re-runs the market journal from its first record, or from where the newest
+//! snapshot was taken, to `N`, compares what comes of it with the executions that are there up to
+//! `M`, appends those that are missing, and takes the next message from the feed. Refusals come
+//! before anything is changed.
 
 use std::fs::{self, File};
 use std::io::{ErrorKind, Write};
@@ -17,14 +18,16 @@ use std::thread;
 
 use bytemuck::Zeroable;
 
-use super::config::JournalConfig;
-use super::filter::SymbolFilter;
+use super::config::{EngineConfig, JournalConfig};
 use super::recorded::{Recorded, find_tail, skip_to};
-use super::wiring::{EXECUTIONS_DIR, MARKET_DIR, RUN_FILE};
+use super::run_state::RunState;
+use super::snapshots::{SnapshotRefused, SnapshotUsed, load_newest, set_aside};
+use super::wiring::{EXECUTIONS_DIR, MARKET_DIR, RUN_FILE, SNAPSHOTS_DIR};
 use crate::error::{Error, Result};
 use crate::event::{Event, Execution};
 use crate::feed::Feed;
 use crate::hash::hash_bytes;
+use crate::journal::snapshot::remove_unfinished;
 use crate::journal::{self, JournalOptions, Read, Reader, Recovery, Writer, records_per_segment};
 use crate::runtime::pin_current_thread;
 use crate::units::CoreId;
@@ -41,6 +44,14 @@ pub(super) struct Journals {
     /// Reads the executions that are to come out again.
     pub(super) past_executions: Option<Reader<Execution>>,
     pub(super) resumed: Option<Resumed>,
+}
+
+impl Journals {
+    /// Sequences of the first records that the rings will carry.
+    pub(super) fn origins(&self) -> (u64, u64) {
+        let snapshot = self.resumed.as_ref().and_then(|resumed| resumed.snapshot.as_ref());
+        snapshot.map_or((0, 0), |used| (used.market, used.executions))
+    }
 }
 
 /// Where the segments of a market journal begin.
@@ -78,19 +89,24 @@ pub struct Resumed {
     pub market: Recovery,
     /// The execution journal, with which the result was compared.
     pub executions: Recovery,
+    /// Where it went on; `None` if all of the market journal was run again.
+    pub snapshot: Option<SnapshotUsed>,
+    /// Why newer snapshots were not used.
+    pub refused: Vec<SnapshotRefused>,
 }
 
-/// Opens the journals of a run over `feed`, which is moved to where the journal ends; `core` is
-/// that of the agent that writes the market journal.
+/// Opens the journals of a run over `feed`, which is moved to where the journal ends, as `state` is
+/// to the newest usable snapshot; `core` is that of the agent that writes the market journal.
 pub(super) fn open(
     config: &JournalConfig,
     feed: &mut dyn Feed,
-    symbols: &[String],
+    engine: &EngineConfig,
     core: Option<CoreId>,
+    state: &mut RunState,
 ) -> Result<Journals> {
     let market = config.dir.join(MARKET_DIR);
     if config.resume && journal::is_present(&market)? {
-        return resume(config, feed, symbols, core);
+        return resume(config, feed, engine, core, state);
     }
     let parts = [MARKET_DIR, EXECUTIONS_DIR].map(|name| config.dir.join(name));
     let run_file = config.dir.join(RUN_FILE);
@@ -183,19 +199,24 @@ fn check_configuration(config: &JournalConfig, run_file: &Path) -> Result<()> {
 fn resume(
     config: &JournalConfig,
     feed: &mut dyn Feed,
-    symbols: &[String],
+    engine: &EngineConfig,
     core: Option<CoreId>,
+    state: &mut RunState,
 ) -> Result<Journals> {
     let parts = [MARKET_DIR, EXECUTIONS_DIR].map(|name| config.dir.join(name));
     let [market_dir, executions_dir] = &parts;
     check_configuration(config, &config.dir.join(RUN_FILE))?;
     let mut market = Reader::<Event>::open(market_dir)?;
     check_header(config, &market, feed)?;
-    let tail = find_tail(&mut market)?;
+    let tail = find_tail(&mut market, feed)?;
     let until = tail.until;
-    let mut filter = SymbolFilter::new(symbols);
-    let rest = skip_to(&tail, feed, &mut filter)?;
-    market.seek(0)?;
+    let skipped = skip_to(&tail, feed, engine)?;
+    let (snapshot, refused) = load_newest(config, feed.description().identity, until, state)?;
+    let origin = snapshot.as_ref().map_or(0, |used| used.market);
+    if market.first_sequence() > origin {
+        return Err(start_is_gone(config, &refused));
+    }
+    market.seek(origin)?;
     let has_executions = journal::is_present(executions_dir)?;
     let cut = if has_executions { first_caused_from(executions_dir, until)? } else { 0 };
 
@@ -214,17 +235,27 @@ fn resume(
         };
         Ok((market, found, executions, executions_found))
     })?;
-    let past_executions = (cut > 0).then(|| Reader::open(executions_dir)).transpose()?;
+    remove_unfinished(&config.dir.join(SNAPSHOTS_DIR))?;
+    set_aside(&config.dir, &refused)?;
+    let mut past_executions = (cut > 0).then(|| Reader::open(executions_dir)).transpose()?;
+    if let (Some(reader), Some(used)) = (&mut past_executions, &snapshot) {
+        reader.seek(used.executions)?;
+    }
     Ok(Journals {
         market: writer,
         executions,
-        recorded: Some(Recorded::new(market, until, filter, rest)),
+        recorded: Some(Recorded::new(market, until, snapshot.as_ref(), skipped)),
         past_executions,
-        resumed: Some(Resumed { market: market_found, executions: executions_found }),
+        resumed: Some(Resumed {
+            market: market_found,
+            executions: executions_found,
+            snapshot,
+            refused,
+        }),
     })
 }
 
-/// Refuses a journal of another feed or configuration, or one that cannot be run again.
+/// Refuses a journal of another feed or configuration.
 fn check_header(config: &JournalConfig, market: &Reader<Event>, feed: &dyn Feed) -> Result<()> {
     let dir = config.dir.display();
     if market.header().feed_identity != feed.description().identity {
@@ -239,13 +270,19 @@ fn check_header(config: &JournalConfig, market: &Reader<Event>, feed: &dyn Feed)
             "restore its `run.toml` from a copy, or start a new run",
         ));
     }
-    if market.first_sequence() > 0 {
-        return Err(Error::usage(
-            format!("the market journal in {dir} no longer holds its first segment"),
-            "a run cannot go on without all that led to its state: start a new run",
-        ));
-    }
     Ok(())
+}
+
+/// The error of a journal without its first segment and without a snapshot in its place.
+fn start_is_gone(config: &JournalConfig, refused: &[SnapshotRefused]) -> Error {
+    let mut what = format!(
+        "the market journal in {} no longer holds its first segment, and no snapshot stands for it",
+        config.dir.display()
+    );
+    for SnapshotRefused { reason, .. } in refused {
+        what += &format!("; {reason}");
+    }
+    Error::usage(what, "restore a snapshot or the first segments from a copy, or start a new run")
 }
 
 /// The sequence of the first execution that was caused at `until` or later: by the end of a run, or

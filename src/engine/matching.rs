@@ -2,13 +2,12 @@
 //! feed of orders; and the single writer of the execution ring.
 
 use super::exchange::Exchange;
-use super::follower::Follower;
+use super::run_state::{Market, Tally};
+use super::saver::Saver;
 use super::stats::{Handover, MatchingOutcome, hand_over};
 use crate::book::LOOK_AHEAD_EVENTS;
 use crate::error::Result;
-use crate::event::{Event, Execution, ExecutionKind, Kind};
-use crate::feed::Begin;
-use crate::hash::RunningHash;
+use crate::event::{Event, Execution};
 use crate::limits::BATCH_RECORDS_MAX;
 use crate::ring::{Consumer, Producer};
 use crate::runtime::{Agent, StageMeter};
@@ -23,14 +22,12 @@ pub(super) const MATCHING: &str = "matching";
 /// It takes the next event only when everything the last one caused is on the execution ring, so
 /// it needs no more than one slot there and never blocks.
 pub(super) struct Matching {
-    market: Consumer<Event>,
+    ring: Consumer<Event>,
+    /// The sequence in the journal of the ring's first record.
+    origin: u64,
     outlet: Outlet,
-    books: Follower,
-    trader: Option<Trader>,
-    /// For a feed of orders, in place of books and trader.
-    exchange: Option<Exchange>,
-    /// When the strategy begins.
-    begin: Begin,
+    market: Market,
+    saver: Saver,
     state: State,
     meter: StageMeter,
     handover: Handover<MatchingOutcome>,
@@ -54,85 +51,91 @@ struct Outlet {
     published: usize,
     /// Those of `pending` before this one are stamped and hashed.
     stamped: usize,
-    hash: RunningHash,
-    count: u64,
+    tally: Tally,
+}
+
+/// What matching is made of.
+pub(super) struct MatchingParts {
+    pub(super) ring: Consumer<Event>,
+    pub(super) executions: Producer<Execution>,
+    /// The sequence in the journal of the ring's first record; behind a snapshot it is not 0.
+    pub(super) origin: u64,
+    pub(super) market: Market,
+    pub(super) tally: Tally,
+    pub(super) saver: Saver,
+    pub(super) handover: Handover<MatchingOutcome>,
 }
 
 impl Matching {
-    pub(super) fn new(
-        market: Consumer<Event>,
-        executions: Producer<Execution>,
-        books: Follower,
-        trader: Option<Trader>,
-        exchange: Option<Exchange>,
-        handover: Handover<MatchingOutcome>,
-    ) -> Self {
+    pub(super) fn new(parts: MatchingParts) -> Self {
         let outlet = Outlet {
-            ring: Some(executions),
+            ring: Some(parts.executions),
             pending: Vec::with_capacity(BATCH_RECORDS_MAX),
             published: 0,
             stamped: 0,
-            hash: RunningHash::default(),
-            count: 0,
+            tally: parts.tally,
         };
         Self {
-            market,
+            ring: parts.ring,
+            origin: parts.origin,
             outlet,
-            books,
-            trader,
-            exchange,
-            begin: Begin::at(None),
-            state: State::Starting,
+            market: parts.market,
+            saver: parts.saver,
+            // What starts a run is in a snapshot.
+            state: if parts.origin > 0 { State::Following } else { State::Starting },
             meter: StageMeter::new(),
-            handover,
+            handover: parts.handover,
         }
     }
 
-    /// The same with a strategy that begins later.
-    pub(super) fn beginning(self, begin: Begin) -> Self {
-        Self { begin, ..self }
-    }
-
-    /// Applies the next batch to the books alone.
+    /// Applies the next batch to the books alone, up to a mark.
     fn follow_books(&mut self) -> Result<usize> {
-        let batch = self.market.poll(BATCH_RECORDS_MAX)?;
+        let Self { ring, origin, outlet, market, saver, meter, .. } = self;
+        let batch = ring.poll(BATCH_RECORDS_MAX)?;
         let (first, second) = batch.slices();
+        let mark = saver.mark_in(batch.iter());
+        let done = mark.map_or(batch.len(), |index| index + 1);
+        let mut left = done;
         for events in [first, second] {
-            self.books.apply_each(events, |event| event, |event| self.meter.note(event.ts_ingest));
+            let events = &events[..left.min(events.len())];
+            left -= events.len();
+            if saver.is_saving() {
+                for event in events {
+                    saver.before(event, market.books.replica());
+                    market.books.apply(event);
+                    meter.note(event.ts_ingest);
+                }
+            } else {
+                market.books.apply_each(events, |event| event, |event| meter.note(event.ts_ingest));
+            }
         }
-        Ok(batch.len())
+        if let Some((index, mark)) = mark.and_then(|index| Some((index, batch.iter().nth(index)?)))
+        {
+            let sequence = *origin + batch.first_sequence() + index as u64;
+            saver.after(sequence, mark, market, outlet.tally, &mut outlet.pending);
+            outlet.hand_on(sequence, mark.ts_ingest)?;
+        }
+        batch.end_at(done);
+        Ok(done)
     }
 
     /// Applies events to books, own orders and strategy until their executions fill the ring.
     fn follow_trading(&mut self) -> Result<usize> {
-        let Self { market, outlet, books, trader: Some(trader), begin, meter, .. } = self else {
-            return Ok(0);
-        };
-        let batch = market.poll(BATCH_RECORDS_MAX)?;
-        let first_sequence = batch.first_sequence();
+        let Self { ring, origin, outlet, market, saver, meter, .. } = self;
+        let batch = ring.poll(BATCH_RECORDS_MAX)?;
+        let first_sequence = *origin + batch.first_sequence();
         let mut done = 0;
         let (first, second) = batch.slices();
         'batch: for chunk in first.chunks(LOOK_AHEAD_EVENTS).chain(second.chunks(LOOK_AHEAD_EVENTS))
         {
-            books.replica().look_ahead(chunk, |event| event);
+            market.books.replica().look_ahead(chunk, |event| event);
             for event in chunk {
-                if !begin.has_come() {
-                    if !begin.look(event)? {
-                        books.apply(event);
-                        done += 1;
-                        continue;
-                    }
-                    trader.start(books.replica(), &mut outlet.pending)?;
-                }
-                trader.before(event, books.replica(), &mut outlet.pending)?;
-                if event.kind == Kind::Kill as u8 {
-                    trader.kill(&mut outlet.pending);
-                }
-                let change = books.apply(event);
-                trader.after(event, &change, books.replica(), &mut outlet.pending)?;
+                saver.before(event, market.books.replica());
+                market.trade(event, &mut outlet.pending)?;
                 meter.note(event.ts_ingest);
                 let sequence = first_sequence + done as u64;
                 done += 1;
+                saver.after(sequence, event, market, outlet.tally, &mut outlet.pending);
                 if !outlet.hand_on(sequence, event.ts_ingest)? {
                     break 'batch;
                 }
@@ -144,17 +147,17 @@ impl Matching {
 
     /// Lets the exchange take commands until its executions fill the ring.
     fn follow_orders(&mut self) -> Result<usize> {
-        let Self { market, outlet, exchange: Some(exchange), meter, .. } = self else {
-            return Ok(0);
-        };
-        let batch = market.poll(BATCH_RECORDS_MAX)?;
-        let first_sequence = batch.first_sequence();
+        let Self { ring, origin, outlet, market, saver, meter, .. } = self;
+        let batch = ring.poll(BATCH_RECORDS_MAX)?;
+        let first_sequence = *origin + batch.first_sequence();
         let mut done = 0;
         for event in batch.iter() {
+            let Market { exchange: Some(exchange), .. } = market else { break };
             exchange.apply(event, &mut outlet.pending);
             meter.note(event.ts_ingest);
             let sequence = first_sequence + done as u64;
             done += 1;
+            saver.after(sequence, event, market, outlet.tally, &mut outlet.pending);
             if !outlet.hand_on(sequence, event.ts_ingest)? {
                 break;
             }
@@ -165,14 +168,10 @@ impl Matching {
 
     /// Lets strategy and orders come to their end.
     fn end(&mut self) -> Result<()> {
-        if let Some(trader) = self.trader.as_mut().filter(|_| self.begin.has_come()) {
-            trader.end(self.books.replica(), &mut self.outlet.pending)?;
-        }
-        if let Some(exchange) = &mut self.exchange {
-            exchange.end(&mut self.outlet.pending);
-        }
+        self.saver.finish(self.market.books.replica());
+        self.market.end(&mut self.outlet.pending)?;
         // Behind the last record: a run that goes on from there does not come to this end.
-        self.outlet.stamp(self.market.position(), 0);
+        self.outlet.stamp(self.origin + self.ring.position(), 0);
         Ok(())
     }
 }
@@ -196,12 +195,9 @@ impl Outlet {
     /// Completes the executions that the event at `cause` gave rise to, and hashes them.
     fn stamp(&mut self, cause: u64, ts_ingest: u64) {
         for execution in &mut self.pending[self.stamped..] {
-            if execution.kind() != Some(ExecutionKind::SnapshotMark) {
-                self.hash.update(bytemuck::bytes_of(&execution.canonical()));
-            }
+            self.tally.note(execution);
             execution.cause = cause;
             execution.ts_ingest = ts_ingest;
-            self.count += 1;
         }
         self.stamped = self.pending.len();
     }
@@ -241,21 +237,25 @@ impl Agent for Matching {
         }
         match self.state {
             State::Starting => {
-                if let Some(trader) = self.trader.as_mut().filter(|_| self.begin.has_come()) {
-                    trader.start(self.books.replica(), &mut self.outlet.pending)?;
-                }
+                self.market.start(&mut self.outlet.pending)?;
                 self.outlet.stamp(0, 0);
                 self.state = State::Following;
                 Ok(1)
             }
-            State::Following if self.market.is_finished() => {
+            State::Following if self.ring.is_finished() => {
                 self.end()?;
                 self.state = State::Ending;
                 Ok(1)
             }
-            State::Following if self.exchange.is_some() => self.follow_orders(),
-            State::Following if self.trader.is_some() => self.follow_trading(),
-            State::Following => self.follow_books(),
+            State::Following => {
+                let is_saving = self.saver.advance(self.market.books.replica());
+                let done = match &self.market {
+                    Market { exchange: Some(_), .. } => self.follow_orders(),
+                    Market { trader: Some(_), .. } => self.follow_trading(),
+                    Market { .. } => self.follow_books(),
+                }?;
+                Ok(if done > 0 { done } else { usize::from(is_saving) })
+            }
             State::Ending => {
                 self.outlet.ring = None;
                 self.state = State::Done;
@@ -274,15 +274,16 @@ impl Agent for Matching {
     }
 
     fn fail(&mut self, cause: &str) {
-        let position = self.market.position();
-        self.market.fail(position, cause);
+        let position = self.ring.position();
+        self.ring.fail(position, cause);
         if let Some(ring) = &mut self.outlet.ring {
             ring.fail();
         }
     }
 
     fn finish(&mut self) {
-        let (trader, exchange) = (self.trader.as_ref(), self.exchange.as_ref());
+        let Market { books, trader, exchange, .. } = &mut self.market;
+        let (trader, exchange) = (trader.as_ref(), exchange.as_ref());
         let trades = match (trader, exchange) {
             (_, Some(exchange)) => exchange.counts(),
             (Some(trader), None) => trader.counts(),
@@ -290,17 +291,20 @@ impl Agent for Matching {
         };
         let mut warnings = trader.map(Trader::warnings).unwrap_or_default();
         warnings.extend(exchange.iter().flat_map(|exchange| exchange.warnings()));
-        let check = self.books.finish_check(&mut warnings);
-        let replica = self.books.replica();
+        let check = books.finish_check(&mut warnings);
+        let replica = books.replica();
+        let (longest_pause_ns, snapshots_skipped) = self.saver.outcome();
         let outcome = MatchingOutcome {
             totals: exchange.map_or_else(|| replica.totals(), Exchange::totals),
             counts: replica.counts().clone(),
             books_hash: exchange.map_or_else(|| replica.books_hash(), Exchange::books_hash),
-            orders_hash: self.outlet.hash.value(),
+            orders_hash: self.outlet.tally.hash.value(),
             trades,
-            executions: self.outlet.count,
+            executions: self.outlet.tally.count,
             check,
             warnings,
+            longest_pause_ns,
+            snapshots_skipped,
             latency: std::mem::take(&mut self.meter),
         };
         hand_over(&self.handover, outcome);

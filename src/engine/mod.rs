@@ -30,6 +30,9 @@ mod kept;
 mod matching;
 mod recorded;
 mod recording;
+mod run_state;
+mod saver;
+mod snapshots;
 mod stats;
 mod wiring;
 
@@ -39,5 +42,6 @@ pub use gauges::{Gauges, Reading, RingGauge, RingReading};
 pub use journal_feed::{JOURNAL_FORMAT, JournalFeed};
 pub use journals::Resumed;
 pub use kept::KeptExecutions;
+pub use snapshots::{NeededFrom, SnapshotRefused, SnapshotReport, SnapshotUsed, needed_from};
 pub use stats::{Hashes, JournalReport, RunReport, StageReport};
-pub use wiring::{EXECUTIONS_DIR, Engine, MARKET_DIR, RUN_FILE};
+pub use wiring::{EXECUTIONS_DIR, Engine, MARKET_DIR, RUN_FILE, SNAPSHOTS_DIR};

@@ -1,9 +1,15 @@
 //! The market journal of a run that goes on: what it holds, and where its feed was.
 
+use std::ops::Range;
+
+use super::config::EngineConfig;
+use super::definitions::Definitions;
 use super::filter::SymbolFilter;
+use super::snapshots::SnapshotUsed;
 use crate::error::{Error, Result};
 use crate::event::kinds::Group;
-use crate::event::{Event, EventView, Kind, payload};
+use crate::event::{Event, EventView, InstrumentOverrides, Kind, payload};
+use crate::feed::orders::ORDERS_FORMAT;
 use crate::feed::{Feed, Fill};
 use crate::journal::{Read, Reader};
 use crate::limits::{FEED_BATCH_RECORDS, MESSAGE_RECORDS_MAX};
@@ -55,8 +61,16 @@ impl Sieve {
 pub(super) struct Recorded {
     reader: Reader<Event>,
     until: u64,
+    /// Exchange time of the mark behind which it begins.
+    pub(super) ts_event: u64,
+    /// Number of the snapshot at that mark.
+    pub(super) snapshot: u64,
+    /// The definitions before the end of the journal.
+    pub(super) definitions: Definitions,
     /// The filter as it was when the last record was taken from the feed.
     pub(super) filter: SymbolFilter,
+    /// The same of what the user knows of instruments.
+    pub(super) instruments: InstrumentOverrides,
     /// What is missing of the message in which the journal ends.
     pub(super) rest: Vec<Event>,
 }
@@ -65,10 +79,12 @@ impl Recorded {
     pub(super) fn new(
         reader: Reader<Event>,
         until: u64,
-        filter: SymbolFilter,
-        rest: Vec<Event>,
+        used: Option<&SnapshotUsed>,
+        skipped: Skipped,
     ) -> Self {
-        Self { reader, until, filter, rest }
+        let Skipped { filter, instruments, definitions, rest } = skipped;
+        let (ts_event, snapshot) = used.map_or((0, 0), |used| (used.ts_event, used.number));
+        Self { reader, until, ts_event, snapshot, definitions, filter, instruments, rest }
     }
 
     /// Reads the next records; 0 at the end. They have no ingest time, so that no latency is
@@ -103,15 +119,17 @@ pub(super) struct Tail {
     behind: Vec<Event>,
 }
 
-/// Finds the last feed mark and what is behind it.
-pub(super) fn find_tail(reader: &mut Reader<Event>) -> Result<Tail> {
+/// Finds the last feed mark and what `feed` delivered behind it.
+pub(super) fn find_tail(reader: &mut Reader<Event>, feed: &dyn Feed) -> Result<Tail> {
+    // Elsewhere commands come from the inbox.
+    let delivers_commands = feed.description().format == ORDERS_FORMAT;
     reader.seek_end()?;
     let until = reader.position();
     let first = reader.first_sequence();
     let mut window = TAIL_RECORDS;
     loop {
         let from = until.saturating_sub(window).max(first);
-        let tail = read_tail(reader, from, until)?;
+        let tail = read_tail(reader, from..until, delivers_commands)?;
         if tail.mark.is_some() || from == first {
             return Ok(tail);
         }
@@ -119,7 +137,11 @@ pub(super) fn find_tail(reader: &mut Reader<Event>) -> Result<Tail> {
     }
 }
 
-fn read_tail(reader: &mut Reader<Event>, from: u64, until: u64) -> Result<Tail> {
+fn read_tail(
+    reader: &mut Reader<Event>,
+    Range { start: from, end: until }: Range<u64>,
+    delivers_commands: bool,
+) -> Result<Tail> {
     let mut tail = Tail { until, mark: None, behind: Vec::new() };
     let mut sieve = Sieve::default();
     let mut batch = [Event::default(); FEED_BATCH_RECORDS];
@@ -134,8 +156,12 @@ fn read_tail(reader: &mut Reader<Event>, from: u64, until: u64) -> Result<Tail> 
                 tail.mark = Some(*mark);
                 tail.behind.clear();
             }
-            let is_market = event.kind().is_some_and(|kind| kind.info().group == Group::Market);
-            if keeps && is_market {
+            let is_of_feed = match event.kind().map(|kind| kind.info().group) {
+                Some(Group::Market) => true,
+                Some(Group::Command) => delivers_commands,
+                Some(Group::Engine) | None => false,
+            };
+            if keeps && is_of_feed {
                 tail.behind.push(*event);
             }
         }
@@ -143,14 +169,28 @@ fn read_tail(reader: &mut Reader<Event>, from: u64, until: u64) -> Result<Tail> 
     Ok(tail)
 }
 
-/// Moves `feed` behind the last message of the journal that ends with `tail`; returns what that
-/// message has beyond the journal's end. `filter` has seen all that came before.
-pub(super) fn skip_to(
-    tail: &Tail,
-    feed: &mut dyn Feed,
-    filter: &mut SymbolFilter,
-) -> Result<Vec<Event>> {
-    let Some(mark) = tail.mark else { return Ok(Vec::new()) };
+/// What a feed told before the end of a journal.
+#[derive(Debug, Default)]
+pub(super) struct Skipped {
+    /// The filter, which has seen it all.
+    pub(super) filter: SymbolFilter,
+    /// What the user knows of instruments, which has seen it all too.
+    pub(super) instruments: InstrumentOverrides,
+    /// The definitions of the wanted instruments.
+    pub(super) definitions: Definitions,
+    /// What the last message has beyond the journal's end.
+    pub(super) rest: Vec<Event>,
+}
+
+/// Moves `feed` behind the last message of the journal that ends with `tail`.
+pub(super) fn skip_to(tail: &Tail, feed: &mut dyn Feed, config: &EngineConfig) -> Result<Skipped> {
+    let mut skipped = Skipped {
+        filter: SymbolFilter::new(&config.symbols),
+        instruments: config.instruments.as_deref().cloned().unwrap_or_default(),
+        ..Skipped::default()
+    };
+    let Skipped { filter, instruments, definitions, .. } = &mut skipped;
+    let Some(mark) = tail.mark else { return Ok(skipped) };
     let mut batch = [Event::default(); FEED_BATCH_RECORDS];
     while feed.position().message < mark.message {
         // A message has a record at least, so a batch cannot go beyond the mark.
@@ -160,7 +200,9 @@ pub(super) fn skip_to(
             _ => FEED_BATCH_RECORDS,
         };
         let count = fill(feed, &mut batch[..room])?;
-        filter.retain(&mut batch[..count]);
+        instruments.rewrite(&mut batch[..count]);
+        let kept = filter.retain(&mut batch[..count]);
+        definitions.note(&batch[..kept]);
     }
     let position = feed.position();
     if (position.message, position.byte_offset) != (mark.message, mark.byte_offset) {
@@ -169,6 +211,7 @@ pub(super) fn skip_to(
     let mut wanted = tail.behind.as_slice();
     while !wanted.is_empty() {
         let count = fill(feed, &mut batch[..MESSAGE_RECORDS_MAX])?;
+        instruments.rewrite(&mut batch[..count]);
         let kept = filter.retain(&mut batch[..count]);
         let common = kept.min(wanted.len());
         if !batch[..common].iter().zip(wanted).all(|(one, other)| is_same(one, other)) {
@@ -176,10 +219,11 @@ pub(super) fn skip_to(
         }
         wanted = &wanted[common..];
         if common < kept {
-            return Ok(batch[common..kept].to_vec());
+            skipped.rest = batch[common..kept].to_vec();
+            break;
         }
     }
-    Ok(Vec::new())
+    Ok(skipped)
 }
 
 fn fill(feed: &mut dyn Feed, out: &mut [Event]) -> Result<usize> {

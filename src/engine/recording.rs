@@ -3,8 +3,10 @@
 //! In a run that goes on, the first records are in the journal already: those of the market come
 //! from there, and those that matching makes of them are compared with it.
 
+use super::snapshots::{Part, Sink};
 use super::stats::{Handover, RecordingOutcome, hand_over};
 use crate::error::{Error, Result};
+use crate::event::{Event, EventView, Execution, ExecutionKind};
 use crate::journal::{Read, Reader, Record, Writer};
 use crate::limits::BATCH_RECORDS_MAX;
 use crate::ring::{Consumer, StageCursor};
@@ -20,8 +22,10 @@ pub(super) const EXECUTION_JOURNAL: &str = "execution journal";
 /// Holds records back until what caused them is in the market journal.
 #[derive(Debug)]
 pub(super) struct CauseGate<R> {
-    /// How far the market journal is.
+    /// How far the market journal's agent is on its ring.
     pub(super) journaled: StageCursor,
+    /// The sequence in the journal of that ring's first record.
+    pub(super) origin: u64,
     /// The market sequence that caused a record.
     pub(super) cause: fn(&R) -> u64,
 }
@@ -33,6 +37,10 @@ pub(super) struct Recording<R: Record> {
     /// `None` once the journal is closed.
     writer: Option<Writer<R>>,
     gate: Option<CauseGate<R>>,
+    /// The sequence in the journal of the ring's first record.
+    origin: u64,
+    /// Who is told of the marks of snapshots.
+    marks: Option<Marks<R>>,
     /// Records that are in the journal already.
     past_until: u64,
     /// What they are compared with.
@@ -57,6 +65,8 @@ impl<R: Record> Recording<R> {
         Self {
             name,
             ring,
+            origin: 0,
+            marks: None,
             past_until: writer.next_sequence(),
             past: None,
             writer: Some(writer),
@@ -73,6 +83,16 @@ impl<R: Record> Recording<R> {
         Self { releases_durable, ..self }
     }
 
+    /// The same agent, on a ring whose first record has this sequence in the journal.
+    pub(super) fn starting_at(self, origin: u64) -> Self {
+        Self { origin, ..self }
+    }
+
+    /// The same agent, which tells when a mark is in its journal.
+    pub(super) fn telling(self, marks: Option<Marks<R>>) -> Self {
+        Self { marks, ..self }
+    }
+
     /// The same agent, which compares the records that are in its journal already.
     pub(super) fn comparing(self, past: Option<PastRecords<R>>) -> Self {
         Self { past, ..self }
@@ -80,9 +100,50 @@ impl<R: Record> Recording<R> {
 
     /// The error of a ring that ended before the records that are in the journal already.
     fn missing_past(&self) -> Option<Error> {
-        let position = self.ring.position();
+        let position = self.origin + self.ring.position();
         let is_missing = self.ring.is_finished() && position < self.past_until;
         is_missing.then(|| not_deterministic::<R>(position, "does not come out again"))
+    }
+}
+
+/// Tells that the marks of snapshots are in a journal.
+pub(super) struct Marks<R> {
+    sink: Sink,
+    part: Part,
+    /// The number of the snapshot, if a record is the mark of one.
+    number: fn(&R) -> Option<u64>,
+}
+
+impl Marks<Event> {
+    /// Those of the market journal.
+    pub(super) fn of_market(sink: Sink) -> Self {
+        let number = |event: &Event| match event.view() {
+            EventView::SnapshotMark(mark) => Some(mark.snapshot),
+            _ => None,
+        };
+        Self { sink, part: Part::MarketJournal, number }
+    }
+}
+
+impl Marks<Execution> {
+    /// Those of the execution journal.
+    pub(super) fn of_executions(sink: Sink) -> Self {
+        let number = |execution: &Execution| {
+            (execution.kind() == Some(ExecutionKind::SnapshotMark)).then_some(execution.order_id)
+        };
+        Self { sink, part: Part::ExecutionJournal, number }
+    }
+}
+
+impl<R: Record> Marks<R> {
+    /// Looks for marks among `records`, which `writer` has appended from `first` on.
+    fn tell<'a>(&self, writer: &Writer<R>, first: u64, records: impl Iterator<Item = &'a R>) {
+        for (sequence, record) in (first..).zip(records) {
+            if let Some(number) = (self.number)(record) {
+                let id = writer.header().journal_id;
+                self.sink.journaled(self.part, number, id, sequence + 1, record);
+            }
+        }
     }
 }
 
@@ -151,7 +212,7 @@ impl<R: Record + Send + Sync> Agent for Recording<R> {
         if let Some(gate) = &self.gate {
             // Asked first: what a failed stage had released before counts.
             let is_final = gate.journaled.has_failed();
-            let journaled = gate.journaled.sequence();
+            let journaled = gate.origin + gate.journaled.sequence();
             ready = batch.iter().take_while(|record| (gate.cause)(record) < journaled).count();
             if ready < batch.len() && gate.journaled.is_finished() {
                 // What is left was caused by the end of the market.
@@ -163,7 +224,7 @@ impl<R: Record + Send + Sync> Agent for Recording<R> {
                 return Err(Error::UpstreamFailed { name: self.name.to_owned(), upstream });
             }
         }
-        let first = batch.first_sequence();
+        let first = self.origin + batch.first_sequence();
         if ready > 0 {
             let past = self.past_until.saturating_sub(first).min(ready as u64) as usize;
             if let Some(records) = self.past.as_mut().filter(|_| past > 0) {
@@ -173,6 +234,10 @@ impl<R: Record + Send + Sync> Agent for Recording<R> {
             writer.append_batch(batch.iter().take(ready).skip(there))?;
             for record in batch.iter().take(ready).skip(there) {
                 self.meter.note((self.ingest)(record));
+            }
+            if let Some(marks) = &self.marks {
+                let from = first + there as u64;
+                marks.tell(writer, from, batch.iter().take(ready).skip(there));
             }
         }
         if self.releases_durable {
@@ -198,6 +263,7 @@ impl<R: Record + Send + Sync> Agent for Recording<R> {
     }
 
     fn finish(&mut self) {
+        self.marks = None;
         let stalls = self.writer.as_ref().map_or(0, Writer::stalls);
         // An unsealed journal tells every reader that its writer did not come to its end.
         let closed = match self.missing_past() {
@@ -212,7 +278,6 @@ impl<R: Record + Send + Sync> Agent for Recording<R> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::event::Event;
     use crate::journal::JournalOptions;
     use crate::limits::SEGMENT_BYTES_MIN;
     use crate::ring::{Producer, RingBuilder};
@@ -240,7 +305,7 @@ mod tests {
         let writer = Writer::<Event>::create(scratch.path(), &options).expect("a journal");
         let (mut market, mut journal, journaled) = ring("market journal");
         let (mut derived, consumer, _) = ring("derived");
-        let gate = CauseGate { journaled, cause: |event: &Event| event.ts_event };
+        let gate = CauseGate { journaled, origin: 0, cause: |event: &Event| event.ts_event };
         let ingest = |event: &Event| event.ts_ingest;
         let mut recording =
             Recording::new("derived", consumer, writer, Some(gate), ingest, Handover::default());

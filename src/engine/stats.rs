@@ -5,6 +5,7 @@ use std::sync::{Arc, OnceLock};
 use super::config::Gate;
 use super::journals::Resumed;
 use super::kept::KeptExecutions;
+use super::snapshots::SnapshotReport;
 use crate::book::{ReplicaCounts, Totals};
 use crate::error::{Error, Result};
 use crate::feed::{Checks, Description};
@@ -66,6 +67,8 @@ pub(super) struct MatchingOutcome {
     pub(super) executions: u64,
     pub(super) check: Option<MatchingCheck>,
     pub(super) warnings: Vec<String>,
+    pub(super) longest_pause_ns: u64,
+    pub(super) snapshots_skipped: u64,
     pub(super) latency: StageMeter,
 }
 
@@ -89,6 +92,10 @@ pub(super) struct Outcomes {
     /// How the journals were kept.
     pub(super) durability: Durability,
     pub(super) gate: Gate,
+    /// What became of snapshots; `None` when there were to be none.
+    pub(super) snapshots: Option<SnapshotReport>,
+    /// What the user should know of the journals.
+    pub(super) warnings: Vec<String>,
     /// What was taken up; `None` in a run that started from the beginning.
     pub(super) resumed: Option<Resumed>,
     /// Market and execution journal; `None` without journals.
@@ -199,9 +206,11 @@ pub struct RunReport {
     pub runners: Vec<RunnerReport>,
     /// What was journaled; `None` without a journal.
     pub journal: Option<JournalReport>,
+    /// What became of snapshots; `None` when none were asked for or they are impossible.
+    pub snapshots: Option<SnapshotReport>,
     /// What the run took up; `None` when it started from the beginning.
     pub resumed: Option<Resumed>,
-    /// Findings of strategy and venue.
+    /// Findings of strategy, venue and journals.
     pub trader_warnings: Vec<String>,
     /// Whether the user stopped the run.
     pub interrupted: bool,
@@ -283,17 +292,24 @@ impl RunReport {
             plan: parts.plan,
             runners: parts.runners,
             journal,
+            snapshots: parts.outcomes.snapshots.map(|snapshots| SnapshotReport {
+                skipped: matching.snapshots_skipped,
+                longest_pause_ns: matching.longest_pause_ns,
+                ..snapshots
+            }),
             resumed: parts.outcomes.resumed,
-            trader_warnings: matching.warnings,
+            trader_warnings: [matching.warnings, parts.outcomes.warnings].concat(),
             interrupted: intake.interrupted,
             error,
         }
     }
 
-    /// Messages of the feed per second of [`flow`](Self::flow).
+    /// Messages of the feed per second of [`flow`](Self::flow), those before a snapshot aside.
     pub fn messages_per_second(&self) -> u64 {
         let flow = u128::from(self.flow.0.max(1));
-        let messages = self.checks.messages.saturating_sub(self.messages_before);
+        let resumed = self.resumed.as_ref().and_then(|resumed| resumed.snapshot.as_ref());
+        let before = resumed.map_or(0, |snapshot| snapshot.messages).max(self.messages_before);
+        let messages = self.checks.messages.saturating_sub(before);
         (u128::from(messages) * 1_000_000_000 / flow) as u64
     }
 }

@@ -5,20 +5,23 @@ use std::sync::atomic::{AtomicU64, Ordering};
 
 use super::accounting::{Accounting, PORTFOLIO};
 use super::config::{EngineConfig, Gate};
-use super::exchange::Exchange;
 use super::filter::SymbolFilter;
-use super::follower::Follower;
 use super::gauges::{Gauges, RingGauge};
 use super::intake::{FEED, Intake, IntakeParts, Progress};
 use super::journals::{self, Journals};
 use super::kept::Keeper;
-use super::matching::{MATCHING, Matching};
-use super::recording::{CauseGate, EXECUTION_JOURNAL, MARKET_JOURNAL, PastRecords, Recording};
+use super::matching::{MATCHING, Matching, MatchingParts};
+use super::recording::{
+    CauseGate, EXECUTION_JOURNAL, MARKET_JOURNAL, Marks, PastRecords, Recording,
+};
+use super::run_state::RunState;
+use super::saver::Saver;
+use super::snapshots::Collector;
 use super::stats::{Handover, Outcomes, RecordingOutcome, RunParts, RunReport};
 use crate::clock::Clock;
 use crate::error::{Error, Result};
 use crate::event::{Event, Execution};
-use crate::feed::{Begin, Feed, Pace, Pacer};
+use crate::feed::{Feed, Pace, Pacer};
 use crate::limits::INBOX_CAPACITY;
 use crate::ring::{
     Consumer, InboxReceiver, InboxSender, Producer, RingBuilder, StageCursor, inbox,
@@ -38,6 +41,9 @@ pub const MARKET_DIR: &str = "market";
 
 /// Directory of the execution journal within a run's directory.
 pub const EXECUTIONS_DIR: &str = "executions";
+
+/// Directory of the snapshots within a run's directory.
+pub const SNAPSHOTS_DIR: &str = "snapshots";
 
 /// An engine that is running.
 ///
@@ -63,6 +69,7 @@ pub struct Engine {
     clock: Clock,
     started: Nanos,
     outcomes: Outcomes,
+    collector: Option<Collector>,
     is_paced: bool,
 }
 
@@ -81,7 +88,11 @@ impl Engine {
         let stop = StopFlag::default();
         let progress = Arc::<Progress>::default();
         let (inbox, commands) = inbox(INBOX_CAPACITY);
-        let mut outcomes = Outcomes::default();
+        let mut outcomes = Outcomes {
+            gate: config.gate,
+            durability: config.journal.as_ref().map(|one| one.durability).unwrap_or_default(),
+            ..Outcomes::default()
+        };
         let outside = Outside {
             commands,
             clock: clock.clone(),
@@ -110,6 +121,7 @@ impl Engine {
             clock,
             started,
             outcomes,
+            collector: wired.collector,
             is_paced,
         })
     }
@@ -146,8 +158,9 @@ impl Engine {
     }
 
     /// Waits for the end of the run and reports.
-    pub fn join(self) -> RunReport {
+    pub fn join(mut self) -> RunReport {
         let runners = self.runners.into_iter().map(Runner::join).collect();
+        self.outcomes.snapshots = self.collector.map(Collector::join);
         let wall = Nanos(self.clock.now().0 - self.started.0);
         RunReport::new(RunParts {
             plan: self.plan,
@@ -233,17 +246,19 @@ struct Outside {
     progress: Arc<Progress>,
 }
 
-/// Agents that are ready to run, and the gauges of the rings between them.
+/// Agents that are ready to run, the gauges of the rings between them, and who collects their
+/// snapshots.
 struct Wired {
     agents: Vec<Box<dyn Agent>>,
     rings: [RingGauge; 2],
+    collector: Option<Collector>,
 }
 
-/// The rings' agents, in pipeline order, as the plan names them, and the rings' gauges; `core` is
-/// the market journal's.
+/// The rings' agents, in pipeline order, as the plan names them, and what belongs to them; `core`
+/// is the market journal's.
 fn agents(
     mut feed: Box<dyn Feed>,
-    config: EngineConfig,
+    mut config: EngineConfig,
     outside: Outside,
     outcomes: &mut Outcomes,
     core: Option<CoreId>,
@@ -252,13 +267,20 @@ fn agents(
     let executions = ExecutionRing::build(&config)?;
     let rings =
         [RingGauge::of(&market.producer.ring()), RingGauge::of(&executions.producer.ring())];
+    let mut state = RunState::new(&mut config);
     let mut journals = match &config.journal {
-        Some(journal) => Some(journals::open(journal, &mut *feed, &config.symbols, core)?),
+        Some(journal) => Some(journals::open(journal, &mut *feed, &config, core, &mut state)?),
         None => None,
     };
-    outcomes.gate = config.gate;
-    outcomes.durability = config.journal.as_ref().map(|one| one.durability).unwrap_or_default();
+    let origins @ (origin, _) = journals.as_ref().map(Journals::origins).unwrap_or_default();
+    let new_from = journals.as_ref().map_or(0, |journals| journals.market.next_sequence());
     outcomes.resumed = journals.as_mut().and_then(|journals| journals.resumed.take());
+    let identity = feed.description().identity;
+    let (sink, collector) =
+        Collector::start(config.journal.as_ref(), identity, &state, &mut outcomes.warnings)?
+            .unzip();
+    let saver =
+        Saver::new(outside.clock.clone(), sink.clone(), new_from, outcomes.resumed.is_some());
     let intake = Intake::new(IntakeParts {
         feed,
         ring: Some(market.producer),
@@ -267,23 +289,30 @@ fn agents(
         pacer: Pacer::new(config.pace),
         filter: SymbolFilter::new(&config.symbols),
         instruments: config.instruments.as_deref().cloned().unwrap_or_default(),
-        begin: Begin::at(config.from),
+        begin: state.market.begin.clone(),
         recorded: journals.as_mut().and_then(|journals| journals.recorded.take()),
         stop: outside.stop,
         progress: outside.progress,
         segments: journals.as_ref().map(Journals::segments),
+        origin,
+        snapshot_every: sink
+            .as_ref()
+            .and(config.journal.as_ref().and_then(|one| one.snapshot_every)),
         handover: outcomes.intake.clone(),
     });
     let releases_durable = config.gate == Gate::Durable;
-    let (trader, handover) = (config.trader, outcomes.matching.clone());
-    let instruments = config.instruments.unwrap_or_default();
-    let exchange = config.exchange.map(|rules| Exchange::new(rules).knowing(instruments));
-    let books = Follower::new(config.check_matching);
-    let (market_end, producer) = (market.matching, executions.producer);
-    let matching = Matching::new(market_end, producer, books, trader, exchange, handover);
-    let matching = matching.beginning(Begin::at(config.from));
+    let matching = Matching::new(MatchingParts {
+        ring: market.matching,
+        executions: executions.producer,
+        origin,
+        market: state.market,
+        tally: state.tally,
+        saver,
+        handover: outcomes.matching.clone(),
+    });
+    let books = (state.portfolio, state.audits);
     let (handover, keeper) = (outcomes.accounting.clone(), Keeper::new(config.keep_executions));
-    let accounting = Accounting::new(executions.portfolio, config.portfolio, keeper, handover);
+    let accounting = Accounting::new(executions.portfolio, books, sink.clone(), keeper, handover);
 
     let mut agents: Vec<Box<dyn Agent>> = vec![Box::new(intake), Box::new(matching)];
     if let (Some(journals), Some(from_market), Some(from_executions)) =
@@ -291,24 +320,31 @@ fn agents(
     {
         let handovers = outcomes.recording.insert(Default::default());
         let (records_market, records_executions) =
-            recordings(journals, from_market, from_executions, handovers);
-        let records_market = records_market.releasing_durable(releases_durable);
-        agents.insert(1, Box::new(records_market));
+            recordings(journals, origins, from_market, from_executions, handovers);
+        let records_market = records_market.telling(sink.clone().map(Marks::of_market));
+        let records_executions = records_executions.telling(sink.map(Marks::of_executions));
+        agents.insert(1, Box::new(records_market.releasing_durable(releases_durable)));
         agents.push(Box::new(records_executions));
     }
     agents.push(Box::new(accounting));
-    Ok(Wired { agents, rings })
+    Ok(Wired { agents, rings, collector })
 }
 
-/// The agents of both journals; an execution waits until its cause is in the market journal.
+/// The agents of both journals, whose rings begin at `origins`; an execution waits until its cause
+/// is in the market journal.
 fn recordings(
     journals: Journals,
+    (origin, executions_origin): (u64, u64),
     from_market: JournalStage,
     from_executions: Consumer<Execution>,
     handovers: &[Handover<RecordingOutcome>; 2],
 ) -> (Recording<Event>, Recording<Execution>) {
     let [market, executions] = handovers.clone();
-    let gate = CauseGate { journaled: from_market.cursor, cause: |e: &Execution| e.cause };
+    let gate = CauseGate {
+        journaled: from_market.cursor,
+        origin,
+        cause: |execution: &Execution| execution.cause,
+    };
     let records_market = Recording::new(
         MARKET_JOURNAL,
         from_market.consumer,
@@ -326,7 +362,8 @@ fn recordings(
         executions,
     );
     let past = journals.past_executions.map(|reader| PastRecords::new(reader, is_same));
-    (records_market, records_executions.comparing(past))
+    let records_executions = records_executions.comparing(past);
+    (records_market.starting_at(origin), records_executions.starting_at(executions_origin))
 }
 
 /// Whether two executions say the same; when they were made does not count.

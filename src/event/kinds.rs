@@ -401,8 +401,10 @@ kinds! {
     Engine "snapshot_mark" SnapshotMark = 98 {
         /// Number of the snapshot.
         snapshot: u64,
+        /// Number of the feed's next message.
+        message: u64,
         /// Filling.
-        pad: Raw<24>,
+        pad: Raw<16>,
     }
 }
 

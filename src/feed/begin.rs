@@ -37,6 +37,16 @@ impl Begin {
         Self { moment, ts: None, has_come: moment.is_none() }
     }
 
+    /// What the watch has found: the time among the feed's, and whether it has come.
+    pub fn found(&self) -> (Option<u64>, bool) {
+        (self.ts, self.has_come)
+    }
+
+    /// The same watch as it was when it had [`found`](Self::found) this.
+    pub fn having_found(self, (ts, has_come): (Option<u64>, bool)) -> Self {
+        Self { ts, has_come, ..self }
+    }
+
     /// Whether the time has come.
     #[inline(always)]
     pub fn has_come(&self) -> bool {

@@ -87,6 +87,7 @@ mod record;
 mod recover;
 mod retain;
 mod segment;
+pub mod snapshot;
 mod storage;
 mod tailer;
 mod tape;

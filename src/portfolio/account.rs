@@ -79,6 +79,11 @@ impl Portfolio {
         }
     }
 
+    /// What the portfolio was told.
+    pub fn config(&self) -> &PortfolioConfig {
+        &self.config
+    }
+
     /// Takes in the next record of the execution ring.
     ///
     /// Listings, fills and quotes count; other kinds change nothing.

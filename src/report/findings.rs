@@ -1,6 +1,6 @@
 //! Findings: what a run noticed about its data and itself, each with its cure.
 
-use crate::engine::RunReport;
+use crate::engine::{RunReport, SnapshotReport};
 use crate::feed::Located;
 
 /// A kind of data fault, and where it was found.
@@ -85,6 +85,26 @@ impl DataFaults {
     }
 }
 
+/// What the user should know of snapshots.
+fn snapshot_warnings(run: &RunReport) -> Vec<String> {
+    let refused = run.resumed.iter().flat_map(|resumed| &resumed.refused);
+    let mut warnings: Vec<_> = refused
+        .map(|one| format!("a snapshot was not used and is in quarantine: {}", one.reason))
+        .collect();
+    if let Some(SnapshotReport { failure, skipped, .. }) = &run.snapshots {
+        warnings.extend(failure.iter().map(|failure| {
+            format!("snapshots could not be written, the run went on without: {failure}")
+        }));
+        if *skipped > 0 {
+            warnings.push(format!(
+                "{skipped} snapshots were left out because the one before was still being taken: \
+                 raise --snapshot-every"
+            ));
+        }
+    }
+    warnings
+}
+
 /// The warnings of a finished run, as sentences that name their cure.
 pub fn warnings(run: &RunReport) -> Vec<String> {
     let mut warnings = run.feed.assumptions.clone();
@@ -113,6 +133,7 @@ pub fn warnings(run: &RunReport) -> Vec<String> {
         format!("symbol {symbol} is not in the feed: `ringtape info` lists those that are")
     }));
     warnings.extend(run.trader_warnings.iter().cloned());
+    warnings.extend(snapshot_warnings(run));
     for (index, runner) in run.runners.iter().enumerate() {
         if let Some(core) = runner.core_asked
             && runner.cores_got != [core]

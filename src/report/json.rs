@@ -108,6 +108,19 @@ fn journal(run: &RunReport, check: &JournalCheck) -> Value {
         "resumed": run.resumed.as_ref().map(|resumed| json!({
             "market": recovery(&resumed.market),
             "executions": recovery(&resumed.executions),
+            "snapshot": resumed.snapshot.as_ref().map(|used| json!({
+                "path": used.path.display().to_string(),
+                "market": used.market,
+                "executions": used.executions,
+                "messages": used.messages,
+            })),
+        })),
+        "snapshots": run.snapshots.as_ref().map(|snapshots| json!({
+            "written": snapshots.written,
+            "skipped": snapshots.skipped,
+            "bytes": snapshots.bytes,
+            "last": snapshots.path.as_ref().map(|path| path.display().to_string()),
+            "longest_pause_ns": snapshots.longest_pause_ns,
         })),
         "verified": check.is_verified(),
     })

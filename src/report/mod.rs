@@ -1,6 +1,7 @@
 //! Reports: a finished run as text for people, as one JSON document for scripts, and as a page of
 //! charts with its histograms beside it.
 
+mod bench_page;
 pub mod carrier;
 pub mod chart;
 mod findings;
@@ -19,6 +20,7 @@ mod page;
 mod samples;
 mod text;
 
+pub use bench_page::BenchPage;
 pub use findings::{DataFault, DataFaults, warnings};
 pub use journal_check::JournalCheck;
 #[cfg(feature = "cli")]

@@ -8,7 +8,7 @@ use super::format::{bytes, duration, messages_by_type, thousands, time_of_day};
 use super::journal_check::JournalCheck;
 use super::machine::Machine;
 use super::matching_check;
-use crate::engine::{Resumed, RunReport};
+use crate::engine::{Resumed, RunReport, SnapshotReport};
 use crate::journal::Durability;
 use crate::portfolio::PositionRow;
 use crate::runtime::{AgentUsage, LatencySummary};
@@ -316,6 +316,12 @@ fn journal(text: &mut String, run: &RunReport, check: Option<&JournalCheck>) {
     if let Some(resumed) = &run.resumed {
         resumption(text, resumed);
     }
+    if let Some(snapshots) = run.snapshots.as_ref().filter(|snapshots| snapshots.written > 0) {
+        let SnapshotReport { written, bytes: size, longest_pause_ns, .. } = snapshots;
+        let (size, pause) = (bytes(*size), duration(*longest_pause_ns));
+        let line = format!("{written}, the last of {size}; longest pause of matching {pause}");
+        row(text, "snapshots", &line);
+    }
     let survives = match journal.durability {
         Durability::PageCache => "survives a killed process, not a power cut",
         Durability::Interval(_) => "a power cut costs the last two intervals or so",
@@ -334,6 +340,10 @@ fn resumption(text: &mut String, resumed: &Resumed) {
         "resumed",
         &format!("behind {records} records; {compared} executions came out again"),
     );
+    if let Some(used) = &resumed.snapshot {
+        let first = thousands(used.market);
+        row(text, "snapshot", &format!("{}; run again from record {first}", used.path.display()));
+    }
     for found in [&resumed.market, &resumed.executions] {
         if let Some(torn) = &found.torn_tail {
             let path = torn.path.display();

@@ -2,7 +2,7 @@
 
 use crate::error::Result;
 use crate::event::{Execution, ExecutionKind};
-use crate::state::StateReader;
+use crate::state::{StateReader, StateWriter};
 
 /// What a trader did, counted.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -40,13 +40,19 @@ impl TraderCounts {
         *counter += 1;
     }
 
-    pub(super) fn fields(self) -> [u64; 8] {
+    fn fields(self) -> [u64; 8] {
         let Self { submitted, accepted, rejected, fills, cancelled, replaced, expired, postponed } =
             self;
         [submitted, accepted, rejected, fills, cancelled, replaced, expired, postponed]
     }
 
-    pub(super) fn load(reader: &mut StateReader<'_>) -> Result<Self> {
+    /// Writes the counts.
+    pub(crate) fn save(self, writer: &mut StateWriter) {
+        self.fields().into_iter().for_each(|count| writer.put_u64(count));
+    }
+
+    /// Reads what [`save`](Self::save) wrote.
+    pub(crate) fn load(reader: &mut StateReader<'_>) -> Result<Self> {
         Ok(Self {
             submitted: reader.u64()?,
             accepted: reader.u64()?,

@@ -107,6 +107,12 @@ pub trait Strategy: Send {
     /// The feed ended; what is sent now is rejected.
     fn on_end(&mut self, _desk: &mut Desk<'_>) {}
 
+    /// Whether [`save`](Self::save) writes everything; a run whose strategy cannot makes no
+    /// snapshots, and goes on from its first record.
+    fn can_save(&self) -> bool {
+        true
+    }
+
     /// Writes everything that later decisions depend on.
     fn save(&self, writer: &mut StateWriter);
 

@@ -14,7 +14,7 @@ impl Trader {
         let Office { venue, account, now, orders, counts, .. } = &self.office;
         writer.put_u64(now.0);
         writer.put_u64(*orders);
-        counts.fields().into_iter().for_each(|count| writer.put_u64(count));
+        counts.save(writer);
         venue.save(writer);
         account.save(writer);
         writer.put_bytes(&self.interest);

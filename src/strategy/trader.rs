@@ -278,6 +278,11 @@ impl Trader {
         self.strategy.name()
     }
 
+    /// Whether the strategy can be saved, and so the trader.
+    pub fn can_save(&self) -> bool {
+        self.strategy.can_save()
+    }
+
     /// The strategy's own account.
     pub fn account(&self) -> &Portfolio {
         &self.office.account

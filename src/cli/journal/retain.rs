@@ -1,10 +1,10 @@
 //! `ringtape journal retain`: deleting what is not needed, and saying what is.
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use clap::Args;
-use ringtape::engine::{MARKET_DIR, RUN_FILE};
+use ringtape::engine::{EXECUTIONS_DIR, MARKET_DIR, RUN_FILE, needed_from};
 use ringtape::error::{Error, Result};
 use ringtape::journal::{Fate, Limits, retain};
 use ringtape::report::format::bytes;
@@ -27,7 +27,7 @@ pub(in crate::cli) struct RetainArgs {
     /// Keep at most so many segments of each journal
     #[arg(long, value_name = "N")]
     count: Option<u64>,
-    /// Let a run's market journal lose its start: the run can then not be resumed or repeated
+    /// Let a run's journals lose what no snapshot stands for: the run can then not be resumed
     #[arg(long)]
     forget_start: bool,
     /// Delete nothing; say of each segment when it may go
@@ -43,11 +43,10 @@ pub(super) fn run(args: &RetainArgs) -> Result<Ending> {
     let age = args.age.as_deref().map(age).transpose()?;
     let mut document = Map::new();
     for (name, dir) in journals(&args.dir) {
-        let run_file = dir.parent().map(|run| run.join(RUN_FILE));
-        let is_market = dir.file_name().is_some_and(|name| name == MARKET_DIR);
-        let is_of_run = is_market && run_file.is_some_and(|file| file.exists());
-        // Without a snapshot, a run goes on from its first record.
-        let needed_from = (is_of_run && !args.forget_start).then_some(0);
+        let needed_from = match dir.parent().filter(|run| run.join(RUN_FILE).exists()) {
+            Some(run) if !args.forget_start => needed(run, &dir)?,
+            _ => None,
+        };
         let limits = Limits { size, age, count: args.count, needed_from };
         let fates = retain(&dir, &limits, args.dry_run)?;
         if !args.json {
@@ -60,6 +59,16 @@ pub(super) fn run(args: &RetainArgs) -> Result<Ending> {
         term::print(format_args!("{:#}", json!({ "schema": 1, "journals": document })))?;
     }
     Ok(Ending::Done)
+}
+
+/// From where on a run needs one of its journals to go on.
+fn needed(run: &Path, dir: &Path) -> Result<Option<u64>> {
+    let needed = needed_from(run)?;
+    Ok(match dir.file_name().and_then(|name| name.to_str()) {
+        Some(MARKET_DIR) => Some(needed.market),
+        Some(EXECUTIONS_DIR) => needed.executions,
+        _ => None,
+    })
 }
 
 fn describe(fate: &Fate, is_dry: bool) {
