@@ -5,12 +5,15 @@ use std::path::Path;
 
 use ringtape::engine::RUN_FILE;
 use ringtape::error::{Error, Result};
-use ringtape::feed::Zone;
+use ringtape::feed::{Description, Zone};
 use ringtape::matching::{MATCHER_ORDERS_MAX_DEFAULT, VenueConfig};
 use ringtape::strategy::StrategySpec;
 use serde::{Deserialize, Serialize};
 
 use super::instruments::{self, Instruments};
+
+/// The `book` of a feed of price levels.
+const OF_LEVELS: &str = "levels";
 
 /// The flags of `replay` that shape the state; the file beside a journal holds the same names.
 ///
@@ -26,6 +29,10 @@ pub(super) struct RunConfig {
     #[arg(skip)]
     #[serde(skip_serializing_if = "Option::is_none")]
     pub(super) clock: Option<String>,
+    /// `levels` for a feed that tells price levels and no orders
+    #[arg(skip)]
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(super) book: Option<String>,
     /// Begin pacing, strategy and statistics at this time, HH:MM[:SS[.n]] in the feed's clock, with
     /// Z behind it in UTC; books are built from the start all the same
     #[arg(long, value_name = "TIME")]
@@ -123,6 +130,7 @@ impl RunConfig {
         Self {
             date: self.date.or(recorded.date),
             clock: self.clock.or(recorded.clock),
+            book: self.book.or(recorded.book),
             from: self.from.or(recorded.from),
             until: self.until.or(recorded.until),
             symbols: self.symbols.or(recorded.symbols),
@@ -150,6 +158,17 @@ impl RunConfig {
             self.fills.get_or_insert_with(|| "default".to_owned());
         }
         Ok(self)
+    }
+
+    /// Takes note of what the feed itself says.
+    pub(super) fn of_feed(self, feed: &Description) -> Self {
+        let book = feed.is_of_levels.then(|| OF_LEVELS.to_owned());
+        Self { clock: Some(feed.zone.code().to_owned()), book, ..self }
+    }
+
+    /// Whether the recorded feed was of price levels.
+    pub(super) fn is_of_levels(&self) -> bool {
+        self.book.as_deref() == Some(OF_LEVELS)
     }
 
     /// The clock of the feed's times.

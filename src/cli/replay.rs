@@ -91,13 +91,16 @@ pub(super) fn run(args: &ReplayArgs) -> Result<Ending> {
     let resumed = args.journal.as_deref().filter(|_| args.resume);
     let resumed = resumed.map(RunConfig::read_if_present).transpose()?.flatten();
     let base = resumed.or(recorded.clone()).unwrap_or_default();
-    let mut shape = args.config.clone().or(base).spelled_out()?;
+    let shape = args.config.clone().or(base).spelled_out()?;
     let instruments = shape.instruments.as_ref().map(Instruments::overrides).transpose()?;
     let feed = input::open(&args.feed, shape.date.as_deref(), instruments.clone())?;
     if feed.description().arrival.is_some() {
         check_live(args)?;
     }
-    shape.clock = Some(feed.description().zone.code().to_owned());
+    let shape = shape.of_feed(feed.description());
+    if feed.description().is_of_levels {
+        check_levels(args, &shape)?;
+    }
     let is_of_orders = match &recorded {
         Some(recorded) => recorded.is_of_orders(),
         None => feed.description().format == ORDERS_FORMAT,
@@ -142,6 +145,20 @@ fn check_live(args: &ReplayArgs) -> Result<()> {
         )),
         None => Ok(()),
     }
+}
+
+/// Refuses what needs single orders, in a feed that tells price levels.
+fn check_levels(args: &ReplayArgs, shape: &RunConfig) -> Result<()> {
+    let has_strategy = shape.strategy.as_deref().is_some_and(|strategy| strategy != "none");
+    let what = match (has_strategy, args.check_matching) {
+        (true, _) => "nobody knows an own order's place in the queue, and no strategy can trade",
+        (_, true) => "there is no execution of an order to check matching against",
+        _ => return Ok(()),
+    };
+    Err(Error::usage(
+        format!("the feed tells price levels and no orders: {what}"),
+        "leave the flag out to rebuild the books, or replay a feed of orders",
+    ))
 }
 
 /// Shows progress and samples the gauges until all threads have ended.

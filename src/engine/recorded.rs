@@ -158,8 +158,9 @@ fn read_tail(
             }
             let is_of_feed = match event.kind().map(|kind| kind.info().group) {
                 Some(Group::Market) => true,
-                Some(Group::Command) => delivers_commands,
-                Some(Group::Engine) | None => false,
+                // Of the engine's kinds only times get here.
+                Some(Group::Command | Group::Engine) => delivers_commands,
+                None => false,
             };
             if keeps && is_of_feed {
                 tail.behind.push(*event);

@@ -5,12 +5,16 @@
 //! is due.
 
 mod begin;
+#[cfg(feature = "json")]
+pub mod binance;
 #[cfg(feature = "pcap")]
 pub mod capture;
 mod check;
 #[cfg(feature = "dbn")]
 pub mod dbn;
+mod decimal;
 pub mod itch;
+mod lines;
 pub mod lobster;
 #[cfg(any(feature = "pcap", feature = "udp"))]
 pub mod moldudp64;
@@ -20,6 +24,7 @@ pub mod pace;
 mod sniff;
 mod soupbintcp;
 mod source;
+pub mod tardis;
 #[cfg(feature = "udp")]
 pub mod udp;
 mod unpack;
@@ -107,6 +112,15 @@ pub struct Description {
     pub is_dated: bool,
     /// What a live feed's events are stamped by when they arrive; `None` for a recording.
     pub arrival: Option<&'static str>,
+    /// Whether it tells price levels and no single orders.
+    pub is_of_levels: bool,
     /// What the reader assumed, in sentences that tell the user what to do when it is wrong.
     pub assumptions: Vec<String>,
+}
+
+/// The currency of a pair's prices, by how its symbol ends; empty when nothing fits.
+fn currency_of(pair: &str) -> &'static str {
+    const CURRENCIES: [&str; 12] =
+        ["USDT", "USDC", "BUSD", "TUSD", "USD", "EUR", "GBP", "JPY", "TRY", "BTC", "ETH", "BNB"];
+    CURRENCIES.into_iter().find(|currency| pair.ends_with(currency)).unwrap_or("")
 }

@@ -58,9 +58,11 @@ pub fn run_json(run: &RunReport, machine: &Machine, check: Option<&JournalCheck>
             "peak_live_orders": run.totals.peak_live_orders,
             "levels": run.totals.levels,
             "crossed": run.counts.crossed.count,
+            "venue_quotes": venue_quotes(run),
         },
         "hashes": {
             "books": format!("{:016x}", run.hashes.books),
+            "books_of": books_of(run),
             "orders": format!("{:016x}", run.hashes.orders),
             "portfolio": format!("{:016x}", run.hashes.portfolio),
         },
@@ -91,6 +93,17 @@ pub fn run_json(run: &RunReport, machine: &Machine, check: Option<&JournalCheck>
         "error": run.error.as_ref().map(ToString::to_string),
         "warnings": warnings(run),
     })
+}
+
+/// How often the venue's best bid and offer was compared with the book's.
+fn venue_quotes(run: &RunReport) -> Value {
+    let counts = &run.counts;
+    json!({ "compared": counts.quotes, "differ": counts.quotes_differ.count })
+}
+
+/// What the hash of the books is over: single orders, or price levels.
+pub(super) fn books_of(run: &RunReport) -> &'static str {
+    if run.feed.is_of_levels { "levels" } else { "orders" }
 }
 
 /// The journals as they were read back.

@@ -6,6 +6,7 @@ use super::carrier;
 use super::findings::warnings;
 use super::format::{bytes, duration, messages_by_type, thousands, time_of_day};
 use super::journal_check::JournalCheck;
+use super::json::books_of;
 use super::machine::Machine;
 use super::matching_check;
 use crate::engine::{Resumed, RunReport, SnapshotReport};
@@ -23,6 +24,7 @@ pub fn run_text(run: &RunReport, machine: &Machine, check: Option<&JournalCheck>
     hiccups(&mut text, run);
     throughput(&mut text, run);
     books(&mut text, run);
+    venue_quotes(&mut text, run);
     if let Some(check) = &run.check_matching {
         heading(&mut text, "matching engine against the feed's own executions");
         matching_check::lines(check)
@@ -227,6 +229,17 @@ fn books(text: &mut String, run: &RunReport) {
     );
 }
 
+/// How the books' touch compares with what the venue said it was.
+fn venue_quotes(text: &mut String, run: &RunReport) {
+    let counts = &run.counts;
+    if counts.quotes > 0 {
+        let [all, same] = [counts.quotes, counts.quotes - counts.quotes_differ.count];
+        let content =
+            format!("{} of {} are the book's best bid and offer", thousands(same), thousands(all));
+        row(text, "venue quotes", &content);
+    }
+}
+
 fn trading(text: &mut String, run: &RunReport) {
     heading(text, "orders, fills and money");
     let trades = &run.trades;
@@ -358,7 +371,7 @@ fn resumption(text: &mut String, resumed: &Resumed) {
 
 fn hashes(text: &mut String, run: &RunReport) {
     heading(text, "hashes");
-    row(text, "books", &format!("{:016x}", run.hashes.books));
+    row(text, "books", &format!("{:016x}, of {}", run.hashes.books, books_of(run)));
     row(text, "orders", &format!("{:016x}", run.hashes.orders));
     row(text, "portfolio", &format!("{:016x}", run.hashes.portfolio));
     let _ = writeln!(text, "state hash {:016x}", run.hashes.state());

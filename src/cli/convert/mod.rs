@@ -90,6 +90,12 @@ pub(super) fn run(args: &ConvertArgs) -> Result<Ending> {
             "run it with `ringtape match`, or keep it as a journal with `replay --journal`",
         ));
     }
+    if feed.description().is_of_levels && !matches!(target, Target::Journal(_)) {
+        return Err(Error::usage(
+            "the feed tells price levels, and no message of ITCH or LOBSTER does",
+            "convert it to a journal, by a name without an extension",
+        ));
+    }
     match target {
         Target::Journal(dir) => to_journal(args, feed, &dir),
         Target::Lobster(path) => lobster::write(args, feed, &path),
@@ -111,8 +117,7 @@ fn to_journal(args: &ConvertArgs, feed: Box<dyn Feed>, dir: &Path) -> Result<End
         until: args.input.until.clone(),
         ..RunConfig::default()
     };
-    let clock = Some(feed.description().zone.code().to_owned());
-    let shape = RunConfig { clock, ..shape };
+    let shape = shape.of_feed(feed.description());
     let journal = JournalConfig::new(dir, shape.to_toml());
     let config = EngineConfig { journal: Some(journal), ..EngineConfig::default() };
     let report = Engine::start(feed, config)?.join();
