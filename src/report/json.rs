@@ -18,9 +18,6 @@ const SCHEMA: u64 = 1;
 
 /// The document of a finished run.
 pub fn run_json(run: &RunReport, machine: &Machine, check: Option<&JournalCheck>) -> Value {
-    let checks = &run.checks;
-    let by_type: Map<String, Value> =
-        messages_by_type(&run.feed, checks).map(|(name, count)| (name, json!(count))).collect();
     json!({
         "schema": SCHEMA,
         "ringtape": machine.version,
@@ -32,26 +29,7 @@ pub fn run_json(run: &RunReport, machine: &Machine, check: Option<&JournalCheck>
             "clock_read_ns": machine.clock_read_ns,
             "optimised": machine.is_optimised,
         },
-        "feed": {
-            "origin": run.feed.origin,
-            "format": run.feed.format,
-            "compression": run.feed.compression,
-            "identity": format!("{:016x}", run.feed.identity),
-            "messages": checks.messages,
-            "records": run.records,
-            "bytes": checks.bytes,
-            "by_type": by_type,
-            "first_ts": checks.first_ts,
-            "last_ts": checks.last_ts,
-            "clock": run.feed.zone.code(),
-            "gaps": checks.gaps.count,
-            "gap_ranges": carrier::gaps_json(checks),
-            "packets": carrier::packets_json(checks),
-            "arrival": run.feed.arrival,
-            "unknown_orders": run.counts.unknown_orders.count,
-            "complete": checks.has_start && checks.has_end,
-            "faults": faults(run),
-        },
+        "feed": feed(run),
         "books": {
             "instruments": run.totals.instruments,
             "live_orders": run.totals.live_orders,
@@ -104,6 +82,33 @@ fn venue_quotes(run: &RunReport) -> Value {
 /// What the hash of the books is over: single orders, or price levels.
 pub(super) fn books_of(run: &RunReport) -> &'static str {
     if run.feed.is_of_levels { "levels" } else { "orders" }
+}
+
+/// What was read, and what was found in it.
+fn feed(run: &RunReport) -> Value {
+    let checks = &run.checks;
+    let by_type: Map<String, Value> =
+        messages_by_type(&run.feed, checks).map(|(name, count)| (name, json!(count))).collect();
+    json!({
+        "origin": run.feed.origin,
+        "format": run.feed.format,
+        "compression": run.feed.compression,
+        "identity": format!("{:016x}", run.feed.identity),
+        "messages": checks.messages,
+        "records": run.records,
+        "bytes": checks.bytes,
+        "by_type": by_type,
+        "first_ts": checks.first_ts,
+        "last_ts": checks.last_ts,
+        "clock": run.feed.zone.code(),
+        "gaps": checks.gaps.count,
+        "gap_ranges": carrier::gaps_json(checks),
+        "packets": carrier::packets_json(checks),
+        "arrival": run.feed.arrival,
+        "unknown_orders": run.counts.unknown_orders.count,
+        "complete": checks.has_start && checks.has_end,
+        "faults": faults(run),
+    })
 }
 
 /// The journals as they were read back.
