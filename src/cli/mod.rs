@@ -9,6 +9,7 @@ mod book;
 mod compare;
 mod completions;
 mod config;
+mod control;
 mod convert;
 mod doctor;
 mod dump;
@@ -22,7 +23,10 @@ mod matching;
 mod parse;
 mod replay;
 mod report;
+mod story;
+mod sweep;
 mod term;
+mod trading;
 
 use std::process::ExitCode;
 

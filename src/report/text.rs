@@ -132,6 +132,10 @@ fn latency(text: &mut String, run: &RunReport) {
         let batch = stage.latency.mean_batch_hundredths();
         let note = format!("mean batch {}.{:02}", batch / 100, batch % 100);
         percentile_row(text, stage.name, &stage.latency.meter().summary(), &note);
+        let service = stage.latency.service().summary();
+        if service.count > 0 {
+            percentile_row(text, "  of it handler", &service, "");
+        }
     }
 }
 
@@ -254,6 +258,17 @@ fn trading(text: &mut String, run: &RunReport) {
             thousands(trades.fills)
         ),
     );
+    for one in run.strategies.iter().filter(|_| run.strategies.len() > 1) {
+        let counts = &one.counts;
+        let content = format!(
+            "account {}: {} sent, {} rejected, {} fills",
+            one.account,
+            thousands(counts.submitted),
+            thousands(counts.rejected),
+            thousands(counts.fills)
+        );
+        row(text, &one.name, &content);
+    }
     if run.audits > 0 {
         row(text, "audit", &format!("identity held {} times", thousands(run.audits)));
     }
@@ -272,6 +287,31 @@ fn trading(text: &mut String, run: &RunReport) {
         let amounts = [total.cash, total.realised, total.unrealised, total.fees, total.equity];
         let label = format!("total {}", total.currency.as_str());
         money_row(text, &total.account.to_string(), &label, "", amounts, "");
+        row(
+            text,
+            "",
+            &format!(
+                "drawdown {}, exposure {} gross ({} at most), {} net, turnover {}",
+                total.drawdown,
+                total.gross_exposure,
+                total.gross_exposure_max,
+                total.net_exposure,
+                total.turnover
+            ),
+        );
+    }
+    for held in run.portfolio.iter().filter(|held| held.quality.capture().fills > 0) {
+        let [at_100ms, at_1s, at_10s] = held.quality.markouts().map(|one| one.value);
+        row(
+            text,
+            &held.symbol,
+            &format!(
+                "spread capture {}, markouts {at_100ms} after 100 ms, {at_1s} after 1 s, {at_10s} \
+                 after 10 s, adverse selection {}",
+                held.quality.capture().value,
+                held.quality.adverse.value
+            ),
+        );
     }
 }
 
