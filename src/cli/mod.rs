@@ -14,6 +14,7 @@ mod convert;
 mod doctor;
 mod dump;
 mod executions;
+mod flow;
 mod generate;
 mod info;
 mod input;

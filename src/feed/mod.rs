@@ -13,9 +13,12 @@ mod check;
 #[cfg(feature = "dbn")]
 pub mod dbn;
 mod decimal;
+#[cfg(feature = "pcap")]
+mod iex;
 pub mod itch;
 mod lines;
 pub mod lobster;
+mod merged;
 #[cfg(any(feature = "pcap", feature = "udp"))]
 pub mod moldudp64;
 mod open;
@@ -33,6 +36,7 @@ mod zone;
 
 pub use begin::Begin;
 pub use check::{Checks, Gap, Located, PacketCounts};
+pub use merged::Merged;
 pub use open::{OpenOptions, open, open_orders};
 pub use pace::{Pace, Pacer};
 

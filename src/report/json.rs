@@ -4,7 +4,7 @@ use serde_json::{Map, Value, json};
 
 use super::carrier;
 use super::findings::{DataFaults, warnings};
-use super::format::messages_by_type;
+use super::format::{books_of, messages_by_type};
 use super::journal_check::JournalCheck;
 use super::machine::Machine;
 use super::matching_check;
@@ -40,7 +40,7 @@ pub fn run_json(run: &RunReport, machine: &Machine, check: Option<&JournalCheck>
         },
         "hashes": {
             "books": format!("{:016x}", run.hashes.books),
-            "books_of": books_of(run),
+            "books_of": books_of(&run.feed),
             "orders": format!("{:016x}", run.hashes.orders),
             "portfolio": format!("{:016x}", run.hashes.portfolio),
         },
@@ -75,18 +75,7 @@ pub fn run_json(run: &RunReport, machine: &Machine, check: Option<&JournalCheck>
     })
 }
 
-/// How often the venue's best bid and offer was compared with the book's.
-fn venue_quotes(run: &RunReport) -> Value {
-    let counts = &run.counts;
-    json!({ "compared": counts.quotes, "differ": counts.quotes_differ.count })
-}
-
-/// What the hash of the books is over: single orders, or price levels.
-pub(super) fn books_of(run: &RunReport) -> &'static str {
-    if run.feed.is_of_levels { "levels" } else { "orders" }
-}
-
-/// What was read, and what was found in it.
+/// What was read, and what was found wrong with it.
 fn feed(run: &RunReport) -> Value {
     let checks = &run.checks;
     let by_type: Map<String, Value> =
@@ -109,8 +98,18 @@ fn feed(run: &RunReport) -> Value {
         "arrival": run.feed.arrival,
         "unknown_orders": run.counts.unknown_orders.count,
         "complete": checks.has_start && checks.has_end,
+        "venue_books": {
+            "compared": checks.states,
+            "differ": checks.states_differ.count,
+        },
         "faults": faults(run),
     })
+}
+
+/// How often the venue's best bid and offer was compared with the book's.
+fn venue_quotes(run: &RunReport) -> Value {
+    let counts = &run.counts;
+    json!({ "compared": counts.quotes, "differ": counts.quotes_differ.count })
 }
 
 /// The journals as they were read back.

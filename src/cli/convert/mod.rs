@@ -76,7 +76,7 @@ pub(super) fn run(args: &ConvertArgs) -> Result<Ending> {
     if let Some(path) = target.file() {
         term::check_overwrite(path, args.force)?;
     }
-    let feed = input::open(&args.input.feed, args.input.date.as_deref(), None)?;
+    let feed = input::open(&args.input.feeds, args.input.date.as_deref(), None)?;
     let feed = input::until(feed, args.input.until.as_deref())?;
     if args.input.from.is_some() {
         return Err(Error::usage(
