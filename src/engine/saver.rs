@@ -84,12 +84,9 @@ impl Saver {
         tally: Tally,
         out: &mut Vec<Execution>,
     ) {
-        let EventView::SnapshotMark(mark) = event.view() else { return };
-        let number = mark.snapshot;
-        out.push(Execution {
-            order_id: number,
-            ..Execution::new(ExecutionKind::SnapshotMark, event.ts_event, 0)
-        });
+        let Some(passed_on) = mark_of(event) else { return };
+        let number = passed_on.order_id;
+        out.push(passed_on);
         let Some(sink) = self.sink.as_ref().filter(|_| sequence >= self.new_from) else { return };
         if self.saving.is_some() || !sink.begin(number) {
             self.skipped += 1;
@@ -139,6 +136,13 @@ impl Saver {
         let pause = self.clock.now().0.saturating_sub(since);
         self.longest_pause_ns = self.longest_pause_ns.max(pause);
     }
+}
+
+/// The mark in the execution ring that follows a mark in the market ring.
+pub(super) fn mark_of(event: &Event) -> Option<Execution> {
+    let EventView::SnapshotMark(mark) = event.view() else { return None };
+    let passed_on = Execution::new(ExecutionKind::SnapshotMark, event.ts_event, 0);
+    Some(Execution { order_id: mark.snapshot, ..passed_on })
 }
 
 #[inline]
