@@ -10,6 +10,7 @@ mod completions;
 mod config;
 mod dump;
 mod executions;
+mod fault;
 mod generate;
 mod info;
 mod input;
@@ -79,6 +80,7 @@ impl Ending {
 
 /// Runs the command that the arguments name.
 pub(crate) fn main() -> ExitCode {
+    fault::install();
     let outcome = match Cli::parse().command {
         Command::Replay(args) => replay::run(&args),
         Command::Info(args) => info::run(&args),
