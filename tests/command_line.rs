@@ -245,7 +245,8 @@ fn a_bench_removes_its_own_journals_and_nothing_else() {
     let scratch = tempfile::tempdir().expect("a scratch folder");
     let kept = scratch.path().join("kept");
     fs::write(&kept, "mine").expect("written");
-    let line = "bench pipeline --messages 6000 --symbols 2 --live 200 --rounds 1 --journal";
+    let line =
+        "bench pipeline --messages 6000 --symbols 2 --live 200 --rounds 1 --rates none --journal";
     let ran = run_line(&format!("{line} {}", scratch.path().display()));
     assert_eq!(ran.code, 0, "{}", ran.all());
     assert_eq!(fs::read_dir(scratch.path()).expect("still there").count(), 1);
@@ -363,7 +364,8 @@ fn info_dump_and_book_tell_one_story() {
 
 #[test]
 fn the_pipeline_bench_finds_the_same_state_in_all_rounds() {
-    let line = "bench pipeline --messages 30k --symbols 50 --live 1000 --rounds 3 --json";
+    let line =
+        "bench pipeline --messages 30k --symbols 50 --live 1000 --rounds 3 --rates none --json";
     let document = run_line(line).json();
     assert_eq!(document["deterministic"], true);
     assert_eq!(document["messages_per_s"]["rounds"].as_array().map(Vec::len), Some(3));

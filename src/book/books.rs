@@ -146,14 +146,14 @@ impl Books {
     #[inline(always)]
     fn enter(&mut self, order: &OrderView, hint: u32) {
         let handle = self.enqueue(order, hint);
-        self.index.insert(order.order_id, handle);
+        self.index.insert(order.order_id, handle, &self.orders);
         self.peak_orders = self.peak_orders.max(self.orders.live());
     }
 
     /// Takes an order out of its book.
     #[inline(always)]
     pub(super) fn remove(&mut self, found: Found) {
-        self.index.remove(found);
+        self.index.remove(self.orders[found.handle].order_id, found);
         self.dequeue(found.handle);
     }
 
@@ -179,7 +179,7 @@ impl Books {
                 while handle != NIL {
                     let order = self.orders[handle];
                     if let Some(found) = self.index.find(order.order_id, &self.orders) {
-                        self.index.remove(found);
+                        self.index.remove(order.order_id, found);
                     }
                     self.orders.remove(handle);
                     handle = order.next;

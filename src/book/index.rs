@@ -1,63 +1,68 @@
 //! From an order's reference to its handle: open addressing in buckets of a cache line.
 //!
 //! ```text
-//!   bucket   | tag x 8 | handle x 8 |     64 bytes; tag 0: the lane is empty
+//!   bucket   | tag x 12 | passed | handle x 12 |     64 bytes; tag 0: the lane is empty
 //! ```
 //!
-//! A tag is 32 bits of the reference, well mixed; its upper bits say which bucket it wants to be
-//! in, all of it tells it from its neighbours. So one comparison of eight lanes answers a search,
-//! the slab is asked only when a tag is equal, and growing never looks into it. What finds its
-//! bucket full goes into the next one that is not, so a search ends at a bucket with an empty lane.
-//! When an order leaves a full bucket, one that overflowed from there comes back: there are no
-//! tombstones, and a table never ages.
+//! A tag is 8 bits of the reference, so one comparison of sixteen bytes answers a search, and the
+//! slab is asked only when a tag is equal. What finds its home full goes into the next bucket that
+//! is not, and every bucket that it passed counts it: a search ends at a bucket that nothing
+//! passed, which is nearly always the first, and a removal counts back. There are no tombstones,
+//! and a table never ages.
 //!
-//! Some neighbouring references want to share a bucket, because venues number orders almost in
+//! Some neighbouring references have the same home, because venues number orders almost in
 //! sequence.
 //!
-//! **Growing** is no stall: at five eighths full a table of twice the size is mapped, and each
-//! later insert moves a few buckets over; until all are moved, a search asks both. The longest
+//! **Growing** is no stall: when 15 of 24 lanes are used a table of twice the size is mapped, and
+//! each later insert moves a bucket over; until all are moved, a search asks both. The longest
 //! message of two million adds into an empty replica took 0.8 to 4.3 ms, where moving all at once
 //! took 17 ms.
 //!
 //! WHY: at the peak of a generated day (1.88 million live orders of 9.4 million, some of every age)
 //! 558,000 of 586,000 pages of 16 references hold a live one. As pages of handles they would take
 //! 43 MiB with their directory, and a line each; with the orders in them 272 MiB, 152 bytes an
-//! order. This table takes 32 MiB there.
+//! order. This table takes 16 MiB there; with tags of 32 bits, eight to a line, it took 32.
 
 use bytemuck::{Pod, Zeroable};
 
 use super::order::Order;
 use super::slab::Slab;
 use crate::map::HugeArray;
-use crate::processor::{equal_lanes, prefetch_at};
+use crate::processor::{equal_bytes, prefetch_at};
 use crate::units::OrderId;
 
-/// Neighbouring references that share a bucket: 2^2.
+/// Neighbouring references that have the same home: 2^2.
 const GROUP_BITS: u32 = 2;
 
-/// Entries of a bucket: 2^3.
-const LANE_BITS: u32 = 3;
+/// Entries of a bucket.
+const LANES: usize = 12;
 
-const LANES: usize = 1 << LANE_BITS;
+/// A bit for each lane.
+const ALL_LANES: u32 = (1 << LANES) - 1;
 
 /// Buckets of the smallest table: 2^3.
 const BITS_MIN: u32 = 3;
 
+/// Buckets of the largest table: 2^28, so that homes and tags come from different bits.
+const BITS_MAX: u32 = 28;
+
 /// Buckets that an insert moves while the table grows: enough to be done long before the new table
 /// is full.
-const MOVED_BUCKETS: usize = 4;
+const MOVED_BUCKETS: usize = 1;
+
+/// Buckets ahead of those that are moved whose orders are asked for.
+const MOVED_AHEAD: usize = 4;
 
 /// Odd multiplier that spreads groups; fixed, so that every run probes alike.
 const SPREAD: u64 = 0x9E37_79B9_7F4A_7C15;
 
-/// A bit that every tag has, so that none is 0.
-const USED: u32 = 1 << GROUP_BITS;
-
-/// Eight entries.
+/// Twelve entries.
 #[derive(Clone, Copy, Debug, Pod, Zeroable)]
 #[repr(C, align(64))]
 struct Bucket {
-    tags: [u32; LANES],
+    /// The tags, and four bytes that are none: entries that lie in later buckets because this one
+    /// was full when they came, as a little-endian number.
+    tags: [u8; 16],
     handles: [u32; LANES],
 }
 
@@ -88,26 +93,31 @@ pub(crate) struct Found {
     pub(crate) handle: u32,
 }
 
-/// Well-mixed bits of the reference's group, a bit that is always set, then its low bits.
+/// Well-mixed bits of the reference's group, the upper ones best.
 #[inline(always)]
-fn tag(order_id: OrderId) -> u32 {
-    let group = order_id.0 >> GROUP_BITS;
-    let mixed = (group ^ group >> 32).wrapping_mul(SPREAD) >> 32;
+fn mixed(order_id: OrderId) -> u64 {
+    (order_id.0 >> GROUP_BITS).wrapping_mul(SPREAD)
+}
+
+/// Mixed bits of the group above the low bits of the reference; never 0.
+#[inline(always)]
+fn tag(order_id: OrderId) -> u8 {
     let low = (1 << GROUP_BITS) - 1;
-    mixed as u32 & !low | USED | order_id.0 as u32 & low
+    let tag = (mixed(order_id) >> 28) as u8 & !low | order_id.0 as u8 & low;
+    tag.max(1)
 }
 
 /// The first lane that has a bit; any lane for none.
 #[inline(always)]
 fn lane(lanes: u32) -> usize {
-    lanes.trailing_zeros() as usize % LANES
+    (lanes.trailing_zeros() as usize).min(LANES - 1)
 }
 
 impl Bucket {
     /// A bit for each lane that has this tag.
     #[inline(always)]
-    fn lanes_of(&self, tag: u32) -> u32 {
-        equal_lanes(&self.tags, tag)
+    fn lanes_of(&self, tag: u8) -> u32 {
+        equal_bytes(&self.tags, tag) & ALL_LANES
     }
 
     /// A bit for each empty lane.
@@ -115,25 +125,36 @@ impl Bucket {
     fn empty_lanes(&self) -> u32 {
         self.lanes_of(0)
     }
+
+    /// Entries that passed this bucket.
+    #[inline(always)]
+    fn passed(&self) -> u32 {
+        let [.., a, b, c, d] = self.tags;
+        u32::from_le_bytes([a, b, c, d])
+    }
+
+    fn set_passed(&mut self, passed: u32) {
+        self.tags[LANES..].copy_from_slice(&passed.to_le_bytes());
+    }
 }
 
 impl Table {
     fn new(bits: u32) -> Self {
-        assert!(bits + LANE_BITS <= 32, "the index of references is full");
+        assert!(bits <= BITS_MAX, "the index of references is full");
         Self { buckets: HugeArray::zeroed(1 << bits), bits }
     }
 
-    /// Entries above which it grows: five eighths of the lanes.
+    /// Entries above which it grows: 15 of 24 lanes.
     ///
     /// WHY: a bucket overflows only then and now, and a search looks at one.
     fn entries_max(&self) -> usize {
-        5 << self.bits
+        15 << (self.bits - 1)
     }
 
-    /// The bucket that a tag wants to be in.
+    /// The bucket where a reference's entry is looked for first.
     #[inline(always)]
-    fn home(&self, tag: u32) -> usize {
-        (tag >> (32 - self.bits)) as usize
+    fn home(&self, order_id: OrderId) -> usize {
+        (mixed(order_id) >> (64 - self.bits)) as usize
     }
 
     #[inline(always)]
@@ -145,7 +166,7 @@ impl Table {
     #[inline(always)]
     fn find(&self, order_id: OrderId, orders: &Slab<Order>) -> Option<(usize, usize, u32)> {
         let tag = tag(order_id);
-        let mut at = self.home(tag);
+        let mut at = self.home(order_id);
         loop {
             let bucket = &self.buckets[at];
             let mut lanes = bucket.lanes_of(tag);
@@ -157,7 +178,7 @@ impl Table {
                 }
                 lanes &= lanes - 1;
             }
-            if bucket.empty_lanes() != 0 {
+            if bucket.passed() == 0 {
                 return None;
             }
             at = self.after(at);
@@ -166,59 +187,40 @@ impl Table {
 
     /// Puts an entry into the first bucket that has room for it.
     #[inline(always)]
-    fn insert(&mut self, tag: u32, handle: u32) {
-        let mut at = self.home(tag);
+    fn insert(&mut self, order_id: OrderId, handle: u32) {
+        let mut at = self.home(order_id);
         loop {
             let bucket = &mut self.buckets[at];
             let empty = bucket.empty_lanes();
             if empty != 0 {
                 let lane = lane(empty);
-                bucket.tags[lane] = tag;
+                bucket.tags[lane] = tag(order_id);
                 bucket.handles[lane] = handle;
                 return;
             }
+            bucket.set_passed(bucket.passed() + 1);
             at = self.after(at);
         }
     }
 
-    /// Takes an entry out.
+    /// Takes the entry of a reference out.
     #[inline(always)]
-    fn remove(&mut self, at: usize, lane: usize) {
-        let bucket = &mut self.buckets[at];
-        let was_full = bucket.empty_lanes() == 0;
-        bucket.tags[lane % LANES] = 0;
-        if was_full {
-            self.pull_back(at, lane);
+    fn remove(&mut self, order_id: OrderId, at: usize, lane: usize) {
+        self.buckets[at].tags[lane % LANES] = 0;
+        let home = self.home(order_id);
+        if home != at {
+            self.count_back(home, at);
         }
     }
 
-    /// Fills the empty lane of a bucket that was full with an entry that wanted to be in it or
-    /// before it, and so on where that one came from.
-    #[inline(never)]
-    fn pull_back(&mut self, mut gap: usize, mut gap_lane: usize) {
-        let mask = (1 << self.bits) - 1;
-        let mut at = gap;
-        loop {
+    /// An entry that passed the buckets from its home on has left.
+    #[cold]
+    fn count_back(&mut self, home: usize, end: usize) {
+        let mut at = home;
+        while at != end {
+            let bucket = &mut self.buckets[at];
+            bucket.set_passed(bucket.passed() - 1);
             at = self.after(at);
-            if at == gap {
-                return;
-            }
-            let bucket = self.buckets[at];
-            let is_full = bucket.empty_lanes() == 0;
-            let from_gap = at.wrapping_sub(gap) & mask;
-            let overflowed = (0..LANES).find(|&lane| {
-                let tag = bucket.tags[lane];
-                tag != 0 && at.wrapping_sub(self.home(tag)) & mask >= from_gap
-            });
-            if let Some(lane) = overflowed {
-                self.buckets[gap].tags[gap_lane] = bucket.tags[lane];
-                self.buckets[gap].handles[gap_lane] = bucket.handles[lane];
-                self.buckets[at].tags[lane] = 0;
-                (gap, gap_lane) = (at, lane);
-            }
-            if !is_full {
-                return;
-            }
         }
     }
 }
@@ -226,7 +228,7 @@ impl Table {
 impl OrderIndex {
     /// An index with room for `orders` references.
     pub(super) fn with_capacity(orders: usize) -> Self {
-        let buckets = (orders / 5 + 1).next_power_of_two();
+        let buckets = (2 * orders / 15 + 1).next_power_of_two();
         Self { table: Table::new(buckets.ilog2().max(BITS_MIN)), old: None, moved: 0, used: 0 }
     }
 
@@ -252,36 +254,35 @@ impl OrderIndex {
     /// Probably the order of a reference, or any other handle: what to bring into the cache.
     #[inline(always)]
     pub(super) fn peek(&self, order_id: OrderId) -> u32 {
-        let tag = tag(order_id);
-        let bucket = &self.table.buckets[self.table.home(tag)];
-        bucket.handles[lane(bucket.lanes_of(tag))]
+        let bucket = &self.table.buckets[self.table.home(order_id)];
+        bucket.handles[lane(bucket.lanes_of(tag(order_id)))]
     }
 
     /// Asks for the bucket where a reference may be.
     #[inline(always)]
     pub(super) fn prefetch(&self, order_id: OrderId) {
-        prefetch_at(&self.table.buckets, self.table.home(tag(order_id)));
+        prefetch_at(&self.table.buckets, self.table.home(order_id));
     }
 
-    /// Enters a reference that is not in the index.
+    /// Enters a reference that is not in the index; `orders` has all that are.
     #[inline(always)]
-    pub(super) fn insert(&mut self, order_id: OrderId, handle: u32) {
+    pub(super) fn insert(&mut self, order_id: OrderId, handle: u32, orders: &Slab<Order>) {
         if self.used >= self.table.entries_max() || self.old.is_some() {
-            self.grow();
+            self.grow(orders);
         }
         self.used += 1;
-        self.table.insert(tag(order_id), handle);
+        self.table.insert(order_id, handle);
     }
 
     /// Forgets a reference that was just found.
     #[inline(always)]
-    pub(super) fn remove(&mut self, found: Found) {
+    pub(super) fn remove(&mut self, order_id: OrderId, found: Found) {
         self.used -= 1;
         let table = match &mut self.old {
             Some(old) if found.is_old => old,
             _ => &mut self.table,
         };
-        table.remove(found.bucket as usize, usize::from(found.lane));
+        table.remove(order_id, found.bucket as usize, usize::from(found.lane));
     }
 
     /// Bytes of memory held.
@@ -291,26 +292,27 @@ impl OrderIndex {
 
     /// Begins to grow, or goes on with it.
     #[cold]
-    fn grow(&mut self) {
+    fn grow(&mut self, orders: &Slab<Order>) {
         let Some(old) = &mut self.old else {
             let larger = Table::new(self.table.bits + 1);
             self.old = Some(std::mem::replace(&mut self.table, larger));
             self.moved = 0;
             return;
         };
-        // What overflowed from a full bucket lies in the next ones: they move in one go.
-        let end = (self.moved + MOVED_BUCKETS).min(old.buckets.len());
-        let mut was_full = true;
-        while self.moved < old.buckets.len() && (self.moved < end || was_full) {
-            let bucket = std::mem::replace(&mut old.buckets[self.moved], Bucket::zeroed());
-            was_full = bucket.empty_lanes() == 0;
-            for (tag, handle) in bucket.tags.into_iter().zip(bucket.handles) {
-                if tag != 0 {
-                    self.table.insert(tag, handle);
-                }
-            }
-            self.moved += 1;
+        if let Some(ahead) = old.buckets.get(self.moved + MOVED_AHEAD) {
+            ahead.handles.iter().for_each(|&handle| orders.prefetch(handle));
         }
+        let end = (self.moved + MOVED_BUCKETS).min(old.buckets.len());
+        for at in self.moved..end {
+            let bucket = old.buckets[at];
+            for lane in (0..LANES).filter(|&lane| bucket.tags[lane] != 0) {
+                let handle = bucket.handles[lane];
+                let order_id = orders[handle].order_id;
+                old.remove(order_id, at, lane);
+                self.table.insert(order_id, handle);
+            }
+        }
+        self.moved = end;
         if self.moved == old.buckets.len() {
             self.old = None;
         }
@@ -333,11 +335,11 @@ mod tests {
             let id = OrderId(reference);
             if let Some(found) = index.find(id, &orders) {
                 assert_eq!(model.remove(&reference), Some(found.handle));
-                index.remove(found);
+                index.remove(id, found);
                 orders.remove(found.handle);
             } else {
                 let handle = orders.insert(Order::new(id, Qty(1), turn as u64, 0));
-                index.insert(id, handle);
+                index.insert(id, handle, &orders);
                 assert_eq!(model.insert(reference, handle), None);
             }
             if turn % 97 == 0 {
@@ -369,10 +371,8 @@ mod tests {
 
     #[test]
     fn references_that_all_want_one_bucket_overflow_and_come_back() {
-        // Groups that differ by a multiple of 2^32 + 1 are mixed alike.
-        let same = (1..20_000u64)
-            .map(|n| n * ((1 << 32) + 1))
-            .filter(|group| tag(OrderId(group << GROUP_BITS)) >> 29 == tag(OrderId(0)) >> 29);
+        let home = |group: u64| mixed(OrderId(group << GROUP_BITS)) >> 50;
+        let same = (1..10_000_000u64).filter(|&group| home(group) == home(1));
         let chosen: Vec<u64> = same.take(300).map(|group| group << GROUP_BITS).collect();
         assert!(chosen.len() > 100);
         churn((0..9_000).map(|turn| chosen[turn * 7 % chosen.len()]));

@@ -2,12 +2,13 @@
 //!
 //! A broken trade names its match and nothing else, so its quantity must be remembered. Broken
 //! trades are a handful a day while prints are millions (7 million on a busy NASDAQ day), so a
-//! print costs one sequential write of 32 bytes and a broken trade a search from the latest print
-//! back. The newest [`BREAKABLE_PRINTS_MAX`] are kept in 32 MiB, reserved at the start and backed
-//! with memory as prints come. A break of an older print is counted, and its volume stays.
+//! print costs one sequential write of 24 bytes and a broken trade a search from the latest print
+//! back. The newest [`BREAKABLE_PRINTS_MAX`] are kept in 24 MiB, reserved at the start and backed
+//! with memory as prints come. A break of an older print, or of one of 2^44 increments and more, is
+//! counted, and its volume stays.
 
 use crate::error::Result;
-use crate::limits::BREAKABLE_PRINTS_MAX;
+use crate::limits::{BREAKABLE_PRINTS_MAX, INSTRUMENTS_MAX};
 use crate::state::{StateReader, StateWriter};
 use crate::units::{InstrumentId, MatchId, Price, Qty};
 
@@ -15,14 +16,19 @@ use crate::units::{InstrumentId, MatchId, Price, Qty};
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 struct Print {
     match_id: MatchId,
-    instrument: InstrumentId,
-    qty: Qty,
+    /// Quantity above [`INSTRUMENT_BITS`] of instrument.
+    qty_and_instrument: u64,
     /// [`NO_PRICE`] when it is not known.
     price: Price,
 }
 
+/// Bits of an instrument.
+const INSTRUMENT_BITS: u32 = INSTRUMENTS_MAX.ilog2();
+
+const _: () = assert!(INSTRUMENTS_MAX == 1 << INSTRUMENT_BITS && size_of::<Print>() == 24);
+
 /// Bytes of a saved print.
-pub(super) const PRINT_BYTES: usize = 28;
+pub(super) const PRINT_BYTES: usize = 24;
 
 /// The price of a print at an unknown order's.
 const NO_PRICE: Price = Price(i64::MIN);
@@ -35,8 +41,26 @@ pub(super) struct Prints {
     oldest: usize,
 }
 
+impl Print {
+    /// A print; `None` when its quantity has more than 44 bits.
+    #[inline]
+    fn new(match_id: MatchId, instrument: InstrumentId, qty: Qty, price: Price) -> Option<Self> {
+        let is_small = qty.0 >> (u64::BITS - INSTRUMENT_BITS) == 0;
+        let qty_and_instrument = qty.0 << INSTRUMENT_BITS | u64::from(instrument.0);
+        is_small.then_some(Self { match_id, qty_and_instrument, price })
+    }
+
+    fn instrument(&self) -> InstrumentId {
+        InstrumentId(self.qty_and_instrument as u32 & ((1 << INSTRUMENT_BITS) - 1))
+    }
+
+    fn qty(&self) -> Qty {
+        Qty(self.qty_and_instrument >> INSTRUMENT_BITS)
+    }
+}
+
 impl Prints {
-    /// Remembers a print.
+    /// Remembers a print that is not too large.
     #[inline]
     pub(super) fn note(
         &mut self,
@@ -45,7 +69,9 @@ impl Prints {
         qty: Qty,
         price: Option<Price>,
     ) {
-        let print = Print { match_id, instrument, qty, price: price.unwrap_or(NO_PRICE) };
+        let Some(print) = Print::new(match_id, instrument, qty, price.unwrap_or(NO_PRICE)) else {
+            return;
+        };
         if self.prints.len() < BREAKABLE_PRINTS_MAX {
             self.prints.push(print);
             return;
@@ -62,10 +88,12 @@ impl Prints {
     ) -> Option<(Qty, Option<Price>)> {
         let (newer, older) = self.prints.split_at_mut(self.oldest);
         let print = newer.iter_mut().rev().chain(older.iter_mut().rev()).find(|print| {
-            print.match_id == match_id && print.instrument == instrument && print.qty.0 > 0
+            print.match_id == match_id && print.instrument() == instrument && print.qty().0 > 0
         })?;
         let price = (print.price != NO_PRICE).then_some(print.price);
-        Some((std::mem::take(&mut print.qty), price))
+        let qty = print.qty();
+        print.qty_and_instrument = u64::from(instrument.0);
+        Some((qty, price))
     }
 
     /// Bytes of memory used.
@@ -87,8 +115,7 @@ impl Prints {
     pub(super) fn save_one(&self, index: usize, writer: &mut StateWriter) {
         let print = &self.prints[index];
         writer.put_u64(print.match_id.0);
-        writer.put_u32(print.instrument.0);
-        writer.put_u64(print.qty.0);
+        writer.put_u64(print.qty_and_instrument);
         writer.put_i64(print.price.0);
     }
 
@@ -101,8 +128,7 @@ impl Prints {
         for _ in 0..count {
             loaded.prints.push(Print {
                 match_id: MatchId(reader.u64()?),
-                instrument: InstrumentId(reader.u32()?),
-                qty: Qty(reader.u64()?),
+                qty_and_instrument: reader.u64()?,
                 price: Price(reader.i64()?),
             });
         }
@@ -129,6 +155,17 @@ mod tests {
         assert_eq!(prints.take(MatchId(7), InstrumentId(4)), None);
         assert_eq!(prints.take(MatchId(7), X), Some((Qty(100), Some(Price(5)))));
         assert_eq!(prints.take(MatchId(7), X), None);
+    }
+
+    #[test]
+    fn the_largest_quantity_of_the_last_instrument_is_kept_and_a_larger_one_is_not() {
+        let last = InstrumentId(INSTRUMENTS_MAX as u32 - 1);
+        let mut prints = Prints::default();
+        prints.note(MatchId(1), last, Qty((1 << 44) - 1), None);
+        prints.note(MatchId(2), last, Qty(1 << 44), None);
+        assert_eq!(prints.take(MatchId(2), last), None);
+        assert_eq!(prints.take(MatchId(1), last), Some((Qty((1 << 44) - 1), None)));
+        assert_eq!(prints.take(MatchId(1), last), None);
     }
 
     #[test]

@@ -189,14 +189,14 @@ impl OrderStore {
         let Place { book, side, price } = place;
         let view = OrderView { order_id, instrument: book.0, side, price, qty, priority };
         let handle = self.books.enqueue(&view, NIL);
-        self.books.index.insert(order_id, handle);
+        self.books.index.insert(order_id, handle, &self.books.orders);
         handle
     }
 
     /// Parks an order with a place in time.
     pub(crate) fn park(&mut self, order_id: OrderId, qty: Qty, priority: u64) -> u32 {
         let handle = self.books.orders.insert(Order::new(order_id, qty, priority, NIL));
-        self.books.index.insert(order_id, handle);
+        self.books.index.insert(order_id, handle, &self.books.orders);
         handle
     }
 
@@ -204,7 +204,7 @@ impl OrderStore {
     #[inline]
     pub(crate) fn remove(&mut self, found: Found) {
         if self.books.orders[found.handle].level == NIL {
-            self.books.index.remove(found);
+            self.books.index.remove(self.order_id(found.handle), found);
             self.books.orders.remove(found.handle);
         } else {
             self.books.remove(found);
@@ -242,9 +242,9 @@ impl OrderStore {
 
     /// Gives an order another number.
     pub(crate) fn rename(&mut self, found: Found, order_id: OrderId) {
-        self.books.index.remove(found);
+        self.books.index.remove(self.order_id(found.handle), found);
         self.books.orders[found.handle].order_id = order_id;
-        self.books.index.insert(order_id, found.handle);
+        self.books.index.insert(order_id, found.handle, &self.books.orders);
     }
 
     /// Moves a resting order to the back of its level, with another quantity and a new place in

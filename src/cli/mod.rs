@@ -6,8 +6,11 @@
 
 mod bench;
 mod book;
+mod compare;
 mod completions;
 mod config;
+mod control;
+mod doctor;
 mod dump;
 mod executions;
 mod fault;
@@ -20,7 +23,10 @@ mod matching;
 mod parse;
 mod replay;
 mod report;
+mod story;
+mod sweep;
 mod term;
+mod trading;
 
 use std::process::ExitCode;
 
@@ -56,6 +62,10 @@ enum Command {
     /// Measure this machine
     #[command(subcommand)]
     Bench(bench::BenchCommand),
+    /// Hold two runs, journals or feeds together: the first sequence and instrument that differ
+    Compare(compare::CompareArgs),
+    /// Look at this machine: what costs latency here, and what cures it
+    Doctor(doctor::DoctorArgs),
     /// Print a completion script for a shell
     Completions(completions::CompletionsArgs),
 }
@@ -90,6 +100,8 @@ pub(crate) fn main() -> ExitCode {
         Command::Journal(command) => journal::run(&command),
         Command::Generate(args) => generate::run(&args),
         Command::Bench(command) => bench::run(&command),
+        Command::Compare(args) => compare::run(&args),
+        Command::Doctor(args) => doctor::run(&args),
         Command::Completions(args) => completions::run(&args),
     };
     ExitCode::from(outcome.map_or_else(|error| report(&error), Ending::code))

@@ -5,7 +5,7 @@ use super::exchange::Exchange;
 use super::follower::Follower;
 use crate::book::{Replica, SAVED_PIECES};
 use crate::error::Result;
-use crate::event::{Event, Execution, ExecutionKind, Kind};
+use crate::event::{Event, Execution, ExecutionKind, Flags, Kind};
 use crate::feed::Begin;
 use crate::hash::RunningHash;
 use crate::journal::snapshot::Snapshot;
@@ -143,29 +143,32 @@ impl Market {
     pub(super) fn apply(&mut self, event: &Event, out: &mut Vec<Execution>) -> Result<()> {
         match (&mut self.exchange, &self.trader) {
             (Some(exchange), _) => exchange.apply(event, out),
-            (None, Some(_)) => self.trade(event, out)?,
+            (None, Some(_)) => _ = self.trade(event, out)?,
             (None, None) => _ = self.books.apply(event),
         }
         Ok(())
     }
 
-    /// Applies one event to books, own orders and strategy, once that has begun.
+    /// Applies one event to books, own orders and strategies, once they have begun; whether they
+    /// sent an order in answer to an exchange event that it completed.
     #[inline]
-    pub(super) fn trade(&mut self, event: &Event, out: &mut Vec<Execution>) -> Result<()> {
-        let Self { books, trader: Some(trader), begin, .. } = self else { return Ok(()) };
+    pub(super) fn trade(&mut self, event: &Event, out: &mut Vec<Execution>) -> Result<bool> {
+        let Self { books, trader: Some(trader), begin, .. } = self else { return Ok(false) };
+        if matches!(event.kind(), Some(Kind::Kill | Kind::Limits)) {
+            trader.command(event, books.replica(), out)?;
+        }
         if !begin.has_come() {
             if !begin.look(event)? {
                 books.apply(event);
-                return Ok(());
+                return Ok(false);
             }
             trader.start(books.replica(), out)?;
         }
         trader.before(event, books.replica(), out)?;
-        if event.kind == Kind::Kill as u8 {
-            trader.kill(out);
-        }
         let change = books.apply(event);
-        trader.after(event, &change, books.replica(), out)
+        let sent = trader.orders_sent();
+        trader.after(event, &change, books.replica(), out)?;
+        Ok(trader.orders_sent() != sent && event.has(Flags::LAST))
     }
 
     /// Lets strategy and orders come to their end.

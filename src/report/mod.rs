@@ -1,6 +1,7 @@
 //! Reports: a finished run as text for people, as one JSON document for scripts, and as a page of
 //! charts with its histograms beside it.
 
+mod bench_page;
 pub mod chart;
 mod findings;
 pub mod format;
@@ -16,8 +17,10 @@ mod matching_check;
 mod money;
 mod page;
 mod samples;
+mod tables;
 mod text;
 
+pub use bench_page::BenchPage;
 pub use findings::{DataFault, DataFaults, warnings};
 pub use journal_check::JournalCheck;
 #[cfg(feature = "cli")]
@@ -28,4 +31,5 @@ pub use market::{MarketPicture, busiest, picture};
 pub use money::{MoneyStory, OrderRow};
 pub use page::{Page, ReportFile};
 pub use samples::Samples;
+pub use tables::{fills_csv, positions_csv};
 pub use text::run_text;

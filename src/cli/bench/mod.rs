@@ -1,10 +1,14 @@
 //! `ringtape bench`: figures of this machine.
 
+mod all;
 mod book;
+mod compare;
 mod journal;
 mod matching;
 mod pipeline;
 mod ring;
+mod sweep;
+mod sweep_page;
 
 use clap::Subcommand;
 use ringtape::error::Result;
@@ -13,8 +17,12 @@ use super::Ending;
 
 #[derive(Debug, Subcommand)]
 pub(super) enum BenchCommand {
+    /// Every bench, each in a process of its own, as one table or document
+    All(all::AllArgs),
     /// Messages to books on one core, decoding alone beside it, and the worst cases
     Book(book::BookArgs),
+    /// Two documents of `bench ... --json`: what differs by more than its noise; exit 1 if worse
+    Compare(compare::CompareArgs),
     /// The matcher on flows of commands in memory, beside the crate `matchcore`
     ///
     /// matchcore comes with the feature `peers`; the rounds take turns. Allocations are not counted
@@ -24,7 +32,7 @@ pub(super) enum BenchCommand {
     Match(matching::MatchArgs),
     /// Appending to a journal at each durability, beside a bare mapped store, and reading it
     Journal(journal::JournalArgs),
-    /// The whole engine at full speed over a generated session in memory
+    /// The whole engine over a generated session in memory: full speed, and latency at fixed rates
     Pipeline(pipeline::PipelineArgs),
     /// The ring beside other rings and channels: throughput, latency, graphs, too few cores
     Ring(ring::RingArgs),
@@ -35,6 +43,8 @@ pub(super) enum BenchCommand {
 
 pub(super) fn run(command: &BenchCommand) -> Result<Ending> {
     match command {
+        BenchCommand::All(args) => all::run(args),
+        BenchCommand::Compare(args) => compare::run(args),
         BenchCommand::Book(args) => book::run(args),
         BenchCommand::Match(args) => matching::run(args),
         BenchCommand::Journal(args) => journal::run(args),

@@ -1,20 +1,27 @@
-//! `ringtape bench pipeline`: the whole engine at full speed over a generated session.
+//! `ringtape bench pipeline`: the whole engine over a generated session, at full speed and at fixed
+//! rates.
 
+use std::fs;
+use std::io::Write;
 use std::path::PathBuf;
 use std::sync::Arc;
+use std::time::Duration;
 
 use clap::Args;
 use ringtape::engine::generate::{Generator, Profile};
 use ringtape::engine::{Engine, EngineConfig, JournalConfig, RunReport};
 use ringtape::error::{Error, Result};
-use ringtape::feed::OpenOptions;
 use ringtape::feed::itch::ItchFeed;
+use ringtape::feed::{OpenOptions, Pace};
 use ringtape::hash::hash_bytes;
 use ringtape::report::Machine;
 use ringtape::report::format::{bytes, thousands};
+use ringtape::report::hdr::hgrm;
 use serde_json::{Value, json};
 
-use crate::cli::replay::trader;
+use super::sweep::{Plan, Sweep};
+use crate::cli::report::write_files;
+use crate::cli::trading::trader;
 use crate::cli::{Ending, config::RunConfig, parse, term};
 
 #[derive(Debug, Args)]
@@ -32,7 +39,7 @@ pub(crate) struct PipelineArgs {
     #[arg(long, value_name = "N", default_value_t = 42)]
     seed: u64,
     /// Runs to take minimum, median and maximum of
-    #[arg(long, value_name = "N", default_value_t = 5)]
+    #[arg(long, value_name = "N", default_value_t = 7)]
     rounds: usize,
     /// Number of threads; one a core unless given
     #[arg(long, value_name = "N")]
@@ -46,32 +53,145 @@ pub(crate) struct PipelineArgs {
     /// Strategy, as in `replay`
     #[arg(long, value_name = "NAME[:key=value,...]")]
     strategy: Option<String>,
+    /// Rates at which latency is measured, or `none` for full speed alone
+    #[arg(long, value_name = "A,B", default_value = "10k,100k,300k,1M,3M,5M")]
+    rates: String,
+    /// Seconds for which a rate is held in a round
+    #[arg(long, value_name = "S", default_value_t = 2.0)]
+    seconds: f64,
+    /// A small session, two rates, three rounds of a second
+    #[arg(long)]
+    quick: bool,
+    /// Exit 1 when the 99th percentile of `matching` is above this at any rate: `20us`
+    #[arg(long, value_name = "TIME")]
+    p99_max: Option<String>,
+    /// Write a percentile distribution (.hgrm) of each rate and stage into this directory
+    #[arg(long, value_name = "DIR")]
+    hgrm: Option<PathBuf>,
+    /// Write all histograms as one interval log (.hlog)
+    #[arg(long, value_name = "FILE")]
+    hlog: Option<PathBuf>,
+    /// Write a page of charts into this new directory, with its histograms beside it
+    #[arg(long, value_name = "DIR")]
+    report: Option<PathBuf>,
+    /// Write over files that exist already
+    #[arg(long)]
+    force: bool,
     /// Print the figures to stdout as one JSON document
     #[arg(long)]
     json: bool,
 }
 
+/// How long idle cores are watched before and after the rates.
+const IDLE: Duration = Duration::from_secs(2);
+
+/// The same in a quick bench.
+const IDLE_QUICK: Duration = Duration::from_millis(500);
+
+/// Rates of a quick bench.
+const RATES_QUICK: [u64; 2] = [100_000, 1_000_000];
+
 pub(super) fn run(args: &PipelineArgs) -> Result<Ending> {
-    if args.rounds == 0 {
-        return Err(Error::usage("0 rounds measure nothing", "ask for 1 or more"));
+    if args.rounds == 0 || args.seconds <= 0.0 {
+        return Err(Error::usage(
+            "nothing measured says nothing",
+            "ask for 1 round or more, and time",
+        ));
+    }
+    let rates = rates(args)?;
+    let p99_max = args.p99_max.as_deref().map(parse::duration).transpose()?;
+    let wanted = [&args.hgrm, &args.hlog, &args.report];
+    if rates.is_empty() && (p99_max.is_some() || wanted.iter().any(|path| path.is_some())) {
+        return Err(Error::usage(
+            "without rates there is no latency to write down or to bound",
+            "leave `--rates none` out",
+        ));
+    }
+    for path in wanted.into_iter().flatten() {
+        term::check_overwrite(path, args.force)?;
     }
     let session = generate(args)?;
-    let rounds = (0..args.rounds).map(|_| round(args, &session)).collect::<Result<Vec<_>>>()?;
+    let sweep = if rates.is_empty() { None } else { Some(sweep(args, &rates, &session)?) };
+    let rounds =
+        (0..args.rounds()).map(|_| round(args, &session, Pace::Max)).collect::<Result<Vec<_>>>()?;
     let figures = Figures::of(args, &session, &rounds);
     if args.json {
-        term::print(format_args!("{:#}", figures.to_json()))?;
+        term::print(format_args!("{:#}", figures.to_json(sweep.as_ref())))?;
     } else {
-        figures.describe();
+        figures.describe(sweep.as_ref());
     }
-    Ok(if figures.is_deterministic { Ending::Done } else { Ending::CheckFailed })
+    if let Some(sweep) = &sweep {
+        write(args, &figures, sweep)?;
+    }
+    let is_within = p99_max.is_none_or(|max| sweep.as_ref().is_none_or(|one| one.is_within(max)));
+    if !is_within {
+        let bound = args.p99_max.as_deref().unwrap_or_default();
+        term::tell(format_args!("ringtape: a 99th percentile of matching is above {bound}"));
+    }
+    let is_good = figures.is_deterministic && is_within;
+    Ok(if is_good { Ending::Done } else { Ending::CheckFailed })
+}
+
+impl PipelineArgs {
+    fn rounds(&self) -> usize {
+        if self.quick { 3 } else { self.rounds }
+    }
+}
+
+/// The rates to measure latency at, ascending.
+fn rates(args: &PipelineArgs) -> Result<Vec<u64>> {
+    if args.rates == "none" {
+        return Ok(Vec::new());
+    }
+    if args.quick {
+        return Ok(RATES_QUICK.to_vec());
+    }
+    let mut rates = args.rates.split(',').map(parse::count).collect::<Result<Vec<_>>>()?;
+    rates.sort_unstable();
+    rates.dedup();
+    Ok(rates)
+}
+
+fn sweep(args: &PipelineArgs, rates: &[u64], session: &[u8]) -> Result<Sweep> {
+    let plan = Plan {
+        rates,
+        rounds: args.rounds(),
+        seconds: if args.quick { 1.0 } else { args.seconds },
+        idle: if args.quick { IDLE_QUICK } else { IDLE },
+    };
+    Sweep::measure(&plan, session, &|part, pace| round(args, part, pace))
+}
+
+/// Writes the files that were asked for.
+fn write(args: &PipelineArgs, figures: &Figures, sweep: &Sweep) -> Result<()> {
+    if let Some(dir) = &args.hgrm {
+        fs::create_dir_all(dir).map_err(|error| Error::io("create", dir, error))?;
+        for (name, meter) in sweep.histograms() {
+            let text = hgrm(meter);
+            let path = dir.join(format!("{name}.hgrm"));
+            term::write_whole(&path, |mut file| file.write_all(text.as_bytes()))?;
+        }
+    }
+    if let Some(path) = &args.hlog {
+        let text = sweep.hlog();
+        term::write_whole(path, |mut file| file.write_all(text.as_bytes()))?;
+    }
+    if let Some(dir) = &args.report {
+        write_files(dir, &sweep.page(figures.machine(), &figures.facts(), figures.all_rounds()))?;
+    }
+    Ok(())
 }
 
 /// The session that every round replays, resident in memory.
 fn generate(args: &PipelineArgs) -> Result<Arc<[u8]>> {
+    let (messages, symbols, live) = match args.quick {
+        true => ("1M", "500", "60k"),
+        false => (args.messages.as_str(), args.symbols.as_str(), args.live.as_str()),
+    };
     let profile = Profile {
-        messages: parse::count(&args.messages)?,
-        symbols: parse::count_u32(&args.symbols)?,
-        live: parse::count(&args.live)?,
+        messages: parse::count(messages)?,
+        symbols: parse::count_u32(symbols)?,
+        live: parse::count(live)?,
         seed: args.seed,
     };
     let mut generator = Generator::new(&profile)?;
@@ -80,9 +200,10 @@ fn generate(args: &PipelineArgs) -> Result<Arc<[u8]>> {
     Ok(session.into())
 }
 
-fn round(args: &PipelineArgs, session: &Arc<[u8]>) -> Result<RunReport> {
+fn round(args: &PipelineArgs, session: &Arc<[u8]>, pace: Pace) -> Result<RunReport> {
     let feed = ItchFeed::from_bytes("generated session", session.clone(), &OpenOptions::default())?;
-    let shape = RunConfig { strategy: args.strategy.clone(), ..RunConfig::default() };
+    let shape =
+        RunConfig { strategy: args.strategy.clone().map(|one| vec![one]), ..RunConfig::default() };
     // A directory of our own, so that nothing of the user's goes when it is removed.
     let dir = args
         .journal
@@ -93,6 +214,7 @@ fn round(args: &PipelineArgs, session: &Arc<[u8]>) -> Result<RunReport> {
         trader: trader(&shape)?,
         journal: (!args.no_journal).then(|| JournalConfig::new(&dir, shape.to_toml())),
         runners: args.runners,
+        pace,
         ..EngineConfig::default()
     };
     let run = Engine::start(Box::new(feed), config).map(Engine::join);
@@ -144,11 +266,34 @@ impl Figures {
         }
     }
 
+    fn machine(&self) -> &Machine {
+        &self.machine
+    }
+
+    /// Messages a second of the rounds at full speed, ascending.
+    fn all_rounds(&self) -> &[u64] {
+        &self.rates
+    }
+
+    /// What a page tells of stream and result.
+    fn facts(&self) -> Vec<(String, String)> {
+        let verdict = if self.is_deterministic { "same in all rounds" } else { "NOT THE SAME" };
+        let fact = |name: &str, fact: String| (name.to_owned(), fact);
+        vec![
+            fact(
+                "session",
+                format!("{}, checksum {:016x}", bytes(self.session_bytes), self.session_checksum),
+            ),
+            fact("journal", if self.has_journal { "on" } else { "off" }.to_owned()),
+            fact("state hash", format!("{:016x} ({verdict})", self.state_hash)),
+        ]
+    }
+
     fn min_median_max(&self) -> [u64; 3] {
         [self.rates[0], self.rates[self.rates.len() / 2], self.rates[self.rates.len() - 1]]
     }
 
-    fn describe(&self) {
+    fn describe(&self, sweep: Option<&Sweep>) {
         let machine = &self.machine;
         let [min, median, max] = self.min_median_max().map(thousands);
         term::tell(format_args!(
@@ -174,9 +319,13 @@ impl Figures {
         }
         let verdict = if self.is_deterministic { "same in all rounds" } else { "NOT THE SAME" };
         term::tell(format_args!("state hash {:016x} ({verdict})", self.state_hash));
+        term::tell(format_args!("clock      {} ns a read", machine.clock_read_ns));
+        if let Some(sweep) = sweep {
+            sweep.describe(self.min_median_max()[1]);
+        }
     }
 
-    fn to_json(&self) -> Value {
+    fn to_json(&self, sweep: Option<&Sweep>) -> Value {
         let [min, median, max] = self.min_median_max();
         let stages: Vec<_> = self
             .stages
@@ -201,6 +350,8 @@ impl Figures {
             "journal": self.has_journal,
             "messages_per_s": { "min": min, "median": median, "max": max, "rounds": self.rates },
             "stages": stages,
+            "clock_read_ns": self.machine.clock_read_ns,
+            "latency": sweep.map(|sweep| sweep.to_json(median)),
             "state_hash": format!("{:016x}", self.state_hash),
             "deterministic": self.is_deterministic,
         })

@@ -2,6 +2,7 @@
 
 #[cfg(feature = "peers")]
 mod matchcore;
+mod worst;
 
 use std::time::{Duration, Instant};
 
@@ -17,6 +18,7 @@ use serde_json::{Value, json};
 
 #[cfg(feature = "peers")]
 use self::matchcore::Peer;
+use self::worst::WorstFigures;
 use crate::cli::{Ending, parse, term};
 
 /// What brings the other matcher.
@@ -25,9 +27,12 @@ const HOW_TO_BUILD: &str = "cargo run --release --features peers -- bench match"
 
 #[derive(Debug, Args)]
 pub(crate) struct MatchArgs {
-    /// Mix of commands; all three unless given
+    /// Mix of commands; all three, and the worst cases, unless given
     #[arg(long, value_enum)]
     flow: Option<FlowName>,
+    /// The worst cases alone: a crowd at one price, sweeps, far levels, a price that walks, stops
+    #[arg(long, conflicts_with_all = ["flow", "commands", "symbols", "live", "look_ahead"])]
+    worst: bool,
     /// Commands of a round
     #[arg(long, value_name = "N", default_value = "1M")]
     commands: String,
@@ -81,6 +86,7 @@ pub(super) fn run(args: &MatchArgs) -> Result<Ending> {
     }
     let flows = match args.flow {
         Some(name) => vec![name.flow()],
+        None if args.worst => Vec::new(),
         None => Flow::ALL.to_vec(),
     };
     let machine = Machine::look();
@@ -97,14 +103,19 @@ pub(super) fn run(args: &MatchArgs) -> Result<Ending> {
         }
         rows.push(figures.to_json());
     }
+    let cases = if args.flow.is_none() { worst::measure(rounds) } else { Vec::new() };
     if args.json {
+        let cases: Vec<Value> = cases.iter().map(WorstFigures::to_json).collect();
         let document = json!({
             "schema": 1,
             "bench": "match",
             "machine": { "cpu": machine.cpu, "cores_allowed": machine.cores_allowed },
             "flows": rows,
+            "worst": cases,
         });
         term::print(format_args!("{document:#}"))?;
+    } else {
+        cases.iter().for_each(WorstFigures::describe);
     }
     Ok(Ending::Done)
 }
