@@ -247,7 +247,7 @@ fn a_run_of_orders_goes_on_from_a_snapshot() {
     let marks = snapshots(&dir.join(SNAPSHOTS_DIR)).expect("a folder");
     for cut in [marks[1].0 + 100, marks[1].0, marks[0].0 + 1] {
         cut_market(dir, cut);
-        let report = run(Some(with_snapshots(dir, 1_000)));
+        let report = run(Some(resuming(dir)));
         assert!(report.error.is_none(), "{:?}", report.error);
         assert_eq!((report.hashes, report.trades), (expected.hashes, expected.trades));
         println!("cut at {cut}: went on from {}", origin(&report));

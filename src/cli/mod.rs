@@ -14,6 +14,7 @@ mod doctor;
 mod dump;
 mod executions;
 mod fault;
+mod flow;
 mod generate;
 mod info;
 mod input;

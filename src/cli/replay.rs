@@ -25,9 +25,10 @@ const LOOK_INTERVAL: Duration = Duration::from_millis(5);
 
 #[derive(Debug, Args)]
 pub(super) struct ReplayArgs {
-    /// Recorded feed, plain or gzip; `-` for stdin; or the directory of a run's journal
-    #[arg(value_name = "FEED")]
-    feed: PathBuf,
+    /// Recorded feed, plain or compressed, several as one by time; `-` for stdin; or the directory
+    /// of a run's journal
+    #[arg(value_name = "FEED", required = true)]
+    feeds: Vec<PathBuf>,
     #[command(flatten)]
     config: RunConfig,
     /// TOML file with flags that shape the run by their names; what is given as a flag goes before
@@ -109,8 +110,11 @@ pub(super) fn run(args: &ReplayArgs) -> Result<Ending> {
     let expected = args.expect_hash.as_deref().map(parse_hash).transpose()?;
     check_outputs(args)?;
     args.report.check()?;
-    let is_recorded_run = args.feed.is_dir();
-    let recorded = is_recorded_run.then(|| RunConfig::read(&args.feed)).transpose()?;
+    let run_dir = match &args.feeds[..] {
+        [dir] if dir.is_dir() => Some(dir),
+        _ => None,
+    };
+    let recorded = run_dir.map(|dir| RunConfig::read(dir)).transpose()?;
     let resumed = args.journal.as_deref().filter(|_| args.resume);
     let resumed = resumed.map(RunConfig::read_if_present).transpose()?.flatten();
     let base = resumed.or(recorded.clone()).unwrap_or_default();
@@ -118,7 +122,7 @@ pub(super) fn run(args: &ReplayArgs) -> Result<Ending> {
     let given = args.config.clone().or(written.unwrap_or_default());
     let shape = given.clone().or(base).spelled_out()?;
     let instruments = shape.instruments.as_ref().map(Instruments::overrides).transpose()?;
-    let feed = input::open(&args.feed, shape.date.as_deref(), instruments.clone())?;
+    let feed = input::open(&args.feeds, shape.date.as_deref(), instruments.clone())?;
     let shape = shape.of_feed(feed.description());
     if feed.description().is_of_levels {
         check_levels(args, &shape)?;
@@ -136,7 +140,7 @@ pub(super) fn run(args: &ReplayArgs) -> Result<Ending> {
     let config = EngineConfig { from, instruments, ..engine_config(args, &shape, is_of_orders)? };
     given.check_flags(config.trader.is_some())?;
     if let Some(grid) = &args.sweep {
-        return sweep::run(&args.feed, &shape, grid, args.audit, args.json);
+        return sweep::run(&args.feeds, &shape, grid, args.audit, args.json);
     }
     let stored_bytes = feed.description().stored_bytes;
     let portfolio = config.portfolio.clone();
@@ -159,7 +163,7 @@ pub(super) fn run(args: &ReplayArgs) -> Result<Ending> {
     let (journal, damage) = read_back(args.journal.as_deref(), &report);
     print_report(args, &report, journal.as_ref())?;
     write_tables(args, &report)?;
-    args.report.write(&args.feed, &report, samples.as_ref(), &shape, &portfolio)?;
+    args.report.write(&args.feeds, &report, samples.as_ref(), &shape, &portfolio)?;
     report.error = report.error.or(damage);
     ending(report, args.strict, expected)
 }
