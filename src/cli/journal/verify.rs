@@ -92,7 +92,7 @@ pub(super) fn run(args: &VerifyArgs) -> Result<Ending> {
 fn derive_again(dir: &Path) -> Result<Rederived> {
     let shape = RunConfig::read(dir)?;
     let instruments = shape.instruments.as_ref().map(Instruments::overrides).transpose()?;
-    let feed = input::open(dir, shape.date.as_deref(), instruments.clone())?;
+    let feed = input::open(&[dir.to_owned()], shape.date.as_deref(), instruments.clone())?;
     let from = shape.from.as_deref().map(|text| input::moment(&*feed, text)).transpose()?;
     let shaped = replay::shaped_config(&shape, shape.is_of_orders())?;
     rederive(dir, EngineConfig { from, instruments, ..shaped })
