@@ -13,6 +13,8 @@ mod control;
 mod doctor;
 mod dump;
 mod executions;
+mod fault;
+mod flow;
 mod generate;
 mod info;
 mod input;
@@ -89,6 +91,7 @@ impl Ending {
 
 /// Runs the command that the arguments name.
 pub(crate) fn main() -> ExitCode {
+    fault::install();
     let outcome = match Cli::parse().command {
         Command::Replay(args) => replay::run(&args),
         Command::Info(args) => info::run(&args),

@@ -25,9 +25,10 @@ const LOOK_INTERVAL: Duration = Duration::from_millis(5);
 
 #[derive(Debug, Args)]
 pub(super) struct ReplayArgs {
-    /// Recorded feed, plain or gzip; `-` for stdin; or the directory of a run's journal
-    #[arg(value_name = "FEED")]
-    feed: PathBuf,
+    /// Recorded feed, plain or compressed, several as one by time; `-` for stdin; or the directory
+    /// of a run's journal
+    #[arg(value_name = "FEED", required = true)]
+    feeds: Vec<PathBuf>,
     #[command(flatten)]
     config: RunConfig,
     /// TOML file with flags that shape the run by their names; what is given as a flag goes before
@@ -109,8 +110,11 @@ pub(super) fn run(args: &ReplayArgs) -> Result<Ending> {
     let expected = args.expect_hash.as_deref().map(parse_hash).transpose()?;
     check_outputs(args)?;
     args.report.check()?;
-    let is_recorded_run = args.feed.is_dir();
-    let recorded = is_recorded_run.then(|| RunConfig::read(&args.feed)).transpose()?;
+    let run_dir = match &args.feeds[..] {
+        [dir] if dir.is_dir() => Some(dir),
+        _ => None,
+    };
+    let recorded = run_dir.map(|dir| RunConfig::read(dir)).transpose()?;
     let resumed = args.journal.as_deref().filter(|_| args.resume);
     let resumed = resumed.map(RunConfig::read_if_present).transpose()?.flatten();
     let base = resumed.or(recorded.clone()).unwrap_or_default();
@@ -118,7 +122,7 @@ pub(super) fn run(args: &ReplayArgs) -> Result<Ending> {
     let given = args.config.clone().or(written.unwrap_or_default());
     let shape = given.clone().or(base).spelled_out()?;
     let instruments = shape.instruments.as_ref().map(Instruments::overrides).transpose()?;
-    let feed = input::open(&args.feed, shape.date.as_deref(), instruments.clone())?;
+    let feed = input::open(&args.feeds, shape.date.as_deref(), instruments.clone())?;
     let shape = shape.of_feed(feed.description());
     if feed.description().is_of_levels {
         check_levels(args, &shape)?;
@@ -136,7 +140,7 @@ pub(super) fn run(args: &ReplayArgs) -> Result<Ending> {
     let config = EngineConfig { from, instruments, ..engine_config(args, &shape, is_of_orders)? };
     given.check_flags(config.trader.is_some())?;
     if let Some(grid) = &args.sweep {
-        return sweep::run(&args.feed, &shape, grid, args.audit, args.json);
+        return sweep::run(&args.feeds, &shape, grid, args.audit, args.json);
     }
     let stored_bytes = feed.description().stored_bytes;
     let portfolio = config.portfolio.clone();
@@ -159,7 +163,7 @@ pub(super) fn run(args: &ReplayArgs) -> Result<Ending> {
     let (journal, damage) = read_back(args.journal.as_deref(), &report);
     print_report(args, &report, journal.as_ref())?;
     write_tables(args, &report)?;
-    args.report.write(&args.feed, &report, samples.as_ref(), &shape, &portfolio)?;
+    args.report.write(&args.feeds, &report, samples.as_ref(), &shape, &portfolio)?;
     report.error = report.error.or(damage);
     ending(report, args.strict, expected)
 }
@@ -214,14 +218,7 @@ fn engine_config(args: &ReplayArgs, shape: &RunConfig, is_of_orders: bool) -> Re
             "leave --check-matching out, or replay a recorded feed",
         ));
     }
-    let exchange = if is_of_orders {
-        let [priority, allocation, capacity] =
-            [&shape.priority, &shape.allocation, &shape.capacity].map(Option::as_deref);
-        Some(matching::matcher_config(priority, allocation, capacity)?)
-    } else {
-        shape.check_matcher_flags()?;
-        None
-    };
+    let shaped = shaped_config(shape, is_of_orders)?;
     let pace = match (&args.speed, &args.rate) {
         (Some(speed), _) => speed.parse()?,
         (None, Some(rate)) => Pace::per_second(parse::count(rate)?)?,
@@ -236,18 +233,10 @@ fn engine_config(args: &ReplayArgs, shape: &RunConfig, is_of_orders: bool) -> Re
         ));
     }
     Ok(EngineConfig {
-        symbols: shape.symbols.clone().unwrap_or_default(),
-        trader: trading::trader(shape)?,
-        exchange,
         check_matching: args.check_matching,
         keep_fills: args.fills_out.is_some(),
         explain: explained(args, is_of_orders)?,
-        portfolio: PortfolioConfig {
-            marks: trading::mark_rule(shape.mark_max_spread.as_deref())?,
-            rates: trading::rates(shape.rates.as_deref())?,
-            audit: args.audit,
-            ..PortfolioConfig::default()
-        },
+        portfolio: PortfolioConfig { audit: args.audit, ..shaped.portfolio },
         journal: args.journal.as_ref().map(|dir| JournalConfig {
             resume: args.resume,
             durability,
@@ -260,6 +249,29 @@ fn engine_config(args: &ReplayArgs, shape: &RunConfig, is_of_orders: bool) -> Re
         cores: args.cores.as_deref().map(parse::cores).transpose()?.unwrap_or_default(),
         wait: args.wait.parse::<Wait>()?,
         keep_executions: args.report.kept_executions(),
+        ..shaped
+    })
+}
+
+/// What shapes the state, times and instruments aside.
+pub(super) fn shaped_config(shape: &RunConfig, is_of_orders: bool) -> Result<EngineConfig> {
+    let exchange = if is_of_orders {
+        let [priority, allocation, capacity] =
+            [&shape.priority, &shape.allocation, &shape.capacity].map(Option::as_deref);
+        Some(matching::matcher_config(priority, allocation, capacity)?)
+    } else {
+        shape.check_matcher_flags()?;
+        None
+    };
+    Ok(EngineConfig {
+        symbols: shape.symbols.clone().unwrap_or_default(),
+        trader: trading::trader(shape)?,
+        exchange,
+        portfolio: PortfolioConfig {
+            marks: trading::mark_rule(shape.mark_max_spread.as_deref())?,
+            rates: trading::rates(shape.rates.as_deref())?,
+            ..PortfolioConfig::default()
+        },
         ..EngineConfig::default()
     })
 }

@@ -91,6 +91,11 @@ pub struct Checks {
     pub backwards: Located,
     /// Messages of a type that the format does not know; skipped, kept as notices.
     pub unknown_types: Located,
+    /// Steps from one of the venue's own books to the next that a file beside the feed tells and
+    /// that were compared.
+    pub states: u64,
+    /// Those of them that do not follow from the messages.
+    pub states_differ: Located,
     /// Whether the recording starts with the venue's first message of the session.
     pub has_start: bool,
     /// Whether the recording ends with the venue's last message of the session.
@@ -130,6 +135,8 @@ impl Default for Checks {
             inflate_ns: 0,
             backwards: Located::default(),
             unknown_types: Located::default(),
+            states: 0,
+            states_differ: Located::default(),
             has_start: false,
             has_end: false,
         }

@@ -11,9 +11,12 @@ pub mod binance;
 mod capture;
 mod check;
 mod decimal;
+#[cfg(feature = "pcap")]
+mod iex;
 pub mod itch;
 mod lines;
 pub mod lobster;
+mod merged;
 #[cfg(feature = "pcap")]
 mod moldudp64;
 mod open;
@@ -28,6 +31,7 @@ mod zone;
 
 pub use begin::Begin;
 pub use check::{Checks, Gap, Located, PacketCounts};
+pub use merged::Merged;
 pub use open::{OpenOptions, open, open_orders};
 pub use pace::{Pace, Pacer};
 

@@ -2,13 +2,15 @@
 
 use std::fs::File;
 use std::io;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 #[cfg(feature = "json")]
 use super::binance;
 #[cfg(feature = "pcap")]
 use super::capture::{self, Capture, Protocol};
+#[cfg(feature = "pcap")]
+use super::iex::IexFeed;
 use super::itch::ItchFeed;
 use super::lobster::{LobsterFeed, looks_like_rows};
 #[cfg(feature = "pcap")]
@@ -93,7 +95,11 @@ pub fn open(path: &Path, options: &OpenOptions) -> Result<Box<dyn Feed>> {
         return Ok(Box::new(binance::BinanceFeed::from_source(source)?));
     }
     if looks_like_rows(source.head()) {
-        return Ok(Box::new(LobsterFeed::from_source(source, options)?));
+        let feed = LobsterFeed::from_source(source, options)?;
+        return Ok(match books_beside(path) {
+            Some(books) => Box::new(feed.beside(open_file(&books)?)),
+            None => Box::new(feed),
+        });
     }
     Ok(Box::new(ItchFeed::from_source(source, options)?))
 }
@@ -107,12 +113,15 @@ fn open_capture(source: Source, options: &OpenOptions) -> Result<Box<dyn Feed>> 
         Protocol::MoldUdp64 | Protocol::Unknown => {
             Ok(Box::new(ItchFeed::from_source(moldudp64::unwrap(capture), options)?))
         }
-        Protocol::IexTp(inner) => Err(Error::UnknownFormat {
-            origin: capture.description().origin.clone(),
-            what: format!("this looks like a capture of IEX-TP (protocol {inner:#06x})"),
-            cure: "give a capture of MoldUDP64".to_owned(),
-        }),
+        Protocol::IexTp(inner) => Ok(Box::new(IexFeed::new(capture, inner))),
     }
+}
+
+/// The order book file of LOBSTER that lies beside a message file, by their names.
+fn books_beside(messages: &Path) -> Option<PathBuf> {
+    let name = messages.file_name()?.to_str()?;
+    let books = messages.with_file_name(name.replace("message", "orderbook"));
+    (books != messages && books.is_file()).then_some(books)
 }
 
 /// Opens an order file; the path `-` is standard input.

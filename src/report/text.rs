@@ -3,9 +3,8 @@
 use std::fmt::Write;
 
 use super::findings::warnings;
-use super::format::{bytes, duration, messages_by_type, thousands, time_of_day};
+use super::format::{books_of, bytes, duration, messages_by_type, thousands, time_of_day};
 use super::journal_check::JournalCheck;
-use super::json::books_of;
 use super::machine::Machine;
 use super::matching_check;
 use crate::engine::{Resumed, RunReport, SnapshotReport};
@@ -403,7 +402,7 @@ fn resumption(text: &mut String, resumed: &Resumed) {
 
 fn hashes(text: &mut String, run: &RunReport) {
     heading(text, "hashes");
-    row(text, "books", &format!("{:016x}, of {}", run.hashes.books, books_of(run)));
+    row(text, "books", &format!("{:016x}, of {}", run.hashes.books, books_of(&run.feed)));
     row(text, "orders", &format!("{:016x}", run.hashes.orders));
     row(text, "portfolio", &format!("{:016x}", run.hashes.portfolio));
     let _ = writeln!(text, "state hash {:016x}", run.hashes.state());
