@@ -14,6 +14,7 @@ mod convert;
 mod doctor;
 mod dump;
 mod executions;
+mod fault;
 mod flow;
 mod generate;
 mod info;
@@ -93,6 +94,7 @@ impl Ending {
 
 /// Runs the command that the arguments name.
 pub(crate) fn main() -> ExitCode {
+    fault::install();
     let outcome = match Cli::parse().command {
         Command::Replay(args) => replay::run(&args),
         Command::Info(args) => info::run(&args),

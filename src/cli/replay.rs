@@ -235,14 +235,7 @@ fn engine_config(args: &ReplayArgs, shape: &RunConfig, is_of_orders: bool) -> Re
             "leave --check-matching out, or replay a recorded feed",
         ));
     }
-    let exchange = if is_of_orders {
-        let [priority, allocation, capacity] =
-            [&shape.priority, &shape.allocation, &shape.capacity].map(Option::as_deref);
-        Some(matching::matcher_config(priority, allocation, capacity)?)
-    } else {
-        shape.check_matcher_flags()?;
-        None
-    };
+    let shaped = shaped_config(shape, is_of_orders)?;
     let pace = match (&args.speed, &args.rate) {
         (Some(speed), _) => speed.parse()?,
         (None, Some(rate)) => Pace::per_second(parse::count(rate)?)?,
@@ -257,18 +250,10 @@ fn engine_config(args: &ReplayArgs, shape: &RunConfig, is_of_orders: bool) -> Re
         ));
     }
     Ok(EngineConfig {
-        symbols: shape.symbols.clone().unwrap_or_default(),
-        trader: trading::trader(shape)?,
-        exchange,
         check_matching: args.check_matching,
         keep_fills: args.fills_out.is_some(),
         explain: explained(args, is_of_orders)?,
-        portfolio: PortfolioConfig {
-            marks: trading::mark_rule(shape.mark_max_spread.as_deref())?,
-            rates: trading::rates(shape.rates.as_deref())?,
-            audit: args.audit,
-            ..PortfolioConfig::default()
-        },
+        portfolio: PortfolioConfig { audit: args.audit, ..shaped.portfolio },
         journal: args.journal.as_ref().map(|dir| JournalConfig {
             resume: args.resume,
             durability,
@@ -281,6 +266,29 @@ fn engine_config(args: &ReplayArgs, shape: &RunConfig, is_of_orders: bool) -> Re
         cores: args.cores.as_deref().map(parse::cores).transpose()?.unwrap_or_default(),
         wait: args.wait.parse::<Wait>()?,
         keep_executions: args.report.kept_executions(),
+        ..shaped
+    })
+}
+
+/// What shapes the state, times and instruments aside.
+pub(super) fn shaped_config(shape: &RunConfig, is_of_orders: bool) -> Result<EngineConfig> {
+    let exchange = if is_of_orders {
+        let [priority, allocation, capacity] =
+            [&shape.priority, &shape.allocation, &shape.capacity].map(Option::as_deref);
+        Some(matching::matcher_config(priority, allocation, capacity)?)
+    } else {
+        shape.check_matcher_flags()?;
+        None
+    };
+    Ok(EngineConfig {
+        symbols: shape.symbols.clone().unwrap_or_default(),
+        trader: trading::trader(shape)?,
+        exchange,
+        portfolio: PortfolioConfig {
+            marks: trading::mark_rule(shape.mark_max_spread.as_deref())?,
+            rates: trading::rates(shape.rates.as_deref())?,
+            ..PortfolioConfig::default()
+        },
         ..EngineConfig::default()
     })
 }
