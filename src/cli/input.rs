@@ -37,6 +37,12 @@ impl Input {
     /// Opens the feed up to `--until`, or to `at` where a command has another flag for it.
     pub(super) fn open(&self, at: Option<&str>) -> Result<Box<dyn Feed>> {
         let feed = open(&self.feeds, self.date.as_deref(), None)?;
+        if feed.description().arrival.is_some() {
+            return Err(Error::usage(
+                "a live feed is never over, so nothing can be said of all of it",
+                "run it with `ringtape replay`, or record it with `ringtape convert`",
+            ));
+        }
         until(feed, at.or(self.until.as_deref()))
     }
 
@@ -55,6 +61,12 @@ pub(super) fn open(
 ) -> Result<Box<dyn Feed>> {
     if let [path] = paths {
         return open_one(path, date, instruments);
+    }
+    if paths.iter().any(|path| path.to_string_lossy().starts_with(feed::udp::SCHEME)) {
+        return Err(Error::usage(
+            "a live feed comes when it comes and cannot be merged with others by time",
+            "record it with `ringtape convert`, and merge the recordings",
+        ));
     }
     if let Some(journal) = paths.iter().find(|path| path.is_dir()) {
         return Err(Error::usage(

@@ -10,6 +10,7 @@ mod compare;
 mod completions;
 mod config;
 mod control;
+mod convert;
 mod doctor;
 mod dump;
 mod executions;
@@ -63,6 +64,8 @@ enum Command {
     /// Measure this machine
     #[command(subcommand)]
     Bench(bench::BenchCommand),
+    /// Write a feed in another format, or play it live
+    Convert(Box<convert::ConvertArgs>),
     /// Hold two runs, journals or feeds together: the first sequence and instrument that differ
     Compare(compare::CompareArgs),
     /// Look at this machine: what costs latency here, and what cures it
@@ -101,6 +104,7 @@ pub(crate) fn main() -> ExitCode {
         Command::Journal(command) => journal::run(&command),
         Command::Generate(args) => generate::run(&args),
         Command::Bench(command) => bench::run(&command),
+        Command::Convert(args) => convert::run(&args),
         Command::Compare(args) => compare::run(&args),
         Command::Doctor(args) => doctor::run(&args),
         Command::Completions(args) => completions::run(&args),

@@ -25,8 +25,9 @@ const LOOK_INTERVAL: Duration = Duration::from_millis(5);
 
 #[derive(Debug, Args)]
 pub(super) struct ReplayArgs {
-    /// Recorded feed, plain or compressed, several as one by time; `-` for stdin; or the directory
-    /// of a run's journal
+    /// Recorded feed, plain or compressed, several as one by time; `-` for stdin; the directory of
+    /// a run's journal; or a live feed,
+    /// udp://GROUP:PORT[?b=GROUP:PORT&request=ADDRESS:PORT&interface=ADDRESS&...]
     #[arg(value_name = "FEED", required = true)]
     feeds: Vec<PathBuf>,
     #[command(flatten)]
@@ -123,6 +124,9 @@ pub(super) fn run(args: &ReplayArgs) -> Result<Ending> {
     let shape = given.clone().or(base).spelled_out()?;
     let instruments = shape.instruments.as_ref().map(Instruments::overrides).transpose()?;
     let feed = input::open(&args.feeds, shape.date.as_deref(), instruments.clone())?;
+    if feed.description().arrival.is_some() {
+        check_live(args)?;
+    }
     let shape = shape.of_feed(feed.description());
     if feed.description().is_of_levels {
         check_levels(args, &shape)?;
@@ -166,6 +170,19 @@ pub(super) fn run(args: &ReplayArgs) -> Result<Ending> {
     args.report.write(&args.feeds, &report, samples.as_ref(), &shape, &portfolio)?;
     report.error = report.error.or(damage);
     ending(report, args.strict, expected)
+}
+
+/// Refuses what a live feed cannot do.
+fn check_live(args: &ReplayArgs) -> Result<()> {
+    let given = [("speed", args.speed.is_some()), ("rate", args.rate.is_some())];
+    let given = given.into_iter().chain([("resume", args.resume)]).find(|(_, is_given)| *is_given);
+    match given {
+        Some((name, _)) => Err(Error::usage(
+            format!("--{name} does nothing for a live feed, which comes when it comes"),
+            "leave it out",
+        )),
+        None => Ok(()),
+    }
 }
 
 /// Refuses what needs single orders, in a feed that tells price levels.

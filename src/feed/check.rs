@@ -64,6 +64,12 @@ pub struct PacketCounts {
     pub late: u64,
     /// Packets that were none of the feed's.
     pub foreign: u64,
+    /// Packets of a live feed that the system dropped, because a socket was full.
+    pub dropped: u64,
+    /// Times that a live feed asked for messages again.
+    pub requests: u64,
+    /// Messages that came because they were asked for again.
+    pub recovered: u64,
 }
 
 /// What a feed counted and checked.

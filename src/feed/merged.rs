@@ -397,6 +397,7 @@ fn describe(parts: &[&Description]) -> Result<Description> {
     let origins: Vec<&str> = parts.iter().map(|part| part.origin.as_str()).collect();
     let identities: Vec<u8> = parts.iter().flat_map(|part| part.identity.to_le_bytes()).collect();
     Ok(Description {
+        arrival: None,
         origin: origins.join(" + "),
         format: if all_same(|a, b| a.format == b.format) { first.format } else { "several" },
         compression: match all_same(|a, b| a.compression == b.compression) {

@@ -9,6 +9,8 @@ use std::sync::Arc;
 use super::binance;
 #[cfg(feature = "pcap")]
 use super::capture::{self, Capture, Protocol};
+#[cfg(feature = "dbn")]
+use super::dbn::DbnFeed;
 #[cfg(feature = "pcap")]
 use super::iex::IexFeed;
 use super::itch::ItchFeed;
@@ -16,8 +18,11 @@ use super::lobster::{LobsterFeed, looks_like_rows};
 #[cfg(feature = "pcap")]
 use super::moldudp64;
 use super::orders::{self, OrderFeed};
+use super::soupbintcp;
 use super::source::Source;
 use super::tardis::{self, TardisFeed};
+#[cfg(feature = "udp")]
+use super::udp::{SCHEME, UdpFeed};
 use super::{Date, Feed, Zone};
 use crate::error::{Error, Result};
 use crate::event::InstrumentOverrides;
@@ -54,7 +59,8 @@ impl OpenOptions {
     }
 }
 
-/// Opens a recorded feed; the path `-` is standard input.
+/// Opens a feed: a recording, standard input by the path `-`, or what is live at a path that is an
+/// address, `udp://...`.
 ///
 /// The content decides what the format is, plain or compressed, never the name. A plain file is
 /// mapped; pipes are read as they come, and pulling from them waits.
@@ -79,10 +85,21 @@ impl OpenOptions {
 /// # Ok::<(), ringtape::error::Error>(())
 /// ```
 pub fn open(path: &Path, options: &OpenOptions) -> Result<Box<dyn Feed>> {
+    #[cfg(feature = "udp")]
+    if let Some(address) = path.to_str().filter(|path| path.starts_with(SCHEME)) {
+        return Ok(Box::new(UdpFeed::open(address.parse()?, options)?));
+    }
     let source = open_source(path)?;
     #[cfg(feature = "pcap")]
     if capture::format(source.head()).is_some() {
         return open_capture(source, options);
+    }
+    #[cfg(feature = "dbn")]
+    if super::dbn::is_dbn(source.head()) {
+        return Ok(Box::new(DbnFeed::from_source(source)?));
+    }
+    if soupbintcp::is_recording(source.head()) {
+        return Ok(Box::new(ItchFeed::from_source(soupbintcp::unwrap(source), options)?));
     }
     if orders::is_order_file(source.head()) {
         return Ok(Box::new(OrderFeed::from_source(source, options)?));

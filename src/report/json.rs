@@ -2,6 +2,7 @@
 
 use serde_json::{Map, Value, json};
 
+use super::carrier;
 use super::findings::{DataFaults, warnings};
 use super::format::{books_of, messages_by_type};
 use super::journal_check::JournalCheck;
@@ -49,6 +50,7 @@ pub fn run_json(run: &RunReport, machine: &Machine, check: Option<&JournalCheck>
             "flow_s": seconds(run.flow.0),
             "wall_s": seconds(run.wall.0),
             "first_event_ns": run.first_event.map(|at| at.0),
+            "inflate": carrier::inflate_json(run),
             "stages": shares(run),
         },
         "latency_ns": latencies(run),
@@ -91,6 +93,9 @@ fn feed(run: &RunReport) -> Value {
         "last_ts": checks.last_ts,
         "clock": run.feed.zone.code(),
         "gaps": checks.gaps.count,
+        "gap_ranges": carrier::gaps_json(checks),
+        "packets": carrier::packets_json(checks),
+        "arrival": run.feed.arrival,
         "unknown_orders": run.counts.unknown_orders.count,
         "complete": checks.has_start && checks.has_end,
         "venue_books": {
@@ -195,7 +200,11 @@ fn shares(run: &RunReport) -> Value {
 }
 
 fn latencies(run: &RunReport) -> Value {
-    let basis = if run.is_paced { "intended" } else { "saturated" };
+    let basis = match (run.is_paced, run.feed.arrival) {
+        (true, _) => "intended",
+        (false, Some(_)) => "received",
+        (false, None) => "saturated",
+    };
     let mut stages = Map::new();
     stages.insert("basis".to_owned(), json!(basis));
     for stage in &run.stages {

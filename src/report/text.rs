@@ -2,6 +2,7 @@
 
 use std::fmt::Write;
 
+use super::carrier;
 use super::findings::warnings;
 use super::format::{books_of, bytes, duration, messages_by_type, thousands, time_of_day};
 use super::journal_check::JournalCheck;
@@ -107,6 +108,7 @@ fn feed(text: &mut String, run: &RunReport) {
         (false, false) => "a slice of a session",
     };
     row(text, "completeness", completeness);
+    carrier::lines(run).iter().for_each(|(label, content)| row(text, label, content));
     let types: Vec<_> = messages_by_type(&run.feed, checks)
         .map(|(name, count)| format!("{name} {}", thousands(count)))
         .collect();
@@ -119,6 +121,8 @@ fn feed(text: &mut String, run: &RunReport) {
 fn latency(text: &mut String, run: &RunReport) {
     if run.is_paced {
         heading(text, "latency from intended time (a batch is stamped with its end)");
+    } else if let Some(arrival) = run.feed.arrival {
+        heading(text, &format!("latency from {arrival} (a batch is stamped with its end)"));
     } else {
         heading(text, "saturated: not latency (time from decode to effect at full speed)");
     }
@@ -173,7 +177,11 @@ fn percentile_row(text: &mut String, label: &str, summary: &LatencySummary, note
 
 fn throughput(text: &mut String, run: &RunReport) {
     heading(text, "throughput");
-    let pace = if run.is_paced { "paced" } else { "full speed" };
+    let pace = match (run.is_paced, run.feed.arrival) {
+        (true, _) => "paced",
+        (false, Some(_)) => "live",
+        (false, None) => "full speed",
+    };
     row(
         text,
         "messages",
