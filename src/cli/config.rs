@@ -90,6 +90,20 @@ impl RunConfig {
         })
     }
 
+    /// The configuration that a user wrote into a file.
+    pub(super) fn read_own(path: &Path) -> Result<Self> {
+        let text = fs::read_to_string(path).map_err(|error| Error::io("read", path, error))?;
+        toml::from_str(&text).map_err(|error| {
+            let before = error.span().map_or("", |span| &text[..span.start]);
+            let line = before.matches('\n').count() + 1;
+            Error::usage(
+                format!("{}, line {line}: {}", path.display(), error.message()),
+                "write the names of flags without dashes before them, as `run.toml` of a journal \
+                 holds them",
+            )
+        })
+    }
+
     /// As [`read`](Self::read); `None` for a directory without a run, or none at all.
     pub(super) fn read_if_present(dir: &Path) -> Result<Option<Self>> {
         dir.join(RUN_FILE).exists().then(|| Self::read(dir)).transpose()

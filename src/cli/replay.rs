@@ -20,7 +20,7 @@ use ringtape::units::Nanos;
 use super::config::RunConfig;
 use super::instruments::Instruments;
 use super::report::ReportFlags;
-use super::{Ending, input, matching, parse, term};
+use super::{Ending, dry_run, input, matching, metrics, parse, term};
 
 /// Time between two looks at a running engine.
 const LOOK_INTERVAL: Duration = Duration::from_millis(5);
@@ -78,6 +78,15 @@ pub(super) struct ReplayArgs {
     /// Print the report to stdout as one JSON document instead of to stderr as text
     #[arg(long)]
     json: bool,
+    /// Take flags that shape the run from this TOML file, by the same names; those given here win
+    #[arg(long = "config", value_name = "FILE")]
+    config_file: Option<PathBuf>,
+    /// Only tell what the run would do: threads and cores, sizes, free space, what shapes it
+    #[arg(long, conflicts_with_all = ["report", "metrics"])]
+    dry_run: bool,
+    /// Serve the gauges for Prometheus on this machine alone: `127.0.0.1:9100`
+    #[arg(long, value_name = "ADDRESS")]
+    metrics: Option<String>,
     #[command(flatten)]
     report: ReportFlags,
 }
@@ -85,12 +94,15 @@ pub(super) struct ReplayArgs {
 pub(super) fn run(args: &ReplayArgs) -> Result<Ending> {
     let expected = args.expect_hash.as_deref().map(parse_hash).transpose()?;
     args.report.check()?;
+    let metrics = args.metrics.as_deref().map(metrics::listen).transpose()?;
     let is_recorded_run = args.feed.is_dir();
     let recorded = is_recorded_run.then(|| RunConfig::read(&args.feed)).transpose()?;
     let resumed = args.journal.as_deref().filter(|_| args.resume);
     let resumed = resumed.map(RunConfig::read_if_present).transpose()?.flatten();
     let base = resumed.or(recorded.clone()).unwrap_or_default();
-    let mut shape = args.config.clone().or(base).spelled_out()?;
+    let from_file = args.config_file.as_deref().map(RunConfig::read_own).transpose()?;
+    let given = args.config.clone().or(from_file.unwrap_or_default());
+    let mut shape = given.clone().or(base).spelled_out()?;
     let instruments = shape.instruments.as_ref().map(Instruments::overrides).transpose()?;
     let feed = input::open(&args.feed, shape.date.as_deref(), instruments.clone())?;
     shape.clock = Some(feed.description().zone.code().to_owned());
@@ -105,12 +117,16 @@ pub(super) fn run(args: &ReplayArgs) -> Result<Ending> {
     let from = shape.from.as_deref().map(|text| input::moment(&*feed, text)).transpose()?;
     let feed = input::until(feed, shape.until.as_deref())?;
     let config = EngineConfig { from, instruments, ..engine_config(args, &shape, is_of_orders)? };
-    args.config.check_flags(config.trader.is_some())?;
+    given.check_flags(config.trader.is_some())?;
+    if args.dry_run {
+        return dry_run::run(feed.description(), &config, &shape, args.json);
+    }
     let stored_bytes = feed.description().stored_bytes;
     let portfolio = config.portfolio.clone();
 
     let engine = Engine::start(feed, config)?;
     stop_on_interrupt(&engine)?;
+    metrics.map_or(Ok(()), |listener| metrics::serve(listener, &engine))?;
     let samples = watch(args, &engine, stored_bytes);
     let mut report = engine.join();
     if recorded.is_some_and(|recorded| recorded != shape) {
