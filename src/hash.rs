@@ -54,3 +54,47 @@ impl Default for RunningHash {
 pub fn hash_bytes(data: &[u8]) -> u64 {
     xxh3_64_with_seed(data, SEED)
 }
+
+/// A seeded stream of random numbers whose state is one number: for what must be saved.
+///
+/// Source: Steele, Lea and Flood, "Fast splittable pseudorandom number generators" (2014), with
+/// the constants of the reference implementation.
+///
+/// ```
+/// use ringtape::hash::SplitMix64;
+///
+/// let mut random = SplitMix64::new(1);
+/// assert_eq!(random.next(), 0x910a_2dec_8902_5cc1);
+/// assert!(random.below(6) < 6);
+/// assert_eq!(SplitMix64::new(random.state()).next(), random.next());
+/// ```
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct SplitMix64 {
+    state: u64,
+}
+
+impl SplitMix64 {
+    /// The stream of a seed, or of a saved state.
+    pub fn new(state: u64) -> Self {
+        Self { state }
+    }
+
+    /// The next number; every value is as likely.
+    #[allow(clippy::should_implement_trait, reason = "a stream without end is no iterator")]
+    pub fn next(&mut self) -> u64 {
+        self.state = self.state.wrapping_add(0x9e37_79b9_7f4a_7c15);
+        let mixed = (self.state ^ (self.state >> 30)).wrapping_mul(0xbf58_476d_1ce4_e5b9);
+        let mixed = (mixed ^ (mixed >> 27)).wrapping_mul(0x94d0_49bb_1331_11eb);
+        mixed ^ (mixed >> 31)
+    }
+
+    /// A number below `limit`; 0 when that is 0.
+    pub fn below(&mut self, limit: u64) -> u64 {
+        ((u128::from(self.next()) * u128::from(limit)) >> 64) as u64
+    }
+
+    /// What the rest of the stream depends on.
+    pub fn state(self) -> u64 {
+        self.state
+    }
+}

@@ -45,7 +45,7 @@
 //! | `error` | the one error type: what, where, what to do |  |
 //! | `units` | prices, quantities, times and ids that cannot be mixed up |  |
 //! | `limits` | every limit, related to the others at compile time |  |
-//! | `hash` | the running hash over records |  |
+//! | `hash` | the running hash over records; random numbers with a state to save |  |
 //! | `state` | saved state as bytes | `error` |
 //! | `clock` | nanoseconds from the time-stamp counter | `units` |
 //! | `map` | memory maps and huge pages; with the ring's slots, the journal's CRC and `processor` a place with `unsafe` | `error` |
@@ -56,9 +56,9 @@
 //! | `bus` | typed publish and subscribe on a ring, for any application | `error` `limits` `ring` |
 //! | `runtime` | agents, runners, the plan, meters | `error` `units` `limits` `clock` `ring` |
 //! | `book` | full-depth books and the replica of a feed | `error` `units` `limits` `hash` `state` `map` `processor` `event` `feed` |
-//! | `matching` | the matching engine and its proof on a tape; the simulated venue: own orders beside the replica | `error` `units` `limits` `state` `event` `book` |
+//! | `matching` | the matching engine and its proof on a tape; the simulated venue: own orders beside the replica | `error` `units` `limits` `hash` `state` `event` `book` |
 //! | `portfolio` | positions, cash, marks, fees in exact integers | `error` `units` `hash` `state` `event` |
-//! | `strategy` | the strategy trait, its desk, the built-in ones | `error` `units` `limits` `state` `event` `book` `matching` `portfolio` |
+//! | `strategy` | the strategy trait, its desk, the risk gate, the built-in ones | `error` `units` `limits` `hash` `state` `event` `book` `matching` `portfolio` |
 //! | `journal` | memory-mapped segments, generic over the record | `error` `limits` `map` `event` |
 //! | `engine` | the wiring: one feed, two rings, agents on runners; the generator | `error` `units` `limits` `hash` `state` `clock` `event` `feed` `ring` `runtime` `book` `matching` `portfolio` `strategy` `journal` |
 //! | `report` | a run as text, as JSON and as a page of charts | `error` `units` `clock` `event` `feed` `runtime` `book` `matching` `portfolio` `journal` `engine` |
@@ -127,8 +127,8 @@
 //! # Features
 //!
 //! `cli` builds the program and pulls in clap, serde, serde_json, toml and ctrlc; `zstd` reads
-//! feeds that are compressed so, `pcap` captures of packets. All are on by default; the library
-//! alone is `default-features = false`.
+//! feeds that are compressed so, `pcap` captures of packets, `json` raw recordings of JSON text.
+//! All are on by default; the library alone is `default-features = false`.
 
 pub mod book;
 pub mod bus;

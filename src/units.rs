@@ -66,6 +66,41 @@ impl OrderId {
     }
 }
 
+/// A duration with its unit, such as `500ns`, `50us`, `1.5ms`, `2s`, `10m` or `1h`; `None` when it
+/// is none, or no whole number of nanoseconds.
+///
+/// ```
+/// use ringtape::units::{Nanos, duration};
+///
+/// assert_eq!(duration("1.5ms"), Some(Nanos(1_500_000)));
+/// assert_eq!(duration("10m"), Some(Nanos(600_000_000_000)));
+/// assert_eq!(duration("5"), None);
+/// ```
+pub fn duration(text: &str) -> Option<Nanos> {
+    const UNITS: [(&str, u128); 6] = [
+        ("ns", 1),
+        ("us", 1_000),
+        ("ms", 1_000_000),
+        ("s", 1_000_000_000),
+        ("m", 60_000_000_000),
+        ("h", 3_600_000_000_000),
+    ];
+    let unit_at = text.find(|letter: char| letter.is_ascii_alphabetic())?;
+    let (number, unit) = text.split_at(unit_at);
+    let (_, ns) = UNITS.into_iter().find(|(name, _)| *name == unit)?;
+    let (whole, places) = number.split_once('.').unwrap_or((number, ""));
+    let is_digits = |part: &str| part.bytes().all(|byte| byte.is_ascii_digit());
+    if whole.is_empty() || places.len() > 12 || !is_digits(whole) || !is_digits(places) {
+        return None;
+    }
+    let scale = 10u128.pow(places.len() as u32);
+    let scaled = format!("{whole}{places}").parse::<u128>().ok()?.checked_mul(ns)?;
+    if !scaled.is_multiple_of(scale) {
+        return None;
+    }
+    u64::try_from(scaled / scale).ok().map(Nanos)
+}
+
 /// The index of a processor, as the operating system numbers them.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct CoreId(pub usize);

@@ -361,8 +361,9 @@ fn an_operational_halt_concerns_the_instruments_own_market_only() {
 #[test]
 fn what_a_book_of_orders_cannot_apply_is_counted() {
     let unknown_kind = Event { kind: 250, ..clear(X) };
-    let mut replica = after(&[level_set(X, 100, 5), unknown_kind]);
-    assert_eq!(replica.counts().unsupported, 2);
+    let level = level_set(X, 100, 5).with_side(Side::Buy);
+    let mut replica = after(&[add(X, 7, Side::Buy, 99, 1), level, unknown_kind, delete(X, 7)]);
+    assert_eq!((replica.counts().unsupported, replica.totals().levels), (2, 0));
     replica.apply(&Event { side: 0, ..add(X, 1, Side::Buy, 100, 1) });
     replica.apply(&add(X, 2, Side::Buy, 100, 1));
     replica.apply(&delete(X + 1, 2));

@@ -1,9 +1,11 @@
 //! The worked examples, run as a user runs them.
 //!
 //! Would catch an example that does not build, hangs, or is wrong about who saw what: above all a
-//! letter that is written twice or never around the outage of the mail server.
+//! letter that is written twice or never around the outage of the mail server, and a strategy whose
+//! fills depend on anything but its feed.
 
 use std::collections::BTreeMap;
+use std::path::Path;
 use std::process::{Command, Stdio};
 use std::time::{Duration, Instant};
 
@@ -99,4 +101,34 @@ fn sensors_add_an_alert_while_the_stream_flows() {
         .collect();
     assert_eq!(alert[1..], fire);
     assert_eq!(lines, run("sensors", &[]), "the same every time");
+}
+
+#[test]
+fn a_strategy_of_25_lines_trades_the_same_every_time_and_from_its_journal() {
+    let source = include_str!("../examples/scalper.rs");
+    let strategy = source.split("impl Strategy for Scalper").nth(1).expect("the strategy");
+    let lines = strategy.lines().position(|line| line == "}").expect("its end") + 1;
+    assert!(lines <= 25, "{lines} lines");
+
+    let scratch = tempfile::tempdir().expect("a scratch folder");
+    let mut feeds = vec![("feeds/sample.itch.gz".to_owned(), "ACME")];
+    let recording = Path::new(env!("CARGO_MANIFEST_DIR"))
+        .join("../shared/feeds/itch/AAPL_20200130_premarket_10k.NASDAQ_ITCH50");
+    match recording.exists() {
+        true => feeds.push((recording.display().to_string(), "AAPL")),
+        false => eprintln!("skipped the recording: no {}", recording.display()),
+    }
+    for (feed, symbol) in feeds {
+        let dir = scratch.path().join(symbol).display().to_string();
+        let first = run("scalper", &[&feed, symbol, &dir]);
+        let trades: Vec<u64> = said(&first, "orders")[0]
+            .split(" fills ")
+            .map(|count| count.parse().expect("a count"))
+            .collect();
+        assert!(trades[0] > 10 && trades[1] > 2, "{first:?}");
+        assert!(said(&first, symbol)[0].contains("equity"), "{first:?}");
+        assert_eq!(said(&first, "state hash")[0].len(), 16);
+        assert_eq!(run("scalper", &[&feed, symbol]), first, "twice the same");
+        assert_eq!(run("scalper", &[&dir, symbol]), first, "the same from the journal");
+    }
 }

@@ -3,6 +3,7 @@
 //! Would catch: a rounded average, a flip that keeps old cost, a fee with the wrong sign, a
 //! multiplier applied once too often, a mark that reaches realised profit, state lost by a save.
 
+use num_rational::BigRational;
 use proptest::prelude::*;
 use ringtape::event::kinds::Text;
 use ringtape::event::{Execution, ExecutionKind, Instrument, Liquidity, Listing, Quote};
@@ -199,37 +200,28 @@ fn steps() -> impl Strategy<Value = Vec<Step>> {
     prop::collection::vec(step, 1..120)
 }
 
-/// A total cost as a fraction, never rounded.
+/// A total cost as a rational number, never rounded.
 struct ExactCost {
-    numerator: i128,
-    denominator: i128,
-    closes: i128,
+    cost: BigRational,
+    closes: u32,
 }
 
 impl ExactCost {
-    /// Multiplies by `part / whole`, where numbers would grow too long after rounding the fraction
-    /// to 2^-40 of a unit, far below what the test compares.
+    /// Lets `part` of `whole` stay.
     fn keep(&mut self, part: i128, whole: i128) {
-        const FINE: i128 = 1 << 40;
-        self.numerator *= part;
-        self.denominator *= whole;
-        if self.denominator > FINE {
-            let (whole, rest) =
-                (self.numerator / self.denominator, self.numerator % self.denominator);
-            self.numerator = whole * FINE + rest * FINE / self.denominator;
-            self.denominator = FINE;
-        }
+        self.cost *= BigRational::new(part.into(), whole.into());
         self.closes += 1;
     }
 
     fn add(&mut self, value: i128) {
-        self.numerator += value * self.denominator;
+        self.cost += BigRational::from_integer(value.into());
     }
 
     /// Whether `cost` is this cost, give or take one unit a partial close.
     fn is_near(&self, cost: Money) -> bool {
-        let difference = cost.0 * self.denominator - self.numerator;
-        difference.abs() <= (self.closes + 1) * self.denominator
+        let difference = BigRational::from_integer(cost.0.into()) - &self.cost;
+        let most = BigRational::from_integer((self.closes + 1).into());
+        difference <= most.clone() && difference >= -most
     }
 }
 
@@ -241,7 +233,7 @@ proptest! {
     ) {
         let mut portfolio = audited(multiplier, 1_000_000);
         let (mut held, mut signed_value, mut fees) = (0i128, 0i128, 0i128);
-        let mut exact = ExactCost { numerator: 0, denominator: 1, closes: 0 };
+        let mut exact = ExactCost { cost: BigRational::from_integer(0.into()), closes: 0 };
         let mut mid = None;
         for step in &steps {
             match *step {

@@ -104,3 +104,18 @@ fn a_slice_of_an_opening_gives_its_counts_and_its_unknown_orders() {
     assert_eq!(report["feed"]["unknown_orders"], 399);
     assert_eq!(report["feed"]["complete"], false);
 }
+
+#[test]
+fn the_best_bid_and_offer_of_binance_is_the_venues_in_3448_of_3448_states() {
+    let Some(feed) = recording("binance/spot_btcusdt_20240808.gz") else { return };
+    let report = replay(&feed, &[]);
+    let lines = json!({ "b": 28_040, "d": 3_451, "s": 1, "t": 9_757 });
+    assert_eq!(report["feed"]["by_type"], lines);
+    assert_eq!(report["feed"]["gaps"], 0);
+    assert_eq!(report["books"]["venue_quotes"], json!({ "compared": 3_448, "differ": 0 }));
+    assert_eq!(report["hashes"]["books_of"], "levels");
+    // 124,057 levels of the diffs behind the snapshot, and what makes up the first state: 2,000
+    // of the snapshot, 16 of the diff before it that it does not hold, the clear, the instrument.
+    let messages = report["feed"]["messages"].as_u64().expect("a number");
+    assert_eq!(messages, 124_057 + 2_000 + 16 + 1 + 1 + 3_448 + 9_757);
+}

@@ -7,10 +7,11 @@ mod common;
 mod venue_tape;
 
 use ringtape::book::Replica;
-use ringtape::event::{Instrument, InstrumentTable, Reason};
+use ringtape::event::kinds::Raw;
+use ringtape::event::{Event, Instrument, InstrumentTable, Reason, payload};
 use ringtape::feed::{self, Fill, OpenOptions};
 use ringtape::portfolio::{Portfolio, PortfolioConfig};
-use ringtape::units::{InstrumentId, Price, Side};
+use ringtape::units::{AccountId, InstrumentId, Price, Side};
 use venue_tape::run::{Run, maker};
 use venue_tape::{add, d, delete, execute, kinds, status};
 
@@ -91,8 +92,10 @@ fn the_kill_switch_stops_the_maker_for_good() {
     let mut run = Run::new(maker("maker", 500));
     run.play_all(&[add(1, Buy, d(1000), 100), add(2, Sell, d(1002), 100), delete(99)]);
     assert_eq!(run.resting().len(), 2);
+    let kill = payload::Kill { account: AccountId(0), all_accounts: 0, pad: Raw([0; 24]) };
     let mut out = vec![];
-    run.trader.kill(&mut out);
+    let kill = Event::new(0, 0, kill);
+    run.trader.command(&kill, &run.replica, &mut out).expect("it ends");
     assert_eq!(kinds(&out), ["cancelled", "cancelled"]);
     assert!(out.iter().all(|execution| execution.reason() == Reason::Killed));
     run.play_all(&[add(3, Buy, d(1001), 100), delete(99), delete(99)]);

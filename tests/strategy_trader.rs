@@ -49,13 +49,11 @@ impl Strategy for Scripted {
             desk.submit(order);
         }
     }
-    fn on_execution(&mut self, execution: &Execution, desk: &mut Desk<'_>) {
-        let name = execution.kind().map_or("?", ExecutionKind::name);
-        let position = desk.position(X);
-        self.log.lock().expect("log").push(format!("{name} at {}, {position}", desk.now()));
-        if self.answers_rejects && name == "rejected" {
-            desk.submit(NewOrder::limit(X, Buy, Price(1), Qty(0)));
-        }
+    fn on_fill(&mut self, fill: &Execution, desk: &mut Desk<'_>) {
+        self.told(fill, desk);
+    }
+    fn on_order_update(&mut self, update: &Execution, desk: &mut Desk<'_>) {
+        self.told(update, desk);
     }
     fn on_end(&mut self, desk: &mut Desk<'_>) {
         desk.submit(NewOrder::limit(X, Buy, d(1000), Qty(1)));
@@ -63,6 +61,17 @@ impl Strategy for Scripted {
     fn save(&self, _: &mut StateWriter) {}
     fn load(&mut self, _: &mut StateReader<'_>) -> Result<()> {
         Ok(())
+    }
+}
+
+impl Scripted {
+    fn told(&mut self, execution: &Execution, desk: &mut Desk<'_>) {
+        let name = execution.kind().map_or("?", ExecutionKind::name);
+        let position = desk.position(X);
+        self.log.lock().expect("log").push(format!("{name} at {}, {position}", desk.now()));
+        if self.answers_rejects && name == "rejected" {
+            desk.submit(NewOrder::limit(X, Buy, Price(1), Qty(0)));
+        }
     }
 }
 

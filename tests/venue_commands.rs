@@ -7,7 +7,7 @@ mod venue_tape;
 
 use ringtape::event::Reason;
 use ringtape::matching::{Command, NewOrder, VenueConfig};
-use ringtape::units::{InstrumentId, Nanos, OrderId, Price, Qty, Side};
+use ringtape::units::{AccountId, InstrumentId, Nanos, OrderId, Price, Qty, Side};
 use venue_tape::*;
 
 use Side::{Buy, Sell};
@@ -104,7 +104,7 @@ fn a_reduction_to_nothing_is_a_cancel_and_a_reduction_by_nothing_is_rejected() {
 
 /// A venue with a latency of 5 ns, an own order that rests and another on its way.
 fn one_resting_and_one_in_flight() -> Tape {
-    let mut tape = Tape::with(VenueConfig { latency: Nanos(5), conservative: false });
+    let mut tape = Tape::with(VenueConfig { latency: Nanos(5).into(), conservative: false });
     tape.send(Command::New { order_id: own(1), terms: limit(Buy, d(1000), 10) });
     tape.now += 5;
     tape.receive();
@@ -116,7 +116,7 @@ fn one_resting_and_one_in_flight() -> Tape {
 fn the_kill_switch_cancels_everything_and_rejects_what_arrives_later() {
     let mut tape = one_resting_and_one_in_flight();
     let mut out = vec![];
-    tape.venue.kill(Nanos(tape.now), &mut out);
+    tape.venue.kill(AccountId(0), Reason::Killed, Nanos(tape.now), &mut out);
     assert_eq!(reason(&out), ("cancelled", Reason::Killed));
     tape.now += 5;
     assert_eq!(reason(&tape.receive()), ("rejected", Reason::Killed));

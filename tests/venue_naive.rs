@@ -309,7 +309,7 @@ impl Pair {
         let bytes = writer.into_bytes();
         let mut reader = StateReader::new("pair", &bytes);
         self.tape.replica = Replica::load(&mut reader).expect("just saved");
-        self.tape.venue = Venue::new(self.tape.venue.config());
+        self.tape.venue = Venue::new(self.tape.venue.config().clone());
         self.tape.venue.load(&mut reader).expect("just saved");
         reader.finish().expect("nothing is left over");
     }
@@ -417,7 +417,7 @@ proptest! {
             writer.into_bytes()
         };
         let saved = bytes(&pair.tape.venue);
-        let mut loaded = Venue::new(VenueConfig { latency: Nanos(0), conservative: false });
+        let mut loaded = Venue::new(VenueConfig { latency: Nanos(0).into(), conservative: false });
         for cut in (0..saved.len()).step_by(11) {
             let mut reader = StateReader::new("venue", &saved[..cut]);
             prop_assert!(loaded.load(&mut reader).is_err());

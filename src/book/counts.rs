@@ -12,6 +12,10 @@ pub struct ReplicaCounts {
     pub unknown_orders: Located,
     /// Different touches found locked or crossed after LAST while trading.
     pub crossed: Located,
+    /// Best bids and offers that the venue told to be compared with the book's.
+    pub quotes: u64,
+    /// Those of them that the book's was not.
+    pub quotes_differ: Located,
     /// References that came anew while live; the order under the reference left for the new one.
     pub duplicate_adds: u64,
     /// Orders, executions, reductions and hidden trades of quantity 0: nothing is added or printed,
@@ -29,7 +33,8 @@ pub struct ReplicaCounts {
     /// Events of an instrument number of
     /// [`INSTRUMENTS_MAX`](crate::limits::INSTRUMENTS_MAX) or above: ignored.
     pub instruments_out_of_range: u64,
-    /// Records that a book of orders cannot apply: price level updates and unknown kinds.
+    /// Records of kinds that are not known, and levels without a side or of one on which orders
+    /// rest: ignored.
     pub unsupported: u64,
     /// Broken trades whose print is not remembered: the volume stays.
     pub unknown_breaks: u64,

@@ -15,6 +15,9 @@ impl Replica {
     /// first), ascending price and queue: for each level symbol, side (1, 2), price and number of
     /// orders, and for each of its orders reference and open quantity.
     ///
+    /// Of an instrument whose feed tells levels and no orders each level has symbol, side, price
+    /// and quantity instead, so that its hash compares with that of other feeds of levels only.
+    ///
     /// A symbol is the [`hash_bytes`](crate::hash::hash_bytes) of its text, a price is in 1e-9 of
     /// the currency and a quantity in 1e-9 of a unit, modulo 2^64. Instrument numbers,
     /// attributions, statistics and ingest times do not enter. Costs a walk over all orders.
@@ -35,6 +38,7 @@ impl Replica {
             for level in self.books.levels(id, Side::Sell).rev() {
                 self.hash_level(level, &units, &mut hash);
             }
+            self.level_books.hash(id, &units, &mut hash);
         }
         hash.value()
     }

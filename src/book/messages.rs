@@ -1,13 +1,14 @@
 //! What each kind of message means to the replica.
 
+use super::books::Best;
 use super::index::Found;
 use super::order::ORDER_QTY_MAX;
 use super::replica::{Replica, nothing};
 use super::slab::NIL;
 use super::tape::{Units, add};
-use super::view::{Change, ChangeKind, OrderView};
+use super::view::{Change, ChangeKind, LevelView, OrderView, Touch};
 use crate::event::{Event, payload};
-use crate::units::{InstrumentId, MatchId, OrderId, Price, Qty};
+use crate::units::{InstrumentId, MatchId, OrderId, Price, Qty, Side};
 
 /// What an execution message says, at the order's price or another.
 pub(super) struct ExecutionMessage {
@@ -204,6 +205,31 @@ impl Replica {
 
 /// Messages that name no displayed order.
 impl Replica {
+    /// Sets a price level; the touch follows it as it follows orders.
+    pub(super) fn set_level(&mut self, event: &Event, message: &payload::LevelSet) {
+        let instrument = InstrumentId(event.instrument);
+        let is_free = |side: &Side| self.books.levels(instrument, *side).next().is_none();
+        let Some(side) = event.side().filter(is_free) else {
+            self.counts.unsupported += 1;
+            return;
+        };
+        let orders = u32::try_from(message.order_count).unwrap_or(u32::MAX);
+        let level = LevelView { price: message.price, qty: message.qty, orders };
+        let best = self.level_books.set(instrument, side, level);
+        let book = &mut self.books.books[event.instrument as usize];
+        book.best[side.index()] = Best { price: best.price, qty: best.qty };
+    }
+
+    /// Compares the touch with what the venue says it is.
+    pub(super) fn compare(&mut self, instrument: InstrumentId, message: &payload::Quote) {
+        let &payload::Quote { bid_price, bid_qty, ask_price, ask_qty } = message;
+        let told = Touch { bid_price, bid_qty, ask_price, ask_qty };
+        self.counts.quotes += 1;
+        if self.books.touch(instrument) != told {
+            self.counts.quotes_differ.note(self.applied - 1);
+        }
+    }
+
     pub(super) fn define(&mut self, event: &Event) {
         self.instruments.apply(event);
         let id = InstrumentId(event.instrument);

@@ -42,6 +42,7 @@ mod counts;
 mod digest;
 mod index;
 mod ladder;
+mod levels;
 mod messages;
 mod order;
 mod preview;

@@ -2,6 +2,7 @@
 
 use super::books::{Books, touch_of};
 use super::counts::{ReplicaCounts, Totals};
+use super::levels::LevelBooks;
 use super::messages::ExecutionMessage;
 use super::prints::Prints;
 use super::slab::NIL;
@@ -49,6 +50,8 @@ pub struct Replica {
     pub(super) counts: ReplicaCounts,
     pub(super) touches: RunningHash,
     pub(super) applied: u64,
+    /// Of instruments whose feed tells levels and no orders.
+    pub(super) level_books: LevelBooks,
 }
 
 impl Replica {
@@ -67,6 +70,7 @@ impl Replica {
             counts: ReplicaCounts::default(),
             touches: RunningHash::default(),
             applied: 0,
+            level_books: LevelBooks::default(),
         }
     }
 
@@ -124,8 +128,11 @@ impl Replica {
             EventView::Clear(_) => {
                 change.kind = ChangeKind::Cleared;
                 self.books.clear(instrument);
+                self.level_books.clear(instrument);
             }
-            EventView::LevelSet(_) | EventView::Unknown(_) => self.counts.unsupported += 1,
+            EventView::LevelSet(level) => self.set_level(event, level),
+            EventView::Quote(quote) => self.compare(instrument, quote),
+            EventView::Unknown(_) => self.counts.unsupported += 1,
             _ => {}
         }
         if is_of_exchange_event(event) {
@@ -147,13 +154,16 @@ impl Replica {
 
     /// The levels of a side, best first.
     pub fn levels(&self, instrument: InstrumentId, side: Side) -> impl Iterator<Item = LevelView> {
-        self.books.levels(instrument, side).rev().map(LevelView::from)
+        let levels = self.books.levels(instrument, side).rev().map(LevelView::from);
+        levels.chain(self.level_books.levels(instrument, side))
     }
 
     /// The level at a price; without quantity and orders if nothing rests there.
     pub fn level(&self, instrument: InstrumentId, side: Side, price: Price) -> LevelView {
         let empty = LevelView { price, ..LevelView::default() };
-        self.books.level(instrument, side, price).map_or(empty, LevelView::from)
+        let of_orders = self.books.level(instrument, side, price).map(LevelView::from);
+        let told = || self.level_books.level(instrument, side, price);
+        of_orders.or_else(told).unwrap_or(empty)
     }
 
     /// The orders at a price, front to back.
@@ -224,8 +234,9 @@ impl Replica {
             instruments: self.instruments.len(),
             live_orders: self.books.live_orders(),
             peak_live_orders: self.books.peak_orders,
-            levels: self.books.live_levels(),
+            levels: self.books.live_levels() + self.level_books.count(),
             bytes: self.books.bytes()
+                + self.level_books.bytes()
                 + self.prints.bytes()
                 + self.tapes.capacity() * size_of::<Tape>(),
         }

@@ -5,6 +5,7 @@
 
 use super::books::{Best, Book, Books};
 use super::counts::ReplicaCounts;
+use super::levels::{LEVEL_BOOK_BYTES, LevelBooks};
 use super::order::{ORDER_QTY_MAX, PRIORITY_MAX};
 use super::prints::{PRINT_BYTES, Prints};
 use super::queries::Turnover;
@@ -43,6 +44,7 @@ impl Replica {
         let prints = reader.len(PRINT_BYTES)?;
         let defined = reader.len(2 * EVENT_BYTES)?;
         let used = reader.len(BOOK_BYTES)?;
+        let of_levels = reader.len(LEVEL_BOOK_BYTES)?;
         let prints = Prints::load(prints, reader)?;
         let instruments = load_instruments(defined, reader)?;
         if next_priority > PRIORITY_MAX {
@@ -58,7 +60,20 @@ impl Replica {
         }
         load_orders(orders, &mut books, reader)?;
         books.peak_orders = peak_orders.max(orders);
-        Ok(Self { books, tapes, instruments, prints, counts, touches, applied })
+        let level_books = LevelBooks::load(of_levels, reader)?;
+        set_touches(&mut books, &level_books);
+        Ok(Self { level_books, books, tapes, instruments, prints, counts, touches, applied })
+    }
+}
+
+/// The touches of books of levels, which are not of orders.
+fn set_touches(books: &mut Books, levels: &LevelBooks) {
+    for (id, book) in (0..).zip(&mut books.books) {
+        for side in [Side::Buy, Side::Sell] {
+            if let Some(best) = levels.levels(InstrumentId(id), side).next() {
+                book.best[side.index()] = Best { price: best.price, qty: best.qty };
+            }
+        }
     }
 }
 
@@ -217,12 +232,15 @@ fn load_instruments(count: usize, reader: &mut StateReader<'_>) -> Result<Instru
 }
 
 pub(super) fn save_counts(counts: &ReplicaCounts, writer: &mut StateWriter) {
-    for Located { count, first, last } in [counts.unknown_orders, counts.crossed] {
+    for Located { count, first, last } in
+        [counts.unknown_orders, counts.crossed, counts.quotes_differ]
+    {
         for number in [count, first, last] {
             writer.put_u64(number);
         }
     }
     for count in [
+        counts.quotes,
         counts.duplicate_adds,
         counts.zero_quantities,
         counts.excess_quantities,
@@ -244,6 +262,8 @@ fn load_counts(reader: &mut StateReader<'_>) -> Result<ReplicaCounts> {
     Ok(ReplicaCounts {
         unknown_orders: located()?,
         crossed: located()?,
+        quotes_differ: located()?,
+        quotes: reader.u64()?,
         duplicate_adds: reader.u64()?,
         zero_quantities: reader.u64()?,
         excess_quantities: reader.u64()?,

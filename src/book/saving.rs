@@ -25,13 +25,14 @@ const INSTRUMENT_COST: usize = 4;
 /// The pieces of a saved replica, in the order in which [`Replica::load`] reads them.
 ///
 /// Each consists of the pieces of that name in the order in which they were taken.
-pub const SAVED_PIECES: [&str; 6] = [
+pub const SAVED_PIECES: [&str; 7] = [
     "books.head",
     "books.sizes",
     "books.prints",
     "books.instruments",
     "books.books",
     "books.orders",
+    "books.levels",
 ];
 
 /// Places in [`SAVED_PIECES`].
@@ -41,6 +42,7 @@ const PRINTS: usize = 2;
 const INSTRUMENTS: usize = 3;
 const BOOKS: usize = 4;
 const ORDERS: usize = 5;
+const LEVELS: usize = 6;
 
 /// A replica's state as of the moment at which [`Replica::begin_save`] was called.
 ///
@@ -66,13 +68,14 @@ const ORDERS: usize = 5;
 /// ```
 #[derive(Debug)]
 pub struct Saving {
-    pieces: [StateWriter; 6],
+    pieces: [StateWriter; 7],
     /// Whether an instrument is saved, for those that there were.
     is_saved: Vec<bool>,
     /// All instruments before this are saved.
     next: usize,
     instruments: usize,
     books: usize,
+    books_of_levels: usize,
     /// Where the oldest print was, how many there were, and how many of them are saved.
     oldest_print: usize,
     prints: usize,
@@ -91,6 +94,7 @@ impl Replica {
             next: 0,
             instruments: 0,
             books: 0,
+            books_of_levels: 0,
             oldest_print: self.prints.oldest(),
             prints: self.prints.len(),
             prints_saved: 0,
@@ -151,6 +155,7 @@ impl Saving {
             let sizes = &mut self.pieces[SIZES];
             sizes.put_len(self.instruments);
             sizes.put_len(self.books);
+            sizes.put_len(self.books_of_levels);
         }
         false
     }
@@ -193,6 +198,8 @@ impl Saving {
             save_tape(tape, piece);
             self.books += 1;
         }
+        let has_levels = replica.level_books.save_one(id, &mut self.pieces[LEVELS]);
+        self.books_of_levels += usize::from(has_levels);
         for side in [Side::Buy, Side::Sell] {
             for level in replica.books.levels(id, side) {
                 let queue = replica.books.queue(level);

@@ -47,6 +47,12 @@ pub(super) fn run(args: &BookArgs) -> Result<Ending> {
             "write its final one with `ringtape match --book-out`",
         ));
     }
+    if args.orders && feed.description().is_of_levels {
+        return Err(Error::usage(
+            "the feed tells price levels and no orders",
+            "leave --orders out",
+        ));
+    }
     let begin = args.input.begin(feed.as_ref())?;
     if !begin.has_come() && !args.csv {
         return Err(Error::usage(

@@ -5,12 +5,18 @@ use std::path::Path;
 
 use ringtape::engine::RUN_FILE;
 use ringtape::error::{Error, Result};
-use ringtape::feed::Zone;
-use ringtape::matching::{MATCHER_ORDERS_MAX_DEFAULT, VenueConfig};
+use ringtape::feed::{Description, Zone};
+use ringtape::matching::{LATENCY_DEFAULT, MATCHER_ORDERS_MAX_DEFAULT};
 use ringtape::strategy::StrategySpec;
-use serde::{Deserialize, Serialize};
+use serde::de::Error as _;
+use serde::{Deserialize, Deserializer, Serialize};
+use toml::Value;
 
 use super::instruments::{self, Instruments};
+use super::trading;
+
+/// The `book` of a feed of price levels.
+const OF_LEVELS: &str = "levels";
 
 /// The flags of `replay` that shape the state; the file beside a journal holds the same names.
 ///
@@ -26,6 +32,10 @@ pub(super) struct RunConfig {
     #[arg(skip)]
     #[serde(skip_serializing_if = "Option::is_none")]
     pub(super) clock: Option<String>,
+    /// `levels` for a feed that tells price levels and no orders
+    #[arg(skip)]
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(super) book: Option<String>,
     /// Begin pacing, strategy and statistics at this time, HH:MM[:SS[.n]] in the feed's clock, with
     /// Z behind it in UTC; books are built from the start all the same
     #[arg(long, value_name = "TIME")]
@@ -39,12 +49,22 @@ pub(super) struct RunConfig {
     #[arg(long, value_name = "A,B", value_delimiter = ',')]
     #[serde(skip_serializing_if = "Option::is_none")]
     pub(super) symbols: Option<Vec<String>>,
-    /// Strategy and its parameters: `maker:symbols=A,B,lots=1,limit=1000`, or `none`
+    /// Strategy and its parameters: `maker:symbols=A,B,lots=1,limit=1000`, `momentum`, `twap`,
+    /// `vwap`, `idle` or `none`; several are run side by side, each for an account of its own
     #[arg(long, value_name = "NAME[:key=value,...]")]
+    #[serde(skip_serializing_if = "Option::is_none", deserialize_with = "strategies")]
+    pub(super) strategy: Option<Vec<String>>,
+    /// Seed of the randomness that strategies use; 1 unless given
+    #[arg(long, value_name = "N")]
     #[serde(skip_serializing_if = "Option::is_none")]
-    pub(super) strategy: Option<String>,
-    /// Latency from a strategy's order to the venue: `order=50us`
-    #[arg(long, value_name = "order=TIME")]
+    pub(super) seed: Option<u64>,
+    /// Limits of the risk gate for each account: `position=1000,loss=250.00,...`, or a TOML file
+    #[arg(long, value_name = "LIMITS|FILE.toml")]
+    #[serde(skip_serializing_if = "Option::is_none", deserialize_with = "limits")]
+    pub(super) limits: Option<String>,
+    /// Way to the venue and back: `order=50us,report=30us,jitter=5us,seed=1`, or recorded ones,
+    /// `file=PATH`, a line each
+    #[arg(long, value_name = "order=TIME,...")]
     #[serde(skip_serializing_if = "Option::is_none")]
     pub(super) latency: Option<String>,
     /// Rules of own fills: `default`, or `conservative` without hidden and crossing-add fills
@@ -55,6 +75,10 @@ pub(super) struct RunConfig {
     #[arg(long, value_name = "SCHEDULE", allow_hyphen_values = true)]
     #[serde(skip_serializing_if = "Option::is_none")]
     pub(super) fees: Option<String>,
+    /// Constant rates into a base currency, for sums and limits: `base=USD,EUR=1.0850`
+    #[arg(long, value_name = "RATES")]
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(super) rates: Option<String>,
     /// Widest spread whose middle marks a position, in per cent [default: 5]
     #[arg(long, value_name = "PERCENT")]
     #[serde(skip_serializing_if = "Option::is_none")]
@@ -90,16 +114,15 @@ impl RunConfig {
         })
     }
 
-    /// The configuration that a user wrote into a file.
-    pub(super) fn read_own(path: &Path) -> Result<Self> {
+    /// A configuration that the user wrote: the same names, strategies and limits also as tables.
+    pub(super) fn read_file(path: &Path) -> Result<Self> {
         let text = fs::read_to_string(path).map_err(|error| Error::io("read", path, error))?;
         toml::from_str(&text).map_err(|error| {
             let before = error.span().map_or("", |span| &text[..span.start]);
             let line = before.matches('\n').count() + 1;
             Error::usage(
                 format!("{}, line {line}: {}", path.display(), error.message()),
-                "write the names of flags without dashes before them, as `run.toml` of a journal \
-                 holds them",
+                "its names are the flags of `ringtape replay --help` that shape the run",
             )
         })
     }
@@ -111,11 +134,15 @@ impl RunConfig {
 
     /// Refuses flags of trading in a run without a strategy, where they would do nothing.
     pub(super) fn check_flags(&self, has_strategy: bool) -> Result<()> {
+        let seed = self.seed.map(|seed| seed.to_string());
         let given = [
             ("latency", &self.latency),
             ("fills", &self.fills),
             ("fees", &self.fees),
             ("mark-max-spread", &self.mark_max_spread),
+            ("limits", &self.limits),
+            ("rates", &self.rates),
+            ("seed", &seed),
         ];
         match given.iter().find(|(_, value)| value.is_some() && !has_strategy) {
             Some((name, _)) => Err(Error::usage(
@@ -137,10 +164,14 @@ impl RunConfig {
         Self {
             date: self.date.or(recorded.date),
             clock: self.clock.or(recorded.clock),
+            book: self.book.or(recorded.book),
             from: self.from.or(recorded.from),
             until: self.until.or(recorded.until),
             symbols: self.symbols.or(recorded.symbols),
             strategy: self.strategy.or(recorded.strategy),
+            seed: self.seed.or(recorded.seed),
+            limits: self.limits.or(recorded.limits),
+            rates: self.rates.or(recorded.rates),
             latency: self.latency.or(recorded.latency),
             fills: self.fills.or(recorded.fills),
             fees: self.fees.or(recorded.fees),
@@ -157,13 +188,31 @@ impl RunConfig {
     /// The same configuration with what a strategy defaults to spelled out, so that a later version
     /// with other defaults still repeats the run.
     pub(super) fn spelled_out(mut self) -> Result<Self> {
-        if let Some(strategy) = &mut self.strategy {
-            *strategy = strategy.parse::<StrategySpec>()?.to_string();
-            let latency = VenueConfig::default().latency;
-            self.latency.get_or_insert_with(|| format!("order={latency}ns"));
+        if let Some(strategies) = &mut self.strategy {
+            for strategy in strategies {
+                *strategy = strategy.parse::<StrategySpec>()?.to_string();
+            }
+            if let Some(limits) = &mut self.limits {
+                *limits = trading::limits_text(limits)?;
+            }
+            if let Some(latency) = &mut self.latency {
+                *latency = trading::latency_with_hash(latency)?;
+            }
+            self.latency.get_or_insert_with(|| format!("order={LATENCY_DEFAULT}ns"));
             self.fills.get_or_insert_with(|| "default".to_owned());
         }
         Ok(self)
+    }
+
+    /// Takes note of what the feed itself says.
+    pub(super) fn of_feed(self, feed: &Description) -> Self {
+        let book = feed.is_of_levels.then(|| OF_LEVELS.to_owned());
+        Self { clock: Some(feed.zone.code().to_owned()), book, ..self }
+    }
+
+    /// Whether the recorded feed was of price levels.
+    pub(super) fn is_of_levels(&self) -> bool {
+        self.book.as_deref() == Some(OF_LEVELS)
     }
 
     /// The clock of the feed's times.
@@ -184,7 +233,7 @@ impl RunConfig {
 
     /// The configuration of a run of an order file, with what a matcher defaults to spelled out.
     pub(super) fn of_orders(mut self) -> Result<Self> {
-        if self.strategy.as_deref().is_some_and(|strategy| strategy != "none") {
+        if self.strategy.iter().flatten().any(|strategy| strategy != "none") {
             return Err(Error::usage(
                 "a strategy does not trade in an order file",
                 "leave --strategy out, or replay a recorded feed",
@@ -213,6 +262,51 @@ impl RunConfig {
     }
 }
 
+/// Reads one strategy or several, each as text or as a table of its name and parameters.
+fn strategies<'de, D: Deserializer<'de>>(from: D) -> Result<Option<Vec<String>>, D::Error> {
+    let text = |value: &Value| match value {
+        Value::String(text) => Ok(text.clone()),
+        Value::Table(table) => {
+            let mut parameters = table.clone();
+            match parameters.remove("name") {
+                Some(Value::String(name)) if parameters.is_empty() => Ok(name),
+                Some(Value::String(name)) => Ok(format!("{name}:{}", pairs(&parameters))),
+                _ => Err(D::Error::custom("a strategy has no name: write name = \"maker\"")),
+            }
+        }
+        _ => Err(D::Error::custom("a strategy is text or a table")),
+    };
+    match Value::deserialize(from)? {
+        Value::Array(values) => values.iter().map(text).collect::<Result<_, _>>().map(Some),
+        value => text(&value).map(|text| Some(vec![text])),
+    }
+}
+
+/// Reads limits as text or as a table.
+fn limits<'de, D: Deserializer<'de>>(from: D) -> Result<Option<String>, D::Error> {
+    match Value::deserialize(from)? {
+        Value::String(text) => Ok(Some(text)),
+        Value::Table(table) => Ok(Some(pairs(&table))),
+        _ => Err(D::Error::custom("limits are text or a table")),
+    }
+}
+
+/// A table as `key=value,...`; what flags write as a word is one here.
+pub(super) fn pairs(table: &toml::Table) -> String {
+    let text = |value: &Value| match value {
+        Value::String(text) => text.clone(),
+        Value::Boolean(is_so) => (if *is_so { "yes" } else { "no" }).to_owned(),
+        Value::Array(values) => {
+            let words: Vec<_> =
+                values.iter().map(|v| v.as_str().map_or(v.to_string(), str::to_owned)).collect();
+            words.join(",")
+        }
+        other => other.to_string(),
+    };
+    let pairs: Vec<_> = table.iter().map(|(key, value)| format!("{key}={}", text(value))).collect();
+    pairs.join(",")
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -221,7 +315,8 @@ mod tests {
     fn a_configuration_is_read_back_as_it_was_written() {
         let config = RunConfig {
             symbols: Some(vec!["A".to_owned(), "B".to_owned()]),
-            strategy: Some("maker:lots=2".to_owned()),
+            strategy: Some(vec!["maker:lots=2".to_owned(), "idle".to_owned()]),
+            limits: Some("position=5".to_owned()),
             mark_max_spread: Some("2.5".to_owned()),
             ..RunConfig::default()
         };
@@ -232,10 +327,34 @@ mod tests {
     #[test]
     fn a_flag_goes_before_what_was_recorded() {
         let flag = |text: &str| Some(text.to_owned());
-        let given = RunConfig { strategy: flag("none"), ..RunConfig::default() };
+        let strategy = |text: &str| flag(text).map(|text| vec![text]);
+        let given = RunConfig { strategy: strategy("none"), ..RunConfig::default() };
         let recorded =
-            RunConfig { strategy: flag("maker"), fills: flag("conservative"), ..given.clone() };
+            RunConfig { strategy: strategy("maker"), fills: flag("conservative"), ..given.clone() };
         let merged = given.or(recorded);
-        assert_eq!((merged.strategy, merged.fills), (flag("none"), flag("conservative")));
+        assert_eq!((merged.strategy, merged.fills), (strategy("none"), flag("conservative")));
+    }
+
+    #[test]
+    fn tables_say_the_same_as_texts() {
+        let text = r#"
+            fees = "maker=-0.0020/share"
+            [[strategy]]
+            name = "maker"
+            symbols = ["A", "B"]
+            size = 200
+            [[strategy]]
+            name = "idle"
+            [limits]
+            position = 1000
+            cancel-on-disconnect = true
+        "#;
+        let read: RunConfig = toml::from_str(text).expect("a configuration");
+        let strategies = ["maker:size=200,symbols=A,B", "idle"].map(str::to_owned);
+        assert_eq!(read.strategy.as_deref(), Some(&strategies[..]));
+        let limits = read.limits.as_deref().map(trading::limits_text).expect("limits");
+        assert_eq!(limits.expect("sound"), "position=1000,cancel-on-disconnect=yes");
+        let one: RunConfig = toml::from_str("strategy = \"maker\"").expect("a configuration");
+        assert_eq!(one.strategy, Some(vec!["maker".to_owned()]));
     }
 }

@@ -57,7 +57,8 @@ pub(super) fn open(
             ));
         }
         let feed = JournalFeed::open(path)?;
-        return Ok(Box::new(feed.in_clock(recorded.zone(), recorded.midnight_ns()?)));
+        let (zone, midnight_ns) = (recorded.zone(), recorded.midnight_ns()?);
+        return Ok(Box::new(feed.of_feed(zone, midnight_ns, recorded.is_of_levels())));
     }
     let dated = date.map(str::parse::<Date>).transpose()?.map(OpenOptions::on);
     let feed = feed::open(path, &OpenOptions { instruments, ..dated.unwrap_or_default() })?;

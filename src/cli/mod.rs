@@ -9,6 +9,7 @@ mod book;
 mod compare;
 mod completions;
 mod config;
+mod control;
 mod doctor;
 mod dry_run;
 mod dump;
@@ -23,7 +24,10 @@ mod metrics;
 mod parse;
 mod replay;
 mod report;
+mod story;
+mod sweep;
 mod term;
+mod trading;
 
 use std::process::ExitCode;
 

@@ -47,10 +47,10 @@ pub(super) fn cores(text: &str) -> Result<Vec<CoreId>> {
 
 /// A duration with its unit, `50us`, in ns.
 pub(super) fn duration(text: &str) -> Result<u64> {
-    const UNITS: [(&str, u32); 4] = [("ns", 0), ("us", 3), ("ms", 6), ("s", 9)];
-    UNITS.iter().find_map(|(unit, places)| decimal(text.strip_suffix(unit)?, *places)).ok_or_else(
-        || Error::usage(format!("`{text}` is no duration"), "write 500ns, 50us, 1.5ms or 2s"),
-    )
+    let found = ringtape::units::duration(text).map(|duration| duration.0);
+    found.ok_or_else(|| {
+        Error::usage(format!("`{text}` is no duration"), "write 500ns, 50us, 1.5ms or 2s")
+    })
 }
 
 /// A decimal without sign times 10^`places`; `None` when it is none or has more places than that.

@@ -10,17 +10,15 @@ use ringtape::error::{Error, Result};
 use ringtape::feed::Pace;
 use ringtape::feed::orders::ORDERS_FORMAT;
 use ringtape::journal::{Durability, Summary, VerifyReport, verify_any};
-use ringtape::matching::VenueConfig;
-use ringtape::portfolio::{MarkRule, PortfolioConfig};
+use ringtape::portfolio::PortfolioConfig;
 use ringtape::report::{self, DataFaults, JournalCheck, Machine, Samples};
 use ringtape::ring::Wait;
-use ringtape::strategy::{StrategySpec, Trader, TraderConfig};
-use ringtape::units::Nanos;
 
 use super::config::RunConfig;
+use super::control::{self, KillSignal};
 use super::instruments::Instruments;
 use super::report::ReportFlags;
-use super::{Ending, dry_run, input, matching, metrics, parse, term};
+use super::{Ending, dry_run, input, matching, metrics, parse, story, sweep, term, trading};
 
 /// Time between two looks at a running engine.
 const LOOK_INTERVAL: Duration = Duration::from_millis(5);
@@ -32,6 +30,9 @@ pub(super) struct ReplayArgs {
     feed: PathBuf,
     #[command(flatten)]
     config: RunConfig,
+    /// TOML file with flags that shape the run by their names; what is given as a flag goes before
+    #[arg(long = "config", value_name = "FILE")]
+    config_file: Option<PathBuf>,
     /// Keep journals of both rings in this new directory
     #[arg(long, value_name = "DIR")]
     journal: Option<PathBuf>,
@@ -62,6 +63,28 @@ pub(super) struct ReplayArgs {
     /// How threads wait: auto, spin, pause, yield or park
     #[arg(long, value_name = "WAIT", default_value = "auto")]
     wait: String,
+    /// Write every fill, with the queue ahead of it at entry and at the fill, to this CSV file
+    #[arg(long, value_name = "FILE")]
+    fills_out: Option<PathBuf>,
+    /// Write the positions at the end to this CSV file
+    #[arg(long, value_name = "FILE")]
+    positions_out: Option<PathBuf>,
+    /// Tell the story of an order: its place in the queue, and the events that filled it
+    #[arg(long, value_name = "ORDER")]
+    explain: Option<String>,
+    /// Read commands while the run goes on, from a file, a named pipe or `-` for stdin: `kill`,
+    /// `kill account=1`, `limits position=500,loss=250.00 account=1`; the signal USR1 kills too
+    #[arg(long, value_name = "PATH")]
+    control: Option<PathBuf>,
+    /// Run the strategy at every point of a grid, side by side: `skew=1..5,size=100,200`; a table
+    /// to stderr, CSV to stdout
+    #[arg(
+        long,
+        value_name = "KEY=VALUES,...",
+        conflicts_with_all = ["journal", "speed", "rate", "fills_out", "positions_out", "explain",
+            "control", "check_matching", "expect_hash", "strict", "runners", "cores"]
+    )]
+    sweep: Option<String>,
     /// Check after every execution that the money adds up; exit 1 when it does not
     #[arg(long)]
     audit: bool,
@@ -78,11 +101,8 @@ pub(super) struct ReplayArgs {
     /// Print the report to stdout as one JSON document instead of to stderr as text
     #[arg(long)]
     json: bool,
-    /// Take flags that shape the run from this TOML file, by the same names; those given here win
-    #[arg(long = "config", value_name = "FILE")]
-    config_file: Option<PathBuf>,
     /// Only tell what the run would do: threads and cores, sizes, free space, what shapes it
-    #[arg(long, conflicts_with_all = ["report", "metrics"])]
+    #[arg(long, conflicts_with_all = ["report", "metrics", "sweep"])]
     dry_run: bool,
     /// Serve the gauges for Prometheus on this machine alone: `127.0.0.1:9100`
     #[arg(long, value_name = "ADDRESS")]
@@ -93,6 +113,7 @@ pub(super) struct ReplayArgs {
 
 pub(super) fn run(args: &ReplayArgs) -> Result<Ending> {
     let expected = args.expect_hash.as_deref().map(parse_hash).transpose()?;
+    check_outputs(args)?;
     args.report.check()?;
     let metrics = args.metrics.as_deref().map(metrics::listen).transpose()?;
     let is_recorded_run = args.feed.is_dir();
@@ -100,12 +121,15 @@ pub(super) fn run(args: &ReplayArgs) -> Result<Ending> {
     let resumed = args.journal.as_deref().filter(|_| args.resume);
     let resumed = resumed.map(RunConfig::read_if_present).transpose()?.flatten();
     let base = resumed.or(recorded.clone()).unwrap_or_default();
-    let from_file = args.config_file.as_deref().map(RunConfig::read_own).transpose()?;
-    let given = args.config.clone().or(from_file.unwrap_or_default());
-    let mut shape = given.clone().or(base).spelled_out()?;
+    let written = args.config_file.as_deref().map(RunConfig::read_file).transpose()?;
+    let given = args.config.clone().or(written.unwrap_or_default());
+    let shape = given.clone().or(base).spelled_out()?;
     let instruments = shape.instruments.as_ref().map(Instruments::overrides).transpose()?;
     let feed = input::open(&args.feed, shape.date.as_deref(), instruments.clone())?;
-    shape.clock = Some(feed.description().zone.code().to_owned());
+    let shape = shape.of_feed(feed.description());
+    if feed.description().is_of_levels {
+        check_levels(args, &shape)?;
+    }
     let is_of_orders = match &recorded {
         Some(recorded) => recorded.is_of_orders(),
         None => feed.description().format == ORDERS_FORMAT,
@@ -121,13 +145,20 @@ pub(super) fn run(args: &ReplayArgs) -> Result<Ending> {
     if args.dry_run {
         return dry_run::run(feed.description(), &config, &shape, args.json);
     }
+    if let Some(grid) = &args.sweep {
+        return sweep::run(&args.feed, &shape, grid, args.audit, args.json);
+    }
     let stored_bytes = feed.description().stored_bytes;
     let portfolio = config.portfolio.clone();
 
     let engine = Engine::start(feed, config)?;
     stop_on_interrupt(&engine)?;
     metrics.map_or(Ok(()), |listener| metrics::serve(listener, &engine))?;
-    let samples = watch(args, &engine, stored_bytes);
+    let kill_signal = KillSignal::listen()?;
+    if let Some(path) = &args.control {
+        control::follow(path, engine.inbox())?;
+    }
+    let samples = watch(args, &engine, stored_bytes, kill_signal);
     let mut report = engine.join();
     if recorded.is_some_and(|recorded| recorded != shape) {
         report.feed.assumptions.push(
@@ -137,14 +168,34 @@ pub(super) fn run(args: &ReplayArgs) -> Result<Ending> {
         );
     }
     let (journal, damage) = read_back(args.journal.as_deref(), &report);
-    print_report(&report, journal.as_ref(), args.json)?;
+    print_report(args, &report, journal.as_ref())?;
+    write_tables(args, &report)?;
     args.report.write(&args.feed, &report, samples.as_ref(), &shape, &portfolio)?;
     report.error = report.error.or(damage);
     ending(report, args.strict, expected)
 }
 
-/// Shows progress and samples the gauges until all threads have ended.
-fn watch(args: &ReplayArgs, engine: &Engine, stored_bytes: Option<u64>) -> Option<Samples> {
+/// Refuses what needs single orders, in a feed that tells price levels.
+fn check_levels(args: &ReplayArgs, shape: &RunConfig) -> Result<()> {
+    let has_strategy = shape.strategy.iter().flatten().any(|strategy| strategy != "none");
+    let what = match (has_strategy, args.check_matching) {
+        (true, _) => "nobody knows an own order's place in the queue, and no strategy can trade",
+        (_, true) => "there is no execution of an order to check matching against",
+        _ => return Ok(()),
+    };
+    Err(Error::usage(
+        format!("the feed tells price levels and no orders: {what}"),
+        "leave the flag out to rebuild the books, or replay a feed of orders",
+    ))
+}
+
+/// Shows progress, samples the gauges and heeds the signal until all threads have ended.
+fn watch(
+    args: &ReplayArgs,
+    engine: &Engine,
+    stored_bytes: Option<u64>,
+    mut kill_signal: KillSignal,
+) -> Option<Samples> {
     let mut progress = term::Progress::new(stored_bytes);
     let mut samples = args.report.samples(engine);
     while !engine.is_finished() {
@@ -153,11 +204,17 @@ fn watch(args: &ReplayArgs, engine: &Engine, stored_bytes: Option<u64>) -> Optio
         if let Some(samples) = &mut samples {
             samples.look();
         }
+        kill_signal.pass_on(&engine.inbox());
         let (messages, bytes) = engine.progress();
         progress.update(messages, bytes);
     }
     progress.clear();
     samples
+}
+
+/// The order to explain, as executions number it.
+fn explained(args: &ReplayArgs, is_of_orders: bool) -> Result<Option<u64>> {
+    args.explain.as_deref().map(|text| story::order_number(text, is_of_orders)).transpose()
 }
 
 /// What the engine is told: by the flags, and by what shapes the state.
@@ -191,11 +248,14 @@ fn engine_config(args: &ReplayArgs, shape: &RunConfig, is_of_orders: bool) -> Re
     }
     Ok(EngineConfig {
         symbols: shape.symbols.clone().unwrap_or_default(),
-        trader: trader(shape)?,
+        trader: trading::trader(shape)?,
         exchange,
         check_matching: args.check_matching,
+        keep_fills: args.fills_out.is_some(),
+        explain: explained(args, is_of_orders)?,
         portfolio: PortfolioConfig {
-            marks: mark_rule(shape.mark_max_spread.as_deref())?,
+            marks: trading::mark_rule(shape.mark_max_spread.as_deref())?,
+            rates: trading::rates(shape.rates.as_deref())?,
             audit: args.audit,
             ..PortfolioConfig::default()
         },
@@ -213,53 +273,6 @@ fn engine_config(args: &ReplayArgs, shape: &RunConfig, is_of_orders: bool) -> Re
         keep_executions: args.report.kept_executions(),
         ..EngineConfig::default()
     })
-}
-
-/// The strategy with its venue and fees; `None` without a strategy.
-pub(super) fn trader(shape: &RunConfig) -> Result<Option<Trader>> {
-    let spec: StrategySpec = shape.strategy.as_deref().unwrap_or("none").parse()?;
-    if spec == StrategySpec::None {
-        return Ok(None);
-    }
-    let config = TraderConfig {
-        venue: VenueConfig {
-            latency: latency(shape.latency.as_deref())?,
-            conservative: is_conservative(shape.fills.as_deref())?,
-        },
-        fees: shape.fees.as_deref().map(str::parse).transpose()?.unwrap_or_default(),
-        marks: mark_rule(shape.mark_max_spread.as_deref())?,
-        ..TraderConfig::default()
-    };
-    Ok(Some(Trader::new(&spec, config)))
-}
-
-fn latency(text: Option<&str>) -> Result<Nanos> {
-    let Some(text) = text else { return Ok(VenueConfig::default().latency) };
-    let time = text
-        .strip_prefix("order=")
-        .ok_or_else(|| Error::usage(format!("`{text}` is no latency"), "write order=50us"))?;
-    parse::duration(time).map(Nanos)
-}
-
-fn is_conservative(rules: Option<&str>) -> Result<bool> {
-    match rules {
-        None | Some("default") => Ok(false),
-        Some("conservative") => Ok(true),
-        Some(other) => Err(Error::usage(
-            format!("unknown rules of fills `{other}`"),
-            "use default or conservative",
-        )),
-    }
-}
-
-fn mark_rule(max_spread: Option<&str>) -> Result<MarkRule> {
-    let Some(text) = max_spread else { return Ok(MarkRule::default()) };
-    let percent = text.trim_end_matches('%');
-    // Parts per million of a per cent are four decimal places.
-    match parse::decimal(percent, 4).map(u32::try_from) {
-        Some(Ok(max_spread_ppm)) => Ok(MarkRule { max_spread_ppm }),
-        _ => Err(Error::usage(format!("`{text}` is no percentage"), "write 5 or 0.5")),
-    }
 }
 
 /// The first Ctrl-C stops the feed, so that everything drains and reports; the second aborts.
@@ -303,14 +316,42 @@ fn read_back_one(dir: &Path, written: &Summary) -> Result<VerifyReport> {
     })
 }
 
-fn print_report(report: &RunReport, journal: Option<&JournalCheck>, as_json: bool) -> Result<()> {
+fn print_report(
+    args: &ReplayArgs,
+    report: &RunReport,
+    journal: Option<&JournalCheck>,
+) -> Result<()> {
     let machine = Machine::look();
-    if as_json {
-        let document = report::run_json(report, &machine, journal);
+    let story = args.explain.as_deref().zip(report.story.as_deref());
+    if args.json {
+        let mut document = report::run_json(report, &machine, journal);
+        if let Some((order, chapters)) = story {
+            document["explain"] = story::json(order, chapters);
+        }
         return term::print(format_args!("{document:#}"));
+    }
+    if let Some((order, chapters)) = story {
+        term::tell(story::text(order, chapters).trim_end());
     }
     term::tell(report::run_text(report, &machine, journal).trim_end());
     Ok(())
+}
+
+/// Refuses to overwrite what is there, before anything is run.
+fn check_outputs(args: &ReplayArgs) -> Result<()> {
+    let paths = args.fills_out.iter().chain(&args.positions_out);
+    paths.into_iter().try_for_each(|path| term::check_overwrite(path, args.report.force))
+}
+
+fn write_tables(args: &ReplayArgs, report: &RunReport) -> Result<()> {
+    let write = |path: &Option<PathBuf>, table: &dyn Fn(&RunReport) -> String| match path {
+        Some(path) => term::write_whole(path, |mut file| {
+            std::io::Write::write_all(&mut file, table(report).as_bytes())
+        }),
+        None => Ok(()),
+    };
+    write(&args.fills_out, &report::fills_csv)?;
+    write(&args.positions_out, &report::positions_csv)
 }
 
 /// How the command ends, by what was found and asked for.

@@ -29,9 +29,9 @@ pub(super) struct ReportFlags {
     /// Symbol whose market the report shows; unless given the one with the most fills or messages
     #[arg(long, value_name = "SYMBOL", requires = "report")]
     report_symbol: Option<String>,
-    /// Write the report into a directory that exists already, over the files of another
-    #[arg(long, requires = "report")]
-    force: bool,
+    /// Overwrite what is there: the files of another report, of fills, of positions
+    #[arg(long)]
+    pub(super) force: bool,
 }
 
 impl ReportFlags {

@@ -5,15 +5,53 @@ use super::run_state::{PORTFOLIO_SECTION, portfolio_section};
 use super::snapshots::{Part, Sink};
 use super::stats::{AccountingOutcome, Handover, hand_over};
 use crate::error::Result;
+use crate::event::kinds::Text;
 use crate::event::{Execution, ExecutionKind};
 use crate::limits::BATCH_RECORDS_MAX;
 use crate::portfolio::Portfolio;
 use crate::ring::Consumer;
 use crate::runtime::{Agent, StageMeter};
-use crate::units::Nanos;
+use crate::units::{InstrumentId, Money, Nanos};
 
 /// Name of the agent.
 pub(super) const PORTFOLIO: &str = "portfolio";
+
+/// A fill, and where its account stood after it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct FillRecord {
+    /// The fill.
+    pub execution: Execution,
+    /// Symbol of its instrument.
+    pub symbol: Text<24>,
+    /// Price increment in 1e-9 of the currency.
+    pub price_increment: u64,
+    /// Position of the account in the instrument.
+    pub position: i64,
+    /// Profit of what the account closed in the instrument, before fees.
+    pub realised: Money,
+    /// Equity of the account in the instrument's currency.
+    pub equity: Money,
+}
+
+impl FillRecord {
+    /// The record of a fill that the portfolio has taken in; `None` for other executions.
+    fn of(execution: &Execution, portfolio: &Portfolio) -> Option<Self> {
+        if execution.kind() != Some(ExecutionKind::Filled) {
+            return None;
+        }
+        let (account, instrument) = (execution.account(), InstrumentId(execution.instrument));
+        let listing = portfolio.listing(instrument)?;
+        let position = portfolio.position(account, instrument)?;
+        Some(Self {
+            execution: *execution,
+            symbol: listing.symbol,
+            price_increment: listing.price_increment,
+            position: position.qty,
+            realised: position.realised,
+            equity: portfolio.equity(account, listing.currency),
+        })
+    }
+}
 
 /// The portfolio agent.
 pub(super) struct Accounting {
@@ -24,27 +62,36 @@ pub(super) struct Accounting {
     /// Where the portfolio goes at the marks of snapshots.
     sink: Option<Sink>,
     keeper: Keeper,
+    /// `None` when fills are not kept.
+    fills: Option<Vec<FillRecord>>,
     meter: StageMeter,
     handover: Handover<AccountingOutcome>,
 }
 
+/// What accounting is made of.
+pub(super) struct AccountingParts {
+    pub(super) executions: Consumer<Execution>,
+    pub(super) portfolio: Portfolio,
+    pub(super) audits: u64,
+    /// Where the portfolio goes at the marks of snapshots.
+    pub(super) sink: Option<Sink>,
+    pub(super) keeper: Keeper,
+    pub(super) keeps_fills: bool,
+    pub(super) handover: Handover<AccountingOutcome>,
+}
+
 impl Accounting {
-    pub(super) fn new(
-        executions: Consumer<Execution>,
-        (portfolio, audits): (Portfolio, u64),
-        sink: Option<Sink>,
-        keeper: Keeper,
-        handover: Handover<AccountingOutcome>,
-    ) -> Self {
+    pub(super) fn new(parts: AccountingParts) -> Self {
         Self {
-            executions,
-            is_audited: portfolio.config().audit,
-            portfolio,
-            audits,
-            sink,
-            keeper,
+            executions: parts.executions,
+            is_audited: parts.portfolio.config().audit,
+            portfolio: parts.portfolio,
+            audits: parts.audits,
+            sink: parts.sink,
+            keeper: parts.keeper,
+            fills: parts.keeps_fills.then(Vec::new),
             meter: StageMeter::new(),
-            handover,
+            handover: parts.handover,
         }
     }
 }
@@ -62,6 +109,9 @@ impl Agent for Accounting {
             let is_checked =
                 matches!(execution.kind(), Some(ExecutionKind::Filled | ExecutionKind::Quote));
             self.audits += u64::from(self.is_audited && is_checked);
+            if let Some(fills) = &mut self.fills {
+                fills.extend(FillRecord::of(execution, &self.portfolio));
+            }
             if execution.kind() == Some(ExecutionKind::SnapshotMark)
                 && let Some(sink) = self.sink.as_ref().filter(|sink| sink.is_at(execution.order_id))
             {
@@ -74,8 +124,8 @@ impl Agent for Accounting {
         Ok(batch.len())
     }
 
-    fn completed(&mut self, now: Nanos) {
-        self.meter.complete(now);
+    fn completed(&mut self, started: Nanos, now: Nanos) {
+        self.meter.complete_since(started, now);
     }
 
     fn is_done(&self) -> bool {
@@ -94,6 +144,7 @@ impl Agent for Accounting {
             hash: self.portfolio.hash(),
             totals: self.portfolio.totals(),
             audits: self.audits,
+            fills: self.fills.take().unwrap_or_default(),
             kept: std::mem::replace(&mut self.keeper, Keeper::new(0)).into_kept(),
             latency: std::mem::take(&mut self.meter),
         };

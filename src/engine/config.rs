@@ -38,6 +38,10 @@ pub struct EngineConfig {
     pub check_matching: bool,
     /// Initial cash, rules of marking, and whether to audit.
     pub portfolio: PortfolioConfig,
+    /// Whether the report is to have every fill.
+    pub keep_fills: bool,
+    /// An order whose story the report is to tell, as executions number it.
+    pub explain: Option<u64>,
     /// Where to keep the journals; `None` keeps none.
     pub journal: Option<JournalConfig>,
     /// What matching waits for before it acts on an event.
@@ -138,6 +142,8 @@ impl Default for EngineConfig {
             exchange: None,
             check_matching: false,
             portfolio: PortfolioConfig::default(),
+            keep_fills: false,
+            explain: None,
             journal: None,
             gate: Gate::None,
             pace: Pace::Max,

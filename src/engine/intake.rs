@@ -384,8 +384,8 @@ impl Agent for Intake {
         Ok(if published > 0 { published } else { taken.min(1) })
     }
 
-    fn completed(&mut self, now: Nanos) {
-        self.meter.complete(now);
+    fn completed(&mut self, started: Nanos, now: Nanos) {
+        self.meter.complete_since(started, now);
     }
 
     fn is_done(&self) -> bool {

@@ -54,10 +54,10 @@ impl JournalFeed {
         })
     }
 
-    /// The same with the clock of the recorded feed, which its records do not tell: the venue's,
-    /// and the midnight that times count from.
-    pub fn in_clock(mut self, zone: Zone, midnight_ns: u64) -> Self {
-        (self.description.zone, self.description.midnight_ns) = (zone, midnight_ns);
+    /// The same with what the records do not tell of the recorded feed: the venue's clock, the
+    /// midnight that times count from, whether it was of price levels.
+    pub fn of_feed(mut self, zone: Zone, midnight_ns: u64, is_of_levels: bool) -> Self {
+        self.description = Description { zone, midnight_ns, is_of_levels, ..self.description };
         self
     }
 

@@ -2,10 +2,12 @@
 //! feed of orders; and the single writer of the execution ring.
 
 use super::exchange::Exchange;
+use super::explain::Story;
 use super::run_state::{Market, Tally};
 use super::saver::Saver;
-use super::stats::{Handover, MatchingOutcome, hand_over};
+use super::stats::{Handover, MatchingOutcome, StrategyReport, hand_over};
 use crate::book::LOOK_AHEAD_EVENTS;
+use crate::clock::Clock;
 use crate::error::Result;
 use crate::event::{Event, Execution};
 use crate::limits::BATCH_RECORDS_MAX;
@@ -30,6 +32,10 @@ pub(super) struct Matching {
     saver: Saver,
     state: State,
     meter: StageMeter,
+    clock: Clock,
+    /// From the intended time of the record that completed an exchange event to the publication of
+    /// what the strategies sent in answer.
+    tick_to_order: StageMeter,
     handover: Handover<MatchingOutcome>,
 }
 
@@ -52,6 +58,8 @@ struct Outlet {
     /// Those of `pending` before this one are stamped and hashed.
     stamped: usize,
     tally: Tally,
+    /// `None` unless an order is to be explained.
+    story: Option<Story>,
 }
 
 /// What matching is made of.
@@ -63,6 +71,9 @@ pub(super) struct MatchingParts {
     pub(super) market: Market,
     pub(super) tally: Tally,
     pub(super) saver: Saver,
+    pub(super) clock: Clock,
+    /// An order whose story is to be gathered.
+    pub(super) explain: Option<u64>,
     pub(super) handover: Handover<MatchingOutcome>,
 }
 
@@ -74,6 +85,7 @@ impl Matching {
             published: 0,
             stamped: 0,
             tally: parts.tally,
+            story: parts.explain.map(Story::of),
         };
         Self {
             ring: parts.ring,
@@ -84,6 +96,8 @@ impl Matching {
             // What starts a run is in a snapshot.
             state: if parts.origin > 0 { State::Following } else { State::Starting },
             meter: StageMeter::new(),
+            clock: parts.clock,
+            tick_to_order: StageMeter::new(),
             handover: parts.handover,
         }
     }
@@ -113,7 +127,7 @@ impl Matching {
         {
             let sequence = *origin + batch.first_sequence() + index as u64;
             saver.after(sequence, mark, market, outlet.tally, &mut outlet.pending);
-            outlet.hand_on(sequence, mark.ts_ingest)?;
+            outlet.hand_on(sequence, mark)?;
         }
         batch.end_at(done);
         Ok(done)
@@ -121,7 +135,7 @@ impl Matching {
 
     /// Applies events to books, own orders and strategy until their executions fill the ring.
     fn follow_trading(&mut self) -> Result<usize> {
-        let Self { ring, origin, outlet, market, saver, meter, .. } = self;
+        let Self { ring, origin, outlet, market, saver, meter, clock, tick_to_order, .. } = self;
         let batch = ring.poll(BATCH_RECORDS_MAX)?;
         let first_sequence = *origin + batch.first_sequence();
         let mut done = 0;
@@ -131,12 +145,17 @@ impl Matching {
             market.books.replica().look_ahead(chunk, |event| event);
             for event in chunk {
                 saver.before(event, market.books.replica());
-                market.trade(event, &mut outlet.pending)?;
+                let has_answered = market.trade(event, &mut outlet.pending)?;
                 meter.note(event.ts_ingest);
                 let sequence = first_sequence + done as u64;
                 done += 1;
                 saver.after(sequence, event, market, outlet.tally, &mut outlet.pending);
-                if !outlet.hand_on(sequence, event.ts_ingest)? {
+                let is_all_out = outlet.hand_on(sequence, event)?;
+                if has_answered {
+                    tick_to_order.note(event.ts_ingest);
+                    tick_to_order.complete(clock.now());
+                }
+                if !is_all_out {
                     break 'batch;
                 }
             }
@@ -158,7 +177,7 @@ impl Matching {
             let sequence = first_sequence + done as u64;
             done += 1;
             saver.after(sequence, event, market, outlet.tally, &mut outlet.pending);
-            if !outlet.hand_on(sequence, event.ts_ingest)? {
+            if !outlet.hand_on(sequence, event)? {
                 break;
             }
         }
@@ -171,7 +190,7 @@ impl Matching {
         self.saver.finish(self.market.books.replica());
         self.market.end(&mut self.outlet.pending)?;
         // Behind the last record: a run that goes on from there does not come to this end.
-        self.outlet.stamp(self.origin + self.ring.position(), 0);
+        self.outlet.stamp(self.origin + self.ring.position(), 0, None);
         Ok(())
     }
 }
@@ -184,20 +203,23 @@ impl Outlet {
     /// Completes and publishes what the event at `cause` gave rise to; `false` when not all of it
     /// fits on the ring yet.
     #[inline]
-    fn hand_on(&mut self, cause: u64, ts_ingest: u64) -> Result<bool> {
+    fn hand_on(&mut self, cause: u64, event: &Event) -> Result<bool> {
         if self.is_empty() {
             return Ok(true);
         }
-        self.stamp(cause, ts_ingest);
+        self.stamp(cause, event.ts_ingest, Some(event));
         self.publish()
     }
 
     /// Completes the executions that the event at `cause` gave rise to, and hashes them.
-    fn stamp(&mut self, cause: u64, ts_ingest: u64) {
+    fn stamp(&mut self, cause: u64, ts_ingest: u64, event: Option<&Event>) {
         for execution in &mut self.pending[self.stamped..] {
             self.tally.note(execution);
             execution.cause = cause;
             execution.ts_ingest = ts_ingest;
+        }
+        if let Some(story) = &mut self.story {
+            story.note(event, &self.pending[self.stamped..]);
         }
         self.stamped = self.pending.len();
     }
@@ -238,7 +260,7 @@ impl Agent for Matching {
         match self.state {
             State::Starting => {
                 self.market.start(&mut self.outlet.pending)?;
-                self.outlet.stamp(0, 0);
+                self.outlet.stamp(0, 0, None);
                 self.state = State::Following;
                 Ok(1)
             }
@@ -265,8 +287,8 @@ impl Agent for Matching {
         }
     }
 
-    fn completed(&mut self, now: Nanos) {
-        self.meter.complete(now);
+    fn completed(&mut self, started: Nanos, now: Nanos) {
+        self.meter.complete_since(started, now);
     }
 
     fn is_done(&self) -> bool {
@@ -303,6 +325,16 @@ impl Agent for Matching {
             executions: self.outlet.tally.count,
             check,
             warnings,
+            strategies: trader.map_or(vec![], |trader| {
+                let report = |(account, name, counts): (_, &str, _)| StrategyReport {
+                    account,
+                    name: name.to_owned(),
+                    counts,
+                };
+                trader.strategies().map(report).collect()
+            }),
+            story: self.outlet.story.as_mut().map(Story::take),
+            tick_to_order: trader.map(|_| std::mem::take(&mut self.tick_to_order)),
             longest_pause_ns,
             snapshots_skipped,
             latency: std::mem::take(&mut self.meter),

@@ -247,8 +247,8 @@ impl<R: Record + Send + Sync> Agent for Recording<R> {
         Ok(ready)
     }
 
-    fn completed(&mut self, now: Nanos) {
-        self.meter.complete(now);
+    fn completed(&mut self, started: Nanos, now: Nanos) {
+        self.meter.complete_since(started, now);
     }
 
     fn is_done(&self) -> bool {

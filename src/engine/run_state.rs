@@ -5,7 +5,7 @@ use super::exchange::Exchange;
 use super::follower::Follower;
 use crate::book::{Replica, SAVED_PIECES};
 use crate::error::Result;
-use crate::event::{Event, Execution, ExecutionKind, Kind};
+use crate::event::{Event, Execution, ExecutionKind, Flags, Kind};
 use crate::feed::Begin;
 use crate::hash::RunningHash;
 use crate::journal::snapshot::Snapshot;
@@ -139,23 +139,26 @@ impl Market {
         }
     }
 
-    /// Applies one event to books, own orders and strategy, once that has begun.
+    /// Applies one event to books, own orders and strategies, once they have begun; whether they
+    /// sent an order in answer to an exchange event that it completed.
     #[inline]
-    pub(super) fn trade(&mut self, event: &Event, out: &mut Vec<Execution>) -> Result<()> {
-        let Self { books, trader: Some(trader), begin, .. } = self else { return Ok(()) };
+    pub(super) fn trade(&mut self, event: &Event, out: &mut Vec<Execution>) -> Result<bool> {
+        let Self { books, trader: Some(trader), begin, .. } = self else { return Ok(false) };
+        if matches!(event.kind(), Some(Kind::Kill | Kind::Limits)) {
+            trader.command(event, books.replica(), out)?;
+        }
         if !begin.has_come() {
             if !begin.look(event)? {
                 books.apply(event);
-                return Ok(());
+                return Ok(false);
             }
             trader.start(books.replica(), out)?;
         }
         trader.before(event, books.replica(), out)?;
-        if event.kind == Kind::Kill as u8 {
-            trader.kill(out);
-        }
         let change = books.apply(event);
-        trader.after(event, &change, books.replica(), out)
+        let sent = trader.orders_sent();
+        trader.after(event, &change, books.replica(), out)?;
+        Ok(trader.orders_sent() != sent && event.has(Flags::LAST))
     }
 
     /// Lets strategy and orders come to their end.

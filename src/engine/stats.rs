@@ -2,7 +2,9 @@
 
 use std::sync::{Arc, OnceLock};
 
+use super::accounting::FillRecord;
 use super::config::Gate;
+use super::explain::Chapter;
 use super::journals::Resumed;
 use super::kept::KeptExecutions;
 use super::snapshots::SnapshotReport;
@@ -15,7 +17,7 @@ use crate::matching::proof::MatchingCheck;
 use crate::portfolio::{AccountTotal, PositionRow};
 use crate::runtime::{Plan, RunnerReport, StageMeter};
 use crate::strategy::TraderCounts;
-use crate::units::Nanos;
+use crate::units::{AccountId, Nanos};
 
 /// Where an agent leaves its outcome when it ends, for the thread that joins the run.
 pub(super) type Handover<T> = Arc<OnceLock<T>>;
@@ -67,9 +69,13 @@ pub(super) struct MatchingOutcome {
     pub(super) executions: u64,
     pub(super) check: Option<MatchingCheck>,
     pub(super) warnings: Vec<String>,
+    pub(super) strategies: Vec<StrategyReport>,
+    pub(super) story: Option<Vec<Chapter>>,
     pub(super) longest_pause_ns: u64,
     pub(super) snapshots_skipped: u64,
     pub(super) latency: StageMeter,
+    /// `None` without a strategy.
+    pub(super) tick_to_order: Option<StageMeter>,
 }
 
 /// What the portfolio agent did.
@@ -79,6 +85,7 @@ pub(super) struct AccountingOutcome {
     pub(super) totals: Vec<AccountTotal>,
     pub(super) hash: u64,
     pub(super) audits: u64,
+    pub(super) fills: Vec<FillRecord>,
     pub(super) kept: Option<KeptExecutions>,
     pub(super) latency: StageMeter,
 }
@@ -130,10 +137,22 @@ impl Hashes {
 /// The latency of one stage from intended time to its effect.
 #[derive(Clone, Debug)]
 pub struct StageReport {
-    /// The stage; `ring` is the feed handler's publication.
+    /// The stage; `ring` is the feed handler's publication, `tick_to_order` the time from the
+    /// record that completed an exchange event to the publication of the orders sent in answer.
     pub name: &'static str,
     /// Latencies and batch lengths.
     pub latency: StageMeter,
+}
+
+/// A strategy and what it did.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct StrategyReport {
+    /// Its account.
+    pub account: AccountId,
+    /// Its name.
+    pub name: String,
+    /// Its orders and fills.
+    pub counts: TraderCounts,
 }
 
 /// What a run wrote to its journals.
@@ -174,6 +193,12 @@ pub struct RunReport {
     pub counts: ReplicaCounts,
     /// Orders and fills of the strategy.
     pub trades: TraderCounts,
+    /// The strategies, in the order of their accounts.
+    pub strategies: Vec<StrategyReport>,
+    /// Every fill in its order, if they were to be kept.
+    pub fill_log: Vec<FillRecord>,
+    /// The story of the order that was to be explained; `None` when none was.
+    pub story: Option<Vec<Chapter>>,
     /// Records that went over the execution ring.
     pub executions: u64,
     /// What holding the matching engine against the feed found; `None` when it was not asked for.
@@ -235,30 +260,21 @@ impl RunReport {
         let accounting = take(parts.outcomes.accounting);
         let recording = parts.outcomes.recording.map(|journals| journals.map(take));
         let mut error = root_cause(&mut parts.runners).or(intake.error);
-        let mut stages = vec![StageReport { name: "ring", latency: intake.latency }];
-        let mut journal = None;
-        let mut journal_stages = Vec::new();
-        if let Some([market, executions]) = recording {
-            let mut summary = |outcome: Option<Result<Summary>>| match outcome {
-                Some(Ok(summary)) => summary,
-                Some(Err(failed)) => {
-                    error.get_or_insert(failed);
-                    Summary::default()
-                }
-                None => Summary::default(),
-            };
-            journal = Some(JournalReport {
-                market: summary(market.closed),
-                executions: summary(executions.closed),
-                stalls: market.stalls + executions.stalls,
-                durability: parts.outcomes.durability,
-                gate: parts.outcomes.gate,
-            });
-            journal_stages.push(StageReport { name: "journal", latency: market.latency });
-        }
-        stages.append(&mut journal_stages);
-        stages.push(StageReport { name: "matching", latency: matching.latency });
-        stages.push(StageReport { name: "portfolio", latency: accounting.latency });
+        let (durability, gate) = (parts.outcomes.durability, parts.outcomes.gate);
+        let (journal, journal_latency) = match recording {
+            Some(outcomes) => {
+                let (report, latency) = journal_report(outcomes, durability, gate, &mut error);
+                (Some(report), Some(latency))
+            }
+            None => (None, None),
+        };
+        let stages = stages([
+            ("ring", Some(intake.latency)),
+            ("journal", journal_latency),
+            ("matching", Some(matching.latency)),
+            ("tick_to_order", matching.tick_to_order),
+            ("portfolio", Some(accounting.latency)),
+        ]);
         let last = stages.iter().filter_map(|stage| stage.latency.last()).max();
         let flow =
             last.zip(intake.first_published).map(|(last, first)| last.0.saturating_sub(first.0));
@@ -273,6 +289,9 @@ impl RunReport {
             totals: matching.totals,
             counts: matching.counts,
             trades: matching.trades,
+            strategies: matching.strategies,
+            fill_log: accounting.fills,
+            story: matching.story,
             executions: matching.executions,
             check_matching: matching.check,
             portfolio: accounting.rows,
@@ -312,6 +331,38 @@ impl RunReport {
         let messages = self.checks.messages.saturating_sub(before);
         (u128::from(messages) * 1_000_000_000 / flow) as u64
     }
+}
+
+/// What both journals hold, and the latency of the market's; a failure to close one is the error
+/// unless there was another.
+fn journal_report(
+    [market, executions]: [RecordingOutcome; 2],
+    durability: Durability,
+    gate: Gate,
+    error: &mut Option<Error>,
+) -> (JournalReport, StageMeter) {
+    let mut summary = |outcome: Option<Result<Summary>>| match outcome {
+        Some(Ok(summary)) => summary,
+        Some(Err(failed)) => {
+            error.get_or_insert(failed);
+            Summary::default()
+        }
+        None => Summary::default(),
+    };
+    let report = JournalReport {
+        market: summary(market.closed),
+        executions: summary(executions.closed),
+        stalls: market.stalls + executions.stalls,
+        durability,
+        gate,
+    };
+    (report, market.latency)
+}
+
+/// The stages that a run had, in pipeline order.
+fn stages(all: [(&'static str, Option<StageMeter>); 5]) -> Vec<StageReport> {
+    let had = all.into_iter().filter_map(|(name, latency)| Some((name, latency?)));
+    had.map(|(name, latency)| StageReport { name, latency }).collect()
 }
 
 /// The failure that the others follow from: the first that is not about another stage's failure.

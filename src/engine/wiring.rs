@@ -3,7 +3,7 @@
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 
-use super::accounting::{Accounting, PORTFOLIO};
+use super::accounting::{Accounting, AccountingParts, PORTFOLIO};
 use super::config::{EngineConfig, Gate};
 use super::filter::SymbolFilter;
 use super::gauges::{Gauges, RingGauge};
@@ -274,27 +274,24 @@ fn agents(
 ) -> Result<Wired> {
     let market = MarketRing::build(&config)?;
     let executions = ExecutionRing::build(&config)?;
-    let rings =
-        [RingGauge::of(&market.producer.ring()), RingGauge::of(&executions.producer.ring())];
+    let rings = gauges_of(&market, &executions);
     let mut state = RunState::new(&mut config);
-    let mut journals = match &config.journal {
-        Some(journal) => Some(journals::open(journal, &mut *feed, &config, core, &mut state)?),
-        None => None,
-    };
+    let open = |journal| journals::open(journal, &mut *feed, &config, core, &mut state);
+    let mut journals = config.journal.as_ref().map(open).transpose()?;
     let origins @ (origin, _) = journals.as_ref().map(Journals::origins).unwrap_or_default();
     let new_from = journals.as_ref().map_or(0, |journals| journals.market.next_sequence());
     outcomes.resumed = journals.as_mut().and_then(|journals| journals.resumed.take());
     let identity = feed.description().identity;
-    let (sink, collector) =
-        Collector::start(config.journal.as_ref(), identity, &state, &mut outcomes.warnings)?
-            .unzip();
+    let snapshots =
+        Collector::start(config.journal.as_ref(), identity, &state, &mut outcomes.warnings)?;
+    let (sink, collector) = snapshots.unzip();
     let saver =
         Saver::new(outside.clock.clone(), sink.clone(), new_from, outcomes.resumed.is_some());
     let intake = Intake::new(IntakeParts {
         feed,
         ring: Some(market.producer),
         inbox: outside.commands,
-        clock: outside.clock,
+        clock: outside.clock.clone(),
         pacer: Pacer::new(config.pace),
         filter: SymbolFilter::new(&config.symbols),
         instruments: config.instruments.as_deref().cloned().unwrap_or_default(),
@@ -304,12 +301,9 @@ fn agents(
         progress: outside.progress,
         segments: journals.as_ref().map(Journals::segments),
         origin,
-        snapshot_every: sink
-            .as_ref()
-            .and(config.journal.as_ref().and_then(|one| one.snapshot_every)),
+        snapshot_every: snapshot_every(&config).filter(|_| sink.is_some()),
         handover: outcomes.intake.clone(),
     });
-    let releases_durable = config.gate == Gate::Durable;
     let matching = Matching::new(MatchingParts {
         ring: market.matching,
         executions: executions.producer,
@@ -317,11 +311,19 @@ fn agents(
         market: state.market,
         tally: state.tally,
         saver,
+        clock: outside.clock,
+        explain: config.explain,
         handover: outcomes.matching.clone(),
     });
-    let books = (state.portfolio, state.audits);
-    let (handover, keeper) = (outcomes.accounting.clone(), Keeper::new(config.keep_executions));
-    let accounting = Accounting::new(executions.portfolio, books, sink.clone(), keeper, handover);
+    let accounting = Accounting::new(AccountingParts {
+        executions: executions.portfolio,
+        portfolio: state.portfolio,
+        audits: state.audits,
+        sink: sink.clone(),
+        keeper: Keeper::new(config.keep_executions),
+        keeps_fills: config.keep_fills,
+        handover: outcomes.accounting.clone(),
+    });
 
     let mut agents: Vec<Box<dyn Agent>> = vec![Box::new(intake), Box::new(matching)];
     if let (Some(journals), Some(from_market), Some(from_executions)) =
@@ -331,12 +333,21 @@ fn agents(
         let (records_market, records_executions) =
             recordings(journals, origins, from_market, from_executions, handovers);
         let records_market = records_market.telling(sink.clone().map(Marks::of_market));
-        let records_executions = records_executions.telling(sink.map(Marks::of_executions));
-        agents.insert(1, Box::new(records_market.releasing_durable(releases_durable)));
-        agents.push(Box::new(records_executions));
+        agents.insert(1, Box::new(records_market.releasing_durable(config.gate == Gate::Durable)));
+        agents.push(Box::new(records_executions.telling(sink.map(Marks::of_executions))));
     }
     agents.push(Box::new(accounting));
     Ok(Wired { agents, rings, collector })
+}
+
+/// The gauges of both rings.
+fn gauges_of(market: &MarketRing, executions: &ExecutionRing) -> [RingGauge; 2] {
+    [RingGauge::of(&market.producer.ring()), RingGauge::of(&executions.producer.ring())]
+}
+
+/// How often snapshots are asked for.
+fn snapshot_every(config: &EngineConfig) -> Option<u64> {
+    config.journal.as_ref()?.snapshot_every
 }
 
 /// The agents of both journals, whose rings begin at `origins`; an execution waits until its cause

@@ -135,6 +135,24 @@ codes! {
         Uncrossed = 32 "uncrossed",
         /// What an auction would trade now.
         Indicative = 33 "indicative",
+        /// The order is larger than one order may be.
+        OrderSize = 34 "order_size",
+        /// The value of all positions and open orders would have exceeded its limit.
+        GrossNotional = 35 "gross_notional",
+        /// The value of longs less shorts would have exceeded its limit.
+        NetNotional = 36 "net_notional",
+        /// The price lies too far through the market.
+        PriceCollar = 37 "price_collar",
+        /// Too many messages were sent in a second.
+        MessageRate = 38 "message_rate",
+        /// Too many orders are open.
+        OpenOrders = 39 "open_orders",
+        /// Too many messages were sent for the fills that came of them.
+        OrderToTrade = 40 "order_to_trade",
+        /// The account lost more than it may.
+        LossLimit = 41 "loss_limit",
+        /// Messages of the feed were lost, or the connection was.
+        Disconnected = 42 "disconnected",
     }
 }
 

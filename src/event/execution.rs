@@ -64,7 +64,8 @@ pub struct Execution {
     pub pad: u8,
     /// Fee in 1e-9 of the currency; a rebate is negative.
     pub fee: i64,
-    /// Zero.
+    /// An order at a simulated venue: quantity ahead in its queue at entry (low half) and now (high
+    /// half), both at most 2^32 - 1; else 0. No part of any hash.
     pub reserved: u64,
 }
 
@@ -186,6 +187,21 @@ impl Execution {
     #[must_use]
     pub fn canonical(self) -> Self {
         Self { ts_ingest: 0, cause: 0, reserved: 0, ..self }
+    }
+
+    /// The same record with what was ahead of a resting order at entry, and is now.
+    #[must_use]
+    pub fn with_queue_ahead(self, at_entry: Qty, now: Qty) -> Self {
+        let half = |qty: Qty| qty.0.min(u64::from(u32::MAX));
+        Self { reserved: half(at_entry) | half(now) << 32, ..self }
+    }
+
+    /// What was ahead of an order in its queue at entry, and is now; `None` when it never rested,
+    /// or rested first with nothing before it and is no maker's fill.
+    pub fn queue_ahead(&self) -> Option<[u64; 2]> {
+        let is_maker = self.liquidity == super::Liquidity::Maker as u8;
+        let ahead = [self.reserved & u64::from(u32::MAX), self.reserved >> 32];
+        (is_maker || self.reserved != 0).then_some(ahead)
     }
 
     /// The kind; `None` for a code that this version does not know.

@@ -272,6 +272,17 @@ kinds! {
         /// The body's next bytes.
         body: Raw<32>,
     }
+    /// The venue's own best bid and offer, beside what its levels or orders say: a check.
+    Market "quote" Quote = 22 {
+        /// Highest bid; 0 without one.
+        bid_price: Price,
+        /// What is bid there.
+        bid_qty: Qty,
+        /// Lowest offer; 0 without one.
+        ask_price: Price,
+        /// What is offered there.
+        ask_qty: Qty,
+    }
     /// Terms of the new order that follows: stop, trail, display, expiry.
     Command "terms" Terms = 64 {
         /// Price at which a stop order triggers; 0 when none.

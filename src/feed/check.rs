@@ -98,6 +98,15 @@ pub struct Checks {
 }
 
 impl Checks {
+    /// Takes note of the time of the next message.
+    pub(super) fn note_time(&mut self, ts: u64) {
+        if self.last_ts.is_some_and(|last| ts < last) {
+            self.backwards.note(self.messages);
+        }
+        self.first_ts.get_or_insert(ts);
+        self.last_ts = Some(ts);
+    }
+
     /// Takes note of messages that are missing.
     pub fn note_gap(&mut self, gap: Gap) {
         self.gaps.note_many(gap.message, gap.count());

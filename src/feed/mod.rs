@@ -5,10 +5,14 @@
 //! is due.
 
 mod begin;
+#[cfg(feature = "json")]
+pub mod binance;
 #[cfg(feature = "pcap")]
 mod capture;
 mod check;
+mod decimal;
 pub mod itch;
+mod lines;
 pub mod lobster;
 #[cfg(feature = "pcap")]
 mod moldudp64;
@@ -17,6 +21,7 @@ pub mod orders;
 pub mod pace;
 mod sniff;
 mod source;
+pub mod tardis;
 mod unpack;
 mod until;
 mod zone;
@@ -100,6 +105,15 @@ pub struct Description {
     pub midnight_ns: u64,
     /// Whether its times have their date of themselves.
     pub is_dated: bool,
+    /// Whether it tells price levels and no single orders.
+    pub is_of_levels: bool,
     /// What the reader assumed, in sentences that tell the user what to do when it is wrong.
     pub assumptions: Vec<String>,
+}
+
+/// The currency of a pair's prices, by how its symbol ends; empty when nothing fits.
+fn currency_of(pair: &str) -> &'static str {
+    const CURRENCIES: [&str; 12] =
+        ["USDT", "USDC", "BUSD", "TUSD", "USD", "EUR", "GBP", "JPY", "TRY", "BTC", "ETH", "BNB"];
+    CURRENCIES.into_iter().find(|currency| pair.ends_with(currency)).unwrap_or("")
 }

@@ -5,6 +5,8 @@ use std::io;
 use std::path::Path;
 use std::sync::Arc;
 
+#[cfg(feature = "json")]
+use super::binance;
 #[cfg(feature = "pcap")]
 use super::capture::{self, Capture, Protocol};
 use super::itch::ItchFeed;
@@ -13,6 +15,7 @@ use super::lobster::{LobsterFeed, looks_like_rows};
 use super::moldudp64;
 use super::orders::{self, OrderFeed};
 use super::source::Source;
+use super::tardis::{self, TardisFeed};
 use super::{Date, Feed, Zone};
 use crate::error::{Error, Result};
 use crate::event::InstrumentOverrides;
@@ -81,6 +84,13 @@ pub fn open(path: &Path, options: &OpenOptions) -> Result<Box<dyn Feed>> {
     }
     if orders::is_order_file(source.head()) {
         return Ok(Box::new(OrderFeed::from_source(source, options)?));
+    }
+    if tardis::looks_like(source.head()) {
+        return Ok(Box::new(TardisFeed::from_source(source)?));
+    }
+    #[cfg(feature = "json")]
+    if binance::looks_like(source.head()) {
+        return Ok(Box::new(binance::BinanceFeed::from_source(source)?));
     }
     if looks_like_rows(source.head()) {
         return Ok(Box::new(LobsterFeed::from_source(source, options)?));

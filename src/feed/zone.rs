@@ -6,6 +6,7 @@
 
 use std::str::FromStr;
 
+use super::decimal::scaled;
 use crate::error::{Error, Result};
 
 /// ns of one second, minute, hour and day.
@@ -93,7 +94,8 @@ impl FromStr for Date {
     fn from_str(text: &str) -> Result<Self> {
         let bad =
             || Error::usage(format!("`{text}` is no date"), "write YYYY-MM-DD, 2007 or later");
-        let parts: Option<Vec<u64>> = text.split('-').map(|part| decimal(part, 0)).collect();
+        let parts: Option<Vec<u64>> =
+            text.split('-').map(|part| scaled(part.as_bytes(), 0)).collect();
         let Some(&[year, month, day]) = parts.as_deref() else { return Err(bad()) };
         // A u64 of ns since the Unix epoch ends in 2554.
         let is_valid = (2007..=2500).contains(&year)
@@ -112,9 +114,10 @@ impl Date {
     }
 
     fn year(self) -> u64 {
-        // A year has 365.2425 days; the guess is never too late.
+        // A year has 365.2425 days; the guess may be off by one where a year turns.
         let guess = 1970 + self.0 * 400 / 146_097;
-        if Self::of(guess, 1, 1).0 > self.0 { guess - 1 } else { guess }
+        let begins = |year: &u64| Self::of(*year, 1, 1).0 <= self.0;
+        (guess - 1..=guess + 1).rev().find(begins).unwrap_or(guess)
     }
 
     fn has_daylight_saving_at_midnight(self) -> bool {
@@ -182,7 +185,9 @@ impl FromStr for TimeOfDay {
             [hours, minutes, seconds] => (hours, minutes, seconds),
             _ => return Err(bad()),
         };
-        let part = |text, places, below: u64| decimal(text, places).filter(|&value| value < below);
+        let part = |text: &str, places, below: u64| {
+            scaled(text.as_bytes(), places).filter(|&value| value < below)
+        };
         let hours = part(hours, 0, 24).ok_or_else(bad)?;
         let minutes = part(minutes, 0, 60).ok_or_else(bad)?;
         let seconds = part(seconds, 9, MINUTE).ok_or_else(bad)?;
@@ -232,18 +237,6 @@ impl Moment {
             )
         })
     }
-}
-
-/// A decimal without sign times 10^`places`; `None` when it is none or has more places than that.
-fn decimal(text: &str, places: u32) -> Option<u64> {
-    let (whole, fraction) = text.split_once('.').unwrap_or((text, ""));
-    let is_digits = |part: &str| part.bytes().all(|byte| byte.is_ascii_digit());
-    if whole.is_empty() || !is_digits(whole) || !is_digits(fraction) {
-        return None;
-    }
-    let missing = places.checked_sub(u32::try_from(fraction.len()).ok()?)?;
-    let digits: u64 = format!("{whole}{fraction}").parse().ok()?;
-    digits.checked_mul(10_u64.checked_pow(missing)?)
 }
 
 #[cfg(test)]

@@ -158,4 +158,6 @@ pub use config::{
 pub use counts::{MatcherCounts, MatcherTotals};
 pub use matcher::Matcher;
 pub use queries::{MatcherOrder, OrderPlace};
-pub use venue::{Command, LATENCY_DEFAULT, NewOrder, OpenOrder, OrderState, Venue, VenueConfig};
+pub use venue::{
+    Command, LATENCY_DEFAULT, LatencyModel, NewOrder, OpenOrder, OrderState, Venue, VenueConfig,
+};

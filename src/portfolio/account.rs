@@ -2,12 +2,15 @@
 
 use std::collections::BTreeMap;
 
-use super::marks::{Mark, MarkRule, load_mark, save_mark};
+use super::holding::{Holding, Ledger};
+use super::lots::Lots;
+use super::markouts::Markouts;
+use super::marks::{Mark, MarkRule};
 use super::position::{Position, Worth};
+use super::rates::Rates;
 use crate::error::{Error, Result};
 use crate::event::kinds::Text;
 use crate::event::{Execution, ExecutionKind, Listing, Quote};
-use crate::state::{StateReader, StateWriter};
 use crate::units::{AccountId, InstrumentId, Money, Price, Qty};
 
 /// What shapes a portfolio beside its executions.
@@ -17,23 +20,19 @@ pub struct PortfolioConfig {
     pub initial_cash: Vec<(Text<4>, Money)>,
     /// How quotes become marks.
     pub marks: MarkRule,
+    /// Rates into the base currency.
+    pub rates: Rates,
     /// Whether to check the audit identity after every fill and every mark.
     pub audit: bool,
 }
 
 /// An instrument as the portfolio knows it.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq)]
 pub(super) struct Known {
     pub(super) listing: Listing,
     pub(super) worth: Worth,
     pub(super) mark: Option<Mark>,
-}
-
-/// Sums over an account's positions in one currency.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub(super) struct Ledger {
-    pub(super) initial: Money,
-    pub(super) cash: Money,
+    pub(super) markouts: Markouts,
 }
 
 /// Positions of all accounts, valued and audited; a function of its executions alone.
@@ -64,8 +63,10 @@ pub struct Portfolio {
     pub(super) config: PortfolioConfig,
     pub(super) instruments: BTreeMap<u32, Known>,
     /// By instrument, then account: a quote concerns one instrument of all accounts.
-    pub(super) positions: BTreeMap<(u32, AccountId), Position>,
+    pub(super) positions: BTreeMap<(u32, AccountId), Holding>,
     pub(super) ledgers: BTreeMap<(AccountId, [u8; 4]), Ledger>,
+    /// Number of the last match and what its fills so far moved before fees, for the audit.
+    pub(super) last_match: (u64, Money),
 }
 
 impl Portfolio {
@@ -76,6 +77,7 @@ impl Portfolio {
             instruments: BTreeMap::new(),
             positions: BTreeMap::new(),
             ledgers: BTreeMap::new(),
+            last_match: (0, Money(0)),
         }
     }
 
@@ -110,36 +112,42 @@ impl Portfolio {
     fn list(&mut self, execution: &Execution, listing: Listing) -> Result<()> {
         let worth = Worth::of(&listing)
             .ok_or_else(|| failed(execution, "an instrument's increments are beyond reason"))?;
+        let markouts = Markouts::default();
         let known = self.instruments.entry(execution.instrument);
-        let known = known.or_insert(Known { listing, worth, mark: None });
+        let known = known.or_insert(Known { listing, worth, mark: None, markouts });
         (known.listing, known.worth) = (listing, worth);
+        self.revalue(execution.instrument);
         Ok(())
     }
 
     fn fill(&mut self, execution: &Execution) -> Result<()> {
-        let known = self.instruments.get(&execution.instrument);
+        self.settle_markouts(execution, false);
+        let known = self.instruments.get_mut(&execution.instrument);
         let known = known.ok_or_else(|| unlisted(execution))?;
         let side = execution.side().ok_or_else(|| failed(execution, "a fill has no side"))?;
         let account = execution.account();
-        let position = self.positions.entry((execution.instrument, account)).or_default();
-        let cash_before = position.cash();
-        position
-            .fill(
-                side,
-                Price(execution.price),
-                Qty(execution.qty),
-                Money(i128::from(execution.fee)),
-                known.worth,
-            )
-            .ok_or_else(|| failed(execution, "a fill is beyond what money can hold"))?;
-        let flow = position.cash() - cash_before;
+        let (price, qty) = (Price(execution.price), Qty(execution.qty));
+        let fee = Money(i128::from(execution.fee));
+        let beyond = || failed(execution, "a fill is beyond what money can hold");
+        let holding = self.positions.entry((execution.instrument, account)).or_default();
+        let cash_before = holding.position.cash();
+        let closed = holding.position.closed_by(side, qty);
+        holding.position.fill(side, price, qty, fee, known.worth).ok_or_else(beyond)?;
+        holding.lots.fill(side, price, qty, known.worth, closed).ok_or_else(beyond)?;
+        let flow = holding.position.cash() - cash_before;
+        known.markouts.note(account, side, price, qty, execution.ts_event);
 
         let currency = known.listing.currency;
         let initial = self.config.initial_cash_of(currency);
         let ledger = self.ledgers.entry((account, currency.0));
-        ledger.or_insert(Ledger { initial, cash: initial }).cash += flow;
+        let ledger = ledger.or_insert_with(|| Ledger::new(initial));
+        ledger.cash += flow;
+        let valued = holding.value(known);
+        ledger.revalue(holding.valued, valued);
+        holding.valued = valued;
         if self.config.audit {
-            self.audit_position(execution.instrument, account)
+            self.audit_match(execution.match_id, flow + fee)
+                .and_then(|()| self.audit_position(execution.instrument, account))
                 .and_then(|()| self.audit_ledgers())
                 .map_err(|what| failed(execution, &what))?;
         }
@@ -147,23 +155,85 @@ impl Portfolio {
     }
 
     fn mark(&mut self, execution: &Execution, quote: &Quote) -> Result<()> {
+        self.settle_markouts(execution, false);
         let known = self.instruments.get_mut(&execution.instrument);
         let known = known.ok_or_else(|| unlisted(execution))?;
         known.mark = self.config.marks.next(known.mark, quote);
+        self.settle_markouts(execution, true);
+        self.revalue(execution.instrument);
         if self.config.audit {
             let instrument = execution.instrument;
-            let accounts = (instrument, AccountId(0))..=(instrument, AccountId(u32::MAX));
-            for &(_, account) in self.positions.range(accounts).map(|(key, _)| key) {
+            for &(_, account) in self.positions.range(accounts_of(instrument)).map(|(key, _)| key) {
                 self.audit_position(instrument, account)
                     .map_err(|what| failed(execution, &what))?;
             }
+            self.audit_ledgers().map_err(|what| failed(execution, &what))?;
         }
         Ok(())
     }
 
+    /// Brings the sums of all accounts in line with an instrument's mark.
+    fn revalue(&mut self, instrument: u32) {
+        let Some(known) = self.instruments.get(&instrument) else { return };
+        for (&(_, account), holding) in self.positions.range_mut(accounts_of(instrument)) {
+            let valued = holding.value(known);
+            if let Some(ledger) = self.ledgers.get_mut(&(account, known.listing.currency.0)) {
+                ledger.revalue(holding.valued, valued);
+            }
+            holding.valued = valued;
+        }
+    }
+
+    /// Measures the fills of the execution's instrument that are due.
+    fn settle_markouts(&mut self, execution: &Execution, is_inclusive: bool) {
+        let instrument = execution.instrument;
+        let Some(known) = self.instruments.get_mut(&instrument) else { return };
+        if known.markouts.is_empty() {
+            return;
+        }
+        let Known { markouts, mark, worth, .. } = known;
+        let positions = &mut self.positions;
+        markouts.settle(execution.ts_event, is_inclusive, *mark, *worth, |account, measure| {
+            if let Some(holding) = positions.get_mut(&(instrument, account)) {
+                measure(&mut holding.quality);
+            }
+        });
+    }
+
+    /// What an account is worth in a currency: initial cash and profit less fees.
+    pub fn equity(&self, account: AccountId, currency: Text<4>) -> Money {
+        let ledger = self.ledgers.get(&(account, currency.0));
+        ledger.map_or(Money(0), |ledger| ledger.initial + ledger.gain)
+    }
+
+    /// Whether any account holds something of an instrument.
+    pub fn is_held(&self, instrument: InstrumentId) -> bool {
+        let mut holdings = self.positions.range(accounts_of(instrument.0));
+        holdings.any(|(_, holding)| holding.position.qty != 0)
+    }
+
+    /// An amount in the base currency; `None` without a rate, or beyond what money can hold.
+    pub fn in_base(&self, currency: Text<4>, amount: Money) -> Option<Money> {
+        self.config.rates.convert(currency, amount)
+    }
+
+    /// What an account made since the start, fees taken off, in the base currency; `None` when a
+    /// rate is missing.
+    pub fn gain_in_base(&self, account: AccountId) -> Option<Money> {
+        let ledgers = self.ledgers.range((account, [0; 4])..=(account, [u8::MAX; 4]));
+        ledgers
+            .map(|(&(_, currency), ledger)| self.in_base(Text(currency), ledger.gain))
+            .try_fold(Money(0), |sum, gain| Some(sum + gain?))
+    }
+
     /// The position of an account in an instrument; `None` before its first fill.
     pub fn position(&self, account: AccountId, instrument: InstrumentId) -> Option<&Position> {
-        self.positions.get(&(instrument.0, account))
+        self.positions.get(&(instrument.0, account)).map(|holding| &holding.position)
+    }
+
+    /// The open lots of an account in an instrument; `None` before its first fill.
+    pub fn lots(&self, account: AccountId, instrument: InstrumentId) -> Option<&Lots> {
+        self.positions.get(&(instrument.0, account)).map(|holding| &holding.lots)
     }
 
     /// The mark of an instrument; `None` while it is unpriced.
@@ -180,62 +250,6 @@ impl Portfolio {
     pub fn worth(&self, instrument: InstrumentId) -> Option<Worth> {
         self.instruments.get(&instrument.0).map(|known| known.worth)
     }
-
-    /// Writes positions, marks and cash.
-    pub fn save(&self, writer: &mut StateWriter) {
-        writer.put_len(self.instruments.len());
-        for (&instrument, known) in &self.instruments {
-            let listing = Execution::from_listing(0, instrument, &known.listing);
-            writer.put_bytes(bytemuck::bytes_of(&listing));
-            save_mark(known.mark, writer);
-        }
-        writer.put_len(self.positions.len());
-        for (&(instrument, account), position) in &self.positions {
-            writer.put_u32(instrument);
-            writer.put_u32(account.0);
-            position.save(writer);
-        }
-        writer.put_len(self.ledgers.len());
-        for (&(account, currency), ledger) in &self.ledgers {
-            writer.put_u32(account.0);
-            writer.put_u32(u32::from_le_bytes(currency));
-            writer.put_i128(ledger.initial.0);
-            writer.put_i128(ledger.cash.0);
-        }
-    }
-
-    /// Replaces what the portfolio holds by saved state.
-    ///
-    /// # Errors
-    ///
-    /// Cut state, or state that is none of a portfolio.
-    pub fn load(&mut self, reader: &mut StateReader<'_>) -> Result<()> {
-        let mut loaded = Self::new(self.config.clone());
-        for _ in 0..reader.len(size_of::<Execution>())? {
-            let record: &[u8; size_of::<Execution>()] =
-                reader.bytes()?.try_into().map_err(|_| reader.bad("a listing has another size"))?;
-            let record: Execution = bytemuck::pod_read_unaligned(record);
-            let mark = load_mark(reader)?;
-            let listing = record.listing().ok_or_else(|| reader.bad("a listing is none"))?;
-            let worth =
-                Worth::of(&listing).ok_or_else(|| reader.bad("increments beyond reason"))?;
-            loaded.instruments.insert(record.instrument, Known { listing, worth, mark });
-        }
-        for _ in 0..reader.len(8)? {
-            let key = (reader.u32()?, AccountId(reader.u32()?));
-            if !loaded.instruments.contains_key(&key.0) {
-                return Err(reader.bad("a position is in an instrument that was not listed"));
-            }
-            loaded.positions.insert(key, Position::load(reader)?);
-        }
-        for _ in 0..reader.len(8)? {
-            let key = (AccountId(reader.u32()?), reader.u32()?.to_le_bytes());
-            let (initial, cash) = (Money(reader.i128()?), Money(reader.i128()?));
-            loaded.ledgers.insert(key, Ledger { initial, cash });
-        }
-        *self = loaded;
-        Ok(())
-    }
 }
 
 impl PortfolioConfig {
@@ -244,6 +258,11 @@ impl PortfolioConfig {
         let of_currency = self.initial_cash.iter().filter(|(code, _)| *code == currency);
         of_currency.fold(Money(0), |sum, (_, cash)| sum + *cash)
     }
+}
+
+/// The positions of all accounts in an instrument.
+fn accounts_of(instrument: u32) -> std::ops::RangeInclusive<(u32, AccountId)> {
+    (instrument, AccountId(0))..=(instrument, AccountId(u32::MAX))
 }
 
 fn unlisted(execution: &Execution) -> Error {

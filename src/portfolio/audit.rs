@@ -25,7 +25,8 @@ impl Portfolio {
     /// sum of signed fills = position.
     pub(super) fn audit_position(&self, instrument: u32, account: AccountId) -> Result<(), String> {
         let known = &self.instruments[&instrument];
-        let position = &self.positions[&(instrument, account)];
+        let holding = &self.positions[&(instrument, account)];
+        let position = &holding.position;
         let at = || format!("account {account}, {}", known.listing.symbol.as_str());
 
         let inventory = position.flows.inventory();
@@ -42,6 +43,24 @@ impl Portfolio {
         let unrealised = valued(i128::from(position.qty)).ok_or_else(overflow)? - position.cost;
         let earned = position.realised + unrealised - position.fees;
         let equity = position.flows.cash() + valued(inventory).ok_or_else(overflow)?;
+        let lots = &holding.lots;
+        if lots.qty() != u128::from(position.qty.unsigned_abs()) {
+            let (open, held) = (lots.qty(), position.qty);
+            return Err(format!("audit: lots sum to {open}, position is {held}, {}", at()));
+        }
+        // The third path: what lots earned, at the same value of what is held.
+        let value = valued(i128::from(position.qty)).ok_or_else(overflow)?;
+        let open = if known.mark.is_some() { value - lots.cost() } else { Money(0) };
+        let by_lots = lots.realised + open - position.fees;
+        let expected =
+            if known.mark.is_some() { equity } else { position.flows.cash() + lots.cost() };
+        if by_lots != expected {
+            return Err(format!(
+                "audit: by lots realised + unrealised - fees is {by_lots}, cash + inventory is \
+                 {expected}, {}",
+                at()
+            ));
+        }
         if earned == equity {
             return Ok(());
         }
@@ -50,6 +69,20 @@ impl Portfolio {
              {equity}, {}",
             at()
         ))
+    }
+
+    /// What the two fills of a match move sums to nothing before fees.
+    pub(super) fn audit_match(&mut self, match_id: u64, moved: Money) -> Result<(), String> {
+        let (last, before) = self.last_match;
+        if last != match_id || match_id == 0 {
+            self.last_match = (match_id, moved);
+            return Ok(());
+        }
+        self.last_match = (0, Money(0));
+        match before + moved {
+            Money(0) => Ok(()),
+            left => Err(format!("audit: the two fills of match {match_id} leave {left}")),
+        }
     }
 
     /// Cash of every account and currency = initial cash + the flows of its positions.
@@ -61,7 +94,20 @@ impl Portfolio {
                 .filter(|((instrument, of), _)| {
                     *of == account && self.instruments[instrument].listing.currency.0 == currency
                 })
-                .fold(Money(0), |sum, (_, position)| sum + position.cash());
+                .fold(Money(0), |sum, (_, holding)| sum + holding.position.cash());
+            let gains = self
+                .positions
+                .iter()
+                .filter(|((instrument, of), _)| {
+                    *of == account && self.instruments[instrument].listing.currency.0 == currency
+                })
+                .fold(Money(0), |sum, (_, holding)| sum + holding.valued.gain);
+            if ledger.gain != gains {
+                let gain = ledger.gain;
+                return Err(format!(
+                    "audit: the gain of account {account} is {gain}, its positions make {gains}"
+                ));
+            }
             let expected = ledger.initial + flows;
             if ledger.cash != expected {
                 let cash = ledger.cash;

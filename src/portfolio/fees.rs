@@ -149,7 +149,7 @@ impl FeeRate {
 }
 
 /// A decimal in 1e-9, exactly; `None` when it is none or does not fit.
-fn parse_scaled(text: &str) -> Option<i64> {
+pub(super) fn parse_scaled(text: &str) -> Option<i64> {
     let (sign, digits) = match text.strip_prefix('-') {
         Some(digits) => (-1, digits),
         None => (1, text),
@@ -192,7 +192,7 @@ impl fmt::Display for FeeSchedule {
 }
 
 /// An amount in 1e-9 as a decimal of at least `places_min` places.
-fn decimal(scaled: i128, places_min: usize) -> String {
+pub(super) fn decimal(scaled: i128, places_min: usize) -> String {
     let sign = if scaled < 0 { "-" } else { "" };
     let (magnitude, unit) = (scaled.unsigned_abs(), MONEY_SCALE.unsigned_abs());
     let mut places = format!("{:09}", magnitude % unit);

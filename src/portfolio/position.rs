@@ -158,8 +158,7 @@ impl Position {
         };
         let signed_qty = i64::try_from(qty.0).ok()? * sign;
         let new_qty = self.qty.checked_add(signed_qty)?;
-        let is_closing = self.qty.signum() * signed_qty.signum() < 0;
-        let closed = if is_closing { self.qty.unsigned_abs().min(qty.0) } else { 0 };
+        let closed = self.closed_by(side, qty);
         let closed_value = worth.value_at(price, Qty(closed))?;
         let moved_cost = self.cost_of(closed)?;
 
@@ -171,6 +170,15 @@ impl Position {
         self.fills += 1;
         self.flows.add(side, qty, value, fee);
         Some(())
+    }
+
+    /// How much of what is held a fill would close.
+    pub(super) fn closed_by(&self, side: Side, qty: Qty) -> u64 {
+        let is_closing = match side {
+            Side::Buy => self.qty < 0,
+            Side::Sell => self.qty > 0,
+        };
+        if is_closing { self.qty.unsigned_abs().min(qty.0) } else { 0 }
     }
 
     /// The cost that closing `closed` of what is held moves out, rounded toward zero.

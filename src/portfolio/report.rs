@@ -3,6 +3,8 @@
 use std::collections::BTreeMap;
 
 use super::account::{Known, Portfolio};
+use super::holding::Holding;
+use super::markouts::Quality;
 use super::position::Position;
 use crate::event::kinds::Text;
 use crate::hash::RunningHash;
@@ -33,6 +35,14 @@ pub struct PositionRow {
     pub fees: Money,
     /// `realised + unrealised - fees`.
     pub equity: Money,
+    /// Total cost of the open lots; negative when short.
+    pub lots_cost: Money,
+    /// Profit of what was closed first in, first out, before fees.
+    pub lots_realised: Money,
+    /// Number of open lots.
+    pub lots: usize,
+    /// Spread capture, markouts and adverse selection.
+    pub quality: Quality,
     /// The mark in currency a unit; `None` while unpriced.
     pub mark: Option<Money>,
     /// Whether there is a mark, or nothing is held that would need one.
@@ -68,6 +78,16 @@ pub struct AccountTotal {
     pub turnover: Money,
     /// Sum of the rows.
     pub fills: u64,
+    /// Value of all positions, shorts counted as longs.
+    pub gross_exposure: Money,
+    /// Value of longs less shorts.
+    pub net_exposure: Money,
+    /// The highest gross exposure, after fills and marks.
+    pub gross_exposure_max: Money,
+    /// The largest fall of equity from its highest so far.
+    pub drawdown: Money,
+    /// The equity in the base currency; `None` without a rate.
+    pub equity_in_base: Option<Money>,
 }
 
 impl Portfolio {
@@ -76,8 +96,8 @@ impl Portfolio {
         let mut rows: Vec<PositionRow> = self
             .positions
             .iter()
-            .map(|(&(instrument, account), position)| {
-                row(account, InstrumentId(instrument), &self.instruments[&instrument], position)
+            .map(|(&(instrument, account), holding)| {
+                row(account, InstrumentId(instrument), &self.instruments[&instrument], holding)
             })
             .collect();
         rows.sort_by(|a, b| (a.account, &a.symbol).cmp(&(b.account, &b.symbol)));
@@ -101,6 +121,11 @@ impl Portfolio {
                     equity: ledger.initial,
                     turnover: Money(0),
                     fills: 0,
+                    gross_exposure: ledger.gross,
+                    net_exposure: ledger.net,
+                    gross_exposure_max: ledger.gross_max,
+                    drawdown: ledger.drawdown,
+                    equity_in_base: self.in_base(Text(currency), ledger.initial + ledger.gain),
                 };
                 ((account, currency), total)
             })
@@ -159,8 +184,9 @@ fn row(
     account: AccountId,
     instrument: InstrumentId,
     known: &Known,
-    position: &Position,
+    holding: &Holding,
 ) -> PositionRow {
+    let position = &holding.position;
     let unrealised = unrealised(known, position);
     let increment = i128::from(known.listing.price_increment);
     PositionRow {
@@ -175,6 +201,10 @@ fn row(
         unrealised,
         fees: position.fees,
         equity: position.realised + unrealised - position.fees,
+        lots_cost: holding.lots.cost(),
+        lots_realised: holding.lots.realised,
+        lots: holding.lots.iter().len(),
+        quality: holding.quality,
         mark: known.mark.map(|mark| Money(mark.half_price * increment / 2)),
         priced: known.mark.is_some() || position.qty == 0,
         volume: position.flows.volume(),

@@ -58,6 +58,13 @@ impl DataFaults {
                 "a book that is wrong; look at the messages there with `ringtape dump`",
             ),
             fault(
+                "quotes_differ",
+                "times the book's best bid and offer was not what the venue says",
+                "event",
+                counts.quotes_differ,
+                "messages are missing, or the book is wrong; look there with `ringtape dump`",
+            ),
+            fault(
                 "backwards",
                 "messages are older than the one before",
                 "message",

@@ -7,9 +7,9 @@ use super::format::messages_by_type;
 use super::journal_check::JournalCheck;
 use super::machine::Machine;
 use super::matching_check;
-use crate::engine::RunReport;
+use crate::engine::{RunReport, StrategyReport};
 use crate::journal::{Recovery, VerifyReport};
-use crate::portfolio::PositionRow;
+use crate::portfolio::{AccountTotal, Measured, PositionRow};
 use crate::runtime::LatencySummary;
 
 /// Version of the document's shape; it grows when a field changes its meaning or goes away.
@@ -54,9 +54,11 @@ pub fn run_json(run: &RunReport, machine: &Machine, check: Option<&JournalCheck>
             "peak_live_orders": run.totals.peak_live_orders,
             "levels": run.totals.levels,
             "crossed": run.counts.crossed.count,
+            "venue_quotes": venue_quotes(run),
         },
         "hashes": {
             "books": format!("{:016x}", run.hashes.books),
+            "books_of": books_of(run),
             "orders": format!("{:016x}", run.hashes.orders),
             "portfolio": format!("{:016x}", run.hashes.portfolio),
         },
@@ -78,14 +80,27 @@ pub fn run_json(run: &RunReport, machine: &Machine, check: Option<&JournalCheck>
             "cancelled": run.trades.cancelled,
         },
         "fills": run.trades.fills,
+        "strategies": run.strategies.iter().map(strategy).collect::<Vec<_>>(),
         "audits": run.audits,
         "portfolio": run.portfolio.iter().map(position).collect::<Vec<_>>(),
+        "accounts": run.accounts.iter().map(account).collect::<Vec<_>>(),
         "check_matching": run.check_matching.as_ref().map(matching_check::json),
         "plan": plan(run),
         "interrupted": run.interrupted,
         "error": run.error.as_ref().map(ToString::to_string),
         "warnings": warnings(run),
     })
+}
+
+/// How often the venue's best bid and offer was compared with the book's.
+fn venue_quotes(run: &RunReport) -> Value {
+    let counts = &run.counts;
+    json!({ "compared": counts.quotes, "differ": counts.quotes_differ.count })
+}
+
+/// What the hash of the books is over: single orders, or price levels.
+pub(super) fn books_of(run: &RunReport) -> &'static str {
+    if run.feed.is_of_levels { "levels" } else { "orders" }
 }
 
 /// The journals as they were read back.
@@ -183,6 +198,10 @@ fn latencies(run: &RunReport) -> Value {
         let mut value = summary(&stage.latency.meter().summary());
         value["mean_batch"] = json!(stage.latency.mean_batch_hundredths() as f64 / 100.0);
         stages.insert(stage.name.to_owned(), value);
+        let service = stage.latency.service().summary();
+        if service.count > 0 {
+            stages.insert(format!("service_{}", stage.name), summary(&service));
+        }
     }
     Value::Object(stages)
 }
@@ -227,6 +246,58 @@ fn position(row: &PositionRow) -> Value {
         "priced": row.priced,
         "turnover": row.turnover.to_string(),
         "fills": row.fills,
+        "lots": row.lots,
+        "lots_cost": row.lots_cost.to_string(),
+        "lots_realised": row.lots_realised.to_string(),
+        "spread_capture": measured(row.quality.capture()),
+        "markouts": {
+            "100ms": measured(row.quality.markouts()[0]),
+            "1s": measured(row.quality.markouts()[1]),
+            "10s": measured(row.quality.markouts()[2]),
+        },
+        "adverse_selection": measured(row.quality.adverse),
+    })
+}
+
+/// A sum over the fills that were measured; null when none was.
+fn measured(one: Measured) -> Value {
+    match one.fills {
+        0 => Value::Null,
+        fills => json!({ "fills": fills, "value": one.value.to_string() }),
+    }
+}
+
+/// An account's sums in one currency.
+fn account(total: &AccountTotal) -> Value {
+    json!({
+        "account": total.account.0,
+        "currency": total.currency.as_str(),
+        "initial_cash": total.initial_cash.to_string(),
+        "cash": total.cash.to_string(),
+        "realised": total.realised.to_string(),
+        "unrealised": total.unrealised.to_string(),
+        "fees": total.fees.to_string(),
+        "equity": total.equity.to_string(),
+        "equity_in_base": total.equity_in_base.map(|equity| equity.to_string()),
+        "drawdown": total.drawdown.to_string(),
+        "gross_exposure": total.gross_exposure.to_string(),
+        "gross_exposure_max": total.gross_exposure_max.to_string(),
+        "net_exposure": total.net_exposure.to_string(),
+        "turnover": total.turnover.to_string(),
+        "fills": total.fills,
+    })
+}
+
+/// A strategy and what it did.
+fn strategy(one: &StrategyReport) -> Value {
+    json!({
+        "account": one.account.0,
+        "strategy": one.name,
+        "submitted": one.counts.submitted,
+        "accepted": one.counts.accepted,
+        "rejected": one.counts.rejected,
+        "cancelled": one.counts.cancelled,
+        "fills": one.counts.fills,
     })
 }
 

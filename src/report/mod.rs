@@ -17,6 +17,7 @@ mod matching_check;
 mod money;
 mod page;
 mod samples;
+mod tables;
 mod text;
 
 pub use bench_page::BenchPage;
@@ -30,4 +31,5 @@ pub use market::{MarketPicture, busiest, picture};
 pub use money::{MoneyStory, OrderRow};
 pub use page::{Page, ReportFile};
 pub use samples::Samples;
+pub use tables::{fills_csv, positions_csv};
 pub use text::run_text;

@@ -5,6 +5,7 @@ use std::fmt::Write;
 use super::findings::warnings;
 use super::format::{bytes, duration, messages_by_type, thousands, time_of_day};
 use super::journal_check::JournalCheck;
+use super::json::books_of;
 use super::machine::Machine;
 use super::matching_check;
 use crate::engine::{Resumed, RunReport, SnapshotReport};
@@ -22,6 +23,7 @@ pub fn run_text(run: &RunReport, machine: &Machine, check: Option<&JournalCheck>
     hiccups(&mut text, run);
     throughput(&mut text, run);
     books(&mut text, run);
+    venue_quotes(&mut text, run);
     if let Some(check) = &run.check_matching {
         heading(&mut text, "matching engine against the feed's own executions");
         matching_check::lines(check)
@@ -126,6 +128,10 @@ fn latency(text: &mut String, run: &RunReport) {
         let batch = stage.latency.mean_batch_hundredths();
         let note = format!("mean batch {}.{:02}", batch / 100, batch % 100);
         percentile_row(text, stage.name, &stage.latency.meter().summary(), &note);
+        let service = stage.latency.service().summary();
+        if service.count > 0 {
+            percentile_row(text, "  of it handler", &service, "");
+        }
     }
 }
 
@@ -219,6 +225,17 @@ fn books(text: &mut String, run: &RunReport) {
     );
 }
 
+/// How the books' touch compares with what the venue said it was.
+fn venue_quotes(text: &mut String, run: &RunReport) {
+    let counts = &run.counts;
+    if counts.quotes > 0 {
+        let [all, same] = [counts.quotes, counts.quotes - counts.quotes_differ.count];
+        let content =
+            format!("{} of {} are the book's best bid and offer", thousands(same), thousands(all));
+        row(text, "venue quotes", &content);
+    }
+}
+
 fn trading(text: &mut String, run: &RunReport) {
     heading(text, "orders, fills and money");
     let trades = &run.trades;
@@ -233,6 +250,17 @@ fn trading(text: &mut String, run: &RunReport) {
             thousands(trades.fills)
         ),
     );
+    for one in run.strategies.iter().filter(|_| run.strategies.len() > 1) {
+        let counts = &one.counts;
+        let content = format!(
+            "account {}: {} sent, {} rejected, {} fills",
+            one.account,
+            thousands(counts.submitted),
+            thousands(counts.rejected),
+            thousands(counts.fills)
+        );
+        row(text, &one.name, &content);
+    }
     if run.audits > 0 {
         row(text, "audit", &format!("identity held {} times", thousands(run.audits)));
     }
@@ -251,6 +279,31 @@ fn trading(text: &mut String, run: &RunReport) {
         let amounts = [total.cash, total.realised, total.unrealised, total.fees, total.equity];
         let label = format!("total {}", total.currency.as_str());
         money_row(text, &total.account.to_string(), &label, "", amounts, "");
+        row(
+            text,
+            "",
+            &format!(
+                "drawdown {}, exposure {} gross ({} at most), {} net, turnover {}",
+                total.drawdown,
+                total.gross_exposure,
+                total.gross_exposure_max,
+                total.net_exposure,
+                total.turnover
+            ),
+        );
+    }
+    for held in run.portfolio.iter().filter(|held| held.quality.capture().fills > 0) {
+        let [at_100ms, at_1s, at_10s] = held.quality.markouts().map(|one| one.value);
+        row(
+            text,
+            &held.symbol,
+            &format!(
+                "spread capture {}, markouts {at_100ms} after 100 ms, {at_1s} after 1 s, {at_10s} \
+                 after 10 s, adverse selection {}",
+                held.quality.capture().value,
+                held.quality.adverse.value
+            ),
+        );
     }
 }
 
@@ -350,7 +403,7 @@ fn resumption(text: &mut String, resumed: &Resumed) {
 
 fn hashes(text: &mut String, run: &RunReport) {
     heading(text, "hashes");
-    row(text, "books", &format!("{:016x}", run.hashes.books));
+    row(text, "books", &format!("{:016x}, of {}", run.hashes.books, books_of(run)));
     row(text, "orders", &format!("{:016x}", run.hashes.orders));
     row(text, "portfolio", &format!("{:016x}", run.hashes.portfolio));
     let _ = writeln!(text, "state hash {:016x}", run.hashes.state());

@@ -18,10 +18,11 @@ pub trait Agent: Send {
     /// An error ends the agent: the runner calls [`fail`](Agent::fail) and does not call again.
     fn do_work(&mut self) -> Result<usize>;
 
-    /// Learns the time at which the work that `do_work` last reported was complete.
+    /// Learns when the work that `do_work` last reported was begun and when it was complete.
     ///
-    /// One clock read of the runner serves its own accounting and the agent's latencies.
-    fn completed(&mut self, now: Nanos);
+    /// One clock read of the runner serves its own accounting and the agent's latencies: what was
+    /// begun is the end of what the runner did before.
+    fn completed(&mut self, started: Nanos, now: Nanos);
 
     /// Whether nothing is left to do, ever.
     fn is_done(&self) -> bool;

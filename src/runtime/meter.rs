@@ -104,10 +104,11 @@ impl Default for Meter {
 /// them against the batch's end.
 ///
 /// An event's latency is thus an upper bound: it is stamped when its whole batch was done. The mean
-/// batch length stands beside it.
+/// batch length stands beside it. The service time, handler alone, is that of the whole batch too.
 #[derive(Clone, Debug)]
 pub struct StageMeter {
     meter: Meter,
+    service: Meter,
     timeline: Timeline,
     /// Runs of equal ingest times since the last batch end: time and length.
     runs: Vec<(u64, u64)>,
@@ -121,6 +122,7 @@ impl StageMeter {
     pub fn new() -> Self {
         Self {
             meter: Meter::new(),
+            service: Meter::new(),
             timeline: Timeline::new(),
             runs: Vec::with_capacity(RUNS_MAX),
             events: 0,
@@ -160,6 +162,18 @@ impl StageMeter {
         }
         self.batches += 1;
         self.last = Some(now);
+    }
+
+    /// Records everything noted as begun and complete at these times.
+    pub fn complete_since(&mut self, started: Nanos, now: Nanos) {
+        let count = self.runs.iter().map(|&(_, count)| count).sum();
+        self.service.record_many(now.0.saturating_sub(started.0), count);
+        self.complete(now);
+    }
+
+    /// The times of the handler alone; empty unless their beginnings were told.
+    pub fn service(&self) -> &Meter {
+        &self.service
     }
 
     /// The durations.
@@ -216,5 +230,10 @@ mod tests {
         let summary = stage.meter().summary();
         assert_eq!((summary.count, summary.max), (3, Some(100)));
         assert_eq!(stage.mean_batch_hundredths(), 300);
+        assert_eq!(stage.service().summary().count, 0);
+        stage.note(950);
+        stage.complete_since(Nanos(980), Nanos(1_000));
+        let (latency, service) = (stage.meter().summary(), stage.service().summary());
+        assert_eq!((latency.count, service.count, service.max), (4, 1, Some(20)));
     }
 }

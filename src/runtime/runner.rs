@@ -172,7 +172,7 @@ impl Duty {
                 Ok(0) => {}
                 Ok(work) => {
                     let now = self.clock.now();
-                    agent.completed(now);
+                    agent.completed(*last, now);
                     let usage = &mut self.report.agents[*slot];
                     usage.busy.0 += now.0.saturating_sub(last.0);
                     usage.work += work as u64;
@@ -269,7 +269,7 @@ mod tests {
             self.left -= 1;
             Ok(1)
         }
-        fn completed(&mut self, _now: Nanos) {}
+        fn completed(&mut self, _started: Nanos, _now: Nanos) {}
         fn is_done(&self) -> bool {
             self.left == 0 && self.ends_well
         }

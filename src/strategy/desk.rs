@@ -1,36 +1,57 @@
 //! What a strategy can see and do.
 
 use super::counts::TraderCounts;
+use super::risk::{Circumstances, RiskGate, RiskLimits};
+use super::timers::{TimerId, Timers};
 use crate::book::Replica;
+use crate::event::{Execution, ExecutionKind, Reason};
+use crate::hash::SplitMix64;
 use crate::matching::{Command, NewOrder, OpenOrder, Venue};
 use crate::portfolio::Portfolio;
 use crate::units::{AccountId, InstrumentId, Money, Nanos, OrderId, Price, Qty};
 
-/// A trader's side of the desk: venue, own account, time.
+/// What all strategies of a trader share: venue, accounts, gate, timers, time.
 #[derive(Debug)]
 pub(super) struct Office {
     pub(super) venue: Venue,
     pub(super) account: Portfolio,
-    pub(super) account_id: AccountId,
+    pub(super) gate: RiskGate,
+    pub(super) timers: Timers,
     pub(super) now: Nanos,
     /// Own orders numbered so far.
     pub(super) orders: u64,
     pub(super) counts: TraderCounts,
+    /// What the venue answered; empty between calls.
+    pub(super) reports: Vec<Execution>,
+    /// What the gate refused; empty between calls.
+    pub(super) refusals: Vec<Execution>,
 }
 
-/// What a strategy can see and do: books, its position, its orders.
+/// A strategy's place at the desk.
+#[derive(Debug)]
+pub(super) struct Seat {
+    /// Place among the strategies.
+    pub(super) number: u32,
+    pub(super) account: AccountId,
+    pub(super) random: SplitMix64,
+    pub(super) counts: TraderCounts,
+}
+
+/// What a strategy can see and do: books, its position, its orders, its timers.
 #[derive(Debug)]
 pub struct Desk<'a> {
     office: &'a mut Office,
+    seat: &'a mut Seat,
     books: &'a Replica,
 }
 
 impl<'a> Desk<'a> {
-    pub(super) fn new(office: &'a mut Office, books: &'a Replica) -> Self {
-        Self { office, books }
+    pub(super) fn new(office: &'a mut Office, seat: &'a mut Seat, books: &'a Replica) -> Self {
+        Self { office, seat, books }
     }
 
-    /// The highest exchange time so far; while delayed orders arrive, the time of their arrival.
+    /// The highest exchange time so far; while delayed orders arrive and timers fire, the time at
+    /// which they do.
     pub fn now(&self) -> Nanos {
         self.office.now
     }
@@ -40,57 +61,93 @@ impl<'a> Desk<'a> {
         self.books
     }
 
+    /// The account that the strategy trades for.
+    pub fn account_id(&self) -> AccountId {
+        self.seat.account
+    }
+
     /// Quantity held in increments; negative when short.
     pub fn position(&self, instrument: InstrumentId) -> i64 {
-        let position = self.office.account.position(self.office.account_id, instrument);
+        let position = self.office.account.position(self.seat.account, instrument);
         position.map_or(0, |position| position.qty)
     }
 
     /// Profit of what was closed, before fees.
     pub fn realised(&self, instrument: InstrumentId) -> Money {
-        let position = self.office.account.position(self.office.account_id, instrument);
+        let position = self.office.account.position(self.seat.account, instrument);
         position.map_or(Money(0), |position| position.realised)
     }
 
     /// Profit of what is held at the mark; 0 while unpriced.
     pub fn unrealised(&self, instrument: InstrumentId) -> Money {
-        self.office.account.unrealised(self.office.account_id, instrument)
+        self.office.account.unrealised(self.seat.account, instrument)
     }
 
-    /// The whole own account.
+    /// Positions and marks of all accounts of the run.
     pub fn account(&self) -> &Portfolio {
         &self.office.account
     }
 
+    /// The limits that the strategy's orders are held to.
+    pub fn limits(&self) -> RiskLimits {
+        self.office.gate.limits(self.seat.account)
+    }
+
     /// Own orders of an instrument: those at the venue, bids before offers and best first, then
-    /// those in flight.
+    /// those in flight. Each has its place in the queue.
     pub fn open_orders(&self, instrument: InstrumentId) -> impl Iterator<Item = OpenOrder> {
-        let venue = &self.office.venue;
+        let (venue, account) = (&self.office.venue, self.seat.account);
         let in_flight = venue.in_flight().filter(move |o| o.terms.instrument == instrument);
-        venue.open_orders(instrument).chain(in_flight)
+        let orders = venue.open_orders(instrument).chain(in_flight);
+        orders.filter(move |order| order.account == account)
     }
 
     /// An own order; `None` once it is filled, cancelled or rejected, and for a replacement that
     /// has not arrived yet.
     pub fn order(&self, order_id: OrderId) -> Option<OpenOrder> {
-        self.office.venue.order(order_id)
+        let order = self.office.venue.order(order_id);
+        order.filter(|order| order.account == self.seat.account)
     }
 
     /// Sends a new order and returns its number.
+    ///
+    /// What the risk gate refuses comes back as a rejection, like what the venue does.
     pub fn submit(&mut self, terms: NewOrder) -> OrderId {
         self.office.counts.submitted += 1;
+        self.seat.counts.submitted += 1;
         let order_id = self.next_order_id();
-        self.send(terms.instrument, Command::New { order_id, terms });
+        let at = circumstances(self.office.now, self.books, &self.office.account);
+        match self.office.gate.pass_new(self.seat.account, order_id, &terms, at) {
+            Ok(()) => self.send(terms.instrument, Command::New { order_id, terms }),
+            Err(reason) => {
+                let refused = self.refused(order_id, terms.instrument, reason);
+                self.office.refusals.push(Execution {
+                    side: terms.side as u8,
+                    price: terms.price.0,
+                    qty: terms.qty.0,
+                    ..refused
+                });
+            }
+        }
         order_id
     }
 
     /// Asks to cancel an order.
     pub fn cancel(&mut self, order_id: OrderId) {
+        self.office.gate.note_message(self.seat.account, self.office.now);
         self.send_about(order_id, Command::Cancel { order_id });
+    }
+
+    /// Asks to cancel every own order of an instrument that is at the venue or on its way there.
+    pub fn cancel_all(&mut self, instrument: InstrumentId) {
+        let orders: Vec<OrderId> =
+            self.open_orders(instrument).map(|order| order.order_id).collect();
+        orders.into_iter().for_each(|order_id| self.cancel(order_id));
     }
 
     /// Asks to take `qty` off an order, which keeps its place.
     pub fn reduce(&mut self, order_id: OrderId, qty: Qty) {
+        self.office.gate.note_message(self.seat.account, self.office.now);
         self.send_about(order_id, Command::Reduce { order_id, qty });
     }
 
@@ -99,13 +156,66 @@ impl<'a> Desk<'a> {
     /// `qty` is the new total including what is filled; 0 leaves it unchanged.
     pub fn replace(&mut self, order_id: OrderId, price: Price, qty: Qty) -> OrderId {
         let new_order_id = self.next_order_id();
+        if let Some(old) = self.order(order_id) {
+            let qty = if qty.0 == 0 { old.terms.qty } else { qty };
+            let terms = NewOrder { price, qty, ..old.terms };
+            let at = circumstances(self.office.now, self.books, &self.office.account);
+            let (account, cum) = (self.seat.account, old.cum.0);
+            let passed =
+                self.office.gate.pass_replace(account, order_id, new_order_id, &terms, cum, at);
+            if let Err(reason) = passed {
+                let refused = self.refused(order_id, terms.instrument, reason);
+                self.office.refusals.push(Execution {
+                    side: terms.side as u8,
+                    price: price.0,
+                    qty: qty.0,
+                    leaves: old.leaves.0,
+                    cum: old.cum.0,
+                    new_order_id: new_order_id.0,
+                    ..refused
+                });
+                return new_order_id;
+            }
+        }
         self.send_about(order_id, Command::Replace { order_id, new_order_id, price, qty });
         new_order_id
+    }
+
+    /// Throws the account's kill switch: its orders are cancelled, and nothing it sends passes from
+    /// now on.
+    pub fn kill(&mut self) {
+        self.office.kill(self.seat.account, Reason::Killed);
+    }
+
+    /// Starts a timer and returns its number; it fires before the first event at or past `due`.
+    ///
+    /// One that is due already fires once the exchange event at hand is complete.
+    pub fn set_timer(&mut self, due: Nanos) -> TimerId {
+        self.office.timers.set(self.seat.number, due)
+    }
+
+    /// Stops a timer; whether it was still running.
+    pub fn stop_timer(&mut self, timer: TimerId) -> bool {
+        self.office.timers.stop(self.seat.number, timer)
+    }
+
+    /// A random number below `limit`, 0 when that is 0; the same in every run of the same seed.
+    pub fn random_below(&mut self, limit: u64) -> u64 {
+        self.seat.random.below(limit)
     }
 
     fn next_order_id(&mut self) -> OrderId {
         self.office.orders += 1;
         OrderId(OrderId::OWN | self.office.orders)
+    }
+
+    fn refused(&self, order_id: OrderId, instrument: InstrumentId, reason: Reason) -> Execution {
+        Execution {
+            order_id: order_id.0,
+            account: self.seat.account.0,
+            reason: reason as u16,
+            ..Execution::new(ExecutionKind::Rejected, self.office.now.0, instrument.0)
+        }
     }
 
     fn send_about(&mut self, order_id: OrderId, command: Command) {
@@ -115,7 +225,28 @@ impl<'a> Desk<'a> {
     }
 
     fn send(&mut self, instrument: InstrumentId, command: Command) {
-        let Office { venue, now, account_id, .. } = &mut *self.office;
-        venue.send(*now, *account_id, instrument, command);
+        let Office { venue, now, .. } = &mut *self.office;
+        venue.send(*now, self.seat.account, instrument, command);
     }
+}
+
+impl Office {
+    /// Throws an account's kill switch for a reason.
+    pub(super) fn kill(&mut self, account: AccountId, reason: Reason) {
+        self.gate.kill(account);
+        self.venue.kill(account, reason, self.now, &mut self.reports);
+    }
+
+    /// When the next order arrives or the next timer fires.
+    #[inline]
+    pub(super) fn next_due(&self) -> Option<Nanos> {
+        match (self.venue.next_due(), self.timers.next_due()) {
+            (Some(order), Some(timer)) => Some(order.min(timer)),
+            (order, timer) => order.or(timer),
+        }
+    }
+}
+
+fn circumstances<'a>(now: Nanos, books: &'a Replica, account: &'a Portfolio) -> Circumstances<'a> {
+    Circumstances { now, books, account }
 }

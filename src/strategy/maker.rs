@@ -7,10 +7,12 @@
 //! | filled | joins again after the next exchange event |
 //! | a full fill would exceed the inventory limit | cancels and does not quote |
 //! | no touch, a crossed book, not trading | cancels and does not quote |
-//! | the venue refused a price | waits until the touch is another |
+//! | the venue or the gate refused a price | waits until the touch is another |
+//! | inventory, and a skew | on the side that would add to it, steps back from the touch by `skew` ticks x inventory / limit |
 
+use super::symbols::Symbols;
 use super::{Desk, Strategy};
-use crate::error::{Error, Result, nearest};
+use crate::error::Result;
 use crate::event::{Execution, ExecutionKind, Instrument, Reason};
 use crate::matching::NewOrder;
 use crate::state::{StateReader, StateWriter};
@@ -23,13 +25,17 @@ pub struct MakerConfig {
     pub symbols: Vec<String>,
     /// Size of a quote in round lots.
     pub lots: u32,
+    /// Size of a quote in quantity increments, in the place of lots.
+    pub size: Option<u64>,
     /// Inventory in quantity increments that is not exceeded, long or short.
     pub limit: i64,
+    /// Ticks by which a quote steps back from the touch when the inventory is at its limit.
+    pub skew: u32,
 }
 
 impl Default for MakerConfig {
     fn default() -> Self {
-        Self { symbols: vec![], lots: 1, limit: 1_000 }
+        Self { symbols: vec![], lots: 1, size: None, limit: 1_000, skew: 0 }
     }
 }
 
@@ -37,6 +43,7 @@ impl Default for MakerConfig {
 #[derive(Clone, Debug)]
 pub struct Maker {
     config: MakerConfig,
+    symbols: Symbols,
     /// By ascending instrument.
     quoters: Vec<Quoter>,
     is_killed: bool,
@@ -47,7 +54,6 @@ pub struct Maker {
 #[derive(Clone, Debug, PartialEq, Eq)]
 struct Quoter {
     instrument: InstrumentId,
-    symbol: String,
     /// By side.
     orders: [Option<Quoted>; 2],
     /// By side: the price that the venue refused last.
@@ -68,25 +74,13 @@ struct Quoted {
 impl Maker {
     /// A maker without orders.
     pub fn new(config: MakerConfig) -> Self {
-        Self { config, quoters: vec![], is_killed: false, warnings: vec![] }
+        let symbols = Symbols::new("maker", config.symbols.clone());
+        Self { config, symbols, quoters: vec![], is_killed: false, warnings: vec![] }
     }
 
-    /// Whether a symbol is to be quoted; one that is not named is an error when none is.
-    fn wants(&self, symbol: &str) -> Result<bool> {
-        if !self.config.symbols.is_empty() {
-            return Ok(self.config.symbols.iter().any(|named| named == symbol));
-        }
-        match self.quoters.first() {
-            Some(first) if first.symbol != symbol => {
-                let first = &first.symbol;
-                Err(Error::usage(
-                    format!(
-                        "the feed has several instruments, `{first}` and `{symbol}` among them"
-                    ),
-                    format!("name those to quote, as in `maker:symbols={first},{symbol}`"),
-                ))
-            }
-            _ => Ok(true),
+    fn note(&mut self, execution: &Execution) {
+        if let Some((quoter, side)) = self.side_of(execution.order_id()) {
+            quoter.note(side, execution);
         }
     }
 
@@ -110,6 +104,8 @@ impl Quoter {
             Side::Buy => desk.position(self.instrument),
             Side::Sell => -desk.position(self.instrument),
         };
+        let touch =
+            touch.map(|price| step_back(self.instrument, side, price, signed, config, desk));
         let room = u64::try_from(config.limit.saturating_sub(signed)).unwrap_or(0);
         let refused = &mut self.refused[side.index()];
         if touch != *refused {
@@ -186,7 +182,30 @@ fn touch_to_join(instrument: InstrumentId, side: Side, desk: &Desk<'_>) -> Optio
     (is_market && qty.0 > 0).then_some(price)
 }
 
+/// The price to quote instead of the touch, by what is held already on the side.
+fn step_back(
+    instrument: InstrumentId,
+    side: Side,
+    touch: Price,
+    held: i64,
+    config: &MakerConfig,
+    desk: &Desk<'_>,
+) -> Price {
+    let ticks = i128::from(config.skew) * i128::from(held.max(0)) / i128::from(config.limit.max(1));
+    let known = desk.books().instruments().get(instrument).filter(|_| ticks > 0);
+    let Some(known) = known else { return touch };
+    let tick = known.tick(touch);
+    let back = tick.saturating_mul(i64::try_from(ticks).unwrap_or(i64::MAX));
+    match side {
+        Side::Buy => Price(touch.0.saturating_sub(back).max(tick)),
+        Side::Sell => Price(touch.0.saturating_add(back)),
+    }
+}
+
 fn quote_size(instrument: InstrumentId, config: &MakerConfig, desk: &Desk<'_>) -> Qty {
+    if let Some(size) = config.size {
+        return Qty(size);
+    }
     let round_lot = desk.books().instruments().get(instrument).map_or(0, |known| known.round_lot);
     Qty(u64::from(config.lots) * u64::from(round_lot))
 }
@@ -197,13 +216,11 @@ impl Strategy for Maker {
     }
 
     fn on_instrument(&mut self, id: InstrumentId, instrument: &Instrument) -> Result<bool> {
-        let symbol = instrument.symbol.as_str();
-        if !self.wants(symbol)? {
+        if !self.symbols.wants(instrument.symbol.as_str())? {
             return Ok(false);
         }
         if let Err(place) = self.quoters.binary_search_by_key(&id, |quoter| quoter.instrument) {
-            let symbol = symbol.to_owned();
-            let quoter = Quoter { instrument: id, symbol, orders: [None; 2], refused: [None; 2] };
+            let quoter = Quoter { instrument: id, orders: [None; 2], refused: [None; 2] };
             self.quoters.insert(place, quoter);
         }
         Ok(true)
@@ -218,36 +235,26 @@ impl Strategy for Maker {
         }
     }
 
-    fn on_execution(&mut self, execution: &Execution, _desk: &mut Desk<'_>) {
-        self.is_killed |= execution.reason() == Reason::Killed;
-        if let Some((quoter, side)) = self.side_of(execution.order_id()) {
-            quoter.note(side, execution);
-        }
+    fn on_fill(&mut self, fill: &Execution, _desk: &mut Desk<'_>) {
+        self.note(fill);
+    }
+
+    fn on_order_update(&mut self, update: &Execution, _desk: &mut Desk<'_>) {
+        let ends = [Reason::Killed, Reason::LossLimit];
+        self.is_killed |= ends.contains(&update.reason());
+        self.note(update);
     }
 
     fn on_end(&mut self, desk: &mut Desk<'_>) {
-        let listed = || desk.books().instruments().iter().map(|(_, known)| known.symbol);
-        for named in &self.config.symbols {
-            if self.quoters.iter().any(|quoter| quoter.symbol == *named) {
-                continue;
-            }
-            let symbols: Vec<_> = listed().collect();
-            let cure = match nearest(named, symbols.iter().map(|symbol| symbol.as_str())) {
-                Some(near) => format!("did you mean `{near}`?"),
-                None => "list the feed's symbols with `ringtape info`".to_owned(),
-            };
-            self.warnings.push(format!(
-                "strategy `maker` was to quote `{named}`, which the feed never listed: {cure}"
-            ));
-        }
+        self.warnings.extend(self.symbols.missing(desk));
     }
 
     fn save(&self, writer: &mut StateWriter) {
         writer.put_bool(self.is_killed);
+        self.symbols.save(writer);
         writer.put_len(self.quoters.len());
         for quoter in &self.quoters {
             writer.put_u32(quoter.instrument.0);
-            writer.put_bytes(quoter.symbol.as_bytes());
             for (quoted, refused) in quoter.orders.iter().zip(quoter.refused) {
                 save_price(refused, writer);
                 writer.put_bool(quoted.is_some());
@@ -263,12 +270,10 @@ impl Strategy for Maker {
 
     fn load(&mut self, reader: &mut StateReader<'_>) -> Result<()> {
         self.is_killed = reader.bool()?;
+        self.symbols.load(reader)?;
         self.quoters.clear();
         for _ in 0..reader.len(4)? {
             let instrument = InstrumentId(reader.u32()?);
-            let symbol = std::str::from_utf8(reader.bytes()?)
-                .map_err(|_| reader.bad("a symbol is no text"))?
-                .to_owned();
             let (mut orders, mut refused) = ([None; 2], [None; 2]);
             for side in 0..2 {
                 refused[side] = load_price(reader)?;
@@ -281,7 +286,7 @@ impl Strategy for Maker {
                 let moving_to = load_price(reader)?.map(|price| (new_id, price));
                 orders[side] = Some(Quoted { order_id, price, is_pending, moving_to });
             }
-            self.quoters.push(Quoter { instrument, symbol, orders, refused });
+            self.quoters.push(Quoter { instrument, orders, refused });
         }
         Ok(())
     }

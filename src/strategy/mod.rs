@@ -1,42 +1,60 @@
-//! Strategies, their desk, and the trader that runs one against the simulated venue.
+//! Strategies, their desk, the risk gate, and the trader that runs them against the simulated
+//! venue.
 //!
 //! ```text
 //!                 events, changes of the replica
 //!                               |
 //!   Trader  +-------------------v--------------------+
 //!           |  Venue: own orders, queues, fills      |---> executions
-//!           |  own account: positions, quotes, marks |---> listings, quotes
+//!           |  own accounts: positions, marks        |---> listings, quotes
 //!           +--------+----------------------^--------+
-//!       after LAST   |                      | orders, after their latency
-//!                    v                      |
-//!                Strategy ------------->  Desk
+//!       after LAST,  |                      | orders, after their latency
+//!       timers       |                 +----+---+
+//!                    |                 |  gate  | limits, kill switch
+//!                    v                 +----^---+
+//!               strategies ------------>  Desk
 //! ```
 //!
-//! A [`Strategy`] sees books, its position and its orders through a [`Desk`] and sends commands
-//! through it. It is called after the last record of an exchange event and never sees a book that
-//! the venue did not publish. It has no clock and no randomness of its own, so the same events make
-//! the same orders.
+//! A [`Strategy`] sees books, its position, its orders and its profit through a [`Desk`] and sends
+//! commands through it. It is called after the last record of an exchange event and never sees a
+//! book that the venue did not publish. It has no clock, and its randomness is the desk's, seeded,
+//! so the same events make the same orders. Several strategies trade at one venue, each for an
+//! account of its own; they share the market's liquidity and never trade with one another.
 //!
 //! | strategy | what it does | parameters |
 //! |---|---|---|
 //! | `none` | watches nothing | |
 //! | `idle` | watches every instrument and does nothing: the cost of being called | |
-//! | `maker` | joins the touch on both sides of named symbols | `symbols`, `lots`, `limit` |
+//! | `maker` | joins the touch on both sides, steps back where it holds much | `symbols`, `lots` or `size`, `limit`, `skew` |
+//! | `momentum` | follows the side that trades more | `symbols`, `size`, `limit`, `window`, `threshold`, `hold` |
+//! | `twap` | works a parent order evenly over time | `symbols`, `side`, `qty`, `every`, `for`, `jitter` |
+//! | `vwap` | works a parent order with the market's volume | `symbols`, `side`, `qty`, `every`, `rate` |
 
+mod arrivals;
 mod counts;
 mod desk;
 mod idle;
 mod maker;
+mod member;
+mod momentum;
+mod parameters;
+pub mod risk;
 mod save;
+mod schedule;
 mod settle;
 mod spec;
+mod symbols;
+mod timers;
 mod trader;
 
 pub use counts::TraderCounts;
 pub use desk::Desk;
 pub use idle::Idle;
 pub use maker::{Maker, MakerConfig};
+pub use momentum::{Momentum, MomentumConfig};
+pub use schedule::{Schedule, ScheduleConfig, ScheduleKind};
 pub use spec::StrategySpec;
+pub use timers::TimerId;
 pub use trader::{Trader, TraderConfig};
 
 use crate::error::Result;
@@ -99,10 +117,17 @@ pub trait Strategy: Send {
     /// An exchange event of a watched instrument is complete.
     fn on_exchange_event(&mut self, _instrument: InstrumentId, _desk: &mut Desk<'_>) {}
 
-    /// Something became of an own order.
+    /// An own order was filled, in part or whole.
     ///
     /// Executions inside an exchange event are told once it is complete, in their order.
-    fn on_execution(&mut self, _execution: &Execution, _desk: &mut Desk<'_>) {}
+    fn on_fill(&mut self, _fill: &Execution, _desk: &mut Desk<'_>) {}
+
+    /// Something else became of an own order: it was accepted, rejected, replaced, reduced,
+    /// triggered, cancelled, or it expired.
+    fn on_order_update(&mut self, _update: &Execution, _desk: &mut Desk<'_>) {}
+
+    /// A timer fired, before the first event at or past its time.
+    fn on_timer(&mut self, _timer: TimerId, _desk: &mut Desk<'_>) {}
 
     /// The feed ended; what is sent now is rejected.
     fn on_end(&mut self, _desk: &mut Desk<'_>) {}

@@ -1,31 +1,41 @@
 //! The trader's saved state.
 
 use super::counts::TraderCounts;
-use super::desk::Office;
-use super::trader::Trader;
+use super::timers::Timers;
+use super::trader::{Told, Trader};
 use crate::error::Result;
 use crate::event::Execution;
 use crate::state::{StateReader, StateWriter};
-use crate::units::Nanos;
+use crate::units::{InstrumentId, Nanos};
 
 impl Trader {
-    /// Writes the state of venue, account, strategy and what is between them.
+    /// Writes the state of venue, gate, accounts, strategies and what is between them.
     pub fn save(&self, writer: &mut StateWriter) {
-        let Office { venue, account, now, orders, counts, .. } = &self.office;
-        writer.put_u64(now.0);
-        writer.put_u64(*orders);
-        counts.save(writer);
-        venue.save(writer);
-        account.save(writer);
+        let office = &self.office;
+        writer.put_u64(office.now.0);
+        writer.put_u64(office.orders);
+        office.counts.save(writer);
+        office.venue.save(writer);
+        office.account.save(writer);
+        office.gate.save(writer);
+        office.timers.save(writer);
         writer.put_bytes(&self.interest);
+        writer.put_len(self.recent_until.len());
+        self.recent_until.iter().for_each(|&until| writer.put_u64(until));
         let quotes = self.quotes.iter().map(|(&id, quote)| Execution::from_quote(0, id, quote));
-        for records in [quotes.collect(), Vec::from(self.untold.clone())] {
-            writer.put_bytes(bytemuck::cast_slice(&records));
+        writer.put_bytes(bytemuck::cast_slice(&quotes.collect::<Vec<_>>()));
+        writer.put_len(self.untold.len());
+        for told in &self.untold {
+            writer.put_u64(told.due.0);
+            writer.put_bytes(bytemuck::bytes_of(&told.execution));
         }
-        self.strategy.save(writer);
+        writer.put_u32(self.last_instrument.0);
+        writer.put_bool(self.is_cut_off);
+        writer.put_len(self.members.len());
+        self.members.iter().for_each(|member| member.save(writer));
     }
 
-    /// Replaces the trader's state by a saved one; strategy and configuration are the same.
+    /// Replaces the trader's state by a saved one; strategies and configuration are the same.
     ///
     /// # Errors
     ///
@@ -36,15 +46,32 @@ impl Trader {
         self.office.counts = TraderCounts::load(reader)?;
         self.office.venue.load(reader)?;
         self.office.account.load(reader)?;
+        self.office.gate.load(reader)?;
+        self.office.timers = Timers::load(reader)?;
         self.interest = reader.bytes()?.to_vec();
+        self.recent_until = (0..reader.len(8)?).map(|_| reader.u64()).collect::<Result<_>>()?;
+        if self.recent_until.len() != self.interest.len() {
+            return Err(reader.bad("instruments are not counted once"));
+        }
         let quotes = load_records(reader)?;
         self.quotes = quotes
             .iter()
             .map(|record| Some((record.instrument, record.quote()?)))
             .collect::<Option<_>>()
             .ok_or_else(|| reader.bad("a quote is none"))?;
-        self.untold = load_records(reader)?.into();
-        self.strategy.load(reader)
+        self.untold.clear();
+        for _ in 0..reader.len(size_of::<Execution>())? {
+            let due = Nanos(reader.u64()?);
+            let records = load_records(reader)?;
+            let [execution] = records[..] else { return Err(reader.bad("a report is none")) };
+            self.untold.push_back(Told { due, execution });
+        }
+        self.last_instrument = InstrumentId(reader.u32()?);
+        self.is_cut_off = reader.bool()?;
+        if reader.len(8)? != self.members.len() {
+            return Err(reader.bad("there are other strategies"));
+        }
+        self.members.iter_mut().try_for_each(|member| member.load(reader))
     }
 }
 

@@ -1,37 +1,79 @@
-//! What the venue answered becomes executions: listings, fees, own account, quotes.
+//! What gate and venue answered becomes executions: listings, fees, own accounts, quotes.
 
 use super::desk::Office;
-use super::trader::{HELD, LISTED, ORDERS, QUOTE_DUE, Trader};
+use super::risk::Limit;
+use super::trader::{HELD, LISTED, ORDERS, QUOTE_DUE, RECENT, Told, Trader};
 use crate::book::Replica;
 use crate::error::{Error, Result};
-use crate::event::{Execution, ExecutionKind, Liquidity, Quote};
+use crate::event::{Execution, ExecutionKind, Liquidity, Quote, Reason};
+use crate::portfolio::MARKOUT_LONGEST;
 use crate::units::{InstrumentId, Nanos, Price, Qty};
 
 impl Trader {
-    /// Writes what the venue answered: listing first, fees added, own account kept.
+    /// Writes what was answered: listing first, fees added, own accounts kept.
+    #[inline]
     pub(super) fn settle(&mut self, replica: &Replica, out: &mut Vec<Execution>) -> Result<()> {
-        for index in 0..self.reports.len() {
-            let mut execution = self.reports[index];
-            let instrument = InstrumentId(execution.instrument);
-            let ts_event = Nanos(execution.ts_event);
-            self.list(instrument, ts_event, replica, out)?;
-            let is_fill = execution.kind() == Some(ExecutionKind::Filled);
-            if is_fill {
-                execution.fee = self.fee(&execution)?;
-                self.office.account.apply(&execution)?;
-            }
-            self.office.counts.note(&execution);
-            self.untold.push_back(execution);
-            out.push(execution);
-            self.look_again(instrument);
-            if is_fill && replica.is_event_open(instrument) {
-                self.interest[instrument.0 as usize] |= QUOTE_DUE;
-            } else if is_fill {
-                self.quote(instrument, ts_event, true, replica, out)?;
-            }
+        if self.office.reports.is_empty() && self.office.refusals.is_empty() {
+            return Ok(());
         }
-        self.reports.clear();
+        self.settle_answers(replica, out)
+    }
+
+    fn settle_answers(&mut self, replica: &Replica, out: &mut Vec<Execution>) -> Result<()> {
+        // A loss beyond its limit cancels orders, which are answers too.
+        let mut index = 0;
+        while index < self.office.reports.len() {
+            let execution = self.office.reports[index];
+            index += 1;
+            self.office.gate.note(&execution);
+            self.settle_one(execution, replica, out)?;
+        }
+        self.office.reports.clear();
+        for index in 0..self.office.refusals.len() {
+            self.settle_one(self.office.refusals[index], replica, out)?;
+        }
+        self.office.refusals.clear();
         Ok(())
+    }
+
+    fn settle_one(
+        &mut self,
+        mut execution: Execution,
+        replica: &Replica,
+        out: &mut Vec<Execution>,
+    ) -> Result<()> {
+        let instrument = InstrumentId(execution.instrument);
+        let ts_event = Nanos(execution.ts_event);
+        self.list(instrument, ts_event, replica, out)?;
+        let is_fill = execution.kind() == Some(ExecutionKind::Filled);
+        if is_fill {
+            execution.fee = self.fee(&execution)?;
+        }
+        // The own account knows what its strategy was told: a report on its way is in neither.
+        if is_fill && self.tells_at_once {
+            self.office.account.apply(&execution)?;
+        }
+        self.office.counts.note(&execution);
+        if let Some(index) = self.member_of(execution.account()) {
+            self.members[index].seat.counts.note(&execution);
+        }
+        let due = Nanos(self.office.now.0.saturating_add(self.office.venue.report_delay().0));
+        let due = self.untold.back().map_or(due, |last| last.due.max(due));
+        self.untold.push_back(Told { due, execution });
+        out.push(execution);
+        self.look_again(instrument);
+        if !is_fill {
+            return Ok(());
+        }
+        let index = instrument.0 as usize;
+        self.interest[index] |= RECENT;
+        self.recent_until[index] = execution.ts_event.saturating_add(MARKOUT_LONGEST);
+        if replica.is_event_open(instrument) {
+            self.interest[index] |= QUOTE_DUE;
+            self.guard_losses();
+            return Ok(());
+        }
+        self.quote(instrument, ts_event, true, replica, out)
     }
 
     fn fee(&self, execution: &Execution) -> Result<i64> {
@@ -50,6 +92,24 @@ impl Trader {
         })
     }
 
+    /// Throws the kill switch of every account that lost more than it may.
+    pub(super) fn guard_losses(&mut self) {
+        for member in &self.members {
+            let account = member.seat.account;
+            if self.office.gate.limits(account).get(Limit::Loss).is_none() {
+                continue;
+            }
+            // A sum that no rate leads to is no reason to go on.
+            let is_ruined = match self.office.account.gain_in_base(account) {
+                Some(gain) => self.office.gate.is_ruined(account, gain),
+                None => !self.office.gate.is_killed(account),
+            };
+            if is_ruined {
+                self.office.kill(account, Reason::LossLimit);
+            }
+        }
+    }
+
     /// Writes an instrument's listing unless it was written before.
     pub(super) fn list(
         &mut self,
@@ -60,9 +120,7 @@ impl Trader {
     ) -> Result<()> {
         let index = instrument.0 as usize;
         let Some(known) = replica.instruments().get(instrument) else { return Ok(()) };
-        if self.interest.len() <= index {
-            self.interest.resize(index + 1, 0);
-        }
+        self.make_room(instrument);
         if self.interest[index] & LISTED == 0 {
             self.interest[index] |= LISTED;
             let listing = Execution::from_listing(ts_event.0, instrument.0, &known.listing());
@@ -72,8 +130,33 @@ impl Trader {
         Ok(())
     }
 
+    /// An exchange event is complete: writes the quote that a fill within it awaits, or one that
+    /// changed where something is held or was lately.
+    #[inline]
+    pub(super) fn quote_after_last(
+        &mut self,
+        instrument: InstrumentId,
+        ts_event: Nanos,
+        replica: &Replica,
+        out: &mut Vec<Execution>,
+    ) -> Result<()> {
+        let index = instrument.0 as usize;
+        let interest = self.interest[index];
+        if interest & (HELD | QUOTE_DUE | RECENT) == 0 {
+            return Ok(());
+        }
+        // The last quote of the time of markouts lets them be settled.
+        let is_over = interest & RECENT != 0 && ts_event.0 > self.recent_until[index];
+        if is_over {
+            self.interest[index] &= !RECENT;
+        }
+        let is_forced = is_over || interest & QUOTE_DUE != 0;
+        self.quote(instrument, ts_event, is_forced, replica, out)?;
+        self.settle(replica, out)
+    }
+
     /// Writes a quote if it differs from the last one, or if it must be written.
-    pub(super) fn quote(
+    fn quote(
         &mut self,
         instrument: InstrumentId,
         ts_event: Nanos,
@@ -100,18 +183,27 @@ impl Trader {
         let execution = Execution::from_quote(ts_event.0, instrument.0, quote);
         self.office.account.apply(&execution)?;
         out.push(execution);
+        self.guard_losses();
         Ok(())
     }
 
     /// Brings the bits for orders and position up to date.
     pub(super) fn look_again(&mut self, instrument: InstrumentId) {
-        let Office { venue, account, account_id, .. } = &self.office;
+        let Office { venue, account, .. } = &self.office;
         let is_active = venue.is_active(instrument);
-        let position = account.position(*account_id, instrument);
-        let is_held = position.is_some_and(|position| position.qty != 0);
+        let is_held = account.is_held(instrument);
         if let Some(bits) = self.interest.get_mut(instrument.0 as usize) {
             *bits &= !(ORDERS | HELD);
             *bits |= if is_active { ORDERS } else { 0 } | if is_held { HELD } else { 0 };
+        }
+    }
+
+    /// Makes room for what is kept by instrument.
+    pub(super) fn make_room(&mut self, instrument: InstrumentId) {
+        let index = instrument.0 as usize;
+        if self.interest.len() <= index {
+            self.interest.resize(index + 1, 0);
+            self.recent_until.resize(index + 1, 0);
         }
     }
 }

@@ -3,8 +3,13 @@
 use std::fmt;
 use std::str::FromStr;
 
-use super::{Idle, Maker, MakerConfig, Strategy};
-use crate::error::{Error, Result, nearest};
+use super::parameters::{Parameters, unknown};
+use super::{
+    Idle, Maker, MakerConfig, Momentum, MomentumConfig, Schedule, ScheduleConfig, ScheduleKind,
+    Strategy,
+};
+use crate::error::{Error, Result};
+use crate::units::{Nanos, Side};
 
 /// A strategy with its parameters: `NAME[:key=value,...]`.
 ///
@@ -30,10 +35,17 @@ pub enum StrategySpec {
     Idle,
     /// `maker`: joins the touch.
     Maker(MakerConfig),
+    /// `momentum`: follows the side that trades more.
+    Momentum(MomentumConfig),
+    /// `twap` or `vwap`: works a parent order.
+    Schedule(ScheduleConfig),
 }
 
-const NAMES: &[&str] = &["none", "idle", "maker"];
-const MAKER_KEYS: &[&str] = &["symbols", "lots", "limit"];
+const NAMES: &[&str] = &["none", "idle", "maker", "momentum", "twap", "vwap"];
+const MAKER_KEYS: &[&str] = &["symbols", "lots", "size", "limit", "skew"];
+const MOMENTUM_KEYS: &[&str] = &["symbols", "size", "limit", "window", "threshold", "hold"];
+const TWAP_KEYS: &[&str] = &["symbols", "side", "qty", "every", "for", "jitter"];
+const VWAP_KEYS: &[&str] = &["symbols", "side", "qty", "every", "rate"];
 
 impl StrategySpec {
     /// Reads a strategy as it is written.
@@ -44,11 +56,13 @@ impl StrategySpec {
     /// value must be.
     pub fn parse(text: &str) -> Result<Self> {
         let (name, parameters) = text.split_once(':').unwrap_or((text, ""));
-        let parameters = parameters_of(parameters)?;
         match name.trim() {
-            "none" => without_parameters(&parameters, Self::None),
-            "idle" => without_parameters(&parameters, Self::Idle),
-            "maker" => maker(&parameters).map(Self::Maker),
+            "none" => Parameters::parse("none", parameters, &[]).map(|_| Self::None),
+            "idle" => Parameters::parse("idle", parameters, &[]).map(|_| Self::Idle),
+            "maker" => maker(&Parameters::parse("maker", parameters, MAKER_KEYS)?),
+            "momentum" => momentum(&Parameters::parse("momentum", parameters, MOMENTUM_KEYS)?),
+            "twap" => twap(&Parameters::parse("twap", parameters, TWAP_KEYS)?),
+            "vwap" => vwap(&Parameters::parse("vwap", parameters, VWAP_KEYS)?),
             other => Err(unknown("strategy", other, NAMES)),
         }
     }
@@ -59,7 +73,44 @@ impl StrategySpec {
             Self::None => Box::new(Idle { watches: false }),
             Self::Idle => Box::new(Idle { watches: true }),
             Self::Maker(config) => Box::new(Maker::new(config.clone())),
+            Self::Momentum(config) => Box::new(Momentum::new(config.clone())),
+            Self::Schedule(config) => Box::new(Schedule::new(config.clone())),
         }
+    }
+
+    /// The strategy's name.
+    pub fn name(&self) -> &'static str {
+        match self {
+            Self::None => "none",
+            Self::Idle => "idle",
+            Self::Maker(_) => "maker",
+            Self::Momentum(_) => "momentum",
+            Self::Schedule(config) => config.kind.name(),
+        }
+    }
+
+    /// The strategy with a parameter set to another value.
+    ///
+    /// # Errors
+    ///
+    /// A parameter that it does not have, or a value that it cannot be.
+    pub fn with(&self, key: &str, value: &str) -> Result<Self> {
+        // What is written later counts, and a size in shares stands in the place of one in lots.
+        let dropped = if key == "size" { "lots" } else { key };
+        let text = self.to_string();
+        let (name, parameters) = text.split_once(':').unwrap_or((&text, ""));
+        let mut kept: Vec<String> = vec![];
+        let mut drops = false;
+        for item in parameters.split(',').filter(|item| !item.is_empty()) {
+            if let Some((name, _)) = item.split_once('=') {
+                drops = name == key || name == dropped || (key == "lots" && name == "size");
+            }
+            if !drops {
+                kept.push(item.to_owned());
+            }
+        }
+        kept.push(format!("{key}={value}"));
+        Self::parse(&format!("{name}:{}", kept.join(",")))
     }
 }
 
@@ -74,95 +125,86 @@ impl FromStr for StrategySpec {
 impl fmt::Display for StrategySpec {
     /// The canonical text, which parses back to the same strategy.
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(self.name())?;
+        let symbols = match self {
+            Self::None | Self::Idle => return Ok(()),
+            Self::Maker(config) => &config.symbols,
+            Self::Momentum(config) => &config.symbols,
+            Self::Schedule(config) => &config.symbols,
+        };
+        f.write_str(":")?;
+        if !symbols.is_empty() {
+            write!(f, "symbols={},", symbols.join(","))?;
+        }
         match self {
-            Self::None => f.write_str("none"),
-            Self::Idle => f.write_str("idle"),
-            Self::Maker(MakerConfig { symbols, lots, limit }) => {
-                f.write_str("maker:")?;
-                if !symbols.is_empty() {
-                    write!(f, "symbols={},", symbols.join(","))?;
+            Self::None | Self::Idle => Ok(()),
+            Self::Maker(MakerConfig { lots, size, limit, skew, .. }) => {
+                match size {
+                    Some(size) => write!(f, "size={size},limit={limit}")?,
+                    None => write!(f, "lots={lots},limit={limit}")?,
                 }
-                write!(f, "lots={lots},limit={limit}")
+                if *skew == 0 { Ok(()) } else { write!(f, ",skew={skew}") }
             }
-        }
-    }
-}
-
-/// A parameter with its values.
-type Parameter<'a> = (&'a str, Vec<&'a str>);
-
-fn parameters_of(text: &str) -> Result<Vec<Parameter<'_>>> {
-    let mut parameters: Vec<Parameter<'_>> = vec![];
-    for item in text.split(',').map(str::trim).filter(|item| !item.is_empty()) {
-        match (item.split_once('='), parameters.last_mut()) {
-            (Some((key, value)), _) => {
-                let key = key.trim();
-                if parameters.iter().any(|(other, _)| *other == key) {
-                    let what = format!("strategy parameter `{key}` is given twice");
-                    return Err(Error::usage(what, "give it once"));
-                }
-                parameters.push((key, vec![value.trim()]));
-            }
-            (None, Some((_, values))) => values.push(item),
-            (None, None) => {
-                let what = format!("strategy parameter `{item}` has no `=`");
-                return Err(Error::usage(what, "write it as `NAME:key=value,...`"));
-            }
-        }
-    }
-    Ok(parameters)
-}
-
-fn without_parameters(parameters: &[Parameter<'_>], spec: StrategySpec) -> Result<StrategySpec> {
-    match parameters.first() {
-        None => Ok(spec),
-        Some((key, _)) => {
-            let what = format!("strategy `{spec}` has no parameter `{key}`");
-            Err(Error::usage(what, "leave the parameters out"))
-        }
-    }
-}
-
-fn maker(parameters: &[Parameter<'_>]) -> Result<MakerConfig> {
-    let mut config = MakerConfig::default();
-    for (key, values) in parameters {
-        match *key {
-            "symbols" => {
-                config.symbols = values.iter().map(|symbol| (*symbol).to_owned()).collect();
-                if config.symbols.iter().any(String::is_empty) {
-                    let cure = "write it as `symbols=AAPL,MSFT`, or leave it out";
-                    return Err(Error::usage("parameter `symbols` is empty", cure));
+            Self::Momentum(MomentumConfig { size, limit, window, threshold, hold, .. }) => write!(
+                f,
+                "size={size},limit={limit},window={window}ns,threshold={threshold},hold={hold}ns"
+            ),
+            Self::Schedule(ScheduleConfig { kind, side, qty, every, .. }) => {
+                write!(f, "side={},qty={qty},every={every}ns", side.name())?;
+                match kind {
+                    ScheduleKind::Twap { span, jitter_percent } => {
+                        write!(f, ",for={span}ns,jitter={jitter_percent}")
+                    }
+                    ScheduleKind::Vwap { rate_percent } => write!(f, ",rate={rate_percent}"),
                 }
             }
-            "lots" => config.lots = positive(key, values, u32::MAX.into())? as u32,
-            "limit" => config.limit = positive(key, values, i64::MAX)?,
-            other => return Err(unknown("parameter of `maker`", other, MAKER_KEYS)),
         }
-    }
-    config.symbols.sort();
-    config.symbols.dedup();
-    Ok(config)
-}
-
-/// The one value of a parameter, a whole number from 1.
-fn positive(key: &str, values: &[&str], max: i64) -> Result<i64> {
-    match values {
-        [value] if value.parse().is_ok_and(|number| (1..=max).contains(&number)) => {
-            value.parse().map_err(|_| Error::usage(format!("bad number `{value}`"), "check it"))
-        }
-        _ => Err(Error::usage(
-            format!("parameter `{key}={}` is no whole number of at least 1", values.join(",")),
-            format!("write it as `{key}=100`"),
-        )),
     }
 }
 
-fn unknown(what: &str, given: &str, known: &[&str]) -> Error {
-    let cure = match nearest(given, known.iter().copied()) {
-        Some(name) => format!("did you mean `{name}`?"),
-        None => format!("known are {}", known.join(", ")),
-    };
-    Error::usage(format!("unknown {what} `{given}`"), cure)
+fn maker(given: &Parameters<'_>) -> Result<StrategySpec> {
+    let default = MakerConfig::default();
+    let size = given.whole("size", 0, i64::MAX as u64, 0)?;
+    Ok(StrategySpec::Maker(MakerConfig {
+        symbols: given.symbols()?,
+        lots: given.whole("lots", 1, u32::MAX.into(), default.lots.into())? as u32,
+        size: (size > 0).then_some(size),
+        limit: given.whole("limit", 1, i64::MAX as u64, default.limit as u64)? as i64,
+        skew: given.whole("skew", 0, 10_000, default.skew.into())? as u32,
+    }))
+}
+
+fn momentum(given: &Parameters<'_>) -> Result<StrategySpec> {
+    let default = MomentumConfig::default();
+    Ok(StrategySpec::Momentum(MomentumConfig {
+        symbols: given.symbols()?,
+        size: given.whole("size", 1, i64::MAX as u64, default.size)?,
+        limit: given.whole("limit", 1, i64::MAX as u64, default.limit as u64)? as i64,
+        window: given.time("window", default.window)?,
+        threshold: given.whole("threshold", 1, i64::MAX as u64, default.threshold)?,
+        hold: given.time("hold", default.hold)?,
+    }))
+}
+
+fn twap(given: &Parameters<'_>) -> Result<StrategySpec> {
+    let span = given.time("for", Nanos(600_000_000_000))?;
+    let jitter_percent = given.whole("jitter", 0, 100, 0)? as u32;
+    schedule(given, ScheduleKind::Twap { span, jitter_percent })
+}
+
+fn vwap(given: &Parameters<'_>) -> Result<StrategySpec> {
+    let rate_percent = given.whole("rate", 1, 100, 10)? as u32;
+    schedule(given, ScheduleKind::Vwap { rate_percent })
+}
+
+fn schedule(given: &Parameters<'_>, kind: ScheduleKind) -> Result<StrategySpec> {
+    Ok(StrategySpec::Schedule(ScheduleConfig {
+        symbols: given.symbols()?,
+        side: given.side("side", Side::Buy)?,
+        qty: given.whole("qty", 1, i64::MAX as u64, 1_000)?,
+        every: given.time("every", Nanos(10_000_000_000))?,
+        kind,
+    }))
 }
 
 #[cfg(test)]
@@ -175,8 +217,18 @@ mod tests {
             ("none", "none"),
             ("idle", "idle"),
             ("maker", "maker:lots=1,limit=1000"),
-            ("maker:symbols=B,A,B,limit=300", "maker:symbols=A,B,lots=1,limit=300"),
-            (" maker : lots=3 , symbols = X ", "maker:symbols=X,lots=3,limit=1000"),
+            ("maker:limit=500,symbols=B, A ,B", "maker:symbols=A,B,lots=1,limit=500"),
+            ("maker:symbols=X,lots=3,", "maker:symbols=X,lots=3,limit=1000"),
+            ("maker:size=250,skew=3", "maker:size=250,limit=1000,skew=3"),
+            (
+                "momentum:hold=2s",
+                "momentum:size=100,limit=1000,window=1000000000ns,threshold=1000,hold=2000000000ns",
+            ),
+            (
+                "twap:side=sell,qty=500,every=1s,for=1m,jitter=20",
+                "twap:side=sell,qty=500,every=1000000000ns,for=60000000000ns,jitter=20",
+            ),
+            ("vwap:rate=5", "vwap:side=buy,qty=1000,every=10000000000ns,rate=5"),
         ] {
             let spec = StrategySpec::parse(text).expect(text);
             assert_eq!(spec.to_string(), canonical);
@@ -185,10 +237,21 @@ mod tests {
     }
 
     #[test]
+    fn a_parameter_can_be_set_to_another_value() {
+        let spec = StrategySpec::parse("maker:symbols=A,B,lots=2").expect("a strategy");
+        let with = |key, value| spec.with(key, value).expect(key).to_string();
+        assert_eq!(with("skew", "2"), "maker:symbols=A,B,lots=2,limit=1000,skew=2");
+        assert_eq!(with("size", "300"), "maker:symbols=A,B,size=300,limit=1000");
+        assert_eq!(with("limit", "7"), "maker:symbols=A,B,lots=2,limit=7");
+        assert_eq!(with("symbols", "C"), "maker:symbols=C,lots=2,limit=1000");
+        assert!(spec.with("skw", "1").expect_err("none").to_string().contains("`skew`?"));
+    }
+
+    #[test]
     fn a_mistake_is_named_with_its_cure() {
         for (text, parts) in [
             ("makr", ["`makr`", "did you mean `maker`?"]),
-            ("momentum", ["`momentum`", "none, idle, maker"]),
+            ("pairs", ["`pairs`", "none, idle, maker"]),
             ("maker:symbol=A", ["`symbol`", "did you mean `symbols`?"]),
             ("maker:symbols=", ["`symbols`", "symbols=AAPL,MSFT"]),
             ("maker:A", ["`A`", "key=value"]),
@@ -197,6 +260,9 @@ mod tests {
             ("maker:limit=99999999999999999999", ["limit", "whole number"]),
             ("maker:lots=1,lots=2", ["`lots`", "once"]),
             ("idle:lots=1", ["`lots`", "leave"]),
+            ("twap:side=long", ["`side=long`", "side=buy"]),
+            ("twap:for=10", ["`for=10`", "for=10s"]),
+            ("vwap:jitter=1", ["`jitter`", "symbols, side"]),
         ] {
             let error = StrategySpec::parse(text).expect_err(text);
             assert_eq!(error.exit_code(), 2);

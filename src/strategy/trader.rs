@@ -1,35 +1,51 @@
-//! The trader: one strategy, its venue and its own account, driven event by event.
+//! The trader: strategies, their venue and their accounts, driven event by event.
 
 use std::collections::{BTreeMap, VecDeque};
 
 use super::counts::TraderCounts;
-use super::desk::{Desk, Office};
+use super::desk::Office;
+use super::member::{Call, Member};
+use super::risk::{Limit, RiskGate, RiskLimits};
 use super::settle::quote_of;
+use super::timers::Timers;
 use super::{Strategy, StrategySpec};
 use crate::book::{Change, Replica};
 use crate::error::Result;
-use crate::event::{Event, Execution, Flags, Kind, Quote};
+use crate::event::{Event, EventView, Execution, Flags, Kind, Quote, Reason};
 use crate::limits::COMMANDS_PER_EVENT_MAX;
 use crate::matching::{Venue, VenueConfig};
-use crate::portfolio::{FeeSchedule, MarkRule, Portfolio, PortfolioConfig};
+use crate::portfolio::{FeeSchedule, MarkRule, Portfolio, PortfolioConfig, Rates};
 use crate::units::{AccountId, InstrumentId, Nanos};
 
-/// What shapes a trader beside its strategy.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+/// What shapes a trader beside its strategies.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct TraderConfig {
-    /// The account that it trades for.
+    /// The account of the first strategy; the others follow it.
     pub account: AccountId,
     /// The simulated venue.
     pub venue: VenueConfig,
     /// Fees of its fills; free unless set.
     pub fees: FeeSchedule,
-    /// How its own account marks positions.
+    /// How its own accounts mark positions.
     pub marks: MarkRule,
+    /// Rates into the currency of limits in money.
+    pub rates: Rates,
+    /// What the risk gate holds every account to.
+    pub limits: RiskLimits,
+    /// Seed of the randomness that strategies may use.
+    pub seed: u64,
 }
 
-/// The instrument was announced to the strategy.
+/// An execution on its way to its strategy.
+#[derive(Clone, Copy)]
+pub(super) struct Told {
+    pub(super) due: Nanos,
+    pub(super) execution: Execution,
+}
+
+/// The instrument was announced to the strategies.
 const KNOWN: u8 = 1 << 0;
-/// The strategy watches it.
+/// A strategy watches it.
 const WATCHED: u8 = 1 << 1;
 /// There are own orders, or shares were taken.
 pub(super) const ORDERS: u8 = 1 << 2;
@@ -39,10 +55,12 @@ pub(super) const HELD: u8 = 1 << 3;
 pub(super) const LISTED: u8 = 1 << 4;
 /// A fill within an open exchange event awaits its quote.
 pub(super) const QUOTE_DUE: u8 = 1 << 5;
+/// There was a fill so lately that its markouts are still to come.
+pub(super) const RECENT: u8 = 1 << 6;
 /// What makes an event of the instrument matter.
-const INTEREST: u8 = WATCHED | ORDERS | HELD | QUOTE_DUE;
+const INTEREST: u8 = WATCHED | ORDERS | HELD | QUOTE_DUE | RECENT;
 
-/// Runs a strategy against the simulated venue.
+/// Runs strategies against the simulated venue.
 ///
 /// The caller owns the replica and keeps this order for every market event:
 ///
@@ -69,27 +87,34 @@ const INTEREST: u8 = WATCHED | ORDERS | HELD | QUOTE_DUE;
 /// # Ok::<(), ringtape::error::Error>(())
 /// ```
 ///
-/// Cause and ingest time of the executions are for the caller to fill in. An instrument's listing
-/// comes before its first other execution, a quote after each fill and whenever touch, last price
-/// or state of a held instrument changed after LAST.
+/// Several strategies trade at one venue, each for an account of its own, and are called in their
+/// order. Cause and ingest time of the executions are for the caller to fill in. An instrument's
+/// listing comes before its first other execution, a quote after each fill and whenever touch, last
+/// price or state of a held instrument changed after LAST, or of one that traded lately.
 pub struct Trader {
-    pub(super) strategy: Box<dyn Strategy>,
+    pub(super) members: Vec<Member>,
     pub(super) config: TraderConfig,
     pub(super) office: Office,
     /// By instrument; an event without interest costs one look here.
     pub(super) interest: Vec<u8>,
+    /// By instrument: until when quotes are wanted for markouts.
+    pub(super) recent_until: Vec<u64>,
     /// The last quote written, by instrument.
     pub(super) quotes: BTreeMap<u32, Quote>,
-    /// What the venue answered; empty between calls.
-    pub(super) reports: Vec<Execution>,
-    /// Executions that the strategy has not seen yet.
-    pub(super) untold: VecDeque<Execution>,
+    /// Executions that the strategies have not seen yet.
+    pub(super) untold: VecDeque<Told>,
+    /// The instrument of the last event: while its exchange event is open, no timer fires.
+    pub(super) last_instrument: InstrumentId,
+    /// Whether the feed has lost messages and not recovered.
+    pub(super) is_cut_off: bool,
+    /// Whether reports take no time.
+    pub(super) tells_at_once: bool,
 }
 
 impl std::fmt::Debug for Trader {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         f.debug_struct("Trader")
-            .field("strategy", &self.strategy.name())
+            .field("strategies", &self.names().collect::<Vec<_>>())
             .field("config", &self.config)
             .field("counts", &self.office.counts)
             .finish_non_exhaustive()
@@ -104,23 +129,40 @@ impl Trader {
 
     /// A trader with a strategy of your own.
     pub fn with_strategy(strategy: Box<dyn Strategy>, config: TraderConfig) -> Self {
-        let account = PortfolioConfig { marks: config.marks, ..PortfolioConfig::default() };
+        Self::with_strategies(vec![strategy], config)
+    }
+
+    /// A trader with several strategies, each with an account of its own.
+    pub fn with_strategies(strategies: Vec<Box<dyn Strategy>>, config: TraderConfig) -> Self {
+        let account = PortfolioConfig {
+            marks: config.marks,
+            rates: config.rates.clone(),
+            ..PortfolioConfig::default()
+        };
         let office = Office {
-            venue: Venue::new(config.venue),
+            venue: Venue::new(config.venue.clone()),
             account: Portfolio::new(account),
-            account_id: config.account,
+            gate: RiskGate::new(config.limits),
+            timers: Timers::default(),
             now: Nanos(0),
             orders: 0,
             counts: TraderCounts::default(),
+            reports: vec![],
+            refusals: vec![],
         };
+        let member =
+            |(strategy, number)| Member::new(strategy, number, config.account, config.seed);
         Self {
-            strategy,
-            config,
+            members: strategies.into_iter().zip(0..).map(member).collect(),
             office,
             interest: vec![],
+            recent_until: vec![],
             quotes: BTreeMap::new(),
-            reports: vec![],
             untold: VecDeque::new(),
+            last_instrument: InstrumentId(0),
+            is_cut_off: false,
+            tells_at_once: config.venue.latency.tells_at_once(),
+            config,
         }
     }
 
@@ -128,16 +170,17 @@ impl Trader {
     ///
     /// # Errors
     ///
-    /// What the strategy says about the instruments that are there already.
+    /// What a strategy says about the instruments that are there already.
     pub fn start(&mut self, replica: &Replica, out: &mut Vec<Execution>) -> Result<()> {
-        self.strategy.on_start(&mut Desk::new(&mut self.office, replica));
+        self.call_all(Call::Start, replica, out)?;
         for (id, _) in replica.instruments().iter() {
             self.meet_instrument(id, replica, out)?;
         }
         Ok(())
     }
 
-    /// Lets delayed orders arrive that are due by the time of `event`, before it is applied.
+    /// Lets delayed orders arrive and timers fire that are due by the time of `event`, before it is
+    /// applied.
     ///
     /// # Errors
     ///
@@ -155,18 +198,21 @@ impl Trader {
             return Ok(());
         }
         let until = self.office.now.max(Nanos(event.ts_event));
-        if self.office.venue.next_due().is_some_and(|due| due <= until) {
+        if self.next_due().is_some_and(|due| due <= until) {
             self.receive(until, Nanos(event.ts_event), replica, out)?;
         }
         self.office.now = until;
+        if event.has(Flags::MAYBE_BAD) != self.is_cut_off {
+            self.cut_off(event.has(Flags::MAYBE_BAD), replica, out)?;
+        }
         Ok(())
     }
 
-    /// Lets own orders follow what `event` changed, then, after LAST, the strategy act.
+    /// Lets own orders follow what `event` changed, then, after LAST, the strategies act.
     ///
     /// # Errors
     ///
-    /// What the strategy says about a new instrument; a fill beyond what money can hold.
+    /// What a strategy says about a new instrument; a fill beyond what money can hold.
     #[inline]
     pub fn after(
         &mut self,
@@ -178,6 +224,7 @@ impl Trader {
         // WHY: a faulty message may name an order of another instrument than its own; what counts
         // is whose book changed.
         let instrument = change.order.instrument;
+        self.last_instrument = instrument;
         let interest = self.interest.get(instrument.0 as usize).copied().unwrap_or(0);
         if interest & INTEREST == 0 && event.kind > Kind::InstrumentTerms as u8 {
             return Ok(());
@@ -201,31 +248,56 @@ impl Trader {
         }
         let ts_event = Nanos(event.ts_event);
         if interest & ORDERS != 0 {
-            self.office.venue.after(event, change, replica, &mut self.reports);
+            self.office.venue.after(event, change, replica, &mut self.office.reports);
             self.settle(replica, out)?;
             self.look_again(instrument);
         }
         if interest & WATCHED != 0 {
-            self.strategy.on_event(event, &mut Desk::new(&mut self.office, replica));
+            self.call_watchers(instrument, Call::Event(event), replica, out)?;
         }
         if !event.has(Flags::LAST) {
             return Ok(());
         }
-        let interest_now = self.interest[instrument.0 as usize];
-        if interest_now & (HELD | QUOTE_DUE) != 0 {
-            let is_due = interest_now & QUOTE_DUE != 0;
-            self.quote(instrument, ts_event, is_due, replica, out)?;
-        }
-        self.tell(replica);
+        self.quote_after_last(instrument, ts_event, replica, out)?;
+        self.tell(replica, out)?;
         if interest & WATCHED != 0 {
-            let desk = &mut Desk::new(&mut self.office, replica);
-            self.strategy.on_exchange_event(instrument, desk);
+            self.call_watchers(instrument, Call::Complete(instrument), replica, out)?;
         }
         let now = self.office.now;
-        if self.office.venue.next_due().is_some_and(|due| due <= now) {
+        if self.next_due().is_some_and(|due| due <= now) {
             self.receive(now, ts_event, replica, out)?;
         }
         Ok(())
+    }
+
+    /// A command to the trader from the market ring: a limit or the kill switch; others pass by.
+    ///
+    /// # Errors
+    ///
+    /// A value beyond what money can hold.
+    pub fn command(
+        &mut self,
+        event: &Event,
+        replica: &Replica,
+        out: &mut Vec<Execution>,
+    ) -> Result<()> {
+        match event.view() {
+            EventView::Limits(change) => {
+                if let Some(limit) = Limit::from_code(change.limit) {
+                    self.office.gate.set(change.account, limit, change.value);
+                }
+            }
+            EventView::Kill(kill) => {
+                for index in 0..self.members.len() {
+                    let account = self.members[index].seat.account;
+                    if kill.all_accounts != 0 || kill.account == account {
+                        self.office.kill(account, Reason::Killed);
+                    }
+                }
+            }
+            _ => {}
+        }
+        self.settle(replica, out)
     }
 
     /// The feed ended: orders expire, and what is held gets its last mark, the closing cross if
@@ -236,20 +308,18 @@ impl Trader {
     /// A value beyond what money can hold.
     pub fn end(&mut self, replica: &Replica, out: &mut Vec<Execution>) -> Result<()> {
         let now = self.office.now;
-        self.strategy.on_end(&mut Desk::new(&mut self.office, replica));
-        // Twice: what the strategy sends in answer to the first round is rejected in the second.
+        self.call_all(Call::End, replica, out)?;
+        // Twice: what a strategy sends in answer to the first round is rejected in the second.
         for _ in 0..2 {
-            self.office.venue.end_of_day(now, &mut self.reports);
+            self.office.venue.end_of_day(now, &mut self.office.reports);
             self.settle(replica, out)?;
-            let untold = std::mem::take(&mut self.untold);
-            for execution in &untold {
-                let desk = &mut Desk::new(&mut self.office, replica);
-                self.strategy.on_execution(execution, desk);
+            for told in std::mem::take(&mut self.untold) {
+                self.tell_owner(&told.execution, replica, out)?;
             }
         }
         for index in 0..self.interest.len() as u32 {
             let instrument = InstrumentId(index);
-            if self.is_held(instrument) {
+            if self.interest[index as usize] & (HELD | RECENT) != 0 {
                 let close_price = replica.close_price(instrument);
                 let quote = Quote { close_price, ..quote_of(instrument, replica) };
                 self.write_quote(instrument, now, &quote, out)?;
@@ -258,32 +328,35 @@ impl Trader {
         Ok(())
     }
 
-    /// The kill switch: every order is cancelled, everything that arrives from now on is rejected.
-    pub fn kill(&mut self, out: &mut Vec<Execution>) {
-        self.office.venue.kill(self.office.now, &mut self.reports);
-        for execution in self.reports.drain(..) {
-            self.office.counts.note(&execution);
-            self.untold.push_back(execution);
-            out.push(execution);
-        }
-    }
-
-    /// What the trader did so far.
+    /// What the trader did so far, all strategies together.
     pub fn counts(&self) -> TraderCounts {
         self.office.counts
     }
 
-    /// The strategy's name.
-    pub fn name(&self) -> &str {
-        self.strategy.name()
+    /// New orders and replacements that were sent so far.
+    #[inline]
+    pub fn orders_sent(&self) -> u64 {
+        self.office.orders
     }
 
-    /// Whether the strategy can be saved, and so the trader.
+    /// The strategies' names, in the order of their accounts.
+    pub fn names(&self) -> impl Iterator<Item = &str> {
+        self.members.iter().map(|member| member.strategy.name())
+    }
+
+    /// Each strategy's account, name and what it did.
+    pub fn strategies(&self) -> impl Iterator<Item = (AccountId, &str, TraderCounts)> {
+        self.members
+            .iter()
+            .map(|member| (member.seat.account, member.strategy.name(), member.seat.counts))
+    }
+
+    /// Whether the strategies can be saved, and so the trader.
     pub fn can_save(&self) -> bool {
-        self.strategy.can_save()
+        self.members.iter().all(|member| member.strategy.can_save())
     }
 
-    /// The strategy's own account.
+    /// The strategies' own accounts.
     pub fn account(&self) -> &Portfolio {
         &self.office.account
     }
@@ -293,10 +366,16 @@ impl Trader {
         &self.office.venue
     }
 
+    /// The risk gate.
+    pub fn gate(&self) -> &RiskGate {
+        &self.office.gate
+    }
+
     /// What the user should know after the run, in sentences that name the cure.
     pub fn warnings(&self) -> Vec<String> {
-        let mut warnings = self.strategy.warnings();
-        if self.config.venue.latency == Nanos(0) && self.office.counts.fills > 0 {
+        let mut warnings: Vec<String> =
+            self.members.iter().flat_map(|member| member.strategy.warnings()).collect();
+        if self.config.venue.latency.is_zero() && self.office.counts.fills > 0 {
             warnings.push(
                 "order latency is zero, so the P&L is an upper bound: set one with --latency"
                     .into(),
@@ -309,6 +388,14 @@ impl Trader {
                 self.office.counts.postponed
             ));
         }
+        let killed = self.members.iter().filter(|m| self.office.gate.is_killed(m.seat.account));
+        warnings.extend(killed.map(|member| {
+            format!(
+                "the kill switch of account {} was thrown: its orders were cancelled, and nothing \
+                 it sent after that passed",
+                member.seat.account
+            )
+        }));
         warnings
     }
 
@@ -321,13 +408,16 @@ impl Trader {
     ) -> Result<()> {
         let Some(instrument) = replica.instruments().get(id) else { return Ok(()) };
         let index = id.0 as usize;
-        if self.interest.len() <= index {
-            self.interest.resize(index + 1, 0);
-        }
+        self.make_room(id);
         let interest = self.interest[index];
         if interest & KNOWN == 0 {
-            let is_watched = self.strategy.on_instrument(id, instrument)?;
-            self.interest[index] |= if is_watched { KNOWN | WATCHED } else { KNOWN };
+            self.interest[index] |= KNOWN;
+            for member in &mut self.members {
+                if member.strategy.on_instrument(id, instrument)? {
+                    member.watch(id);
+                    self.interest[index] |= WATCHED;
+                }
+            }
         }
         let is_changed = self.office.account.listing(id) != Some(&instrument.listing());
         if interest & LISTED != 0 && is_changed {
@@ -337,44 +427,23 @@ impl Trader {
         Ok(())
     }
 
-    /// Lets commands arrive that are due by `until`; each one's answers reach the strategy before
-    /// the next arrives.
+    /// The feed lost messages, or is whole again.
     #[cold]
-    fn receive(
+    fn cut_off(
         &mut self,
-        until: Nanos,
-        ts_event: Nanos,
+        is_cut_off: bool,
         replica: &Replica,
         out: &mut Vec<Execution>,
     ) -> Result<()> {
-        for _ in 0..COMMANDS_PER_EVENT_MAX {
-            let Office { venue, now, .. } = &mut self.office;
-            let Some(due) = venue.receive(until, ts_event, replica, &mut self.reports) else {
-                return Ok(());
-            };
-            *now = due.max(*now);
-            self.settle(replica, out)?;
-            self.tell(replica);
-        }
-        self.office.counts.postponed += 1;
-        Ok(())
-    }
-
-    /// Tells the strategy what became of its orders, unless their exchange event is still open.
-    fn tell(&mut self, replica: &Replica) {
-        let mut waiting = 0;
-        while self.untold.len() > waiting {
-            let execution = self.untold[waiting];
-            if replica.is_event_open(InstrumentId(execution.instrument)) {
-                waiting += 1;
-                continue;
+        self.is_cut_off = is_cut_off;
+        for member in &self.members {
+            let account = member.seat.account;
+            let Office { gate, venue, reports, now, .. } = &mut self.office;
+            let cancels = gate.limits(account).get(Limit::CancelOnDisconnect);
+            if is_cut_off && cancels.is_some_and(|value| value != 0) {
+                venue.cancel_all(account, Reason::Disconnected, *now, reports);
             }
-            self.untold.remove(waiting);
-            self.strategy.on_execution(&execution, &mut Desk::new(&mut self.office, replica));
         }
-    }
-
-    fn is_held(&self, instrument: InstrumentId) -> bool {
-        self.interest.get(instrument.0 as usize).is_some_and(|bits| bits & HELD != 0)
+        self.settle(replica, out)
     }
 }

@@ -109,7 +109,7 @@ pub(crate) struct Tape {
 
 impl Tape {
     pub(crate) fn new() -> Self {
-        Self::with(VenueConfig { latency: Nanos(0), conservative: false })
+        Self::with(VenueConfig { latency: Nanos(0).into(), conservative: false })
     }
 
     pub(crate) fn with(config: VenueConfig) -> Self {

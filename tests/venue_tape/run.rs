@@ -10,7 +10,7 @@ use ringtape::units::{AccountId, Nanos, Side};
 use super::X;
 
 pub(crate) fn config(latency: u64) -> TraderConfig {
-    let venue = VenueConfig { latency: Nanos(latency), conservative: false };
+    let venue = VenueConfig { latency: Nanos(latency).into(), conservative: false };
     TraderConfig { venue, ..TraderConfig::default() }
 }
 
@@ -52,6 +52,13 @@ impl Run {
         for &event in events {
             self.play(event).expect("it plays");
         }
+    }
+
+    /// Plays events and returns what they caused.
+    pub(crate) fn play_all_and_tell(&mut self, events: &[Event]) -> Vec<Execution> {
+        let first = self.out.len();
+        self.play_all(events);
+        self.out[first..].to_vec()
     }
 
     pub(crate) fn end(&mut self) -> Vec<Execution> {

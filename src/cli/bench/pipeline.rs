@@ -20,8 +20,8 @@ use ringtape::report::hdr::hgrm;
 use serde_json::{Value, json};
 
 use super::sweep::{Plan, Sweep};
-use crate::cli::replay::trader;
 use crate::cli::report::write_files;
+use crate::cli::trading::trader;
 use crate::cli::{Ending, config::RunConfig, parse, term};
 
 #[derive(Debug, Args)]
@@ -202,7 +202,8 @@ fn generate(args: &PipelineArgs) -> Result<Arc<[u8]>> {
 
 fn round(args: &PipelineArgs, session: &Arc<[u8]>, pace: Pace) -> Result<RunReport> {
     let feed = ItchFeed::from_bytes("generated session", session.clone(), &OpenOptions::default())?;
-    let shape = RunConfig { strategy: args.strategy.clone(), ..RunConfig::default() };
+    let shape =
+        RunConfig { strategy: args.strategy.clone().map(|one| vec![one]), ..RunConfig::default() };
     // A directory of our own, so that nothing of the user's goes when it is removed.
     let dir = args
         .journal

@@ -32,30 +32,31 @@ impl Venue {
         let InFlight { due, account, instrument, command } = self.wire.receive(until, is_ready)?;
         let at = Arrival { ts_event, replica };
         let unknown = |order_id| unknown_order(order_id, account, instrument, ts_event);
+        // An order of another account is none that this one may change.
+        let mut own = |order_id| self.get_mut(order_id).copied().filter(|o| o.account == account);
         match command {
             Command::New { order_id, terms } => {
                 self.new_order(OwnOrder::new(order_id, account, terms), at, out);
             }
-            Command::Cancel { order_id } => match self.remove(order_id) {
+            Command::Cancel { order_id } => match own(order_id) {
                 Some(order) => {
+                    self.remove(order_id);
                     out.push(order.ended(ExecutionKind::Cancelled, ts_event, Reason::Requested));
                 }
                 None => out.push(unknown(order_id)),
             },
-            Command::Reduce { order_id, qty } => match self.get_mut(order_id) {
+            Command::Reduce { order_id, qty } => match own(order_id) {
                 Some(_) => self.reduce(order_id, qty, ts_event, out),
                 None => out.push(unknown(order_id)),
             },
-            Command::Replace { order_id, new_order_id, price, qty } => {
-                match self.get_mut(order_id).copied() {
-                    Some(old) => {
-                        self.replace(&old, new_order_id, price, qty, at, out);
-                    }
-                    None => {
-                        out.push(Execution { new_order_id: new_order_id.0, ..unknown(order_id) });
-                    }
+            Command::Replace { order_id, new_order_id, price, qty } => match own(order_id) {
+                Some(old) => {
+                    self.replace(&old, new_order_id, price, qty, at, out);
                 }
-            }
+                None => {
+                    out.push(Execution { new_order_id: new_order_id.0, ..unknown(order_id) });
+                }
+            },
         }
         Some(due)
     }
@@ -120,7 +121,7 @@ impl Venue {
     /// Why an order is not accepted; `None` when it is.
     fn refusal(&self, order: &OwnOrder, replica: &Replica) -> Option<Reason> {
         let NewOrder { instrument, price, qty, time_in_force, is_post_only, .. } = order.terms;
-        if self.is_killed {
+        if self.killed.binary_search(&order.account).is_ok() {
             return Some(Reason::Killed);
         }
         let known = replica.instruments().get(instrument);

@@ -28,12 +28,14 @@
 
 mod entry;
 mod lane;
+mod latency;
 mod order;
 mod save;
 mod simulated;
 mod taken;
 mod wire;
 
+pub use latency::{LATENCY_DEFAULT, LatencyModel};
 pub use order::{NewOrder, OpenOrder, OrderState};
-pub use simulated::{LATENCY_DEFAULT, Venue, VenueConfig};
+pub use simulated::{Venue, VenueConfig};
 pub use wire::Command;

@@ -98,6 +98,7 @@ impl OwnOrder {
             reason: reason as u16,
             ..Execution::new(kind, ts_event.0, self.terms.instrument.0)
         }
+        .with_queue_ahead(self.ahead_at_entry, self.ahead)
     }
 
     /// A record of its end: quantity is what was still open, and nothing is open any more.
@@ -122,6 +123,8 @@ pub enum OrderState {
 pub struct OpenOrder {
     /// The order's number.
     pub order_id: OrderId,
+    /// The account that it is for.
+    pub account: AccountId,
     /// What was asked for; the quantity is the total including what is filled.
     pub terms: NewOrder,
     /// Quantity filled so far.
@@ -140,6 +143,7 @@ impl OpenOrder {
     pub(super) fn of(order: &OwnOrder, state: OrderState) -> Self {
         Self {
             order_id: order.id,
+            account: order.account,
             terms: order.terms,
             cum: order.cum,
             leaves: order.leaves(),

@@ -6,6 +6,7 @@ use super::simulated::Venue;
 use super::wire::{Command, InFlight, Wire};
 use crate::error::Result;
 use crate::event::TimeInForce;
+use crate::hash::SplitMix64;
 use crate::limits::INSTRUMENTS_MAX;
 use crate::state::{StateReader, StateWriter};
 use crate::units::{AccountId, InstrumentId, Nanos, OrderId, Price, Qty, Side};
@@ -14,7 +15,10 @@ impl Venue {
     /// Writes own orders, what is in flight and what was taken.
     pub fn save(&self, writer: &mut StateWriter) {
         writer.put_u64(self.matches);
-        writer.put_bool(self.is_killed);
+        writer.put_len(self.killed.len());
+        self.killed.iter().for_each(|account| writer.put_u32(account.0));
+        writer.put_u64(self.ways.random.state());
+        self.ways.used.iter().for_each(|&used| writer.put_u64(used));
         writer.put_len(self.lanes.len());
         for lane in &self.lanes {
             writer.put_u32(lane.instrument.0);
@@ -38,9 +42,13 @@ impl Venue {
     ///
     /// Cut state, or state that is none of a venue.
     pub fn load(&mut self, reader: &mut StateReader<'_>) -> Result<()> {
-        let mut loaded = Self::new(self.config());
+        let mut loaded = Self::new(self.config().clone());
         loaded.matches = reader.u64()?;
-        loaded.is_killed = reader.bool()?;
+        for _ in 0..reader.len(4)? {
+            loaded.killed.push(AccountId(reader.u32()?));
+        }
+        loaded.ways.random = SplitMix64::new(reader.u64()?);
+        loaded.ways.used = [reader.u64()?, reader.u64()?];
         for _ in 0..reader.len(4)? {
             let instrument = load_instrument(reader)?;
             let index = loaded.make_lane(instrument);

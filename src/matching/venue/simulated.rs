@@ -2,28 +2,20 @@
 
 use super::entry::{Arrival, unknown_order};
 use super::lane::{Lane, LaneFill, Reach};
+use super::latency::{LatencyModel, Ways};
 use super::order::{OpenOrder, OrderState, OwnOrder};
 use super::wire::{Command, InFlight, Wire};
 use crate::book::{Change, ChangeKind, OrderView, Replica};
 use crate::event::{Event, EventView, Execution, ExecutionKind, Flags, Kind, Reason};
 use crate::units::{AccountId, InstrumentId, Nanos, OrderId, Qty, Side};
 
-/// Time from a strategy's decision to the order's arrival, unless set otherwise: 50 us.
-pub const LATENCY_DEFAULT: Nanos = Nanos(50_000);
-
 /// What shapes the simulated venue.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct VenueConfig {
-    /// Time from a strategy's decision to the order's arrival.
-    pub latency: Nanos,
+    /// How long orders and reports are on their way.
+    pub latency: LatencyModel,
     /// Whether to leave out fills from hidden trades and from crossing orders.
     pub conservative: bool,
-}
-
-impl Default for VenueConfig {
-    fn default() -> Self {
-        Self { latency: LATENCY_DEFAULT, conservative: false }
-    }
 }
 
 /// No lane yet.
@@ -45,7 +37,7 @@ pub(super) const NO_LANE: u32 = u32::MAX;
 /// for event in InstrumentTable::events(0, aapl, &Instrument::us_equity("AAPL")) {
 ///     replica.apply(&event);
 /// }
-/// let mut venue = Venue::new(VenueConfig { latency: Nanos(50), ..VenueConfig::default() });
+/// let mut venue = Venue::new(VenueConfig { latency: Nanos(50).into(), ..VenueConfig::default() });
 /// let terms = NewOrder::limit(aapl, Side::Buy, Price(3_201_400), Qty(100));
 /// let order_id = OrderId(OrderId::OWN | 1);
 /// venue.send(Nanos(1_000), AccountId(0), aapl, Command::New { order_id, terms });
@@ -65,8 +57,10 @@ pub struct Venue {
     /// Orders at the venue by ascending number.
     pub(super) live: Vec<(OrderId, InstrumentId)>,
     pub(super) wire: Wire,
+    pub(super) ways: Ways,
     pub(super) matches: u64,
-    pub(super) is_killed: bool,
+    /// Accounts from which nothing is accepted any more, ascending.
+    pub(super) killed: Vec<AccountId>,
     /// Fills of the record at hand; empty between calls.
     pub(super) fills: Vec<LaneFill>,
 }
@@ -75,20 +69,21 @@ impl Venue {
     /// A venue without own orders.
     pub fn new(config: VenueConfig) -> Self {
         Self {
+            ways: Ways::new(config.latency.seed),
             config,
             lanes: vec![],
             lane_of: vec![],
             live: vec![],
             wire: Wire::default(),
             matches: 0,
-            is_killed: false,
+            killed: vec![],
             fills: vec![],
         }
     }
 
     /// What shapes the venue.
-    pub fn config(&self) -> VenueConfig {
-        self.config
+    pub fn config(&self) -> &VenueConfig {
+        &self.config
     }
 
     /// Sends a command about `instrument`; it arrives after the latency.
@@ -99,8 +94,16 @@ impl Venue {
         instrument: InstrumentId,
         command: Command,
     ) {
-        let due = Nanos(now.0.saturating_add(self.config.latency.0));
+        let way = self.ways.order(&self.config.latency);
+        let due = Nanos(now.0.saturating_add(way.0));
+        // A connection keeps its order: what is sent later arrives no earlier.
+        let due = self.wire.last_due().map_or(due, |last| last.max(due));
         self.wire.send(InFlight { due, account, instrument, command });
+    }
+
+    /// How long the next report to a strategy is on its way.
+    pub fn report_delay(&mut self) -> Nanos {
+        self.ways.report(&self.config.latency)
     }
 
     /// When the next command arrives; `None` when nothing is in flight.
@@ -169,7 +172,7 @@ impl Venue {
 
     /// Ends the session: every order expires, what is in flight is rejected.
     pub fn end_of_day(&mut self, ts_event: Nanos, out: &mut Vec<Execution>) {
-        self.end_orders(ExecutionKind::Expired, Reason::EndOfDay, ts_event, out);
+        self.end_orders(None, ExecutionKind::Expired, Reason::EndOfDay, ts_event, out);
         // A cancel in flight finds its order gone: there is nothing to reject.
         for in_flight in self.wire.drain() {
             let rejected = match in_flight.command {
@@ -188,10 +191,30 @@ impl Venue {
         }
     }
 
-    /// Throws the kill switch: every order is cancelled, and what arrives from now on is rejected.
-    pub fn kill(&mut self, ts_event: Nanos, out: &mut Vec<Execution>) {
-        self.is_killed = true;
-        self.end_orders(ExecutionKind::Cancelled, Reason::Killed, ts_event, out);
+    /// Throws an account's kill switch for a reason: its orders are cancelled, and what arrives
+    /// from now on is rejected.
+    pub fn kill(
+        &mut self,
+        account: AccountId,
+        reason: Reason,
+        ts_event: Nanos,
+        out: &mut Vec<Execution>,
+    ) {
+        if let Err(place) = self.killed.binary_search(&account) {
+            self.killed.insert(place, account);
+        }
+        self.cancel_all(account, reason, ts_event, out);
+    }
+
+    /// Cancels every order of an account that is at the venue.
+    pub fn cancel_all(
+        &mut self,
+        account: AccountId,
+        reason: Reason,
+        ts_event: Nanos,
+        out: &mut Vec<Execution>,
+    ) {
+        self.end_orders(Some(account), ExecutionKind::Cancelled, reason, ts_event, out);
     }
 
     /// An order that is in flight or at the venue.
@@ -234,17 +257,20 @@ impl Venue {
         })
     }
 
-    /// Takes out every order at the venue, by ascending number.
+    /// Takes out every order of an account at the venue, or of all, by ascending number.
     fn end_orders(
         &mut self,
+        account: Option<AccountId>,
         kind: ExecutionKind,
         reason: Reason,
         ts_event: Nanos,
         out: &mut Vec<Execution>,
     ) {
-        for (order_id, instrument) in std::mem::take(&mut self.live) {
-            let lane = self.lane_index(instrument).map(|lane| &mut self.lanes[lane]);
-            if let Some(order) = lane.and_then(|lane| lane.remove(order_id)) {
+        for (order_id, _) in self.live.clone() {
+            let order = self.get_mut(order_id).copied();
+            let is_meant = order.is_some_and(|o| account.is_none_or(|a| a == o.account));
+            if let Some(order) = order.filter(|_| is_meant) {
+                self.remove(order_id);
                 out.push(order.ended(kind, ts_event, reason));
             }
         }
