@@ -126,9 +126,10 @@
 //!
 //! # Features
 //!
-//! `cli` builds the program and pulls in clap, serde, serde_json, toml and ctrlc; `zstd` reads
-//! feeds that are compressed so, `pcap` captures of packets, `json` raw recordings of JSON text.
-//! All are on by default; the library alone is `default-features = false`.
+//! `cli` builds the program and pulls in clap, serde, serde_json, toml, ctrlc, and what `pcap` and
+//! `udp` do: captures of packets, and live feeds. `zstd` reads and writes feeds that are compressed
+//! so, `dbn` reads Databento's recordings, `json` raw recordings of JSON text. All are on by
+//! default; the library alone is `default-features = false`.
 
 pub mod book;
 pub mod bus;

@@ -54,6 +54,10 @@ fn findings(checks: &Checks, assumptions: &[String], events: &[Event]) -> String
             write!(text, "; {what}: {count}, messages {first} to {last}").expect("a string");
         }
     }
+    if checks.gaps.count > 0 {
+        let (count, first) = (checks.gaps.count, checks.gaps.first);
+        write!(text, "; missing messages: {count}, before message {first}").expect("a string");
+    }
     let unknown = unknown_orders(events);
     if unknown > 0 {
         write!(text, "; unknown orders: {unknown} (the books count them)").expect("a string");

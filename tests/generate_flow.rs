@@ -7,6 +7,8 @@ use std::collections::BTreeSet;
 
 use ringtape::engine::generate::{CommandFlow, Flow, FlowProfile};
 use ringtape::event::{Event, EventView, Execution, ExecutionKind, TimeInForce};
+use ringtape::feed::OpenOptions;
+use ringtape::feed::orders::OrderFeed;
 use ringtape::matching::{Matcher, MatcherConfig};
 
 /// Times in force of aggressive orders.
@@ -90,5 +92,31 @@ fn the_seed_decides_everything() {
         assert!(one.setup == again.setup && one.events == again.events, "{}", flow.name());
         let other = FlowProfile { seed: 43, ..profile }.generate().expect("a flow");
         assert!(one.events != other.events, "{}", flow.name());
+    }
+}
+
+/// What happened to whom: prices in cents.
+fn story(matcher: &mut Matcher, events: &[Event], per_cent: i64) -> Vec<(u8, u64, u64, i64, u64)> {
+    let told = events.iter().flat_map(|event| said(matcher, event));
+    told.filter(|one| one.order_id != 0)
+        .map(|one| (one.kind, one.order_id, one.qty, one.price / per_cent, one.leaves))
+        .collect()
+}
+
+#[test]
+fn a_flow_written_as_an_order_file_gives_the_same_executions() {
+    for flow in Flow::ALL {
+        let profile = FlowProfile { commands: 20_000, symbols: 20, live: 2_000, ..flow.profile() };
+        let stream = profile.generate().expect("a flow");
+        let mut file = Vec::new();
+        stream.write_orders(&mut file).expect("memory takes all");
+        let mut feed = OrderFeed::from_bytes("flow", file, &OpenOptions::default()).expect("rows");
+        let mut read = Vec::new();
+        while feed.next_row(&mut read).expect("a good row").is_some() {}
+        let written = [&stream.setup[..], &stream.events].concat();
+        let direct = story(&mut Matcher::new(MatcherConfig::default()), &written, 100);
+        let through_file = story(&mut Matcher::new(MatcherConfig::default()), &read, 1);
+        assert!(direct.len() > 20_000, "{}", flow.name());
+        assert!(direct == through_file, "{}", flow.name());
     }
 }

@@ -2,7 +2,7 @@
 //!
 //! Catches: a message that is lost or taken twice where a run goes on, an execution that comes out
 //! otherwise unnoticed, another feed or configuration that is accepted, a kill that cannot be
-//! resumed from. `RINGTAPE_KILL_ROUNDS=20` makes the test of kills as long as the README says.
+//! resumed from. `RINGTAPE_KILL_ROUNDS=100` makes the test of kills as long as the README says.
 
 mod common;
 

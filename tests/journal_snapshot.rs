@@ -10,18 +10,19 @@ use std::fs;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
+use common::program::run_line;
 use common::runs::{STRATEGY, cut_market, feed, folder, resuming, session, start, trader};
 use rand_xoshiro::Xoshiro256PlusPlus;
 use rand_xoshiro::rand_core::{Rng, SeedableRng};
 use ringtape::engine::{
     EXECUTIONS_DIR, Engine, EngineConfig, Exchange, Hashes, JournalConfig, JournalFeed, MARKET_DIR,
-    RunReport, SNAPSHOTS_DIR, needed_from,
+    RunReport, SNAPSHOTS_DIR, needed_from, rederive,
 };
 use ringtape::error::Result;
 use ringtape::event::{Event, Execution};
 use ringtape::feed::orders::OrderFeed;
 use ringtape::feed::{Feed, OpenOptions};
-use ringtape::journal::snapshot::snapshots;
+use ringtape::journal::snapshot::{Snapshot, SnapshotWriter, snapshots};
 use ringtape::journal::{Limits, retain, verify};
 use ringtape::matching::MatcherConfig;
 use ringtape::state::{StateReader, StateWriter};
@@ -246,7 +247,7 @@ fn a_run_of_orders_goes_on_from_a_snapshot() {
     let marks = snapshots(&dir.join(SNAPSHOTS_DIR)).expect("a folder");
     for cut in [marks[1].0 + 100, marks[1].0, marks[0].0 + 1] {
         cut_market(dir, cut);
-        let report = run(Some(with_snapshots(dir, 1_000)));
+        let report = run(Some(resuming(dir)));
         assert!(report.error.is_none(), "{:?}", report.error);
         assert_eq!((report.hashes, report.trades), (expected.hashes, expected.trades));
         println!("cut at {cut}: went on from {}", origin(&report));
@@ -331,4 +332,69 @@ fn a_snapshot_of_another_run_is_not_used() {
     assert_same(&report, &expected, one.path(), STRATEGY);
     assert_eq!((origin(&report), report.resumed.expect("resumed").refused.len()), (0, 2));
     assert!(STRATEGY.parse::<StrategySpec>().is_ok());
+}
+
+#[test]
+fn deriving_a_run_again_gives_its_executions_and_its_snapshots() {
+    let scratch = folder();
+    let dir = scratch.path();
+    let config = || EngineConfig { trader: Some(trader()), ..EngineConfig::default() };
+    let (session, _, report) = recorded(dir, &[], 10_000);
+    let found = rederive(dir, config()).expect("the same");
+    let records = verify::<Event>(&dir.join(MARKET_DIR)).expect("a journal").records;
+    assert_eq!((found.from, found.records, found.missing), (0, records, 0));
+    assert_eq!((found.executions, found.snapshots.len()), (report_executions(dir), 2));
+    assert!(found.executions >= report.executions);
+    // Also of a run that went on from a snapshot.
+    cut_market(dir, records - 10);
+    start(feed(&session), Some(with_snapshots(dir, 1_000)), &[]).expect("a resumed run");
+    rederive(dir, config()).expect("the same");
+
+    // A snapshot that is whole and yet of another state.
+    let path = snapshot_paths(dir).pop().expect("one");
+    let mark = snapshots(&dir.join(SNAPSHOTS_DIR)).expect("a folder").last().expect("one").0;
+    let whole = Snapshot::read(&path).expect("a snapshot");
+    let mut writer = SnapshotWriter::create(&dir.join(SNAPSHOTS_DIR), whole.number()).expect("one");
+    for name in whole.sections() {
+        let mut bytes = whole.section(name).expect("there").to_vec();
+        if name == "matching" {
+            bytes[0] ^= 1;
+        }
+        writer.add(name, &bytes).expect("space");
+    }
+    writer.finish(mark).expect("space");
+    let differs = rederive(dir, config()).expect_err("another hash");
+    assert_eq!(differs.exit_code(), 1);
+    assert!(differs.to_string().contains("section `matching`"), "{differs}");
+    // Another strategy than that of the run.
+    let other = rederive(dir, EngineConfig::default()).expect_err("no trader");
+    assert_eq!(other.exit_code(), 1);
+}
+
+fn report_executions(dir: &Path) -> u64 {
+    verify::<Execution>(&dir.join(EXECUTIONS_DIR)).expect("a journal").records
+}
+
+#[test]
+fn the_command_derives_a_run_again_and_its_exit_code_tells_what_is_wrong() {
+    let scratch = folder();
+    let dir = scratch.path().join("run").display().to_string();
+    let line =
+        "replay feeds/sample.itch.gz --strategy maker:symbols=ACME,ORBQ --snapshot-every 50k";
+    let recorded = run_line(&format!("{line} --journal {dir}"));
+    assert_eq!(recorded.code, 0, "{}", recorded.all());
+    let deep = run_line(&format!("journal verify --deep {dir}"));
+    assert_eq!(deep.code, 0, "{}", deep.all());
+    assert!(deep.stderr.contains("are the same"), "{}", deep.all());
+    let json = run_line(&format!("journal verify --deep --json {dir}")).json();
+    assert!(json["deep"]["executions"].as_u64() > Some(0), "{json}");
+    let taken = snapshot_paths(Path::new(&dir));
+    assert!(!taken.is_empty());
+    let mut bytes = fs::read(&taken[0]).expect("a snapshot");
+    let middle = bytes.len() / 2;
+    bytes[middle] ^= 4;
+    fs::write(&taken[0], bytes).expect("space");
+    let damaged = run_line(&format!("journal verify --deep {dir}"));
+    assert_eq!(damaged.code, 3, "{}", damaged.all());
+    assert_eq!(run_line(&format!("journal verify {dir}")).code, 0, "the journals are whole");
 }

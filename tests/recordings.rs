@@ -119,3 +119,49 @@ fn the_best_bid_and_offer_of_binance_is_the_venues_in_3448_of_3448_states() {
     let messages = report["feed"]["messages"].as_u64().expect("a number");
     assert_eq!(messages, 124_057 + 2_000 + 16 + 1 + 1 + 3_448 + 9_757);
 }
+
+#[test]
+fn each_capture_of_iex_decodes_to_its_one_message() {
+    let Some(folder) = recording("iex") else { return };
+    for (name, format, letter, told) in [
+        ("Deep.IexTp.v1.0__PriceLevelBuyUpdateMessage", "iex-deep", "8", "price=202.7700 qty=190"),
+        ("Deep.IexTp.v1.0__PriceLevelSellUpdateMessage", "iex-deep", "5", "price=344.1400 qty=82"),
+        ("Tops.IexTp.v1.5__TradeReportMessage", "iex-tops", "T", "price=0.9998 qty=100"),
+        ("Tops.IexTp.v1.6__QuoteUpdateMessage", "iex-tops", "Q", "price=24.1900 qty=18773"),
+    ] {
+        let feed = folder.join(format!("Iex__{name}.pcap"));
+        let report = replay(&feed, &[]);
+        assert_eq!(report["feed"]["format"], format, "{name}");
+        assert_eq!(report["feed"]["messages"], 1, "{name}");
+        assert_eq!(report["feed"]["by_type"], json!({ letter: 1 }), "{name}");
+        assert_eq!(report["hashes"]["books_of"], "levels");
+        let dump = run(["dump".to_owned(), text(&feed)]).stdout;
+        assert!(dump.contains(told), "{name}: {dump}");
+    }
+}
+
+#[test]
+fn the_order_book_file_beside_lobsters_messages_agrees_in_998_of_998_steps() {
+    let Some(folder) = recording("lobster") else { return };
+    let name = "AAPL_2012-06-21_first999_message_10.csv";
+    let report = replay(&folder.join(name), &[]);
+    assert_eq!(report["feed"]["messages"], 999);
+    assert_eq!(report["feed"]["venue_books"], json!({ "compared": 998, "differ": 0 }));
+    assert_eq!(report["feed"]["unknown_orders"], 9, "orders older than the file");
+
+    // A wrong row is found, twice: as the end of one step and the start of the next.
+    let scratch = tempfile::tempdir().expect("a scratch folder");
+    let read = |name: &str| std::fs::read_to_string(folder.join(name)).expect("a file");
+    let books = read(&name.replace("message", "orderbook"));
+    let mut rows: Vec<String> = books.lines().map(str::to_owned).collect();
+    let best = rows[500].split(',').nth(1).expect("a size").to_owned();
+    rows[500] = rows[500].replacen(&format!(",{best},"), ",77777,", 1);
+    std::fs::write(scratch.path().join(name), read(name)).expect("written");
+    let beside = scratch.path().join(name.replace("message", "orderbook"));
+    std::fs::write(beside, rows.join("\n")).expect("written");
+    let feed = scratch.path().join(name);
+    let wrong = replay(&feed, &[]);
+    assert_eq!(wrong["feed"]["venue_books"], json!({ "compared": 998, "differ": 2 }));
+    assert_eq!(wrong["feed"]["faults"]["states_differ"]["first"], 500);
+    assert_eq!(run(["replay".to_owned(), text(&feed), "--strict".to_owned()]).code, 1);
+}

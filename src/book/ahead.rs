@@ -17,6 +17,7 @@
 //! level that was found for it if it still is the one at its price.
 
 use super::books::Books;
+use super::order::Level;
 use super::replica::Replica;
 use super::slab::NIL;
 use super::view::Change;
@@ -229,6 +230,12 @@ impl Books {
         for number in plan.added.iter() {
             self.look_at_tail(plan.levels[number]);
         }
+        for number in plan.named.iter() {
+            let order = self.orders.get(plan.orders[number]);
+            if let Some(level) = order.and_then(|order| self.levels.get(order.level)) {
+                self.look_at_end(level);
+            }
+        }
         for number in plan.replaced.iter() {
             let order = self.orders.get(plan.orders[number]);
             let level = order.and_then(|order| self.levels.get(order.level));
@@ -250,7 +257,7 @@ impl Books {
     fn look_at_touch(&self, event: &Event, side: u8) {
         if let Some(book) = self.book(InstrumentId(event.instrument)) {
             let side = if side == Side::Sell as u8 { Side::Sell } else { Side::Buy };
-            book.ladder(side).prefetch_touch();
+            book.ladder(side).prefetch_touch(&self.shelf);
         }
     }
 
@@ -259,9 +266,19 @@ impl Books {
     fn look_for_level(&self, event: &Event, side: Side) -> u32 {
         let Some(book) = self.book(InstrumentId(event.instrument)) else { return NIL };
         let price = Price(event.payload[1].cast_signed());
-        let level = book.ladder(side).find(side, price).unwrap_or(NIL);
+        let level = book.ladder(side).find(side, price, &self.shelf).unwrap_or(NIL);
         self.levels.prefetch(level);
         level
+    }
+
+    /// The touch of the side of a level, which is taken out there when its last order leaves.
+    #[inline(always)]
+    fn look_at_end(&self, level: &Level) {
+        if level.orders == 1
+            && let Some(book) = self.book(level.instrument())
+        {
+            book.ladder(level.side()).prefetch_touch(&self.shelf);
+        }
     }
 
     #[inline(always)]

@@ -3,10 +3,9 @@
 //! Nothing here knows a feed or a command. Callers look an order up once and name it by handle.
 
 use super::index::{Found, OrderIndex};
-use super::ladder::{Gap, Ladder};
+use super::ladder::{Gap, Ladder, Shelf};
 use super::order::{Level, Order};
 use super::slab::{NIL, Slab};
-use super::tape::Units;
 use super::view::{LevelView, OrderView, Touch};
 use crate::processor::prefetch;
 use crate::units::{InstrumentId, OrderId, Price, Qty, Side};
@@ -18,18 +17,15 @@ pub(crate) struct Best {
     pub(crate) qty: Qty,
 }
 
-/// One instrument's book: three cache lines, the last of which a message needs that changes the
-/// touch.
+/// One instrument's book: two cache lines.
 #[derive(Clone, Debug, Default)]
-#[repr(C, align(64))]
+#[repr(C, align(128))]
 pub(super) struct Book {
     /// The touch now, by side.
     pub(super) best: [Best; 2],
     /// The touch as it was last looked at after LAST, by side.
     pub(super) marked: [Best; 2],
     ladders: [Ladder; 2],
-    /// Units for hashing; `None` until they are needed or the instrument is defined.
-    pub(super) units: Option<Units>,
     /// Trading state as the venue's letter; 0 while unknown.
     pub(super) state: u8,
     /// Whether the instrument's own market has halted operationally.
@@ -40,7 +36,7 @@ pub(super) struct Book {
     pub(super) is_crossing_counted: bool,
 }
 
-const _: () = assert!(size_of::<Book>() == 192);
+const _: () = assert!(size_of::<Book>() == 128);
 
 /// All books, the orders in them and the index of references.
 #[derive(Clone, Debug)]
@@ -48,6 +44,7 @@ pub(super) struct Books {
     pub(super) books: Vec<Book>,
     pub(super) orders: Slab<Order>,
     pub(super) levels: Slab<Level>,
+    pub(super) shelf: Shelf,
     pub(super) index: OrderIndex,
     pub(super) next_priority: u64,
     pub(super) peak_orders: usize,
@@ -87,7 +84,6 @@ impl Book {
     pub(super) fn prefetch(&self) {
         prefetch(&raw const self.best);
         prefetch(&raw const self.ladders);
-        prefetch(&raw const self.units);
     }
 }
 
@@ -97,6 +93,7 @@ impl Books {
             books: Vec::new(),
             orders: Slab::new(),
             levels: Slab::new(),
+            shelf: Shelf::new(),
             index: OrderIndex::with_capacity(orders),
             next_priority: 0,
             peak_orders: 0,
@@ -174,7 +171,7 @@ impl Books {
         let book = &mut self.books[instrument.0 as usize];
         let mut cleared = 0;
         for ladder in &mut book.ladders {
-            for level in ladder.levels() {
+            for level in ladder.levels(&self.shelf) {
                 let mut handle = self.levels[level].head;
                 while handle != NIL {
                     let order = self.orders[handle];
@@ -188,7 +185,7 @@ impl Books {
                 self.levels[level].disown();
                 self.levels.remove(level);
             }
-            ladder.clear();
+            ladder.clear(&mut self.shelf);
         }
         book.best = Default::default();
         cleared
@@ -207,7 +204,8 @@ impl Books {
         side: Side,
     ) -> impl DoubleEndedIterator<Item = &Level> {
         let ladder = self.book(instrument).map(|book| &book.ladders[side.index()]);
-        ladder.into_iter().flat_map(Ladder::levels).map(|level| &self.levels[level])
+        let levels = ladder.into_iter().flat_map(|ladder| ladder.levels(&self.shelf));
+        levels.map(|level| &self.levels[level])
     }
 
     /// The level at a price.
@@ -218,7 +216,7 @@ impl Books {
         price: Price,
     ) -> Option<&Level> {
         let ladder = &self.book(instrument)?.ladders[side.index()];
-        ladder.find(side, price).ok().map(|level| &self.levels[level])
+        ladder.find(side, price, &self.shelf).ok().map(|level| &self.levels[level])
     }
 
     /// The orders of a level, front to back.
@@ -245,7 +243,8 @@ impl Books {
         let ladders: usize =
             self.books.iter().flat_map(|book| &book.ladders).map(Ladder::bytes).sum();
         let books = self.books.capacity() * size_of::<Book>();
-        books + ladders + self.orders.bytes() + self.levels.bytes() + self.index.bytes()
+        let slabs = self.orders.bytes() + self.levels.bytes() + self.shelf.bytes();
+        books + ladders + slabs + self.index.bytes()
     }
 
     #[inline(always)]
@@ -277,7 +276,8 @@ impl Books {
     /// The level at a price, made if there is none.
     #[inline(always)]
     fn level_for(&mut self, instrument: InstrumentId, side: Side, price: Price) -> u32 {
-        match self.books[instrument.0 as usize].ladders[side.index()].find(side, price) {
+        let ladder = &self.books[instrument.0 as usize].ladders[side.index()];
+        match ladder.find(side, price, &self.shelf) {
             Ok(level) => level,
             Err(gap) => self.make_level(gap, instrument, side, price),
         }
@@ -287,7 +287,7 @@ impl Books {
     fn make_level(&mut self, gap: Gap, instrument: InstrumentId, side: Side, price: Price) -> u32 {
         let level = self.levels.insert(Level::new(instrument, side, price));
         let book = &mut self.books[instrument.0 as usize];
-        book.ladders[side.index()].insert(gap, side, price, level);
+        book.ladders[side.index()].insert(gap, side, price, level, &mut self.shelf);
         level
     }
 
@@ -325,10 +325,10 @@ impl Books {
         let (side, price) = (level.side(), level.price);
         let book = &mut self.books[level.instrument().0 as usize];
         let ladder = &mut book.ladders[side.index()];
-        ladder.remove(side, price);
+        ladder.remove(side, price, &mut self.shelf);
         let best = &mut book.best[side.index()];
         if best.price == price {
-            *best = ladder.best().map_or(Best::default(), |level| {
+            *best = ladder.best(&self.shelf).map_or(Best::default(), |level| {
                 let level = &self.levels[level];
                 Best { price: level.price, qty: level.qty }
             });

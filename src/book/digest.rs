@@ -30,7 +30,7 @@ impl Replica {
             .collect();
         instruments.sort_unstable();
         for (_, id) in instruments {
-            let units = self.books.books[id.0 as usize].units.unwrap_or_else(|| Units::assumed(id));
+            let units = self.units[id.0 as usize].unwrap_or_else(|| Units::assumed(id));
             // Ladders end at the touch: bids ascend, offers descend.
             for level in self.books.levels(id, Side::Buy) {
                 self.hash_level(level, &units, &mut hash);

@@ -1,9 +1,11 @@
-//! The price levels of one side, sorted, with the touch at the end of a contiguous vector.
+//! The price levels of one side, sorted, with the touch at the end of a contiguous row.
 //!
 //! ```text
 //!          far blocks of at most 128 rungs           near: at most 256 rungs
 //!   bids | 90.00 .. 91.27 | 91.28 .. 92.55 | ...   | 99.97  99.98  99.99  100.00 | <- touch
 //! ```
+//!
+//! The near rungs of all ladders lie on one [`Shelf`]; a ladder names its row.
 //!
 //! Prices become keys that ascend toward the touch on either side, so that one search serves both.
 //! Activity is near the touch: a search counts the last rungs that are better, without a branch a
@@ -14,28 +16,34 @@
 //! goes far away moves no more than a block, whatever the number of levels.
 
 mod far;
+mod shelf;
+
+use bytemuck::{Pod, Zeroable};
 
 use self::far::Far;
-use crate::processor::prefetch_at;
+use self::shelf::Row;
+pub(super) use self::shelf::Shelf;
 use crate::units::{Price, Side};
 
 /// Rungs at the touch that are searched together: two cache lines.
 const TOUCH_RUNGS: usize = 8;
 
 /// Rungs near the touch before the far half of them is spilled.
-const NEAR_RUNGS_MAX: usize = 256;
+const NEAR_RUNGS_MAX: usize = 1 << shelf::BITS_MAX;
 
 /// A level's price and handle.
-#[derive(Clone, Copy, Debug)]
+#[derive(Clone, Copy, Debug, Pod, Zeroable)]
+#[repr(C)]
 struct Rung {
     key: i64,
     level: u32,
+    pad: u32,
 }
 
 /// One side of a book.
-#[derive(Clone, Debug, Default)]
+#[derive(Clone, Debug)]
 pub(super) struct Ladder {
-    near: Vec<Rung>,
+    near: Row,
     /// The rungs worse than all near ones; `None` until a side first has so many.
     far: Option<Box<Far>>,
 }
@@ -58,13 +66,20 @@ fn key(side: Side, price: Price) -> i64 {
     price.0 ^ -i64::from(side == Side::Sell)
 }
 
+impl Default for Ladder {
+    fn default() -> Self {
+        Self { near: Row::EMPTY, far: None }
+    }
+}
+
 impl Ladder {
     /// The level at `price`, or the place where it belongs.
     #[inline(always)]
-    pub(super) fn find(&self, side: Side, price: Price) -> Result<u32, Gap> {
+    pub(super) fn find(&self, side: Side, price: Price, shelf: &Shelf) -> Result<u32, Gap> {
         let key = key(side, price);
-        match search(&self.near, key) {
-            Ok(position) => Ok(self.near[position].level),
+        let near = shelf.row(self.near);
+        match search(near, key) {
+            Ok(position) => Ok(near[position].level),
             Err(0) if self.has_far() => self.find_far(key),
             Err(position) => Err(Gap::Near(position)),
         }
@@ -72,13 +87,20 @@ impl Ladder {
 
     /// Puts a level in the place that [`find`](Self::find) named.
     #[inline]
-    pub(super) fn insert(&mut self, gap: Gap, side: Side, price: Price, level: u32) {
-        let rung = Rung { key: key(side, price), level };
+    pub(super) fn insert(
+        &mut self,
+        gap: Gap,
+        side: Side,
+        price: Price,
+        level: u32,
+        shelf: &mut Shelf,
+    ) {
+        let rung = Rung { key: key(side, price), level, pad: 0 };
         match gap {
             Gap::Near(position) => {
-                self.near.insert(position, rung);
-                if self.near.len() > NEAR_RUNGS_MAX {
-                    self.spill();
+                shelf.insert(&mut self.near, position, rung);
+                if self.near.len() == NEAR_RUNGS_MAX {
+                    self.spill(shelf);
                 }
             }
             Gap::Far => self.far.get_or_insert_default().insert(rung),
@@ -87,12 +109,12 @@ impl Ladder {
 
     /// Takes the level at `price` out.
     #[inline]
-    pub(super) fn remove(&mut self, side: Side, price: Price) {
+    pub(super) fn remove(&mut self, side: Side, price: Price, shelf: &mut Shelf) {
         let key = key(side, price);
-        if let Ok(position) = search(&self.near, key) {
-            self.near.remove(position);
-            if self.near.is_empty() && self.has_far() {
-                self.fetch();
+        if let Ok(position) = search(shelf.row(self.near), key) {
+            shelf.remove(&mut self.near, position);
+            if self.near.len() == 0 && self.has_far() {
+                self.fetch(shelf);
             }
         } else if let Some(far) = &mut self.far {
             far.remove(key);
@@ -101,33 +123,34 @@ impl Ladder {
 
     /// The best level.
     #[inline]
-    pub(super) fn best(&self) -> Option<u32> {
-        self.near.last().map(|rung| rung.level)
+    pub(super) fn best(&self, shelf: &Shelf) -> Option<u32> {
+        shelf.row(self.near).last().map(|rung| rung.level)
     }
 
     /// The levels, best last.
-    pub(super) fn levels(&self) -> impl DoubleEndedIterator<Item = u32> + '_ {
+    pub(super) fn levels<'a>(
+        &'a self,
+        shelf: &'a Shelf,
+    ) -> impl DoubleEndedIterator<Item = u32> + 'a {
         let far = self.far.iter().flat_map(|far| far.rungs());
-        far.chain(&self.near).map(|rung| rung.level)
+        far.chain(shelf.row(self.near)).map(|rung| rung.level)
     }
 
     /// Takes all levels out.
-    pub(super) fn clear(&mut self) {
-        self.near.clear();
+    pub(super) fn clear(&mut self, shelf: &mut Shelf) {
+        shelf.clear(&mut self.near);
         self.far = None;
     }
 
-    /// Bytes of memory held beside the structure itself.
+    /// Bytes of memory held beside the structure itself and its row.
     pub(super) fn bytes(&self) -> usize {
-        let far = self.far.as_ref().map_or(0, |far| far.bytes());
-        self.near.capacity() * size_of::<Rung>() + far
+        self.far.as_ref().map_or(0, |far| far.bytes())
     }
 
     /// Asks for the rungs at the touch.
     #[inline(always)]
-    pub(super) fn prefetch_touch(&self) {
-        prefetch_at(&self.near, self.near.len().wrapping_sub(1));
-        prefetch_at(&self.near, self.near.len().wrapping_sub(TOUCH_RUNGS / 2 + 1));
+    pub(super) fn prefetch_touch(&self, shelf: &Shelf) {
+        shelf.prefetch_end(self.near);
     }
 
     #[inline(always)]
@@ -143,16 +166,16 @@ impl Ladder {
 
     /// Moves the far half of the near rungs into a block.
     #[cold]
-    fn spill(&mut self) {
-        let far = self.far.get_or_insert_default();
-        far.push(self.near.drain(..NEAR_RUNGS_MAX / 2));
+    fn spill(&mut self, shelf: &mut Shelf) {
+        let block = self.far.get_or_insert_default().push();
+        shelf.drain(&mut self.near, NEAR_RUNGS_MAX / 2, block);
     }
 
     /// Moves the nearest block back.
     #[cold]
-    fn fetch(&mut self) {
+    fn fetch(&mut self, shelf: &mut Shelf) {
         if let Some(far) = &mut self.far {
-            far.pop(&mut self.near);
+            far.pop(|(position, rung)| shelf.insert(&mut self.near, position, rung));
         }
     }
 }
@@ -211,27 +234,28 @@ mod tests {
 
     use super::*;
 
-    fn insert(ladder: &mut Ladder, side: Side, price: i64, level: u32) {
-        let gap = ladder.find(side, Price(price)).expect_err("new level");
-        ladder.insert(gap, side, Price(price), level);
+    fn insert(ladder: &mut Ladder, side: Side, price: i64, level: u32, shelf: &mut Shelf) {
+        let gap = ladder.find(side, Price(price), shelf).expect_err("new level");
+        ladder.insert(gap, side, Price(price), level, shelf);
     }
 
     #[test]
     fn levels_stay_sorted_toward_the_touch_on_both_sides_at_all_prices() {
         let prices = [0, 5, -3, i64::MAX, i64::MIN, 1_999_999_900, 7, 8, 9, 10, 11, 12, 13];
         for side in [Side::Buy, Side::Sell] {
-            let mut ladder = Ladder::default();
+            let (mut ladder, mut shelf) = (Ladder::default(), Shelf::new());
             for (level, &price) in prices.iter().enumerate() {
-                insert(&mut ladder, side, price, level as u32);
+                insert(&mut ladder, side, price, level as u32, &mut shelf);
             }
-            let listed: Vec<i64> = ladder.levels().map(|level| prices[level as usize]).collect();
+            let listed: Vec<i64> =
+                ladder.levels(&shelf).map(|level| prices[level as usize]).collect();
             assert!(listed.is_sorted_by(|&a, &b| side.is_better(Price(b), Price(a))), "{listed:?}");
             for (level, &price) in prices.iter().enumerate() {
-                assert_eq!(ladder.find(side, Price(price)), Ok(level as u32));
-                ladder.remove(side, Price(price));
-                assert!(ladder.find(side, Price(price)).is_err());
+                assert_eq!(ladder.find(side, Price(price), &shelf), Ok(level as u32));
+                ladder.remove(side, Price(price), &mut shelf);
+                assert!(ladder.find(side, Price(price), &shelf).is_err());
             }
-            assert_eq!(ladder.best(), None);
+            assert_eq!(ladder.best(&shelf), None);
         }
     }
 
@@ -243,7 +267,7 @@ mod tests {
             (state >> 33) % below
         };
         for side in [Side::Buy, Side::Sell] {
-            let mut ladder = Ladder::default();
+            let (mut ladder, mut shelf) = (Ladder::default(), Shelf::new());
             let mut model = BTreeMap::new();
             for turn in 0..60_000u32 {
                 // Grows for a while, then shrinks from the touch, from afar and in the middle.
@@ -256,27 +280,30 @@ mod tests {
                 };
                 match chosen.map(|(&price, _)| price) {
                     Some(price) if !is_growing || turn % 5 == 0 => {
-                        ladder.remove(side, Price(price));
+                        ladder.remove(side, Price(price), &mut shelf);
                         model.remove(&price);
                     }
                     _ if !model.contains_key(&price) => {
-                        insert(&mut ladder, side, price, turn);
+                        insert(&mut ladder, side, price, turn, &mut shelf);
                         model.insert(price, turn);
                     }
-                    _ => assert_eq!(ladder.find(side, Price(price)).ok(), Some(model[&price])),
+                    _ => assert_eq!(
+                        ladder.find(side, Price(price), &shelf).ok(),
+                        Some(model[&price])
+                    ),
                 }
                 let best = match side {
                     Side::Buy => model.last_key_value(),
                     Side::Sell => model.first_key_value(),
                 };
-                assert_eq!(ladder.best(), best.map(|(_, &level)| level));
+                assert_eq!(ladder.best(&shelf), best.map(|(_, &level)| level));
                 if turn % 500 == 0 {
                     let mut expected: Vec<u32> = model.values().copied().collect();
                     if side == Side::Sell {
                         expected.reverse();
                     }
-                    assert_eq!(ladder.levels().collect::<Vec<_>>(), expected);
-                    let back: Vec<u32> = ladder.levels().rev().collect();
+                    assert_eq!(ladder.levels(&shelf).collect::<Vec<_>>(), expected);
+                    let back: Vec<u32> = ladder.levels(&shelf).rev().collect();
                     assert!(back.into_iter().rev().eq(expected));
                 }
             }

@@ -233,7 +233,7 @@ impl Replica {
     pub(super) fn define(&mut self, event: &Event) {
         self.instruments.apply(event);
         let id = InstrumentId(event.instrument);
-        self.books.books[id.0 as usize].units = self.instruments.get(id).map(Units::of);
+        self.units[id.0 as usize] = self.instruments.get(id).map(Units::of);
     }
 
     pub(super) fn trade(&mut self, instrument: InstrumentId, message: &payload::Trade) {

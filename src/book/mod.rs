@@ -6,15 +6,15 @@
 //!  | 12 tags, handles  |->|                                  |                            |
 //!  | ...               |  | next, prev: the queue <--------- | head, tail                 |
 //!                                                                      ^
-//!  Book (three cache lines, by instrument)                             |
+//!  Book (two cache lines, by instrument)                               |
 //!  | touch, touch as last hashed |  Ladder: | price, level | ... | price, level |  <- touch
-//!  | bids, asks, units, status   | -------> worst                        best
+//!  | bids, asks, status          | -------> worst                        best
 //! ```
 //!
 //! * Orders and levels live in slabs and name each other by `u32` handles. A level is an intrusive
 //!   queue, so an order leaves from the middle of it without a search.
-//! * A ladder holds a side's levels sorted in one vector with the best at its end, and spills what
-//!   lies more than 256 levels away from it into blocks.
+//! * A ladder holds a side's levels sorted in one row with the best at its end, and spills what
+//!   lies more than 256 levels away from it into blocks. All rows lie on one shelf, in huge pages.
 //! * The index finds an order by its reference: open addressing in buckets of a cache line, no
 //!   tombstones, and it grows bit by bit.
 //! * The touch lies in the book itself and is kept up to date, so that asking for it, and testing
@@ -32,7 +32,7 @@
 //! | books hash, save, load | O(orders) |
 //!
 //! A live order costs 32 bytes of slab and 9 to 17 bytes of index; a level 32 bytes of slab and 16
-//! of ladder; an instrument 192 bytes of book and the tape beside it. On a day with 1.9 million
+//! of ladder; an instrument 128 bytes of book and the tape beside it. On a day with 1.9 million
 //! live orders and 0.73 million levels that is 73 bytes an order in all, with 0.8 million orders
 //! 93. Nothing allocates once slabs, index and ladders have grown to the session's size.
 

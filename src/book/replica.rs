@@ -45,6 +45,8 @@ use crate::units::{InstrumentId, OrderId, Price, Qty, Side};
 pub struct Replica {
     pub(super) books: Books,
     pub(super) tapes: Vec<Tape>,
+    /// Units for hashing; `None` until they are needed or the instrument is defined.
+    pub(super) units: Vec<Option<Units>>,
     pub(super) instruments: InstrumentTable,
     pub(super) prints: Prints,
     pub(super) counts: ReplicaCounts,
@@ -65,6 +67,7 @@ impl Replica {
         Self {
             books: Books::with_capacity(orders),
             tapes: Vec::new(),
+            units: Vec::new(),
             instruments: InstrumentTable::default(),
             prints: Prints::default(),
             counts: ReplicaCounts::default(),
@@ -254,6 +257,7 @@ impl Replica {
         if fits {
             self.books.books.resize_with(index + 1, Default::default);
             self.tapes.resize(index + 1, Tape::default());
+            self.units.resize(index + 1, None);
         } else {
             self.counts.instruments_out_of_range += 1;
         }
@@ -273,7 +277,7 @@ impl Replica {
                 book.marked = book.best;
                 book.is_crossing_counted = false;
                 let id = InstrumentId(event.instrument);
-                let units = book.units.get_or_insert_with(|| Units::assumed(id));
+                let units = self.units[index].get_or_insert_with(|| Units::assumed(id));
                 units.hash_touch(&book.marked, &mut self.touches);
             }
             let [bid, ask] = &book.marked;

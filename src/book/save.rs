@@ -53,16 +53,17 @@ impl Replica {
         let mut books = Books::with_capacity(orders);
         books.next_priority = next_priority;
         let tapes = load_books(count, used, &mut books.books, reader)?;
+        let mut units = vec![None; tapes.len()];
         for (id, instrument) in instruments.iter() {
-            let book = books.books.get_mut(id.0 as usize);
-            book.ok_or_else(|| reader.bad(format!("instrument {id} has no book")))?.units =
+            let of_book = units.get_mut(id.0 as usize);
+            *of_book.ok_or_else(|| reader.bad(format!("instrument {id} has no book")))? =
                 Some(Units::of(instrument));
         }
         load_orders(orders, &mut books, reader)?;
         books.peak_orders = peak_orders.max(orders);
         let level_books = LevelBooks::load(of_levels, reader)?;
         set_touches(&mut books, &level_books);
-        Ok(Self { level_books, books, tapes, instruments, prints, counts, touches, applied })
+        Ok(Self { level_books, books, tapes, units, instruments, prints, counts, touches, applied })
     }
 }
 

@@ -139,7 +139,7 @@ impl OrderStore {
     /// The order at the front of the best level of a side that is not empty.
     #[inline]
     pub(crate) fn front(&self, book: BookId, side: Side) -> u32 {
-        let level = self.books.books[book.0.0 as usize].ladder(side).best();
+        let level = self.books.books[book.0.0 as usize].ladder(side).best(&self.books.shelf);
         level.map_or(NIL, |level| self.books.levels[level].head)
     }
 

@@ -46,7 +46,8 @@ struct Difference {
 
 pub(super) fn run(args: &CompareArgs) -> Result<Ending> {
     let mut instruments = InstrumentTable::default();
-    let mut feeds = [&args.a, &args.b].map(|path| input::open(path, None, None).map(Events::new));
+    let mut feeds = [&args.a, &args.b]
+        .map(|path| input::open(std::slice::from_ref(path), None, None).map(Events::new));
     let [a, b] = &mut feeds;
     let (a, b) = (taken(a)?, taken(b)?);
     let market = market(a, b, &mut instruments)?;

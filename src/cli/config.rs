@@ -24,7 +24,8 @@ const OF_LEVELS: &str = "levels";
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize, clap::Args)]
 #[serde(deny_unknown_fields, default, rename_all = "kebab-case")]
 pub(super) struct RunConfig {
-    /// Date of the session, YYYY-MM-DD, for feeds that only have times of day
+    /// Date of the session, YYYY-MM-DD, for feeds that only have times of day; one for each of
+    /// several feeds, separated by commas
     #[arg(long, value_name = "DATE")]
     #[serde(skip_serializing_if = "Option::is_none")]
     pub(super) date: Option<String>,
@@ -222,7 +223,9 @@ impl RunConfig {
 
     /// What the feed's times count from: midnight of its date in its clock, 0 without a date.
     pub(super) fn midnight_ns(&self) -> Result<u64> {
-        let date = self.date.as_deref().map(str::parse).transpose()?;
+        // Times of several dates count from no common midnight.
+        let date = self.date.as_deref().filter(|date| !date.contains(','));
+        let date = date.map(str::parse).transpose()?;
         Ok(date.map_or(0, |date| self.zone().midnight_ns(date)))
     }
 

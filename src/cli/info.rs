@@ -5,6 +5,7 @@ use ringtape::error::Result;
 use ringtape::event::{Event, InstrumentTable};
 use ringtape::feed::{Begin, Checks, Description, Feed, Fill, Located};
 use ringtape::limits::{FEED_BATCH_RECORDS, INSTRUMENTS_MAX, MESSAGE_RECORDS_MAX};
+use ringtape::report::carrier;
 use ringtape::report::format::{bytes, messages_by_type, thousands, time_of_day};
 use ringtape::units::InstrumentId;
 use serde_json::{Map, Value, json};
@@ -160,6 +161,9 @@ fn describe(description: &Description, census: &Census) -> Result<()> {
             out.line(format_args!("{what:<13} 0"))?;
         }
     }
+    for (label, content) in carrier::packet_lines(checks) {
+        out.line(format_args!("{label:<13} {content}"))?;
+    }
     for assumption in &description.assumptions {
         out.line(format_args!("assumed       {assumption}"))?;
     }
@@ -207,6 +211,8 @@ fn json_of(description: &Description, census: &Census) -> Value {
         "by_type": by_type,
         "top": top,
         "assumptions": description.assumptions,
+        "packets": carrier::packets_json(checks),
+        "gap_ranges": carrier::gaps_json(checks),
     });
     for (name, located) in faults(checks) {
         document[name] = json!(located.count);

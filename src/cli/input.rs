@@ -7,17 +7,22 @@ use clap::Args;
 use ringtape::engine::JournalFeed;
 use ringtape::error::{Error, Result};
 use ringtape::event::InstrumentOverrides;
-use ringtape::feed::{self, Begin, Date, Feed, Moment, OpenOptions, TimeOfDay, Until, Zone};
+use ringtape::feed::orders::ORDERS_FORMAT;
+use ringtape::feed::{
+    self, Begin, Date, Feed, Merged, Moment, OpenOptions, TimeOfDay, Until, Zone,
+};
 
 use super::config::RunConfig;
 
 /// The feed that a command reads.
 #[derive(Debug, Args)]
 pub(super) struct Input {
-    /// Recorded feed, plain or gzip; `-` for stdin; or the directory of a run's journal
-    #[arg(value_name = "FEED")]
-    pub(super) feed: PathBuf,
-    /// Date of the session, YYYY-MM-DD, for feeds that only have times of day
+    /// Recorded feed, plain or compressed, several as one by time; `-` for stdin; or the directory
+    /// of a run's journal
+    #[arg(value_name = "FEED", required = true)]
+    pub(super) feeds: Vec<PathBuf>,
+    /// Date of the session, YYYY-MM-DD, for feeds that only have times of day; one for each of
+    /// several feeds, separated by commas
     #[arg(long, value_name = "DATE")]
     pub(super) date: Option<String>,
     /// Messages from this time on: HH:MM[:SS[.n]] in the feed's clock, with Z behind it in UTC
@@ -31,7 +36,13 @@ pub(super) struct Input {
 impl Input {
     /// Opens the feed up to `--until`, or to `at` where a command has another flag for it.
     pub(super) fn open(&self, at: Option<&str>) -> Result<Box<dyn Feed>> {
-        let feed = open(&self.feed, self.date.as_deref(), None)?;
+        let feed = open(&self.feeds, self.date.as_deref(), None)?;
+        if feed.description().arrival.is_some() {
+            return Err(Error::usage(
+                "a live feed is never over, so nothing can be said of all of it",
+                "run it with `ringtape replay`, or record it with `ringtape convert`",
+            ));
+        }
         until(feed, at.or(self.until.as_deref()))
     }
 
@@ -42,8 +53,50 @@ impl Input {
     }
 }
 
-/// Opens a feed file, stdin, or a run's journal.
+/// Opens feeds, several as one; a date is of all of them, or there is one for each.
 pub(super) fn open(
+    paths: &[PathBuf],
+    date: Option<&str>,
+    instruments: Option<Arc<InstrumentOverrides>>,
+) -> Result<Box<dyn Feed>> {
+    if let [path] = paths {
+        return open_one(path, date, instruments);
+    }
+    if paths.iter().any(|path| path.to_string_lossy().starts_with(feed::udp::SCHEME)) {
+        return Err(Error::usage(
+            "a live feed comes when it comes and cannot be merged with others by time",
+            "record it with `ringtape convert`, and merge the recordings",
+        ));
+    }
+    if let Some(journal) = paths.iter().find(|path| path.is_dir()) {
+        return Err(Error::usage(
+            format!("the journal {} is of a run of its own", journal.display()),
+            "replay it alone, or name the feeds that were recorded",
+        ));
+    }
+    let dates: Vec<&str> = date.map(|date| date.split(',').collect()).unwrap_or_default();
+    if dates.len() > 1 && dates.len() != paths.len() {
+        return Err(Error::usage(
+            format!("{} dates for {} feeds", dates.len(), paths.len()),
+            "give one date for all, or one for each feed",
+        ));
+    }
+    let feeds = paths.iter().enumerate().map(|(index, path)| {
+        let date = dates.get(index).or(dates.first()).copied();
+        let feed = open_one(path, date, instruments.clone())?;
+        if feed.description().format == ORDERS_FORMAT {
+            return Err(Error::usage(
+                format!("{} is an order file, which is no venue's feed", path.display()),
+                "replay it alone",
+            ));
+        }
+        Ok(feed)
+    });
+    Ok(Box::new(Merged::new(feeds.collect::<Result<_>>()?)?))
+}
+
+/// Opens a feed file, stdin, or a run's journal.
+fn open_one(
     path: &Path,
     date: Option<&str>,
     instruments: Option<Arc<InstrumentOverrides>>,

@@ -10,10 +10,13 @@ mod compare;
 mod completions;
 mod config;
 mod control;
+mod convert;
 mod doctor;
 mod dry_run;
 mod dump;
 mod executions;
+mod fault;
+mod flow;
 mod generate;
 mod info;
 mod input;
@@ -63,6 +66,8 @@ enum Command {
     /// Measure this machine
     #[command(subcommand)]
     Bench(bench::BenchCommand),
+    /// Write a feed in another format, or play it live
+    Convert(Box<convert::ConvertArgs>),
     /// Hold two runs, journals or feeds together: the first sequence and instrument that differ
     Compare(compare::CompareArgs),
     /// Look at this machine: what costs latency here, and what cures it
@@ -91,6 +96,7 @@ impl Ending {
 
 /// Runs the command that the arguments name.
 pub(crate) fn main() -> ExitCode {
+    fault::install();
     let outcome = match Cli::parse().command {
         Command::Replay(args) => replay::run(&args),
         Command::Info(args) => info::run(&args),
@@ -100,6 +106,7 @@ pub(crate) fn main() -> ExitCode {
         Command::Journal(command) => journal::run(&command),
         Command::Generate(args) => generate::run(&args),
         Command::Bench(command) => bench::run(&command),
+        Command::Convert(args) => convert::run(&args),
         Command::Compare(args) => compare::run(&args),
         Command::Doctor(args) => doctor::run(&args),
         Command::Completions(args) => completions::run(&args),

@@ -45,6 +45,13 @@ pub(super) fn cores(text: &str) -> Result<Vec<CoreId>> {
     Ok(cores)
 }
 
+/// A share in per cent, `0.1%`, as parts of a million.
+pub(super) fn share_of_a_million(text: &str) -> Result<u32> {
+    let percent = text.strip_suffix('%').and_then(|text| decimal(text, 4));
+    let share = percent.and_then(|parts| u32::try_from(parts).ok()).filter(|&ppm| ppm <= 1_000_000);
+    share.ok_or_else(|| Error::usage(format!("`{text}` is no share"), "write 0.1% or 5%"))
+}
+
 /// A duration with its unit, `50us`, in ns.
 pub(super) fn duration(text: &str) -> Result<u64> {
     let found = ringtape::units::duration(text).map(|duration| duration.0);

@@ -25,9 +25,11 @@ const LOOK_INTERVAL: Duration = Duration::from_millis(5);
 
 #[derive(Debug, Args)]
 pub(super) struct ReplayArgs {
-    /// Recorded feed, plain or gzip; `-` for stdin; or the directory of a run's journal
-    #[arg(value_name = "FEED")]
-    feed: PathBuf,
+    /// Recorded feed, plain or compressed, several as one by time; `-` for stdin; the directory of
+    /// a run's journal; or a live feed,
+    /// udp://GROUP:PORT[?b=GROUP:PORT&request=ADDRESS:PORT&interface=ADDRESS&...]
+    #[arg(value_name = "FEED", required = true)]
+    feeds: Vec<PathBuf>,
     #[command(flatten)]
     config: RunConfig,
     /// TOML file with flags that shape the run by their names; what is given as a flag goes before
@@ -116,8 +118,11 @@ pub(super) fn run(args: &ReplayArgs) -> Result<Ending> {
     check_outputs(args)?;
     args.report.check()?;
     let metrics = args.metrics.as_deref().map(metrics::listen).transpose()?;
-    let is_recorded_run = args.feed.is_dir();
-    let recorded = is_recorded_run.then(|| RunConfig::read(&args.feed)).transpose()?;
+    let run_dir = match &args.feeds[..] {
+        [dir] if dir.is_dir() => Some(dir),
+        _ => None,
+    };
+    let recorded = run_dir.map(|dir| RunConfig::read(dir)).transpose()?;
     let resumed = args.journal.as_deref().filter(|_| args.resume);
     let resumed = resumed.map(RunConfig::read_if_present).transpose()?.flatten();
     let base = resumed.or(recorded.clone()).unwrap_or_default();
@@ -125,7 +130,10 @@ pub(super) fn run(args: &ReplayArgs) -> Result<Ending> {
     let given = args.config.clone().or(written.unwrap_or_default());
     let shape = given.clone().or(base).spelled_out()?;
     let instruments = shape.instruments.as_ref().map(Instruments::overrides).transpose()?;
-    let feed = input::open(&args.feed, shape.date.as_deref(), instruments.clone())?;
+    let feed = input::open(&args.feeds, shape.date.as_deref(), instruments.clone())?;
+    if feed.description().arrival.is_some() {
+        check_live(args)?;
+    }
     let shape = shape.of_feed(feed.description());
     if feed.description().is_of_levels {
         check_levels(args, &shape)?;
@@ -146,7 +154,7 @@ pub(super) fn run(args: &ReplayArgs) -> Result<Ending> {
         return dry_run::run(feed.description(), &config, &shape, args.json);
     }
     if let Some(grid) = &args.sweep {
-        return sweep::run(&args.feed, &shape, grid, args.audit, args.json);
+        return sweep::run(&args.feeds, &shape, grid, args.audit, args.json);
     }
     let stored_bytes = feed.description().stored_bytes;
     let portfolio = config.portfolio.clone();
@@ -170,9 +178,22 @@ pub(super) fn run(args: &ReplayArgs) -> Result<Ending> {
     let (journal, damage) = read_back(args.journal.as_deref(), &report);
     print_report(args, &report, journal.as_ref())?;
     write_tables(args, &report)?;
-    args.report.write(&args.feed, &report, samples.as_ref(), &shape, &portfolio)?;
+    args.report.write(&args.feeds, &report, samples.as_ref(), &shape, &portfolio)?;
     report.error = report.error.or(damage);
     ending(report, args.strict, expected)
+}
+
+/// Refuses what a live feed cannot do.
+fn check_live(args: &ReplayArgs) -> Result<()> {
+    let given = [("speed", args.speed.is_some()), ("rate", args.rate.is_some())];
+    let given = given.into_iter().chain([("resume", args.resume)]).find(|(_, is_given)| *is_given);
+    match given {
+        Some((name, _)) => Err(Error::usage(
+            format!("--{name} does nothing for a live feed, which comes when it comes"),
+            "leave it out",
+        )),
+        None => Ok(()),
+    }
 }
 
 /// Refuses what needs single orders, in a feed that tells price levels.
@@ -225,14 +246,7 @@ fn engine_config(args: &ReplayArgs, shape: &RunConfig, is_of_orders: bool) -> Re
             "leave --check-matching out, or replay a recorded feed",
         ));
     }
-    let exchange = if is_of_orders {
-        let [priority, allocation, capacity] =
-            [&shape.priority, &shape.allocation, &shape.capacity].map(Option::as_deref);
-        Some(matching::matcher_config(priority, allocation, capacity)?)
-    } else {
-        shape.check_matcher_flags()?;
-        None
-    };
+    let shaped = shaped_config(shape, is_of_orders)?;
     let pace = match (&args.speed, &args.rate) {
         (Some(speed), _) => speed.parse()?,
         (None, Some(rate)) => Pace::per_second(parse::count(rate)?)?,
@@ -247,18 +261,10 @@ fn engine_config(args: &ReplayArgs, shape: &RunConfig, is_of_orders: bool) -> Re
         ));
     }
     Ok(EngineConfig {
-        symbols: shape.symbols.clone().unwrap_or_default(),
-        trader: trading::trader(shape)?,
-        exchange,
         check_matching: args.check_matching,
         keep_fills: args.fills_out.is_some(),
         explain: explained(args, is_of_orders)?,
-        portfolio: PortfolioConfig {
-            marks: trading::mark_rule(shape.mark_max_spread.as_deref())?,
-            rates: trading::rates(shape.rates.as_deref())?,
-            audit: args.audit,
-            ..PortfolioConfig::default()
-        },
+        portfolio: PortfolioConfig { audit: args.audit, ..shaped.portfolio },
         journal: args.journal.as_ref().map(|dir| JournalConfig {
             resume: args.resume,
             durability,
@@ -271,6 +277,29 @@ fn engine_config(args: &ReplayArgs, shape: &RunConfig, is_of_orders: bool) -> Re
         cores: args.cores.as_deref().map(parse::cores).transpose()?.unwrap_or_default(),
         wait: args.wait.parse::<Wait>()?,
         keep_executions: args.report.kept_executions(),
+        ..shaped
+    })
+}
+
+/// What shapes the state, times and instruments aside.
+pub(super) fn shaped_config(shape: &RunConfig, is_of_orders: bool) -> Result<EngineConfig> {
+    let exchange = if is_of_orders {
+        let [priority, allocation, capacity] =
+            [&shape.priority, &shape.allocation, &shape.capacity].map(Option::as_deref);
+        Some(matching::matcher_config(priority, allocation, capacity)?)
+    } else {
+        shape.check_matcher_flags()?;
+        None
+    };
+    Ok(EngineConfig {
+        symbols: shape.symbols.clone().unwrap_or_default(),
+        trader: trading::trader(shape)?,
+        exchange,
+        portfolio: PortfolioConfig {
+            marks: trading::mark_rule(shape.mark_max_spread.as_deref())?,
+            rates: trading::rates(shape.rates.as_deref())?,
+            ..PortfolioConfig::default()
+        },
         ..EngineConfig::default()
     })
 }

@@ -53,14 +53,14 @@ impl ReportFlags {
     /// Writes the report of a finished run, if one is wanted.
     pub(super) fn write(
         &self,
-        feed: &Path,
+        feeds: &[PathBuf],
         run: &RunReport,
         samples: Option<&Samples>,
         shape: &RunConfig,
         portfolio: &PortfolioConfig,
     ) -> Result<()> {
         let (Some(dir), Some(samples)) = (&self.report, samples) else { return Ok(()) };
-        let market = self.market(feed, run, shape)?;
+        let market = self.market(feeds, run, shape)?;
         let money = run.kept.as_ref().map(|kept| MoneyStory::of(kept, portfolio));
         let page = Page {
             run,
@@ -77,11 +77,11 @@ impl ReportFlags {
     /// The market of the chosen symbol, from a second pass over the feed.
     fn market(
         &self,
-        feed: &Path,
+        feeds: &[PathBuf],
         run: &RunReport,
         shape: &RunConfig,
     ) -> Result<Option<MarketPicture>> {
-        let is_stream = feed == Path::new("-");
+        let is_stream = feeds.iter().any(|feed| feed == Path::new("-"));
         let (Some(first), Some(last)) = (run.checks.first_ts, run.checks.last_ts) else {
             return Ok(None);
         };
@@ -89,7 +89,7 @@ impl ReportFlags {
             return Ok(None);
         }
         let instruments = shape.instruments.as_ref().map(Instruments::overrides).transpose()?;
-        let open = || input::open(feed, shape.date.as_deref(), instruments.clone());
+        let open = || input::open(feeds, shape.date.as_deref(), instruments.clone());
         let most_fills = run.portfolio.iter().max_by_key(|row| row.fills);
         let symbol = match (&self.report_symbol, most_fills) {
             (Some(symbol), _) => Some(symbol.clone()),

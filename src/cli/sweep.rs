@@ -1,7 +1,7 @@
 //! `ringtape replay --sweep`: one run for each point of a grid of parameters, side by side.
 
 use std::fmt::Write;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::sync::Mutex;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::thread;
@@ -33,7 +33,7 @@ struct Row {
 /// Runs the grid that `text` spans, each point on one thread, and prints a table to stderr and CSV,
 /// or JSON, to stdout.
 pub(super) fn run(
-    feed: &Path,
+    feeds: &[PathBuf],
     shape: &RunConfig,
     text: &str,
     has_audit: bool,
@@ -49,11 +49,11 @@ pub(super) fn run(
             ));
         }
     };
-    if feed == Path::new("-") {
+    if feeds.iter().any(|feed| feed == Path::new("-")) {
         return Err(Error::usage("a sweep reads its feed again and again", "name a file"));
     }
     let specs = points.iter().map(|point| at(&spec, point)).collect::<Result<Vec<_>>>()?;
-    let rows = run_all(feed, shape, points, &specs, has_audit)?;
+    let rows = run_all(feeds, shape, points, &specs, has_audit)?;
     if as_json {
         let rows: Vec<Value> = rows.iter().map(row_json).collect();
         let document = json!({ "schema": 1, "strategy": spec.to_string(), "rows": rows });
@@ -128,7 +128,7 @@ fn at(spec: &StrategySpec, point: &Point) -> Result<StrategySpec> {
 
 /// Runs every strategy, as many at a time as there are cores, and gives them in the grid's order.
 fn run_all(
-    feed: &Path,
+    feeds: &[PathBuf],
     shape: &RunConfig,
     points: Vec<Point>,
     specs: &[StrategySpec],
@@ -143,7 +143,7 @@ fn run_all(
             let (Some(spec), Some(result)) = (specs.get(index), results.get(index)) else {
                 return;
             };
-            let outcome = run_one(feed, shape, spec, has_audit, core);
+            let outcome = run_one(feeds, shape, spec, has_audit, core);
             *result.lock().expect("no thread panics while it holds this") = Some(outcome);
         }
     };
@@ -165,7 +165,7 @@ fn run_all(
 }
 
 fn run_one(
-    feed: &Path,
+    feeds: &[PathBuf],
     shape: &RunConfig,
     spec: &StrategySpec,
     has_audit: bool,
@@ -186,7 +186,7 @@ fn run_one(
         ..EngineConfig::default()
     };
     let instruments = shape.instruments.as_ref().map(Instruments::overrides).transpose()?;
-    let feed = input::open(feed, shape.date.as_deref(), instruments.clone())?;
+    let feed = input::open(feeds, shape.date.as_deref(), instruments.clone())?;
     let from = shape.from.as_deref().map(|text| input::moment(&*feed, text)).transpose()?;
     let feed = input::until(feed, shape.until.as_deref())?;
     let config = EngineConfig { from, instruments, ..config };

@@ -311,7 +311,9 @@ impl Intake {
                 message += u64::from(!event.is_continued());
             }
         } else {
-            batch[before..].iter_mut().for_each(|event| event.ts_ingest = now.0);
+            // A live feed says how long ago its packet came, a recording says 0.
+            let arrived = |event: &Event| now.0.saturating_sub(event.ts_ingest);
+            batch[before..].iter_mut().for_each(|event| event.ts_ingest = arrived(event));
         }
         self.messages = self.parts.feed.position().message;
         self.parts.instruments.rewrite(batch);

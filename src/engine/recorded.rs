@@ -8,7 +8,7 @@ use super::filter::SymbolFilter;
 use super::snapshots::SnapshotUsed;
 use crate::error::{Error, Result};
 use crate::event::kinds::Group;
-use crate::event::{Event, EventView, InstrumentOverrides, payload};
+use crate::event::{Event, EventView, InstrumentOverrides, Kind, payload};
 use crate::feed::orders::ORDERS_FORMAT;
 use crate::feed::{Feed, Fill};
 use crate::journal::{Read, Reader};
@@ -42,7 +42,9 @@ impl Sieve {
             (self.is_repeating, self.repeats_next) = (false, false);
             return false;
         }
-        let is_engine = event.kind().is_some_and(|kind| kind.info().group == Group::Engine);
+        // Times come from the feed too: a live one's silence, an order file's row.
+        let kind = event.kind().filter(|kind| *kind != Kind::Time);
+        let is_engine = kind.is_some_and(|kind| kind.info().group == Group::Engine);
         if is_engine || self.is_repeating {
             return false;
         }
@@ -156,8 +158,9 @@ fn read_tail(
             }
             let is_of_feed = match event.kind().map(|kind| kind.info().group) {
                 Some(Group::Market) => true,
-                Some(Group::Command) => delivers_commands,
-                Some(Group::Engine) | None => false,
+                // Of the engine's kinds only times get here.
+                Some(Group::Command | Group::Engine) => delivers_commands,
+                None => false,
             };
             if keeps && is_of_feed {
                 tail.behind.push(*event);

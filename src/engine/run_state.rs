@@ -139,6 +139,16 @@ impl Market {
         }
     }
 
+    /// Applies one event to everything.
+    pub(super) fn apply(&mut self, event: &Event, out: &mut Vec<Execution>) -> Result<()> {
+        match (&mut self.exchange, &self.trader) {
+            (Some(exchange), _) => exchange.apply(event, out),
+            (None, Some(_)) => _ = self.trade(event, out)?,
+            (None, None) => _ = self.books.apply(event),
+        }
+        Ok(())
+    }
+
     /// Applies one event to books, own orders and strategies, once they have begun; whether they
     /// sent an order in answer to an exchange event that it completed.
     #[inline]

@@ -9,8 +9,9 @@ use crate::limits::{SNAPSHOT_PIECE_BYTES, SNAPSHOT_SLICE_ORDERS};
 
 /// Saves matching's state.
 ///
-/// WHY: books are saved in slices between batches, and an instrument at once when an event is about
-/// to change it, so that the market's two million orders do not stop it: one go takes 150 ms.
+/// Books are saved in slices of [`SNAPSHOT_SLICE_ORDERS`] orders between batches, and an instrument
+/// at once when an event is about to change it: matching pauses no longer than for one slice and
+/// the largest single book, however many orders there are. What came of it is in the report.
 pub(super) struct Saver {
     clock: Clock,
     /// `None` when marks only pass: no snapshot was asked for, or it is impossible.
@@ -84,12 +85,9 @@ impl Saver {
         tally: Tally,
         out: &mut Vec<Execution>,
     ) {
-        let EventView::SnapshotMark(mark) = event.view() else { return };
-        let number = mark.snapshot;
-        out.push(Execution {
-            order_id: number,
-            ..Execution::new(ExecutionKind::SnapshotMark, event.ts_event, 0)
-        });
+        let Some(passed_on) = mark_of(event) else { return };
+        let number = passed_on.order_id;
+        out.push(passed_on);
         let Some(sink) = self.sink.as_ref().filter(|_| sequence >= self.new_from) else { return };
         if self.saving.is_some() || !sink.begin(number) {
             self.skipped += 1;
@@ -139,6 +137,13 @@ impl Saver {
         let pause = self.clock.now().0.saturating_sub(since);
         self.longest_pause_ns = self.longest_pause_ns.max(pause);
     }
+}
+
+/// The mark in the execution ring that follows a mark in the market ring.
+pub(super) fn mark_of(event: &Event) -> Option<Execution> {
+    let EventView::SnapshotMark(mark) = event.view() else { return None };
+    let passed_on = Execution::new(ExecutionKind::SnapshotMark, event.ts_event, 0);
+    Some(Execution { order_id: mark.snapshot, ..passed_on })
 }
 
 #[inline]

@@ -31,6 +31,7 @@ use crate::hash::hash_bytes;
 use crate::journal::snapshot::{Snapshot, SnapshotWriter, force_out, snapshots};
 use crate::journal::{Read, Reader, Record};
 use crate::limits::SNAPSHOTS_KEPT;
+use crate::runtime::yield_to_others;
 use crate::state::{StateReader, StateWriter};
 
 /// Directory of snapshots that cannot be used.
@@ -227,6 +228,7 @@ struct Open {
 }
 
 fn collect(mut desk: Desk, handed_in: &Receiver<Note>) -> SnapshotReport {
+    yield_to_others();
     for note in handed_in {
         let (Note::Begin { number }
         | Note::Section { number, .. }

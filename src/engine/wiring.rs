@@ -387,7 +387,7 @@ fn recordings(
 }
 
 /// Whether two executions say the same; when they were made does not count.
-fn is_same(one: &Execution, other: &Execution) -> bool {
+pub(super) fn is_same(one: &Execution, other: &Execution) -> bool {
     Execution { ts_ingest: 0, ..*one } == Execution { ts_ingest: 0, ..*other }
 }
 

@@ -99,7 +99,7 @@ macro_rules! kinds {
 
         impl Event {
             /// The payload, typed by the record's kind.
-            #[inline]
+            #[inline(always)]
             pub fn view(&self) -> EventView<'_> {
                 match self.kind {
                     $( $code => EventView::$kind(bytemuck::cast_ref(&self.payload)), )+

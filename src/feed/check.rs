@@ -64,6 +64,12 @@ pub struct PacketCounts {
     pub late: u64,
     /// Packets that were none of the feed's.
     pub foreign: u64,
+    /// Packets of a live feed that the system dropped, because a socket was full.
+    pub dropped: u64,
+    /// Times that a live feed asked for messages again.
+    pub requests: u64,
+    /// Messages that came because they were asked for again.
+    pub recovered: u64,
 }
 
 /// What a feed counted and checked.
@@ -91,6 +97,11 @@ pub struct Checks {
     pub backwards: Located,
     /// Messages of a type that the format does not know; skipped, kept as notices.
     pub unknown_types: Located,
+    /// Steps from one of the venue's own books to the next that a file beside the feed tells and
+    /// that were compared.
+    pub states: u64,
+    /// Those of them that do not follow from the messages.
+    pub states_differ: Located,
     /// Whether the recording starts with the venue's first message of the session.
     pub has_start: bool,
     /// Whether the recording ends with the venue's last message of the session.
@@ -130,6 +141,8 @@ impl Default for Checks {
             inflate_ns: 0,
             backwards: Located::default(),
             unknown_types: Located::default(),
+            states: 0,
+            states_differ: Located::default(),
             has_start: false,
             has_end: false,
         }

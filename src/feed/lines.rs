@@ -31,6 +31,7 @@ impl Staged {
     }
 
     /// The record that was put in last, while it is not delivered.
+    #[cfg(feature = "json")]
     pub(super) fn last_mut(&mut self) -> Option<&mut Event> {
         self.records.last_mut()
     }

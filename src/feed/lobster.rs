@@ -29,12 +29,14 @@
 //! files (`AAPL_2012-06-21_34200000_57600000_message_10.csv`); the date does too, but times stay
 //! times of day unless the caller says which midnight they count from.
 
+mod oracle;
 mod row;
 
 use std::fmt;
 use std::io::Read;
 use std::path::Path;
 
+use self::oracle::Oracle;
 use self::row::{Row, RowFault};
 use super::OpenOptions;
 use super::source::Source;
@@ -82,6 +84,8 @@ pub struct LobsterFeed {
     midnight_ns: u64,
     position: Position,
     symbol: String,
+    /// The order book file beside, where there is one.
+    oracle: Option<Oracle>,
     /// The fault that comes after the messages delivered before it.
     fault: Option<Error>,
     is_ended: bool,
@@ -160,9 +164,15 @@ impl LobsterFeed {
             midnight_ns: options.midnight_ns,
             position: Position::default(),
             symbol,
+            oracle: None,
             fault: None,
             is_ended: false,
         })
+    }
+
+    /// The same with the order book file that lies beside it, for a check of every step.
+    pub(super) fn beside(self, books: Source) -> Self {
+        Self { oracle: Some(Oracle::new(books)), ..self }
     }
 
     /// Reads the next row, and as much of the one after it as says whether it goes on.
@@ -213,6 +223,9 @@ impl LobsterFeed {
         event.flags |= u16::from(is_last) * Flags::LAST;
         out[records] = event;
 
+        if let Some(oracle) = &mut self.oracle {
+            oracle.step(row, &mut self.checks);
+        }
         let checks = &mut self.checks;
         if checks.last_ts.is_some_and(|last| ts_event < last) {
             checks.backwards.note(checks.messages);
@@ -312,6 +325,8 @@ impl Feed for LobsterFeed {
                 Next::End => {
                     self.is_ended = true;
                     self.fault = self.source.take_failure(self.checks.messages);
+                    let summary = self.oracle.take().map(|oracle| oracle.summary(&self.checks));
+                    self.description.assumptions.extend(summary);
                 }
                 Next::Fault(at, what) => {
                     self.is_ended = true;

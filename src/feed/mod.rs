@@ -8,26 +8,35 @@ mod begin;
 #[cfg(feature = "json")]
 pub mod binance;
 #[cfg(feature = "pcap")]
-mod capture;
+pub mod capture;
 mod check;
+#[cfg(feature = "dbn")]
+pub mod dbn;
 mod decimal;
+#[cfg(feature = "pcap")]
+mod iex;
 pub mod itch;
 mod lines;
 pub mod lobster;
-#[cfg(feature = "pcap")]
-mod moldudp64;
+mod merged;
+#[cfg(any(feature = "pcap", feature = "udp"))]
+pub mod moldudp64;
 mod open;
 pub mod orders;
 pub mod pace;
 mod sniff;
+mod soupbintcp;
 mod source;
 pub mod tardis;
+#[cfg(feature = "udp")]
+pub mod udp;
 mod unpack;
 mod until;
 mod zone;
 
 pub use begin::Begin;
 pub use check::{Checks, Gap, Located, PacketCounts};
+pub use merged::Merged;
 pub use open::{OpenOptions, open, open_orders};
 pub use pace::{Pace, Pacer};
 
@@ -105,6 +114,8 @@ pub struct Description {
     pub midnight_ns: u64,
     /// Whether its times have their date of themselves.
     pub is_dated: bool,
+    /// What a live feed's events are stamped by when they arrive; `None` for a recording.
+    pub arrival: Option<&'static str>,
     /// Whether it tells price levels and no single orders.
     pub is_of_levels: bool,
     /// What the reader assumed, in sentences that tell the user what to do when it is wrong.

@@ -2,20 +2,27 @@
 
 use std::fs::File;
 use std::io;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 #[cfg(feature = "json")]
 use super::binance;
 #[cfg(feature = "pcap")]
 use super::capture::{self, Capture, Protocol};
+#[cfg(feature = "dbn")]
+use super::dbn::DbnFeed;
+#[cfg(feature = "pcap")]
+use super::iex::IexFeed;
 use super::itch::ItchFeed;
 use super::lobster::{LobsterFeed, looks_like_rows};
 #[cfg(feature = "pcap")]
 use super::moldudp64;
 use super::orders::{self, OrderFeed};
+use super::soupbintcp;
 use super::source::Source;
 use super::tardis::{self, TardisFeed};
+#[cfg(feature = "udp")]
+use super::udp::{SCHEME, UdpFeed};
 use super::{Date, Feed, Zone};
 use crate::error::{Error, Result};
 use crate::event::InstrumentOverrides;
@@ -52,7 +59,8 @@ impl OpenOptions {
     }
 }
 
-/// Opens a recorded feed; the path `-` is standard input.
+/// Opens a feed: a recording, standard input by the path `-`, or what is live at a path that is an
+/// address, `udp://...`.
 ///
 /// The content decides what the format is, plain or compressed, never the name. A plain file is
 /// mapped; pipes are read as they come, and pulling from them waits.
@@ -77,10 +85,21 @@ impl OpenOptions {
 /// # Ok::<(), ringtape::error::Error>(())
 /// ```
 pub fn open(path: &Path, options: &OpenOptions) -> Result<Box<dyn Feed>> {
+    #[cfg(feature = "udp")]
+    if let Some(address) = path.to_str().filter(|path| path.starts_with(SCHEME)) {
+        return Ok(Box::new(UdpFeed::open(address.parse()?, options)?));
+    }
     let source = open_source(path)?;
     #[cfg(feature = "pcap")]
     if capture::format(source.head()).is_some() {
         return open_capture(source, options);
+    }
+    #[cfg(feature = "dbn")]
+    if super::dbn::is_dbn(source.head()) {
+        return Ok(Box::new(DbnFeed::from_source(source)?));
+    }
+    if soupbintcp::is_recording(source.head()) {
+        return Ok(Box::new(ItchFeed::from_source(soupbintcp::unwrap(source), options)?));
     }
     if orders::is_order_file(source.head()) {
         return Ok(Box::new(OrderFeed::from_source(source, options)?));
@@ -93,7 +112,11 @@ pub fn open(path: &Path, options: &OpenOptions) -> Result<Box<dyn Feed>> {
         return Ok(Box::new(binance::BinanceFeed::from_source(source)?));
     }
     if looks_like_rows(source.head()) {
-        return Ok(Box::new(LobsterFeed::from_source(source, options)?));
+        let feed = LobsterFeed::from_source(source, options)?;
+        return Ok(match books_beside(path) {
+            Some(books) => Box::new(feed.beside(open_file(&books)?)),
+            None => Box::new(feed),
+        });
     }
     Ok(Box::new(ItchFeed::from_source(source, options)?))
 }
@@ -107,12 +130,15 @@ fn open_capture(source: Source, options: &OpenOptions) -> Result<Box<dyn Feed>> 
         Protocol::MoldUdp64 | Protocol::Unknown => {
             Ok(Box::new(ItchFeed::from_source(moldudp64::unwrap(capture), options)?))
         }
-        Protocol::IexTp(inner) => Err(Error::UnknownFormat {
-            origin: capture.description().origin.clone(),
-            what: format!("this looks like a capture of IEX-TP (protocol {inner:#06x})"),
-            cure: "give a capture of MoldUDP64".to_owned(),
-        }),
+        Protocol::IexTp(inner) => Ok(Box::new(IexFeed::new(capture, inner))),
     }
+}
+
+/// The order book file of LOBSTER that lies beside a message file, by their names.
+fn books_beside(messages: &Path) -> Option<PathBuf> {
+    let name = messages.file_name()?.to_str()?;
+    let books = messages.with_file_name(name.replace("message", "orderbook"));
+    (books != messages && books.is_file()).then_some(books)
 }
 
 /// Opens an order file; the path `-` is standard input.

@@ -23,12 +23,23 @@ const MAGICS: &[(&[u8], &str, &str)] = &[
     (&[0x0a, 0x0d, 0x0d, 0x0a], "a pcapng capture", CAPTURE),
     (b"DBN", "Databento DBN data", "give an ITCH 5.0 recording"),
     (b"PK\x03\x04", "a zip archive", "unpack it and give the file inside"),
+    (b"PAR1", "a Parquet file", "export its rows as one of the formats that the README lists"),
+    (b"ARROW1", "an Arrow file", "export its rows as one of the formats that the README lists"),
+    (b"\x89HDF\r\n\x1a\n", "an HDF5 file", "export its rows as one of the formats of the README"),
+    (
+        b"SQLite format 3\0",
+        "an SQLite database",
+        "export its rows as one of the formats of the README",
+    ),
     (b"BZh", "bzip2-compressed data", "unpack it first, for example with `bunzip2`"),
     (b"\xfd7zXZ\0", "xz-compressed data", "unpack it first, for example with `unxz`"),
 ];
 
 const UNZSTD: &str = "unpack it first, for example with `unzstd`, or build with feature `zstd`";
 const CAPTURE: &str = "open it as a feed of any format, in a build with feature `pcap`";
+
+/// Where a tar archive says that it is one.
+const TAR_AT: usize = 257;
 
 /// Bytes from the start that decide whether a source is text.
 const TEXT_BYTES: usize = 512;
@@ -44,6 +55,12 @@ pub(crate) fn refusal(head: &[u8]) -> Option<Refusal> {
     let magic = MAGICS.iter().find(|(magic, ..)| head.starts_with(magic));
     if let Some((_, what, cure)) = magic {
         return Some(Refusal::new(format!("this looks like {what}"), *cure));
+    }
+    if head.get(TAR_AT..).is_some_and(|rest| rest.starts_with(b"ustar")) {
+        return Some(Refusal::new(
+            "this looks like a tar archive",
+            "unpack it, for example with `tar xf`, and give the file inside",
+        ));
     }
     let start = &head[..head.len().min(TEXT_BYTES)];
     let is_text = start.iter().all(|b| b.is_ascii_graphic() || b.is_ascii_whitespace());

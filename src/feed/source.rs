@@ -234,6 +234,7 @@ impl Source {
     }
 
     /// Whether the window shows as much as there is room for.
+    #[cfg(feature = "pcap")]
     pub(crate) fn is_full(&self) -> bool {
         match &self.bytes {
             Bytes::Memory(_) => false,

@@ -49,6 +49,10 @@ pub(super) fn read_header(path: &Path) -> Result<SegmentHeader> {
 
 fn open_checked(path: &Path) -> Result<(File, SegmentHeader)> {
     let failed = |source| Error::io("read", path, source);
+    // WHY: to open a pipe waits for whoever is at its other end.
+    if !path.metadata().map_err(failed)?.is_file() {
+        return Err(bad(path, 0, "a segment is a file, and this is none", "move it away"));
+    }
     let mut file = File::open(path).map_err(failed)?;
     let bytes = file.metadata().map_err(failed)?.len();
     let mut head = [0; SEGMENT_HEADER_BYTES];

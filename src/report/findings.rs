@@ -65,6 +65,13 @@ impl DataFaults {
                 "messages are missing, or the book is wrong; look there with `ringtape dump`",
             ),
             fault(
+                "states_differ",
+                "steps of the venue's own book do not follow from the messages",
+                "message",
+                checks.states_differ,
+                "messages are missing, or the two files are not of one session and depth",
+            ),
+            fault(
                 "backwards",
                 "messages are older than the one before",
                 "message",

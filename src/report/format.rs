@@ -59,6 +59,11 @@ pub fn time_of_day(ns: u64) -> String {
     format!("{hours:02}:{minutes:02}:{:02}.{:09}", seconds % 60, ns % SECOND)
 }
 
+/// What the hash of the books is over: single orders, or price levels.
+pub(super) fn books_of(feed: &Description) -> &'static str {
+    if feed.is_of_levels { "levels" } else { "orders" }
+}
+
 /// What a type that a feed counts is called: the venue's letters, or names of kinds.
 fn type_name(feed: &Description, code: u8) -> String {
     if [crate::engine::JOURNAL_FORMAT, crate::feed::orders::ORDERS_FORMAT].contains(&feed.format) {

@@ -2,8 +2,9 @@
 
 use serde_json::{Map, Value, json};
 
+use super::carrier;
 use super::findings::{DataFaults, warnings};
-use super::format::messages_by_type;
+use super::format::{books_of, messages_by_type};
 use super::journal_check::JournalCheck;
 use super::machine::Machine;
 use super::matching_check;
@@ -17,9 +18,6 @@ const SCHEMA: u64 = 1;
 
 /// The document of a finished run.
 pub fn run_json(run: &RunReport, machine: &Machine, check: Option<&JournalCheck>) -> Value {
-    let checks = &run.checks;
-    let by_type: Map<String, Value> =
-        messages_by_type(&run.feed, checks).map(|(name, count)| (name, json!(count))).collect();
     json!({
         "schema": SCHEMA,
         "ringtape": machine.version,
@@ -31,23 +29,7 @@ pub fn run_json(run: &RunReport, machine: &Machine, check: Option<&JournalCheck>
             "clock_read_ns": machine.clock_read_ns,
             "optimised": machine.is_optimised,
         },
-        "feed": {
-            "origin": run.feed.origin,
-            "format": run.feed.format,
-            "compression": run.feed.compression,
-            "identity": format!("{:016x}", run.feed.identity),
-            "messages": checks.messages,
-            "records": run.records,
-            "bytes": checks.bytes,
-            "by_type": by_type,
-            "first_ts": checks.first_ts,
-            "last_ts": checks.last_ts,
-            "clock": run.feed.zone.code(),
-            "gaps": checks.gaps.count,
-            "unknown_orders": run.counts.unknown_orders.count,
-            "complete": checks.has_start && checks.has_end,
-            "faults": faults(run),
-        },
+        "feed": feed(run),
         "books": {
             "instruments": run.totals.instruments,
             "live_orders": run.totals.live_orders,
@@ -58,7 +40,7 @@ pub fn run_json(run: &RunReport, machine: &Machine, check: Option<&JournalCheck>
         },
         "hashes": {
             "books": format!("{:016x}", run.hashes.books),
-            "books_of": books_of(run),
+            "books_of": books_of(&run.feed),
             "orders": format!("{:016x}", run.hashes.orders),
             "portfolio": format!("{:016x}", run.hashes.portfolio),
         },
@@ -68,6 +50,7 @@ pub fn run_json(run: &RunReport, machine: &Machine, check: Option<&JournalCheck>
             "flow_s": seconds(run.flow.0),
             "wall_s": seconds(run.wall.0),
             "first_event_ns": run.first_event.map(|at| at.0),
+            "inflate": carrier::inflate_json(run),
             "stages": shares(run),
         },
         "latency_ns": latencies(run),
@@ -92,15 +75,41 @@ pub fn run_json(run: &RunReport, machine: &Machine, check: Option<&JournalCheck>
     })
 }
 
+/// What was read, and what was found wrong with it.
+fn feed(run: &RunReport) -> Value {
+    let checks = &run.checks;
+    let by_type: Map<String, Value> =
+        messages_by_type(&run.feed, checks).map(|(name, count)| (name, json!(count))).collect();
+    json!({
+        "origin": run.feed.origin,
+        "format": run.feed.format,
+        "compression": run.feed.compression,
+        "identity": format!("{:016x}", run.feed.identity),
+        "messages": checks.messages,
+        "records": run.records,
+        "bytes": checks.bytes,
+        "by_type": by_type,
+        "first_ts": checks.first_ts,
+        "last_ts": checks.last_ts,
+        "clock": run.feed.zone.code(),
+        "gaps": checks.gaps.count,
+        "gap_ranges": carrier::gaps_json(checks),
+        "packets": carrier::packets_json(checks),
+        "arrival": run.feed.arrival,
+        "unknown_orders": run.counts.unknown_orders.count,
+        "complete": checks.has_start && checks.has_end,
+        "venue_books": {
+            "compared": checks.states,
+            "differ": checks.states_differ.count,
+        },
+        "faults": faults(run),
+    })
+}
+
 /// How often the venue's best bid and offer was compared with the book's.
 fn venue_quotes(run: &RunReport) -> Value {
     let counts = &run.counts;
     json!({ "compared": counts.quotes, "differ": counts.quotes_differ.count })
-}
-
-/// What the hash of the books is over: single orders, or price levels.
-pub(super) fn books_of(run: &RunReport) -> &'static str {
-    if run.feed.is_of_levels { "levels" } else { "orders" }
 }
 
 /// The journals as they were read back.
@@ -191,7 +200,11 @@ fn shares(run: &RunReport) -> Value {
 }
 
 fn latencies(run: &RunReport) -> Value {
-    let basis = if run.is_paced { "intended" } else { "saturated" };
+    let basis = match (run.is_paced, run.feed.arrival) {
+        (true, _) => "intended",
+        (false, Some(_)) => "received",
+        (false, None) => "saturated",
+    };
     let mut stages = Map::new();
     stages.insert("basis".to_owned(), json!(basis));
     for stage in &run.stages {

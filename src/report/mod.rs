@@ -2,6 +2,7 @@
 //! charts with its histograms beside it.
 
 mod bench_page;
+pub mod carrier;
 pub mod chart;
 mod findings;
 pub mod format;

@@ -2,10 +2,10 @@
 
 use std::fmt::Write;
 
+use super::carrier;
 use super::findings::warnings;
-use super::format::{bytes, duration, messages_by_type, thousands, time_of_day};
+use super::format::{books_of, bytes, duration, messages_by_type, thousands, time_of_day};
 use super::journal_check::JournalCheck;
-use super::json::books_of;
 use super::machine::Machine;
 use super::matching_check;
 use crate::engine::{Resumed, RunReport, SnapshotReport};
@@ -108,6 +108,7 @@ fn feed(text: &mut String, run: &RunReport) {
         (false, false) => "a slice of a session",
     };
     row(text, "completeness", completeness);
+    carrier::lines(run).iter().for_each(|(label, content)| row(text, label, content));
     let types: Vec<_> = messages_by_type(&run.feed, checks)
         .map(|(name, count)| format!("{name} {}", thousands(count)))
         .collect();
@@ -120,6 +121,8 @@ fn feed(text: &mut String, run: &RunReport) {
 fn latency(text: &mut String, run: &RunReport) {
     if run.is_paced {
         heading(text, "latency from intended time (a batch is stamped with its end)");
+    } else if let Some(arrival) = run.feed.arrival {
+        heading(text, &format!("latency from {arrival} (a batch is stamped with its end)"));
     } else {
         heading(text, "saturated: not latency (time from decode to effect at full speed)");
     }
@@ -174,7 +177,11 @@ fn percentile_row(text: &mut String, label: &str, summary: &LatencySummary, note
 
 fn throughput(text: &mut String, run: &RunReport) {
     heading(text, "throughput");
-    let pace = if run.is_paced { "paced" } else { "full speed" };
+    let pace = match (run.is_paced, run.feed.arrival) {
+        (true, _) => "paced",
+        (false, Some(_)) => "live",
+        (false, None) => "full speed",
+    };
     row(
         text,
         "messages",
@@ -403,7 +410,7 @@ fn resumption(text: &mut String, resumed: &Resumed) {
 
 fn hashes(text: &mut String, run: &RunReport) {
     heading(text, "hashes");
-    row(text, "books", &format!("{:016x}, of {}", run.hashes.books, books_of(run)));
+    row(text, "books", &format!("{:016x}, of {}", run.hashes.books, books_of(&run.feed)));
     row(text, "orders", &format!("{:016x}", run.hashes.orders));
     row(text, "portfolio", &format!("{:016x}", run.hashes.portfolio));
     let _ = writeln!(text, "state hash {:016x}", run.hashes.state());

@@ -23,7 +23,7 @@ mod usage;
 
 pub use agent::Agent;
 pub use meter::{LatencySummary, Meter, StageMeter};
-pub use pin::{allowed_cores, pin_current_thread};
+pub use pin::{allowed_cores, pin_current_thread, yield_to_others};
 pub use plan::{AgentLoad, Plan, PlannedRunner};
 pub use runner::{AgentUsage, Failure, Runner, RunnerReport};
 pub use shutdown::StopFlag;

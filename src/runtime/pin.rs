@@ -27,6 +27,16 @@ pub fn pin_current_thread(core: CoreId) -> Vec<CoreId> {
     allowed_cores()
 }
 
+/// Lets the calling thread wait for all others that have work on its core: for what can take its
+/// time and must hold up no runner.
+///
+/// WHY: without it the longest pause of matching was 11 ms on two cores at full speed, while
+/// snapshots of two million orders were written beside it.
+pub fn yield_to_others() {
+    // Nothing is lost where it is refused but that time.
+    let _ = rustix::process::nice(19);
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;

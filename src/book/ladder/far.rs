@@ -58,17 +58,17 @@ impl Far {
         }
     }
 
-    /// Adds a block of rungs that are better than all others.
-    pub(super) fn push(&mut self, rungs: impl Iterator<Item = Rung>) {
-        let mut block = self.empty_block();
-        block.extend(rungs);
+    /// Adds an empty block for rungs that are better than all others.
+    pub(super) fn push(&mut self) -> &mut Vec<Rung> {
+        let block = self.empty_block();
         self.blocks.push(block);
+        self.blocks.last_mut().expect("just pushed")
     }
 
-    /// Moves the best block to the end of `rungs`.
-    pub(super) fn pop(&mut self, rungs: &mut Vec<Rung>) {
+    /// Hands the best block's rungs over, with their positions, and drops it.
+    pub(super) fn pop(&mut self, to: impl FnMut((usize, Rung))) {
         if let Some(mut block) = self.blocks.pop() {
-            rungs.append(&mut block);
+            block.drain(..).enumerate().for_each(to);
             self.spare.push(block);
         }
     }

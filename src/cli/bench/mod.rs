@@ -27,7 +27,7 @@ pub(super) enum BenchCommand {
     ///
     /// matchcore comes with the feature `peers`; the rounds take turns. Allocations are not counted
     /// here, since the program has no allocator that could count. tests/matcher_alloc.rs counts
-    /// none in a third session like those before; a round here is a first session, in which the
+    /// none in a second session like the first; a round here is a first session, in which the
     /// matcher still grows a little.
     Match(matching::MatchArgs),
     /// Appending to a journal at each durability, beside a bare mapped store, and reading it

@@ -1,21 +1,28 @@
 //! `ringtape journal verify`.
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 use clap::Args;
+use ringtape::engine::{EngineConfig, Rederived, rederive};
 use ringtape::error::{Error, Result};
 use ringtape::journal::{TornTail, VerifyReport, verify_any};
 use ringtape::report::format::{bytes, thousands};
 use serde_json::{Map, Value, json};
 
 use super::journals;
-use crate::cli::{Ending, term};
+use crate::cli::config::RunConfig;
+use crate::cli::instruments::Instruments;
+use crate::cli::{Ending, input, replay, term};
 
 #[derive(Debug, Args)]
 pub(in crate::cli) struct VerifyArgs {
     /// Directory of a run, or of one journal
     #[arg(value_name = "DIR")]
     dir: PathBuf,
+    /// Derive a run's executions and snapshots again from its market journal and compare them;
+    /// exit 1 when they differ
+    #[arg(long)]
+    deep: bool,
     /// Print the findings to stdout as one JSON document
     #[arg(long)]
     json: bool,
@@ -41,10 +48,54 @@ pub(super) fn run(args: &VerifyArgs) -> Result<Ending> {
         };
         document.insert(name, value);
     }
-    if args.json {
-        term::print(format_args!("{:#}", json!({ "schema": 1, "journals": document })))?;
+    let deep = match args.deep && damage.is_none() {
+        true => Some(derive_again(&args.dir)),
+        false => None,
+    };
+    if let (Some(Ok(found)), false) = (&deep, args.json) {
+        term::tell(format_args!(
+            "derived again: {} market records, {} executions and {} snapshots are the same",
+            thousands(found.records),
+            thousands(found.executions),
+            found.snapshots.len()
+        ));
+        if found.missing > 0 {
+            term::tell(format_args!(
+                "  {} more executions came out: `replay --resume` appends them",
+                thousands(found.missing)
+            ));
+        }
     }
-    damage.map_or(Ok(Ending::Done), Err)
+    if args.json {
+        let deep = deep.as_ref().map(|found| match found {
+            Ok(found) => json!({
+                "from": found.from,
+                "records": found.records,
+                "executions": found.executions,
+                "missing": found.missing,
+                "snapshots": found.snapshots.iter().map(|path| path.display().to_string())
+                    .collect::<Vec<_>>(),
+            }),
+            Err(error) => json!({ "difference": error.to_string() }),
+        });
+        let document = json!({ "schema": 1, "journals": document, "deep": deep });
+        term::print(format_args!("{document:#}"))?;
+    }
+    match (damage, deep) {
+        (Some(damage), _) => Err(damage),
+        (None, Some(Err(error))) => Err(error),
+        (None, _) => Ok(Ending::Done),
+    }
+}
+
+/// Derives the run in `dir` again, by what shaped it.
+fn derive_again(dir: &Path) -> Result<Rederived> {
+    let shape = RunConfig::read(dir)?;
+    let instruments = shape.instruments.as_ref().map(Instruments::overrides).transpose()?;
+    let feed = input::open(&[dir.to_owned()], shape.date.as_deref(), instruments.clone())?;
+    let from = shape.from.as_deref().map(|text| input::moment(&*feed, text)).transpose()?;
+    let shaped = replay::shaped_config(&shape, shape.is_of_orders())?;
+    rederive(dir, EngineConfig { from, instruments, ..shaped })
 }
 
 fn describe(name: &str, found: &VerifyReport) {

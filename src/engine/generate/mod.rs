@@ -17,6 +17,7 @@
 
 mod book;
 mod flow;
+mod flow_export;
 mod flow_orders;
 mod market;
 mod phases;

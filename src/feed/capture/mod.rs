@@ -7,8 +7,8 @@
 //!   payload     MoldUDP64, IEX-TP, ...                                       `protocol`
 //! ```
 //!
-//! What a payload means is for others: [`Capture::next`] hands out one [`Datagram`] at a time and
-//! knows no protocol; [`protocol`] tells what the first ones of a capture look like.
+//! What a payload means is for others: `Capture::next` hands out one `Datagram` at a time and
+//! knows no protocol; `protocol` tells what the first ones of a capture look like.
 //!
 //! * Frames that are no UDP datagrams are passed over and counted.
 //! * A fragment of a UDP datagram is an error: nothing here puts it together, and to leave it out
@@ -20,12 +20,14 @@
 mod file;
 mod link;
 mod protocol;
+mod write;
 
 use std::net::SocketAddr;
 
 use self::file::{File, Step};
 use self::link::Frame;
 pub(crate) use self::protocol::{Protocol, protocol};
+pub use self::write::{CaptureFormat, CaptureWriter};
 use super::Description;
 use super::source::{BUFFER_BYTES, Source};
 use crate::error::{Error, Result};

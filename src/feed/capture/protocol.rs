@@ -23,7 +23,7 @@ pub(crate) fn protocol(head: &[u8]) -> Protocol {
     let capture = Source::from_bytes("", head.to_vec()).and_then(Capture::new);
     let Ok(mut capture) = capture else { return Protocol::Unknown };
     while let Ok(Some(datagram)) = capture.next() {
-        if moldudp64::is_packet(datagram.payload) {
+        if moldudp64::packet::is_packet(datagram.payload) {
             return Protocol::MoldUdp64;
         }
         if let Some(inner) = iex_tp(datagram.payload) {

@@ -39,7 +39,8 @@ use std::io::Read;
 pub use encode::Encoder;
 pub use table::{MESSAGES, MessageInfo, message};
 
-use self::decode::{Decoder, Fault, FaultKind, Framing, Stop};
+pub(crate) use self::decode::{Decoder, Framing, Stop};
+use self::decode::{Fault, FaultKind};
 use super::OpenOptions;
 use super::source::{Source, WINDOW_MARGIN};
 use super::unpack::Compression;
@@ -250,7 +251,7 @@ impl ItchFeed {
 }
 
 /// Marks the records of the batch's message number `index`, counted from 0.
-fn mark_message(batch: &mut [Event], index: u64) {
+pub(crate) fn mark_message(batch: &mut [Event], index: u64) {
     let mut message = 0;
     for event in batch {
         if message == index {

@@ -56,12 +56,26 @@ pub(crate) struct Arbiter {
 }
 
 impl Arbiter {
+    /// An arbiter that hands out the messages of a session from number `first` on.
+    #[cfg(feature = "udp")]
+    pub(crate) fn starting_at(first: u64) -> Self {
+        Self { expected: Some(first), ..Self::default() }
+    }
+
+    /// The number that comes next.
+    #[cfg(feature = "udp")]
+    pub(crate) fn expected(&self) -> Option<u64> {
+        self.expected
+    }
+
     /// Begins another session behind this one.
+    #[cfg(feature = "pcap")]
     pub(crate) fn begin_session(&mut self) {
         *self = Self { delivered: self.delivered, ..Self::default() };
     }
 
     /// Messages handed out so far.
+    #[cfg(feature = "pcap")]
     pub(crate) fn delivered(&self) -> u64 {
         self.delivered
     }
@@ -84,11 +98,12 @@ impl Arbiter {
         self.held_bytes > HELD_BYTES_MAX
     }
 
-    /// Takes a packet that came on `line` at `now_ns`; appends to `out` what is next in order.
+    /// Takes a packet that came on `line` at `now_ns`, or was asked for; appends to `out` what is
+    /// next in order.
     pub(crate) fn accept(
         &mut self,
         packet: &Packet<'_>,
-        line: usize,
+        line: Option<usize>,
         now_ns: u64,
         counts: &mut PacketCounts,
         out: &mut Vec<u8>,
@@ -100,7 +115,9 @@ impl Arbiter {
         if packet.is_unnumbered() {
             return self.append(packet.messages, 0, out);
         }
-        self.note_line(line, packet, counts);
+        if let Some(line) = line {
+            self.note_line(line, packet, counts);
+        }
         let expected = *self.expected.get_or_insert(packet.number);
         self.known = self.known.max(packet.next());
         if packet.content == Content::End {

@@ -16,21 +16,24 @@
 //! once, and says what is missing. `recorded` does so for a capture: the messages that it hands out
 //! are framed as in a file, so that one decoder serves both.
 
-mod arbiter;
-mod packet;
+pub(crate) mod arbiter;
+mod impair;
+pub(crate) mod packer;
+pub(crate) mod packet;
+#[cfg(feature = "pcap")]
 mod recorded;
 
-pub(crate) use self::packet::is_packet;
-use self::recorded::MoldUnwrap;
-use super::capture::Capture;
-use super::source::Source;
+pub use self::impair::{Impairment, Line};
+pub use self::packer::{Packed, Packer};
 
 /// A source of the messages in a capture.
-pub(crate) fn unwrap(capture: Capture) -> Source {
+#[cfg(feature = "pcap")]
+pub(crate) fn unwrap(capture: super::capture::Capture) -> super::source::Source {
     let packed = capture.description().clone();
     let name = match packed.format {
         "pcapng" => "itch-5.0 in moldudp64, pcapng",
         _ => "itch-5.0 in moldudp64, pcap",
     };
-    Source::unwrapped(&packed, name, Box::new(MoldUnwrap::new(capture)))
+    let carrier = Box::new(recorded::MoldUnwrap::new(capture));
+    super::source::Source::unwrapped(&packed, name, carrier)
 }

@@ -75,6 +75,7 @@ impl<'a> Packet<'a> {
 }
 
 /// Whether a payload is a packet whose first message, if any, has the length of its type.
+#[cfg(feature = "pcap")]
 pub(crate) fn is_packet(payload: &[u8]) -> bool {
     let Some(packet) = Packet::parse(payload) else { return false };
     match packet.messages {

@@ -106,7 +106,7 @@ impl MoldUnwrap {
         });
         self.tally.unnumbered += u64::from(packet.is_unnumbered());
         let counts = &mut self.findings.packets;
-        self.arbiter.accept(&packet, line, captured_ns, counts, &mut self.ready);
+        self.arbiter.accept(&packet, Some(line), captured_ns, counts, &mut self.ready);
         let is_over = |since_ns: u64| captured_ns.saturating_sub(since_ns) > AWAIT_NS;
         let overdue = self.arbiter.missing().is_some_and(|missing| is_over(missing.since_ns));
         if overdue || self.arbiter.is_overfull() {

@@ -6,7 +6,7 @@ mod worst;
 
 use std::time::{Duration, Instant};
 
-use clap::{Args, ValueEnum};
+use clap::Args;
 use ringtape::engine::generate::{CommandFlow, Flow, FlowProfile};
 use ringtape::error::{Error, Result};
 use ringtape::event::{Execution, ExecutionKind};
@@ -19,6 +19,7 @@ use serde_json::{Value, json};
 #[cfg(feature = "peers")]
 use self::matchcore::Peer;
 use self::worst::WorstFigures;
+use crate::cli::flow::FlowName;
 use crate::cli::{Ending, parse, term};
 
 /// What brings the other matcher.
@@ -57,26 +58,6 @@ pub(crate) struct MatchArgs {
     /// Print the figures to stdout as one JSON document
     #[arg(long)]
     json: bool,
-}
-
-#[derive(Clone, Copy, Debug, ValueEnum)]
-enum FlowName {
-    /// 46 % passive adds, 43 % cancels, 8 % replacements, 3 % aggressive
-    Nasdaq,
-    /// 40 % passive adds, 30 % cancels, 10 % replacements, 20 % aggressive
-    Active,
-    /// As active, with icebergs, stops, post-only, fill-or-kill, self-trade prevention
-    Rich,
-}
-
-impl FlowName {
-    fn flow(self) -> Flow {
-        match self {
-            Self::Nasdaq => Flow::Nasdaq,
-            Self::Active => Flow::Active,
-            Self::Rich => Flow::Rich,
-        }
-    }
 }
 
 pub(super) fn run(args: &MatchArgs) -> Result<Ending> {

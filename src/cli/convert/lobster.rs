@@ -1,0 +1,252 @@
+//! LOBSTER files: messages of one instrument, and the book after each.
+//!
+//! A row says less than an ITCH message: a replacement is a deletion and a new order, match
+//! numbers, attributions and what is no order of the book are left out. So the book after each row
+//! is that of the feed, and the running hash of its touches is not.
+
+use std::io::{self, BufWriter, Write};
+use std::path::{Path, PathBuf};
+
+use ringtape::book::{LevelView, Replica};
+use ringtape::error::{Error, Result};
+use ringtape::event::{Event, EventView, payload};
+use ringtape::feed::Feed;
+use ringtape::report::format::thousands;
+use ringtape::units::{InstrumentId, OrderId, Price, Qty, Side};
+
+use super::super::{Ending, term};
+use super::{ConvertArgs, drive, ending, stop_on_interrupt, tell_notes};
+
+/// Levels of the order book file.
+const LEVELS: usize = 10;
+
+/// Prices of LOBSTER's levels that are not there.
+const NO_ASK: i64 = 9_999_999_999;
+const NO_BID: i64 = -9_999_999_999;
+
+/// Price steps of LOBSTER, in 1e-9 of the currency.
+const PRICE_INCREMENT: u64 = 100_000;
+
+/// ns of one second and of one day.
+const SECOND: u64 = 1_000_000_000;
+const DAY: u64 = 86_400 * SECOND;
+
+/// A row of the message file, but its time.
+#[derive(Clone, Copy)]
+struct Row {
+    letter: u8,
+    order_id: i64,
+    qty: u64,
+    price: i64,
+    direction: i8,
+}
+
+/// Writes the message file at `path`, and the order book file beside it.
+pub(super) fn write(args: &ConvertArgs, mut feed: Box<dyn Feed>, path: &Path) -> Result<Ending> {
+    let books = book_path(path)?;
+    term::check_overwrite(&books, args.force)?;
+    let stop = stop_on_interrupt()?;
+    let mut outcome = Ok(());
+    let mut rows = 0;
+    let mut left_out = 0;
+    term::write_whole(path, |messages| {
+        let mut messages = BufWriter::new(messages);
+        let mut book_file = BufWriter::new(io::Cursor::new(Vec::new()));
+        let mut replica = Replica::new();
+        let mut chosen = Chosen::new(args.symbol.as_deref());
+        let midnight = feed.description().midnight_ns;
+        outcome = drive(&mut *feed, &stop, |records| {
+            let event = &records[0];
+            chosen.look(event)?;
+            let is_wanted = chosen.is(event.instrument);
+            let said = if is_wanted { said(event, &replica) } else { Vec::new() };
+            records.iter().for_each(|record| {
+                replica.apply(record);
+            });
+            left_out += u64::from(is_wanted && said.is_empty());
+            let since = event.ts_event.saturating_sub(midnight) % DAY;
+            for (index, row) in said.iter().enumerate() {
+                let is_last = index + 1 == said.len();
+                let book = match is_last {
+                    true => levels(&replica, event.instrument, None),
+                    false => levels(&replica, event.instrument, Some(&said[index + 1])),
+                };
+                rows += 1;
+                write_row(&mut messages, since, row)
+                    .and_then(|()| writeln!(book_file, "{book}"))
+                    .map_err(|source| Error::io("write", path, source))?;
+            }
+            Ok(())
+        });
+        messages.flush()?;
+        let book_file = book_file.into_inner().map_err(io::IntoInnerError::into_error)?;
+        std::fs::write(&books, book_file.into_inner())
+    })?;
+    tell_notes(&feed.description().assumptions);
+    if left_out > 0 {
+        term::tell(format_args!(
+            "! {} messages are left out: LOBSTER has no row for them",
+            thousands(left_out)
+        ));
+    }
+    term::tell(format_args!("{} rows in {}", thousands(rows), path.display()));
+    outcome.map(|()| ending(&stop))
+}
+
+/// The name of the order book file: `orderbook` in place of `message`.
+fn book_path(path: &Path) -> Result<PathBuf> {
+    let name = path.file_name().and_then(|name| name.to_str()).unwrap_or_default();
+    if !name.contains("message") {
+        return Err(Error::usage(
+            format!("`{name}` is no name of a LOBSTER message file"),
+            "name it as LOBSTER does, SYMBOL_DATE_message_10.csv: the order book file goes beside \
+             it",
+        ));
+    }
+    Ok(path.with_file_name(name.replacen("message", "orderbook", 1)))
+}
+
+/// The instrument that is written.
+struct Chosen {
+    symbol: Option<String>,
+    instrument: Option<u32>,
+}
+
+impl Chosen {
+    fn new(symbol: Option<&str>) -> Self {
+        Self { symbol: symbol.map(str::to_owned), instrument: None }
+    }
+
+    fn is(&self, instrument: u32) -> bool {
+        self.instrument == Some(instrument)
+    }
+
+    /// Looks whether an event introduces the instrument.
+    fn look(&mut self, event: &Event) -> Result<()> {
+        let EventView::Instrument(instrument) = event.view() else { return Ok(()) };
+        let symbol = instrument.symbol.as_str();
+        match (&self.symbol, self.instrument) {
+            (Some(wanted), _) if wanted != symbol => return Ok(()),
+            (None, Some(known)) if known != event.instrument => {
+                return Err(Error::usage(
+                    "a LOBSTER file is of one instrument, and the feed has several",
+                    "name one with --symbol",
+                ));
+            }
+            _ => self.instrument = Some(event.instrument),
+        }
+        if instrument.price_increment != PRICE_INCREMENT {
+            return Err(Error::usage(
+                format!("the prices of {symbol} are not in steps of 0.0001, as LOBSTER has them"),
+                "convert it to a journal, which keeps every step",
+            ));
+        }
+        Ok(())
+    }
+}
+
+fn direction(side: Side) -> i8 {
+    match side {
+        Side::Buy => 1,
+        Side::Sell => -1,
+    }
+}
+
+/// The rows that say what an event does, given the book before it.
+fn said(event: &Event, before: &Replica) -> Vec<Row> {
+    let row = |letter, OrderId(order_id), Qty(qty), Price(price), side| Row {
+        letter,
+        order_id: order_id as i64,
+        qty,
+        price,
+        direction: direction(side),
+    };
+    let resting = |order_id| before.order(order_id);
+    match event.view() {
+        EventView::Add(payload::Add { order_id, price, qty, .. }) => {
+            event.side().map(|side| row(b'1', *order_id, *qty, *price, side)).into_iter().collect()
+        }
+        EventView::Reduce(reduce) => resting(reduce.order_id)
+            .map(|order| {
+                let letter = if reduce.qty < order.qty { b'2' } else { b'3' };
+                row(letter, reduce.order_id, reduce.qty.min(order.qty), order.price, order.side)
+            })
+            .into_iter()
+            .collect(),
+        EventView::Delete(delete) => resting(delete.order_id)
+            .map(|order| row(b'3', delete.order_id, order.qty, order.price, order.side))
+            .into_iter()
+            .collect(),
+        EventView::Execute(execute) => resting(execute.order_id)
+            .map(|order| row(b'4', execute.order_id, execute.qty, order.price, order.side))
+            .into_iter()
+            .collect(),
+        EventView::ExecuteAt(execute) => resting(execute.order_id)
+            .map(|order| row(b'4', execute.order_id, execute.qty, execute.price, order.side))
+            .into_iter()
+            .collect(),
+        EventView::Replace(replace) => resting(replace.order_id)
+            .map(|order| {
+                let new = (replace.new_order_id, replace.qty, replace.price);
+                [
+                    row(b'3', replace.order_id, order.qty, order.price, order.side),
+                    row(b'1', new.0, new.1, new.2, order.side),
+                ]
+            })
+            .into_iter()
+            .flatten()
+            .collect(),
+        EventView::Trade(trade) => {
+            let side = event.side().unwrap_or(Side::Buy);
+            vec![row(b'5', OrderId(0), trade.qty, trade.price, side)]
+        }
+        EventView::Cross(cross) => {
+            let row = row(b'6', OrderId(0), cross.qty, cross.price, Side::Sell);
+            vec![Row { order_id: -1, ..row }]
+        }
+        EventView::Status(status) => {
+            let price = match status.state.0 {
+                b'H' | b'P' => -1,
+                b'Q' => 0,
+                _ => 1,
+            };
+            vec![Row { letter: b'7', order_id: 0, qty: 0, price, direction: -1 }]
+        }
+        _ => Vec::new(),
+    }
+}
+
+fn write_row(out: &mut impl Write, since_ns: u64, row: &Row) -> io::Result<()> {
+    let Row { letter, order_id, qty, price, direction } = *row;
+    writeln!(
+        out,
+        "{}.{:09},{},{order_id},{qty},{price},{direction}",
+        since_ns / SECOND,
+        since_ns % SECOND,
+        char::from(letter),
+    )
+}
+
+/// The best levels as a row of the order book file: after the message, or before the new order
+/// `coming` that the same message brings.
+fn levels(replica: &Replica, instrument: u32, coming: Option<&Row>) -> String {
+    let side = |side: Side| {
+        let levels: Vec<LevelView> =
+            replica.levels(InstrumentId(instrument), side).take(LEVELS + 1).collect();
+        levels.into_iter().filter_map(move |level| {
+            let is_its = coming
+                .is_some_and(|row| row.price == level.price.0 && row.direction == direction(side));
+            let qty = level.qty.0 - if is_its { coming.map_or(0, |row| row.qty) } else { 0 };
+            (qty > 0).then_some((level.price.0, qty))
+        })
+    };
+    let (mut asks, mut bids) = (side(Side::Sell), side(Side::Buy));
+    let columns: Vec<String> = (0..LEVELS)
+        .map(|_| {
+            let (ask, ask_qty) = asks.next().unwrap_or((NO_ASK, 0));
+            let (bid, bid_qty) = bids.next().unwrap_or((NO_BID, 0));
+            format!("{ask},{ask_qty},{bid},{bid_qty}")
+        })
+        .collect();
+    columns.join(",")
+}

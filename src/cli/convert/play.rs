@@ -1,0 +1,138 @@
+//! Playing a recorded feed to whoever listens: packets at their time, messages again on request.
+
+use std::time::{Duration, Instant};
+
+use ringtape::error::Result;
+use ringtape::feed::moldudp64::{Packed, Packer};
+use ringtape::feed::udp::{SenderConfig, UdpAddress, UdpSender};
+use ringtape::feed::{Feed, Pace, Pacer};
+use ringtape::report::format::{duration, thousands};
+
+use super::super::{Ending, parse};
+use super::tape::{Transcript, impairment};
+use super::{ConvertArgs, drive, ending, stop_on_interrupt};
+
+/// Time between two packets that say that the session has ended.
+const END_INTERVAL: Duration = Duration::from_millis(20);
+
+/// Silence after which a heartbeat is sent.
+const HEARTBEAT: Duration = Duration::from_secs(1);
+
+/// Time before a packet is due up to which the thread may sleep.
+const SLEEP_MIN: Duration = Duration::from_micros(150);
+
+/// A feed on its way out.
+struct Player {
+    sender: UdpSender,
+    packer: Packer,
+    pacer: Pacer,
+    started: Instant,
+    last_sent: Instant,
+    /// How far behind its time the latest packet was sent.
+    late: Duration,
+}
+
+/// Plays `feed` to `address`.
+pub(super) fn play(
+    args: &ConvertArgs,
+    mut feed: Box<dyn Feed>,
+    address: UdpAddress,
+) -> Result<Ending> {
+    let stop = stop_on_interrupt()?;
+    let pace = match (&args.speed, &args.rate) {
+        (Some(speed), _) => speed.parse()?,
+        (None, Some(rate)) => Pace::per_second(parse::count(rate)?)?,
+        (None, None) => "1x".parse()?,
+    };
+    let linger = Duration::from_nanos(parse::duration(&args.linger)?);
+    let config = SenderConfig { impairment: impairment(args)?, seed: args.seed };
+    let now = Instant::now();
+    let mut player = Player {
+        sender: UdpSender::open(address, config)?,
+        packer: Packer::new(&args.session),
+        pacer: Pacer::new(pace),
+        started: now,
+        last_sent: now,
+        late: Duration::ZERO,
+    };
+    let mut transcript = Transcript::new(&*feed);
+    let mut full = Vec::new();
+    let driven = drive(&mut *feed, &stop, |records| {
+        if let Some((frames, ts_ns)) = transcript.take(records)? {
+            player.packer.add(&frames, ts_ns, |packed| full.push(packed));
+        }
+        full.drain(..).try_for_each(|packed| player.send(&packed))
+    });
+    if let Some((frames, ts_ns)) = transcript.rest() {
+        player.packer.add(&frames, ts_ns, |packed| full.push(packed));
+    }
+    full.extend(player.packer.flush());
+    full.drain(..).try_for_each(|packed| player.send(&packed))?;
+    let wall = player.started.elapsed();
+    player.linger(linger)?;
+    transcript.tell(&*feed, &player.summary(wall));
+    driven.map(|()| ending(&stop))
+}
+
+impl Player {
+    /// Sends a packet when it is due, and answers requests until then.
+    fn send(&mut self, packed: &Packed) -> Result<()> {
+        let due = self.pacer.intended(packed.ts_ns, packed.number - 1);
+        let due = due.map(|offset| self.started + Duration::from_nanos(offset));
+        loop {
+            self.sender.serve(&self.packer)?;
+            let now = Instant::now();
+            let Some(left) = due.and_then(|due| due.checked_duration_since(now)) else { break };
+            if left.is_zero() {
+                break;
+            }
+            if now - self.last_sent > HEARTBEAT {
+                self.sender.put(&self.packer.heartbeat())?;
+                self.last_sent = now;
+            }
+            if left > SLEEP_MIN {
+                std::thread::sleep((left - SLEEP_MIN / 2).min(HEARTBEAT / 100));
+            } else {
+                std::hint::spin_loop();
+            }
+        }
+        self.last_sent = Instant::now();
+        if let Some(due) = due {
+            self.late = self.late.max(self.last_sent.saturating_duration_since(due));
+        }
+        self.sender.send(packed)
+    }
+
+    /// Tells the session's end, and answers requests, until nobody has asked for `linger`.
+    fn linger(&mut self, linger: Duration) -> Result<()> {
+        let mut last_asked = Instant::now();
+        let mut last_told = None;
+        while last_asked.elapsed() < linger {
+            if self.sender.serve(&self.packer)? > 0 {
+                last_asked = Instant::now();
+            } else {
+                std::thread::sleep(Duration::from_micros(200));
+            }
+            if last_told.is_none_or(|told: Instant| told.elapsed() >= END_INTERVAL) {
+                self.sender.put(&self.packer.end())?;
+                last_told = Some(Instant::now());
+            }
+        }
+        Ok(())
+    }
+
+    fn summary(&self, wall: Duration) -> String {
+        let ns = u64::try_from(wall.as_nanos()).unwrap_or(u64::MAX).max(1);
+        let rate = u128::from(self.sender.sent()) * 1_000_000_000 / u128::from(ns);
+        let lost: Vec<_> = self.sender.lost().into_iter().map(thousands).collect();
+        format!(
+            "sent in {}, {} a second, at most {} late; packets lost on purpose {}; packets sent \
+             again {}",
+            duration(ns),
+            thousands(rate as u64),
+            duration(u64::try_from(self.late.as_nanos()).unwrap_or(u64::MAX)),
+            lost.join(" and "),
+            thousands(self.sender.answers()),
+        )
+    }
+}

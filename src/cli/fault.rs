@@ -1,0 +1,36 @@
+//! What is said when a mapped file loses bytes under the program.
+//!
+//! Feeds and journals are read through memory maps. When another process cuts such a file, or its
+//! disk fails, the next access is a SIGBUS, which by default ends the program without a word.
+//!
+//! This file is one of the few that may use `unsafe`: a signal handler is set by a system call that
+//! takes a function's address, and it may only do what is safe at any moment: one write of a
+//! constant and the end of the process. Going on would repeat the access for ever.
+#![allow(unsafe_code)]
+
+use std::ptr;
+
+/// Exit code: the run failed.
+const CODE: i32 = 4;
+
+const MESSAGE: &[u8] = b"ringtape: a feed or journal was cut, or its disk failed, while it was \
+    mapped: stop who truncates files in use and look at the disk; `ringtape journal verify` tells \
+    what is whole\n";
+
+/// Lets the program end with a message when a mapped file loses bytes.
+pub(super) fn install() {
+    let handler: extern "C" fn(libc::c_int) = tell_and_end;
+    // SAFETY: all zeros is a value of this plain structure: no flags, an empty mask.
+    let mut action: libc::sigaction = unsafe { std::mem::zeroed() };
+    action.sa_sigaction = handler as libc::sighandler_t;
+    // SAFETY: `action` is initialised, names a handler of the kind that no flags ask for, and
+    // nothing is to be returned. A failure leaves the default, which is what there was.
+    unsafe { libc::sigaction(libc::SIGBUS, &raw const action, ptr::null_mut()) };
+}
+
+extern "C" fn tell_and_end(_signal: libc::c_int) {
+    // SAFETY: `write` may be called in a handler; the bytes are constant.
+    unsafe { libc::write(libc::STDERR_FILENO, MESSAGE.as_ptr().cast(), MESSAGE.len()) };
+    // SAFETY: `_exit` may be called in a handler and does not return.
+    unsafe { libc::_exit(CODE) };
+}

@@ -1,0 +1,395 @@
+//! The receiver: sockets, arbiter, requests, decoder.
+
+use std::fmt;
+use std::net::UdpSocket;
+use std::time::{Duration, Instant};
+
+use super::UdpAddress;
+use super::socket::{LineSocket, open_sender};
+use crate::error::{Error, Result};
+use crate::event::kinds::Raw;
+use crate::event::{Event, Flags, payload};
+use crate::feed::itch::{Decoder, Framing, Stop, mark_message};
+use crate::feed::moldudp64::arbiter::Arbiter;
+use crate::feed::moldudp64::packet::{Packet, SESSION_BYTES};
+use crate::feed::source::{WINDOW_MARGIN, Window};
+use crate::feed::unpack::Findings;
+use crate::feed::{Checks, Description, Feed, Fill, OpenOptions, Position};
+use crate::hash::hash_bytes;
+
+/// Name of the format.
+const FORMAT: &str = "itch-5.0 in moldudp64, live";
+
+/// Datagrams that are taken from a socket before the other one is looked at.
+const BURST: usize = 64;
+
+/// Bytes of the largest answer of a server.
+const ANSWER_BYTES: usize = 1 << 16;
+
+/// Silence after which a `time` event is due.
+const SILENCE: Duration = Duration::from_millis(1);
+
+/// Time for which the other line may bring what is missing before a server is asked.
+const ASK_AFTER: Duration = Duration::from_millis(1);
+
+/// Time after which a server is asked again.
+const ASK_AGAIN: Duration = Duration::from_millis(5);
+
+/// Messages that are asked for at once.
+const ASK_MESSAGES: u64 = 1_000;
+
+/// A live feed.
+pub struct UdpFeed {
+    address: UdpAddress,
+    lines: Vec<LineSocket>,
+    server: Option<UdpSocket>,
+    stream: Stream,
+    decoder: Decoder,
+    description: Description,
+    position: Position,
+    started: Instant,
+    /// When the last message came.
+    last_message: Option<Instant>,
+    /// When the last message came or the last `time` event was.
+    last_news: Instant,
+    awaited: Option<Awaited>,
+    /// Instrument and time of the last message of the packets before.
+    last_place: Option<(u32, u64)>,
+    /// Exchange events that may go on in the packet after their own.
+    split: u64,
+    fault: Option<Error>,
+    is_ended: bool,
+}
+
+/// A message that is awaited.
+#[derive(Clone, Copy)]
+struct Awaited {
+    number: u64,
+    since: Instant,
+    asked: Option<Instant>,
+}
+
+/// The messages in order, as far as they have come.
+#[derive(Default)]
+struct Stream {
+    session: Option<[u8; SESSION_BYTES]>,
+    arbiter: Arbiter,
+    findings: Findings,
+    /// Messages, of which the first `taken` bytes are decoded.
+    ready: Vec<u8>,
+    taken: usize,
+    /// Whether what follows the last of them is on its way, because it was asked for: an answer
+    /// ends where it is full, not where an exchange event ends.
+    is_open: bool,
+    /// How old the oldest packet among them was when it was read, in ns.
+    age_ns: u64,
+}
+
+impl Stream {
+    /// Takes a datagram that came on a line, or from a server.
+    fn take(&mut self, payload: &[u8], line: Option<usize>, now_ns: u64) {
+        let counts = &mut self.findings.packets;
+        let packet = Packet::parse(payload)
+            .filter(|packet| self.session.is_none_or(|known| known == packet.session));
+        let Some(packet) = packet else {
+            counts.foreign += 1;
+            return;
+        };
+        self.session = Some(packet.session);
+        if line.is_none() {
+            let first = self.arbiter.expected().unwrap_or(0).max(packet.number);
+            counts.recovered += packet.next().saturating_sub(first);
+        }
+        let before = self.ready.len();
+        self.arbiter.accept(&packet, line, now_ns, counts, &mut self.ready);
+        if self.ready.len() > before {
+            self.is_open = line.is_none() && self.arbiter.missing().is_some();
+        }
+    }
+}
+
+impl fmt::Debug for UdpFeed {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("UdpFeed")
+            .field("address", &self.address)
+            .field("position", &self.position)
+            .finish_non_exhaustive()
+    }
+}
+
+impl UdpFeed {
+    /// Opens the sockets of a feed and joins its groups.
+    ///
+    /// # Errors
+    ///
+    /// [`Error::Io`] when a socket cannot be had, such as for an address that is not there.
+    pub fn open(address: UdpAddress, options: &OpenOptions) -> Result<Self> {
+        let lines = address
+            .lines
+            .iter()
+            .map(|line| LineSocket::open(*line, &address))
+            .collect::<Result<Vec<_>>>()?;
+        let server = address
+            .request
+            .map(|server| {
+                open_sender(address.interface, 0, Some(address.buffer_bytes))
+                    .map_err(|source| Error::io("ask", server.to_string(), source))
+            })
+            .transpose()?;
+        let from = address.from.or(server.as_ref().map(|_| 1));
+        let arbiter = from.map_or_else(Arbiter::default, Arbiter::starting_at);
+        let now = Instant::now();
+        Ok(Self {
+            description: describe(&address, &lines, options),
+            lines,
+            server,
+            stream: Stream { arbiter, ..Stream::default() },
+            decoder: Decoder::new(Framing::Prefixed, options.midnight_ns),
+            position: Position::default(),
+            started: now,
+            last_message: None,
+            last_news: now,
+            awaited: None,
+            last_place: None,
+            split: 0,
+            address,
+            fault: None,
+            is_ended: false,
+        })
+    }
+
+    /// Takes what has come on all sockets.
+    fn receive(&mut self) -> Result<()> {
+        let now_ns = self.started.elapsed().as_nanos() as u64;
+        for (index, line) in self.lines.iter_mut().enumerate() {
+            for _ in 0..BURST {
+                let received = line.receive().map_err(|source| {
+                    Error::io("receive from", self.address.lines[index].to_string(), source)
+                })?;
+                let Some(received) = received else { break };
+                self.stream.age_ns = self.stream.age_ns.max(received.age_ns);
+                self.stream.take(received.payload, Some(index), now_ns);
+            }
+        }
+        let dropped = self.lines.iter().map(|line| u64::from(line.dropped)).sum();
+        self.stream.findings.packets.dropped = dropped;
+        let Some(server) = &self.server else { return Ok(()) };
+        let mut answer = [0; ANSWER_BYTES];
+        for _ in 0..BURST {
+            // That a server is not there is told by what stays missing.
+            let Ok(count) = server.recv(&mut answer) else { break };
+            self.stream.take(&answer[..count], None, now_ns);
+        }
+        Ok(())
+    }
+
+    /// Asks for what is missing, or gives it up.
+    fn look_for_missing(&mut self, now: Instant) {
+        let Some(missing) = self.stream.arbiter.missing() else {
+            self.awaited = None;
+            return;
+        };
+        let fresh = Awaited { number: missing.from, since: now, asked: None };
+        let awaited = self.awaited.get_or_insert(fresh);
+        if awaited.number != missing.from {
+            // Something came: what is missing now is waited for anew, and asked for at once.
+            let asked = awaited.asked.map(|asked| asked - ASK_AGAIN);
+            *awaited = Awaited { asked, ..fresh };
+        }
+        let waited = now - awaited.since;
+        if waited > self.address.patience || self.stream.arbiter.is_overfull() {
+            let now_ns = (now - self.started).as_nanos() as u64;
+            let Stream { arbiter, findings, ready, is_open, .. } = &mut self.stream;
+            arbiter.give_up(now_ns, findings, ready);
+            *is_open = false;
+            self.awaited = None;
+            return;
+        }
+        let is_due = match awaited.asked {
+            Some(asked) => now - asked >= ASK_AGAIN,
+            None => waited >= ASK_AFTER,
+        };
+        if let (Some(server), Some(address), true) = (&self.server, self.address.request, is_due) {
+            let count = (missing.until - missing.from).min(ASK_MESSAGES) as u16;
+            let session = self.stream.session.unwrap_or_default();
+            let (from, count) = (missing.from.to_be_bytes(), count.to_be_bytes());
+            let request = [&session[..], &from, &count].concat();
+            awaited.asked = Some(now);
+            self.stream.findings.packets.requests += 1;
+            // One that cannot be sent now is sent again when it is due again.
+            let _ = server.send_to(&request, address);
+        }
+    }
+
+    /// Decodes what is ready into `out`; how many records.
+    fn decode(&mut self, out: &mut [Event]) -> usize {
+        let end = self.stream.ready.len();
+        if self.stream.taken == end {
+            return 0;
+        }
+        self.stream.ready.resize(end + WINDOW_MARGIN, 0);
+        let bytes = &self.stream.ready[self.stream.taken..];
+        let window =
+            Window { bytes, limit: end - self.stream.taken, is_ended: !self.stream.is_open };
+        let before = self.decoder.checks.messages;
+        let batch = self.decoder.decode(window, out);
+        self.stream.ready.truncate(end);
+        let offset = self.decoder.checks.bytes;
+        self.decoder.checks.bytes += batch.bytes as u64;
+        self.stream.taken += batch.bytes;
+        if let Stop::Fault(fault) = batch.stop {
+            self.fault = Some(Error::BadFeed {
+                origin: self.description.origin.clone(),
+                offset: offset + batch.bytes as u64 + fault.at as u64,
+                message: self.decoder.checks.messages,
+                what: format!("{} (byte of the messages received)", fault.what),
+                cure: "see who sends to this address, and record what comes".to_owned(),
+            });
+            self.is_ended = true;
+        }
+        let written = &mut out[..batch.records];
+        self.note(before, written);
+        if self.stream.taken == end {
+            self.stream.ready.clear();
+            self.stream.taken = 0;
+            self.last_place = written.last().map(|last| (last.instrument, last.ts_event));
+        } else {
+            self.last_place = None;
+        }
+        batch.records
+    }
+
+    /// Takes note of what was decoded.
+    fn note(&mut self, before: u64, written: &mut [Event]) {
+        let Some(first) = written.first() else { return };
+        if self.last_place == Some((first.instrument, first.ts_event)) {
+            self.split += 1;
+        }
+        if before == 0 {
+            self.description.identity = hash_bytes(&self.stream.session.unwrap_or_default());
+        }
+        written.iter_mut().for_each(|event| event.ts_ingest = self.stream.age_ns);
+        let findings = &mut self.stream.findings;
+        let checks = &mut self.decoder.checks;
+        while let Some(gap) = findings.gaps.pop_front_if(|gap| gap.message < checks.messages) {
+            checks.note_gap(gap);
+            mark_message(written, gap.message - before);
+        }
+        checks.packets = Some(findings.packets);
+        self.position.byte_offset = checks.bytes;
+        self.position.stored_bytes = checks.bytes;
+        self.position.message = checks.messages;
+    }
+
+    /// The `time` event of a silence.
+    fn time(&mut self, now: Instant) -> Option<Event> {
+        let last_message = self.last_message?;
+        if now - self.last_news < SILENCE {
+            return None;
+        }
+        self.last_news = now;
+        let since = (now - last_message).as_nanos() as u64;
+        let ts = self.decoder.checks.last_ts?.saturating_add(since);
+        let time = payload::Time { pad: Raw([0; 32]) };
+        Some(Event::new(ts, 0, time).with_flags(Flags::LAST))
+    }
+
+    /// Ends the feed and says what there is to say about it.
+    fn end(&mut self) {
+        self.is_ended = true;
+        let Stream { arbiter, findings, .. } = &mut self.stream;
+        let checks = &mut self.decoder.checks;
+        findings.gaps.drain(..).for_each(|gap| checks.note_gap(gap));
+        checks.packets = Some(findings.packets);
+        checks.has_end |= arbiter.is_ended();
+        let mut tell = |note: String| self.description.assumptions.push(note);
+        if self.split > 0 {
+            tell(format!(
+                "{} exchange events may go on in the packet after their own, and were taken for \
+                 two: send one in one packet",
+                self.split
+            ));
+        }
+        if findings.packets.dropped > 0 {
+            tell(format!(
+                "{} packets found their socket full: ask for more with `buffer=`, or raise the \
+                 system's limit with `sysctl net.core.rmem_max`",
+                findings.packets.dropped
+            ));
+        }
+    }
+}
+
+impl Feed for UdpFeed {
+    fn fill(&mut self, out: &mut [Event]) -> Result<Fill> {
+        if self.is_ended {
+            return self.fault.take().map_or(Ok(Fill::End), Err);
+        }
+        let mut records = self.decode(out);
+        if records == 0 && !self.is_ended {
+            self.stream.age_ns = 0;
+            self.receive()?;
+            let now = Instant::now();
+            self.look_for_missing(now);
+            records = self.decode(out);
+            if records > 0 {
+                self.last_message = Some(now);
+                self.last_news = now;
+            } else if self.stream.arbiter.is_ended() {
+                self.end();
+                return Ok(Fill::End);
+            } else if let Some(time) = self.time(now) {
+                out[0] = time;
+                records = 1;
+            }
+        }
+        match (records, self.fault.take_if(|_| records == 0)) {
+            (_, Some(fault)) => Err(fault),
+            (0, None) => Ok(Fill::Pending),
+            (records, None) => Ok(Fill::Records(records)),
+        }
+    }
+
+    fn position(&self) -> Position {
+        self.position
+    }
+
+    fn description(&self) -> &Description {
+        &self.description
+    }
+
+    fn checks(&self) -> &Checks {
+        &self.decoder.checks
+    }
+}
+
+/// What the feed is, and how its sockets turned out.
+fn describe(address: &UdpAddress, lines: &[LineSocket], options: &OpenOptions) -> Description {
+    let names: Vec<_> = address.lines.iter().map(ToString::to_string).collect();
+    let has_stamps = lines.iter().all(|line| line.has_stamps);
+    let mut assumptions = Vec::new();
+    // The kernel doubles what is asked for, and says so, to have room for its own records.
+    let smallest = lines.iter().map(|line| line.buffer_bytes / 2).min().unwrap_or(0);
+    if smallest < address.buffer_bytes {
+        assumptions.push(format!(
+            "the sockets hold {smallest} bytes, not {} as asked: raise the system's limit with \
+             `sysctl net.core.rmem_max`",
+            address.buffer_bytes
+        ));
+    }
+    let refused = lines.iter().find_map(|line| line.busy_poll_refused.as_ref());
+    if let Some(error) = refused {
+        assumptions.push(format!(
+            "the kernel does not poll for packets ({error}): it takes the privilege net_admin"
+        ));
+    }
+    Description {
+        origin: names.join(" and "),
+        format: FORMAT,
+        compression: "none",
+        midnight_ns: options.midnight_ns,
+        arrival: Some(if has_stamps { "the kernel's receive stamp" } else { "the read" }),
+        assumptions,
+        ..Description::default()
+    }
+}

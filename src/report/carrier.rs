@@ -1,0 +1,117 @@
+//! What a feed's messages were carried and packed in: packets, gaps, decompression.
+
+#[cfg(feature = "cli")]
+use serde_json::{Value, json};
+
+use super::format::{duration, thousands};
+use crate::engine::RunReport;
+use crate::feed::{Checks, PacketCounts};
+
+/// Gaps that a report for people lists.
+const GAPS_SHOWN: usize = 5;
+
+/// Share of the feed handler's time, in per mille, from which on decompression is what bounds it.
+const BOUND_PERMILLE: u64 = 500;
+
+/// The time that decompression took, and its share of the feed handler's in per mille; `None`
+/// without compression.
+fn inflate(run: &RunReport) -> Option<(u64, u64)> {
+    let ns = run.checks.inflate_ns;
+    let agents = run.runners.iter().flat_map(|runner| &runner.agents);
+    let busy: u64 = agents.filter(|agent| agent.name == "feed").map(|agent| agent.busy.0).sum();
+    (ns > 0).then(|| (ns, (ns * 1_000 / busy.max(1)).min(1_000)))
+}
+
+fn bound(permille: u64) -> &'static str {
+    if permille >= BOUND_PERMILLE { "decompression" } else { "decoding" }
+}
+
+/// Lines of the report for people.
+pub(super) fn lines(run: &RunReport) -> Vec<(&'static str, String)> {
+    let mut lines = packet_lines(&run.checks);
+    if let Some((ns, permille)) = inflate(run) {
+        let share = format!("{}.{} %", permille / 10, permille % 10);
+        let text = format!(
+            "{} of {} data, {share} of the feed handler's time: {} bounds it",
+            duration(ns),
+            run.feed.compression,
+            bound(permille)
+        );
+        lines.push(("unpacking", text));
+    }
+    lines
+}
+
+/// What packets brought, and the numbers of what is missing.
+pub fn packet_lines(checks: &Checks) -> Vec<(&'static str, String)> {
+    let mut lines = Vec::new();
+    if let Some(packets) = &checks.packets {
+        let named: Vec<_> = counts(packets)
+            .into_iter()
+            .filter(|(_, count)| *count > 0)
+            .map(|(name, count)| format!("{name} {}", thousands(count)))
+            .collect();
+        lines.push(("packets", named.join(", ")));
+    }
+    for gap in checks.gap_ranges.iter().take(GAPS_SHOWN) {
+        let text = format!(
+            "{} messages, numbers {} to {}, before message {}",
+            thousands(gap.count()),
+            gap.from,
+            gap.until - 1,
+            gap.message
+        );
+        lines.push(("gap", text));
+    }
+    if checks.gap_ranges.len() > GAPS_SHOWN {
+        let more = checks.gap_ranges.len() - GAPS_SHOWN;
+        lines.push(("gap", format!("and {more} more: see `gap_ranges` of --json")));
+    }
+    lines
+}
+
+fn counts(packets: &PacketCounts) -> [(&'static str, u64); 8] {
+    [
+        ("received", packets.packets),
+        ("heartbeats", packets.heartbeats),
+        ("copies of messages", packets.copies),
+        ("late", packets.late),
+        ("of others", packets.foreign),
+        ("dropped", packets.dropped),
+        ("requests", packets.requests),
+        ("messages on request", packets.recovered),
+    ]
+}
+
+/// Packets in JSON; null when no packets carried the feed.
+#[cfg(feature = "cli")]
+pub fn packets_json(checks: &Checks) -> Value {
+    checks.packets.map_or(Value::Null, |packets| {
+        json!({
+            "packets": packets.packets,
+            "heartbeats": packets.heartbeats,
+            "copies": packets.copies,
+            "late": packets.late,
+            "foreign": packets.foreign,
+            "dropped": packets.dropped,
+            "requests": packets.requests,
+            "recovered": packets.recovered,
+        })
+    })
+}
+
+/// Gaps in JSON: the message behind each, its first number, and the number after its last.
+#[cfg(feature = "cli")]
+pub fn gaps_json(checks: &Checks) -> Value {
+    let gaps = checks.gap_ranges.iter();
+    gaps.map(|gap| json!({ "message": gap.message, "from": gap.from, "until": gap.until }))
+        .collect()
+}
+
+/// Decompression in JSON; null without one.
+#[cfg(feature = "cli")]
+pub(super) fn inflate_json(run: &RunReport) -> Value {
+    inflate(run).map_or(Value::Null, |(ns, permille)| {
+        json!({ "ns": ns, "share": permille as f64 / 1e3, "bound": bound(permille) })
+    })
+}
