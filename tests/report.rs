@@ -50,7 +50,7 @@ fn the_page_needs_nothing_but_itself_and_shows_the_runs_own_figures() {
         assert!(page.contains(row["equity"].as_str().expect("text")), "{row}");
     }
     assert!(page.contains("ringtape replay feeds/sample.itch.gz"), "no command to repeat it");
-    assert!(page.contains(&format!("strategy = &quot;{STRATEGY}")), "no configuration");
+    assert!(page.contains(&format!("&quot;{STRATEGY}")), "no configuration");
     assert!(page.contains("<td>buy</td>") && page.contains("<td>sell</td>"), "no orders");
 }
 

@@ -119,8 +119,10 @@ impl RunConfig {
     pub(super) fn read_file(path: &Path) -> Result<Self> {
         let text = fs::read_to_string(path).map_err(|error| Error::io("read", path, error))?;
         toml::from_str(&text).map_err(|error| {
+            let before = error.span().map_or("", |span| &text[..span.start]);
+            let line = before.matches('\n').count() + 1;
             Error::usage(
-                format!("{}: {}", path.display(), error.message()),
+                format!("{}, line {line}: {}", path.display(), error.message()),
                 "its names are the flags of `ringtape replay --help` that shape the run",
             )
         })

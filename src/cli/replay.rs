@@ -18,7 +18,7 @@ use super::config::RunConfig;
 use super::control::{self, KillSignal};
 use super::instruments::Instruments;
 use super::report::ReportFlags;
-use super::{Ending, input, matching, parse, story, sweep, term, trading};
+use super::{Ending, dry_run, input, matching, metrics, parse, story, sweep, term, trading};
 
 /// Time between two looks at a running engine.
 const LOOK_INTERVAL: Duration = Duration::from_millis(5);
@@ -103,6 +103,12 @@ pub(super) struct ReplayArgs {
     /// Print the report to stdout as one JSON document instead of to stderr as text
     #[arg(long)]
     json: bool,
+    /// Only tell what the run would do: threads and cores, sizes, free space, what shapes it
+    #[arg(long, conflicts_with_all = ["report", "metrics", "sweep"])]
+    dry_run: bool,
+    /// Serve the gauges for Prometheus on this machine alone: `127.0.0.1:9100`
+    #[arg(long, value_name = "ADDRESS")]
+    metrics: Option<String>,
     #[command(flatten)]
     report: ReportFlags,
 }
@@ -111,6 +117,7 @@ pub(super) fn run(args: &ReplayArgs) -> Result<Ending> {
     let expected = args.expect_hash.as_deref().map(parse_hash).transpose()?;
     check_outputs(args)?;
     args.report.check()?;
+    let metrics = args.metrics.as_deref().map(metrics::listen).transpose()?;
     let run_dir = match &args.feeds[..] {
         [dir] if dir.is_dir() => Some(dir),
         _ => None,
@@ -143,6 +150,9 @@ pub(super) fn run(args: &ReplayArgs) -> Result<Ending> {
     let feed = input::until(feed, shape.until.as_deref())?;
     let config = EngineConfig { from, instruments, ..engine_config(args, &shape, is_of_orders)? };
     given.check_flags(config.trader.is_some())?;
+    if args.dry_run {
+        return dry_run::run(feed.description(), &config, &shape, args.json);
+    }
     if let Some(grid) = &args.sweep {
         return sweep::run(&args.feeds, &shape, grid, args.audit, args.json);
     }
@@ -151,6 +161,7 @@ pub(super) fn run(args: &ReplayArgs) -> Result<Ending> {
 
     let engine = Engine::start(feed, config)?;
     stop_on_interrupt(&engine)?;
+    metrics.map_or(Ok(()), |listener| metrics::serve(listener, &engine))?;
     let kill_signal = KillSignal::listen()?;
     if let Some(path) = &args.control {
         control::follow(path, engine.inbox())?;

@@ -126,6 +126,15 @@ impl Engine {
         })
     }
 
+    /// The plan that an engine of this configuration would run by; starts nothing.
+    ///
+    /// # Errors
+    ///
+    /// [`Error::Usage`] for cores or runners that cannot be had.
+    pub fn plan_for(config: &EngineConfig) -> Result<Plan> {
+        plan(config)
+    }
+
     /// The flag that stops the feed; everything behind it drains and the run ends with a report.
     pub fn stop_flag(&self) -> StopFlag {
         self.stop.clone()

@@ -25,12 +25,14 @@ pub struct NamedMeter<'a> {
     pub is_idle: bool,
 }
 
-/// Every latency stage of a run, then the hiccups of its runners.
+/// Every latency stage of a run with its handler alone, then the hiccups of its runners.
 pub fn meters(run: &RunReport) -> Vec<NamedMeter<'_>> {
-    let stages = run.stages.iter().map(|stage| NamedMeter {
-        name: stage.name.to_owned(),
-        meter: stage.latency.meter(),
-        is_idle: false,
+    let named = |name: String, meter| NamedMeter { name, meter, is_idle: false };
+    let stages = run.stages.iter().flat_map(|stage| {
+        [
+            named(stage.name.to_owned(), stage.latency.meter()),
+            named(format!("service_{}", stage.name), stage.latency.service()),
+        ]
     });
     let runners = run.runners.iter().enumerate().map(|(index, runner)| NamedMeter {
         name: format!("idle_runner{index}"),
