@@ -10,8 +10,10 @@ use crate::limits::{SNAPSHOT_PIECE_BYTES, SNAPSHOT_SLICE_ORDERS};
 /// Saves matching's state.
 ///
 /// Books are saved in slices of [`SNAPSHOT_SLICE_ORDERS`] orders between batches, and an instrument
-/// at once when an event is about to change it: matching pauses no longer than for one slice and
-/// the largest single book, however many orders there are. What came of it is in the report.
+/// at once when an event is about to change it: at no time does matching save more than one slice
+/// and the largest single book, however many orders there are. The longest pause is in the report;
+/// where the machine takes the core away meanwhile it is longer than that work (4 to 27 ms on two
+/// busy cores with 2 million live orders).
 pub(super) struct Saver {
     clock: Clock,
     /// `None` when marks only pass: no snapshot was asked for, or it is impossible.
