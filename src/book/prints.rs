@@ -4,8 +4,7 @@
 //! trades are a handful a day while prints are millions (7 million on a busy NASDAQ day), so a
 //! print costs one sequential write of 24 bytes and a broken trade a search from the latest print
 //! back. The newest [`BREAKABLE_PRINTS_MAX`] are kept in 24 MiB, reserved at the start and backed
-//! with memory as prints come. A break of an older print, or of one of 2^44 increments and more, is
-//! counted, and its volume stays.
+//! with memory as prints come. A break of an older print is counted, and its volume stays.
 
 use crate::error::Result;
 use crate::limits::{BREAKABLE_PRINTS_MAX, INSTRUMENTS_MAX};
@@ -15,17 +14,14 @@ use crate::units::{InstrumentId, MatchId, Price, Qty};
 /// One print.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 struct Print {
-    match_id: MatchId,
-    /// Quantity above [`INSTRUMENT_BITS`] of instrument.
-    qty_and_instrument: u64,
+    /// Match number and instrument, see [`key`].
+    key: u64,
+    qty: Qty,
     /// [`NO_PRICE`] when it is not known.
     price: Price,
 }
 
-/// Bits of an instrument.
-const INSTRUMENT_BITS: u32 = INSTRUMENTS_MAX.ilog2();
-
-const _: () = assert!(INSTRUMENTS_MAX == 1 << INSTRUMENT_BITS && size_of::<Print>() == 24);
+const _: () = assert!(INSTRUMENTS_MAX.is_power_of_two() && size_of::<Print>() == 24);
 
 /// Bytes of a saved print.
 pub(super) const PRINT_BYTES: usize = 24;
@@ -41,26 +37,15 @@ pub(super) struct Prints {
     oldest: usize,
 }
 
-impl Print {
-    /// A print; `None` when its quantity has more than 44 bits.
-    #[inline]
-    fn new(match_id: MatchId, instrument: InstrumentId, qty: Qty, price: Price) -> Option<Self> {
-        let is_small = qty.0 >> (u64::BITS - INSTRUMENT_BITS) == 0;
-        let qty_and_instrument = qty.0 << INSTRUMENT_BITS | u64::from(instrument.0);
-        is_small.then_some(Self { match_id, qty_and_instrument, price })
-    }
-
-    fn instrument(&self) -> InstrumentId {
-        InstrumentId(self.qty_and_instrument as u32 & ((1 << INSTRUMENT_BITS) - 1))
-    }
-
-    fn qty(&self) -> Qty {
-        Qty(self.qty_and_instrument >> INSTRUMENT_BITS)
-    }
+/// What names a print: its match number, with its instrument in the upper 20 bits, which are 0 in
+/// the numbers of every venue.
+#[inline]
+fn key(match_id: MatchId, instrument: InstrumentId) -> u64 {
+    match_id.0 ^ u64::from(instrument.0) << (u64::BITS - INSTRUMENTS_MAX.ilog2())
 }
 
 impl Prints {
-    /// Remembers a print that is not too large.
+    /// Remembers a print.
     #[inline]
     pub(super) fn note(
         &mut self,
@@ -69,9 +54,8 @@ impl Prints {
         qty: Qty,
         price: Option<Price>,
     ) {
-        let Some(print) = Print::new(match_id, instrument, qty, price.unwrap_or(NO_PRICE)) else {
-            return;
-        };
+        let key = key(match_id, instrument);
+        let print = Print { key, qty, price: price.unwrap_or(NO_PRICE) };
         if self.prints.len() < BREAKABLE_PRINTS_MAX {
             self.prints.push(print);
             return;
@@ -86,14 +70,15 @@ impl Prints {
         match_id: MatchId,
         instrument: InstrumentId,
     ) -> Option<(Qty, Option<Price>)> {
+        let key = key(match_id, instrument);
         let (newer, older) = self.prints.split_at_mut(self.oldest);
-        let print = newer.iter_mut().rev().chain(older.iter_mut().rev()).find(|print| {
-            print.match_id == match_id && print.instrument() == instrument && print.qty().0 > 0
-        })?;
+        let print = newer
+            .iter_mut()
+            .rev()
+            .chain(older.iter_mut().rev())
+            .find(|print| print.key == key && print.qty.0 > 0)?;
         let price = (print.price != NO_PRICE).then_some(print.price);
-        let qty = print.qty();
-        print.qty_and_instrument = u64::from(instrument.0);
-        Some((qty, price))
+        Some((std::mem::take(&mut print.qty), price))
     }
 
     /// Bytes of memory used.
@@ -114,8 +99,8 @@ impl Prints {
     /// Writes one print.
     pub(super) fn save_one(&self, index: usize, writer: &mut StateWriter) {
         let print = &self.prints[index];
-        writer.put_u64(print.match_id.0);
-        writer.put_u64(print.qty_and_instrument);
+        writer.put_u64(print.key);
+        writer.put_u64(print.qty.0);
         writer.put_i64(print.price.0);
     }
 
@@ -127,8 +112,8 @@ impl Prints {
         let mut loaded = Self::default();
         for _ in 0..count {
             loaded.prints.push(Print {
-                match_id: MatchId(reader.u64()?),
-                qty_and_instrument: reader.u64()?,
+                key: reader.u64()?,
+                qty: Qty(reader.u64()?),
                 price: Price(reader.i64()?),
             });
         }
@@ -158,13 +143,12 @@ mod tests {
     }
 
     #[test]
-    fn the_largest_quantity_of_the_last_instrument_is_kept_and_a_larger_one_is_not() {
+    fn the_largest_quantity_of_the_last_instrument_is_kept() {
         let last = InstrumentId(INSTRUMENTS_MAX as u32 - 1);
         let mut prints = Prints::default();
-        prints.note(MatchId(1), last, Qty((1 << 44) - 1), None);
-        prints.note(MatchId(2), last, Qty(1 << 44), None);
-        assert_eq!(prints.take(MatchId(2), last), None);
-        assert_eq!(prints.take(MatchId(1), last), Some((Qty((1 << 44) - 1), None)));
+        prints.note(MatchId(1), last, Qty(u64::MAX), None);
+        assert_eq!(prints.take(MatchId(1), X), None);
+        assert_eq!(prints.take(MatchId(1), last), Some((Qty(u64::MAX), None)));
         assert_eq!(prints.take(MatchId(1), last), None);
     }
 
