@@ -50,7 +50,7 @@ const EVERY_INSTRUMENT: u32 = u32::MAX;
 /// let mut events = [Event::default(); 64];
 /// // Each instrument is introduced by two records; the second feed's comes first.
 /// assert_eq!(merged.fill(&mut events)?, Fill::Records(6));
-/// assert!(events.is_sorted_by_key(|event| event.ts_event));
+/// assert!(events[..6].is_sorted_by_key(|event| event.ts_event));
 /// # Ok::<(), ringtape::error::Error>(())
 /// ```
 pub struct Merged {

@@ -46,9 +46,10 @@ feed_of_lines! {
     ///             binance,BTCUSDT,1723161255208000,1723161255310000,true,bid,61837.63,3.78826\n";
     /// let mut feed = TardisFeed::from_bytes("book.csv", rows)?;
     /// let mut events = [Event::default(); 16];
-    /// // The instrument's two records, a clear, the level.
-    /// assert_eq!(feed.fill(&mut events)?, Fill::Records(4));
-    /// let EventView::LevelSet(level) = events[3].view() else { panic!("a level") };
+    /// // The instrument's two records and a clear; then the level, once it must be the last.
+    /// assert_eq!(feed.fill(&mut events)?, Fill::Records(3));
+    /// assert_eq!(feed.fill(&mut events)?, Fill::Records(1));
+    /// let EventView::LevelSet(level) = events[0].view() else { panic!("a level") };
     /// assert_eq!(level.qty.0, 378_826_000);
     /// # Ok::<(), ringtape::error::Error>(())
     /// ```
