@@ -231,14 +231,12 @@ impl Books {
             self.look_at_tail(plan.levels[number]);
         }
         for number in plan.named.iter() {
-            let order = self.orders.get(plan.orders[number]);
-            if let Some(level) = order.and_then(|order| self.levels.get(order.level)) {
+            if let Some(level) = self.level_of(plan.orders[number]) {
                 self.look_at_end(level);
             }
         }
         for number in plan.replaced.iter() {
-            let order = self.orders.get(plan.orders[number]);
-            let level = order.and_then(|order| self.levels.get(order.level));
+            let level = self.level_of(plan.orders[number]);
             if let (Some(level), Some(item)) = (level, chunk.get(number)) {
                 plan.levels[number] = self.look_for_level(event(item), level.side());
             }
@@ -269,6 +267,12 @@ impl Books {
         let level = book.ladder(side).find(side, price, &self.shelf).unwrap_or(NIL);
         self.levels.prefetch(level);
         level
+    }
+
+    /// The level of what is probably a resting order.
+    #[inline(always)]
+    fn level_of(&self, order: u32) -> Option<&Level> {
+        self.levels.get(self.orders.get(order)?.level)
     }
 
     /// The touch of the side of a level, which is taken out there when its last order leaves.

@@ -76,9 +76,7 @@ impl<T: Linked> Slab<T> {
     /// Moves into a larger array: only where so much address space was not to be had before.
     #[cold]
     fn move_to(&mut self, count: usize) {
-        let mut larger = HugeArray::reserved(count, count);
-        larger[..self.used].copy_from_slice(&self.records[..self.used]);
-        self.records = larger;
+        self.records = HugeArray::reserved_from(&self.records[..self.used], count, count);
     }
 
     /// Gives a record's room back; its handle may be handed out again at once.
@@ -116,8 +114,8 @@ impl<T: Linked> Slab<T> {
 
 impl<T: Linked> Clone for Slab<T> {
     fn clone(&self) -> Self {
-        let mut records = HugeArray::reserved(self.records.len(), self.used.max(RECORDS_MIN));
-        records[..self.used].copy_from_slice(&self.records[..self.used]);
+        let used = &self.records[..self.used];
+        let records = HugeArray::reserved_from(used, self.records.len(), RECORDS_MIN);
         Self { records, ..*self }
     }
 }

@@ -81,6 +81,13 @@ impl<T: Copy + Zeroable> HugeArray<T> {
         }
     }
 
+    /// An array as [`reserved`](Self::reserved) gives it that begins with `values`.
+    pub fn reserved_from(values: &[T], count: usize, count_min: usize) -> Self {
+        let mut array = Self::reserved(count, count_min.max(values.len()));
+        array[..values.len()].copy_from_slice(values);
+        array
+    }
+
     fn map(count: usize) -> io::Result<Self> {
         let bytes = Self::mapped_bytes(count);
         if bytes == 0 {

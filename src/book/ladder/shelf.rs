@@ -145,16 +145,14 @@ impl Shelf {
     /// Moves into a larger array: only where so much address space was not to be had before.
     #[cold]
     fn move_to(&mut self, count: usize) {
-        let mut larger = HugeArray::reserved(count, count);
-        larger[..self.rungs.len()].copy_from_slice(&self.rungs);
-        self.rungs = larger;
+        self.rungs = HugeArray::reserved_from(&self.rungs, count, count);
     }
 }
 
 impl Clone for Shelf {
     fn clone(&self) -> Self {
-        let mut rungs = HugeArray::reserved(self.rungs.len(), self.used.max(RUNGS_MIN));
-        rungs[..self.used].copy_from_slice(&self.rungs[..self.used]);
+        let used = &self.rungs[..self.used];
+        let rungs = HugeArray::reserved_from(used, self.rungs.len(), RUNGS_MIN);
         Self { rungs, ..*self }
     }
 }
