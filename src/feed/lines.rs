@@ -137,24 +137,13 @@ impl<P: LineParser> LineFeed<P> {
 
     /// Reads the next line; whether there is one.
     fn read_line(&mut self) -> Result<bool, LineFault> {
-        self.line.clear();
         self.line_offset = self.source.offset();
-        loop {
-            let window = self.source.window();
-            let bytes = &window.bytes[..window.limit];
-            let end = bytes.iter().position(|&byte| byte == b'\n');
-            self.line.extend_from_slice(&bytes[..end.unwrap_or(bytes.len())]);
-            let (consumed, is_over) = (end.map_or(bytes.len(), |end| end + 1), window.is_ended);
-            self.source.consume(consumed);
-            if self.line.len() > LINE_BYTES_MAX {
-                return Err(LineFault::new(0, "the line has no end within 64 MiB"));
-            }
-            if end.is_some() || is_over {
-                self.lines += 1;
-                return Ok(end.is_some() || !self.line.is_empty());
-            }
-            self.source.refill();
+        let is_one = self.source.read_line(&mut self.line, LINE_BYTES_MAX);
+        if self.line.len() > LINE_BYTES_MAX {
+            return Err(LineFault::new(0, "the line has no end within 64 MiB"));
         }
+        self.lines += 1;
+        Ok(is_one)
     }
 
     /// Stages the messages of the next line.

@@ -262,6 +262,24 @@ impl Source {
         }
     }
 
+    /// Reads the next line into `line`, without its end, or what is left where no end follows;
+    /// stops when it is longer than `bytes_max`. Whether there was one.
+    pub(crate) fn read_line(&mut self, line: &mut Vec<u8>, bytes_max: usize) -> bool {
+        line.clear();
+        loop {
+            let window = self.window();
+            let bytes = &window.bytes[..window.limit];
+            let end = bytes.iter().position(|&byte| byte == b'\n');
+            line.extend_from_slice(&bytes[..end.unwrap_or(bytes.len())]);
+            let (consumed, is_over) = (end.map_or(bytes.len(), |end| end + 1), window.is_ended);
+            self.consume(consumed);
+            if end.is_some() || is_over || line.len() > bytes_max {
+                return end.is_some() || !line.is_empty();
+            }
+            self.refill();
+        }
+    }
+
     /// Everything that is left, for formats that look ahead.
     pub(crate) fn read_to_end(&mut self) -> Result<Vec<u8>> {
         let mut all = Vec::new();

@@ -82,7 +82,8 @@ impl Oracle {
     /// The next row; `None` at the end, or where it cannot be read.
     fn read(&mut self) -> Option<[Levels; 2]> {
         self.rows += 1;
-        if !self.read_line() {
+        self.source.read_line(&mut self.line, ROW_BYTES_MAX);
+        if self.line.is_empty() {
             self.fault = Some("there is a row less than messages".to_owned());
             return None;
         }
@@ -98,22 +99,6 @@ impl Oracle {
             levels.filter(|&(_, size)| size > 0).map(|(price, size)| (price, size as u64)).collect()
         };
         Some([side(2), side(0)])
-    }
-
-    fn read_line(&mut self) -> bool {
-        self.line.clear();
-        loop {
-            let window = self.source.window();
-            let bytes = &window.bytes[..window.limit];
-            let end = bytes.iter().position(|&byte| byte == b'\n');
-            self.line.extend_from_slice(&bytes[..end.unwrap_or(bytes.len())]);
-            let (consumed, is_over) = (end.map_or(bytes.len(), |end| end + 1), window.is_ended);
-            self.source.consume(consumed);
-            if end.is_some() || is_over || self.line.len() > ROW_BYTES_MAX {
-                return !self.line.is_empty();
-            }
-            self.source.refill();
-        }
     }
 }
 
