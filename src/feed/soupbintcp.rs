@@ -18,8 +18,6 @@
 //! recording of several connections has several logins; messages that came again are left out, and
 //! those that no connection brought are a gap. Source: NASDAQ, SoupBinTCP 3.00 (2017-02-22).
 
-use std::io;
-
 use super::Gap;
 use super::itch::message;
 use super::source::Source;
@@ -103,10 +101,6 @@ struct SoupUnwrap {
     expected: u64,
     delivered: u64,
     client_packets: u64,
-    /// The message in hand, framed, from `taken` on.
-    ready: Vec<u8>,
-    taken: usize,
-    is_ended: bool,
 }
 
 impl SoupUnwrap {
@@ -119,70 +113,7 @@ impl SoupUnwrap {
             expected: 1,
             delivered: 0,
             client_packets: 0,
-            ready: Vec::new(),
-            taken: 0,
-            is_ended: false,
         }
-    }
-
-    /// Takes the next packet in, or reads more.
-    fn step(&mut self) -> Result<()> {
-        let window = self.source.window();
-        let bytes = &window.bytes[..window.limit];
-        let Some(packet) = Packet::parse(bytes) else {
-            let is_damaged = matches!(bytes, [0, 0, ..]);
-            return match (bytes.len(), window.is_ended) {
-                (0, true) => self.end(),
-                (_, false) if !is_damaged => {
-                    self.source.refill();
-                    Ok(())
-                }
-                (_, true) if !is_damaged => {
-                    self.is_ended = true;
-                    let has = bytes.len();
-                    let what =
-                        format!("the recording ends inside a packet, of which it has {has} bytes");
-                    Err(self.source.take_failure(0).unwrap_or_else(|| self.bad(what)))
-                }
-                _ => Err(self.bad("a packet has no type".to_owned())),
-            };
-        };
-        let Packet { kind, payload, bytes } = packet;
-        self.findings.packets.packets += 1;
-        match kind {
-            b'S' => {
-                let is_new = self.number >= self.expected;
-                if is_new && !payload.is_empty() {
-                    self.ready.extend((payload.len() as u16).to_be_bytes());
-                    self.ready.extend_from_slice(payload);
-                    self.delivered += 1;
-                }
-                self.findings.packets.copies += u64::from(!is_new);
-                self.number += 1;
-                self.expected = self.expected.max(self.number);
-            }
-            b'A' => {
-                let Some((session, number)) = login(payload) else {
-                    let what = "a login names no number of the next message";
-                    return Err(self.bad(what.to_owned()));
-                };
-                self.begin(session, number);
-            }
-            b'H' => self.findings.packets.heartbeats += 1,
-            b'Z' => self.findings.has_end = true,
-            b'J' => {
-                let why = if payload == b"S" { "no such session" } else { "not authorised" };
-                self.findings.notes.push(format!("a login was rejected: {why}"));
-            }
-            b'+' => {}
-            b'L' | b'U' | b'R' | b'O' => self.client_packets += 1,
-            other => {
-                let name = other.escape_ascii();
-                return Err(self.bad(format!("a packet is of type `{name}`, which there is not")));
-            }
-        }
-        self.source.consume(bytes);
-        Ok(())
     }
 
     /// Takes note of a login.
@@ -210,8 +141,8 @@ impl SoupUnwrap {
         self.number = number;
     }
 
-    fn end(&mut self) -> Result<()> {
-        self.is_ended = true;
+    /// Ends the session where the recording does.
+    fn end(&mut self) -> Result<bool> {
         if let Some(failure) = self.source.take_failure(0) {
             return Err(failure);
         }
@@ -228,7 +159,7 @@ impl SoupUnwrap {
                 self.client_packets
             ));
         }
-        Ok(())
+        Ok(false)
     }
 
     fn bad(&self, what: String) -> Error {
@@ -245,20 +176,62 @@ impl SoupUnwrap {
 }
 
 impl Unwrap for SoupUnwrap {
-    fn read(&mut self, out: &mut [u8]) -> io::Result<usize> {
-        while self.taken == self.ready.len() && !self.is_ended {
-            self.ready.clear();
-            self.taken = 0;
-            if let Err(error) = self.step() {
-                self.is_ended = true;
-                return Err(io::Error::other(error));
+    fn step(&mut self, ready: &mut Vec<u8>) -> Result<bool> {
+        let window = self.source.window();
+        let bytes = &window.bytes[..window.limit];
+        let Some(packet) = Packet::parse(bytes) else {
+            let is_damaged = matches!(bytes, [0, 0, ..]);
+            return match (bytes.len(), window.is_ended) {
+                (0, true) => self.end(),
+                (_, false) if !is_damaged => {
+                    self.source.refill();
+                    Ok(true)
+                }
+                (_, true) if !is_damaged => {
+                    let has = bytes.len();
+                    let what =
+                        format!("the recording ends inside a packet, of which it has {has} bytes");
+                    Err(self.source.take_failure(0).unwrap_or_else(|| self.bad(what)))
+                }
+                _ => Err(self.bad("a packet has no type".to_owned())),
+            };
+        };
+        let Packet { kind, payload, bytes } = packet;
+        self.findings.packets.packets += 1;
+        match kind {
+            b'S' => {
+                let is_new = self.number >= self.expected;
+                if is_new && !payload.is_empty() {
+                    ready.extend((payload.len() as u16).to_be_bytes());
+                    ready.extend_from_slice(payload);
+                    self.delivered += 1;
+                }
+                self.findings.packets.copies += u64::from(!is_new);
+                self.number += 1;
+                self.expected = self.expected.max(self.number);
+            }
+            b'A' => {
+                let Some((session, number)) = login(payload) else {
+                    let what = "a login names no number of the next message";
+                    return Err(self.bad(what.to_owned()));
+                };
+                self.begin(session, number);
+            }
+            b'H' => self.findings.packets.heartbeats += 1,
+            b'Z' => self.findings.has_end = true,
+            b'J' => {
+                let why = if payload == b"S" { "no such session" } else { "not authorised" };
+                self.findings.notes.push(format!("a login was rejected: {why}"));
+            }
+            b'+' => {}
+            b'L' | b'U' | b'R' | b'O' => self.client_packets += 1,
+            other => {
+                let name = other.escape_ascii();
+                return Err(self.bad(format!("a packet is of type `{name}`, which there is not")));
             }
         }
-        let rest = &self.ready[self.taken..];
-        let count = rest.len().min(out.len());
-        out[..count].copy_from_slice(&rest[..count]);
-        self.taken += count;
-        Ok(count)
+        self.source.consume(bytes);
+        Ok(true)
     }
 
     fn findings(&mut self) -> &mut Findings {

@@ -14,7 +14,7 @@
 use std::io::{self, Cursor, Read};
 
 use super::Description;
-use super::unpack::{Compression, Findings, MAGIC_BYTES, Unpacked, Unwrap};
+use super::unpack::{Compression, Findings, MAGIC_BYTES, Unpacked, Unwrap, Wrapped};
 use crate::error::{Error, Result};
 use crate::hash::hash_bytes;
 
@@ -148,7 +148,7 @@ impl Source {
             compression: Compression::None,
             carrier: Some(Carrier { format, compression: packed.compression }),
             offset: 0,
-            bytes: Bytes::Stream(Stream::new(Unpacked::Wrapped(carrier))),
+            bytes: Bytes::Stream(Stream::new(Unpacked::Wrapped(Wrapped::new(carrier)))),
         }
     }
 
@@ -193,8 +193,8 @@ impl Source {
     #[inline]
     pub(crate) fn findings(&mut self) -> Option<&mut Findings> {
         match &mut self.bytes {
-            Bytes::Stream(Stream { reader: Unpacked::Wrapped(carrier), .. }) => {
-                Some(carrier.findings())
+            Bytes::Stream(Stream { reader: Unpacked::Wrapped(wrapped), .. }) => {
+                Some(wrapped.carrier.findings())
             }
             _ => None,
         }

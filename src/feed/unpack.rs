@@ -12,6 +12,7 @@ use std::time::Instant;
 use flate2::read::MultiGzDecoder;
 
 use super::{Gap, PacketCounts};
+use crate::error::Result;
 
 /// First bytes of a gzip member (RFC 1952).
 const GZIP_MAGIC: [u8; 2] = [0x1f, 0x8b];
@@ -68,9 +69,9 @@ impl Compression {
 
 /// Takes messages out of what carries them, such as the packets of a capture.
 pub(crate) trait Unwrap: Send {
-    /// Writes the next bytes of framed messages, each a 2-byte big-endian length and so many bytes;
-    /// 0 at the end. An error of ours travels inside the error.
-    fn read(&mut self, out: &mut [u8]) -> io::Result<usize>;
+    /// Takes the next packet in and adds its messages to `ready`, each a 2-byte big-endian length
+    /// and so many bytes; `false` when no packet follows.
+    fn step(&mut self, ready: &mut Vec<u8>) -> Result<bool>;
 
     /// What was found on the way so far.
     fn findings(&mut self) -> &mut Findings;
@@ -101,7 +102,16 @@ pub(super) enum Unpacked {
     Gzip(Timed<MultiGzDecoder<Counted>>),
     #[cfg(feature = "zstd")]
     Zstd(Timed<zstd::Decoder<'static, io::BufReader<Counted>>>),
-    Wrapped(Box<dyn Unwrap>),
+    Wrapped(Wrapped),
+}
+
+/// A carrier of messages, and those that it gave and nobody has read yet.
+pub(super) struct Wrapped {
+    pub(super) carrier: Box<dyn Unwrap>,
+    /// Framed messages, from `taken` on.
+    ready: Vec<u8>,
+    taken: usize,
+    is_ended: bool,
 }
 
 pub(super) struct Counted {
@@ -125,6 +135,29 @@ impl<R: Read> Timed<R> {
         let outcome = self.reader.read(buffer);
         self.busy_ns += u64::try_from(start.elapsed().as_nanos()).unwrap_or(u64::MAX);
         outcome
+    }
+}
+
+impl Wrapped {
+    pub(super) fn new(carrier: Box<dyn Unwrap>) -> Self {
+        Self { carrier, ready: Vec::new(), taken: 0, is_ended: false }
+    }
+
+    /// Writes the next bytes of framed messages; 0 at the end. An error of ours travels inside the
+    /// error.
+    fn read(&mut self, out: &mut [u8]) -> io::Result<usize> {
+        while self.taken == self.ready.len() && !self.is_ended {
+            self.ready.clear();
+            self.taken = 0;
+            let goes_on = self.carrier.step(&mut self.ready);
+            self.is_ended = !matches!(goes_on, Ok(true));
+            goes_on.map_err(io::Error::other)?;
+        }
+        let rest = &self.ready[self.taken..];
+        let count = rest.len().min(out.len());
+        out[..count].copy_from_slice(&rest[..count]);
+        self.taken += count;
+        Ok(count)
     }
 }
 
@@ -154,7 +187,7 @@ impl Unpacked {
             Self::Gzip(decoder) => decoder.read(buffer),
             #[cfg(feature = "zstd")]
             Self::Zstd(decoder) => decoder.read(buffer),
-            Self::Wrapped(carrier) => carrier.read(buffer),
+            Self::Wrapped(wrapped) => wrapped.read(buffer),
         }
     }
 
@@ -164,7 +197,7 @@ impl Unpacked {
             Self::Gzip(decoder) => decoder.reader.get_ref().bytes,
             #[cfg(feature = "zstd")]
             Self::Zstd(decoder) => decoder.reader.get_ref().get_ref().bytes,
-            Self::Wrapped(carrier) => carrier.stored_bytes(),
+            Self::Wrapped(wrapped) => wrapped.carrier.stored_bytes(),
         }
     }
 
@@ -175,7 +208,7 @@ impl Unpacked {
             Self::Gzip(decoder) => decoder.busy_ns,
             #[cfg(feature = "zstd")]
             Self::Zstd(decoder) => decoder.busy_ns,
-            Self::Wrapped(carrier) => carrier.inflate_ns(),
+            Self::Wrapped(wrapped) => wrapped.carrier.inflate_ns(),
         }
     }
 }

@@ -1,6 +1,5 @@
 //! The messages of a capture in order.
 
-use std::io;
 use std::net::SocketAddr;
 
 use super::arbiter::Arbiter;
@@ -23,10 +22,6 @@ pub(crate) struct MoldUnwrap {
     session: Option<[u8; SESSION_BYTES]>,
     lines: Vec<SocketAddr>,
     findings: Findings,
-    /// Messages that are ready, from `taken` on.
-    ready: Vec<u8>,
-    taken: usize,
-    is_ended: bool,
     tally: Tally,
 }
 
@@ -53,73 +48,14 @@ impl MoldUnwrap {
             session: None,
             lines: Vec::new(),
             findings: Findings::default(),
-            ready: Vec::new(),
-            taken: 0,
-            is_ended: false,
             tally: Tally::default(),
         }
     }
 
-    /// Takes the next datagram in.
-    fn step(&mut self) -> Result<()> {
-        let Some(datagram) = self.capture.next()? else { return self.end() };
-        let Datagram { payload, captured_ns, destination, offset, .. } = datagram;
-        let line = self.lines.iter().position(|known| *known == destination);
-        let Some(packet) = Packet::parse(payload) else {
-            self.findings.packets.foreign += 1;
-            self.tally.stranger = Some((payload.len(), destination));
-            if line.is_some() {
-                if self.tally.malformed == 0 {
-                    self.tally.first_malformed = offset;
-                }
-                self.tally.malformed += 1;
-            }
-            return Ok(());
-        };
-        match (self.session, line) {
-            (Some(session), _) if session == packet.session => {}
-            (None, _) => self.session = Some(packet.session),
-            (Some(before), Some(_)) => {
-                while self.arbiter.missing().is_some() {
-                    self.arbiter.give_up(captured_ns, &mut self.findings, &mut self.ready);
-                }
-                self.findings.notes.push(format!(
-                    "session {} follows session {} at message {}: if they are different days, \
-                     give each in a file of its own",
-                    name(&packet.session),
-                    name(&before),
-                    self.arbiter.delivered(),
-                ));
-                self.arbiter.begin_session();
-                self.session = Some(packet.session);
-            }
-            (Some(_), None) => {
-                self.findings.packets.foreign += 1;
-                self.tally.others += 1;
-                self.tally.other = Some((packet.session, destination));
-                return Ok(());
-            }
-        }
-        let line = line.unwrap_or_else(|| {
-            self.lines.push(destination);
-            self.lines.len() - 1
-        });
-        self.tally.unnumbered += u64::from(packet.is_unnumbered());
-        let counts = &mut self.findings.packets;
-        self.arbiter.accept(&packet, Some(line), captured_ns, counts, &mut self.ready);
-        let is_over = |since_ns: u64| captured_ns.saturating_sub(since_ns) > AWAIT_NS;
-        let overdue = self.arbiter.missing().is_some_and(|missing| is_over(missing.since_ns));
-        if overdue || self.arbiter.is_overfull() {
-            self.arbiter.give_up(captured_ns, &mut self.findings, &mut self.ready);
-        }
-        Ok(())
-    }
-
     /// Ends the session where the capture does.
-    fn end(&mut self) -> Result<()> {
-        self.is_ended = true;
+    fn end(&mut self, ready: &mut Vec<u8>) -> Result<bool> {
         while self.arbiter.missing().is_some() {
-            self.arbiter.give_up(0, &mut self.findings, &mut self.ready);
+            self.arbiter.give_up(0, &mut self.findings, ready);
         }
         let passed = self.capture.passed();
         if self.arbiter.delivered() == 0 {
@@ -167,7 +103,7 @@ impl MoldUnwrap {
                 address.port(),
             ));
         }
-        Ok(())
+        Ok(false)
     }
 
     /// Why a capture without a message is refused.
@@ -196,20 +132,58 @@ impl MoldUnwrap {
 }
 
 impl Unwrap for MoldUnwrap {
-    fn read(&mut self, out: &mut [u8]) -> io::Result<usize> {
-        while self.taken == self.ready.len() && !self.is_ended {
-            self.ready.clear();
-            self.taken = 0;
-            if let Err(error) = self.step() {
-                self.is_ended = true;
-                return Err(io::Error::other(error));
+    fn step(&mut self, ready: &mut Vec<u8>) -> Result<bool> {
+        let Some(datagram) = self.capture.next()? else { return self.end(ready) };
+        let Datagram { payload, captured_ns, destination, offset, .. } = datagram;
+        let line = self.lines.iter().position(|known| *known == destination);
+        let Some(packet) = Packet::parse(payload) else {
+            self.findings.packets.foreign += 1;
+            self.tally.stranger = Some((payload.len(), destination));
+            if line.is_some() {
+                if self.tally.malformed == 0 {
+                    self.tally.first_malformed = offset;
+                }
+                self.tally.malformed += 1;
+            }
+            return Ok(true);
+        };
+        match (self.session, line) {
+            (Some(session), _) if session == packet.session => {}
+            (None, _) => self.session = Some(packet.session),
+            (Some(before), Some(_)) => {
+                while self.arbiter.missing().is_some() {
+                    self.arbiter.give_up(captured_ns, &mut self.findings, ready);
+                }
+                self.findings.notes.push(format!(
+                    "session {} follows session {} at message {}: if they are different days, \
+                     give each in a file of its own",
+                    name(&packet.session),
+                    name(&before),
+                    self.arbiter.delivered(),
+                ));
+                self.arbiter.begin_session();
+                self.session = Some(packet.session);
+            }
+            (Some(_), None) => {
+                self.findings.packets.foreign += 1;
+                self.tally.others += 1;
+                self.tally.other = Some((packet.session, destination));
+                return Ok(true);
             }
         }
-        let rest = &self.ready[self.taken..];
-        let count = rest.len().min(out.len());
-        out[..count].copy_from_slice(&rest[..count]);
-        self.taken += count;
-        Ok(count)
+        let line = line.unwrap_or_else(|| {
+            self.lines.push(destination);
+            self.lines.len() - 1
+        });
+        self.tally.unnumbered += u64::from(packet.is_unnumbered());
+        let counts = &mut self.findings.packets;
+        self.arbiter.accept(&packet, Some(line), captured_ns, counts, ready);
+        let is_over = |since_ns: u64| captured_ns.saturating_sub(since_ns) > AWAIT_NS;
+        let overdue = self.arbiter.missing().is_some_and(|missing| is_over(missing.since_ns));
+        if overdue || self.arbiter.is_overfull() {
+            self.arbiter.give_up(captured_ns, &mut self.findings, ready);
+        }
+        Ok(true)
     }
 
     fn findings(&mut self) -> &mut Findings {
