@@ -43,7 +43,7 @@ const CURE: &str = "remove it: a run goes on from the snapshot before it, or fro
 /// ```
 /// use ringtape::journal::snapshot::{Snapshot, SnapshotWriter, snapshots};
 ///
-/// # let scratch = tempfile::tempdir()?;
+/// # let scratch = tempfile::tempdir().unwrap();
 /// # let dir = scratch.path();
 /// let mut writer = SnapshotWriter::create(dir, 1)?;
 /// writer.add("books", b"first, ")?;
