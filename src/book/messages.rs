@@ -54,8 +54,8 @@ impl Replica {
             priority: 0,
         };
         if let Some(found) = self.books.find(order.order_id) {
-            self.counts.duplicate_adds += 1;
-            return self.swap(found, order, NIL);
+            self.counts.duplicate_adds.note(self.applied - 1, event.ts_event);
+            return self.swap(event.ts_event, found, order, NIL);
         }
         let order = self.books.add(order, hint);
         Change { kind: ChangeKind::Added, order, qty: Qty(0), new: None, left_book: false }
@@ -111,7 +111,7 @@ impl Replica {
         match self.order_qty(qty) {
             Some(qty) => {
                 let new = OrderView { order_id: new_order_id, price, qty, ..old };
-                self.swap(found, new, hint)
+                self.swap(event.ts_event, found, new, hint)
             }
             None => self.take_off(ChangeKind::Deleted, found, old, old.qty),
         }
@@ -176,11 +176,11 @@ impl Replica {
     /// Puts a new order in the place of one that leaves. Another live order under the new one's
     /// reference leaves too: its delete must have been lost.
     #[inline(always)]
-    fn swap(&mut self, found: Found, new: OrderView, hint: u32) -> Change {
+    fn swap(&mut self, ts: u64, found: Found, new: OrderView, hint: u32) -> Change {
         let order = self.books.view(found.handle);
         self.books.remove(found);
         if let Some(duplicate) = self.books.find(new.order_id) {
-            self.counts.duplicate_adds += 1;
+            self.counts.duplicate_adds.note(self.applied - 1, ts);
             self.books.remove(duplicate);
         }
         let new = Some(self.books.add(new, hint));
@@ -197,7 +197,7 @@ impl Replica {
 
     #[cold]
     fn unknown(&mut self, event: &Event, order_id: OrderId, qty: Qty) -> Change {
-        self.counts.unknown_orders.note(self.applied - 1);
+        self.counts.unknown_orders.note(self.applied - 1, event.ts_event);
         let instrument = InstrumentId(event.instrument);
         Change::of_none(ChangeKind::Unknown, order_id, instrument, qty)
     }
@@ -221,12 +221,12 @@ impl Replica {
     }
 
     /// Compares the touch with what the venue says it is.
-    pub(super) fn compare(&mut self, instrument: InstrumentId, message: &payload::Quote) {
+    pub(super) fn compare(&mut self, ts: u64, instrument: InstrumentId, message: &payload::Quote) {
         let &payload::Quote { bid_price, bid_qty, ask_price, ask_qty } = message;
         let told = Touch { bid_price, bid_qty, ask_price, ask_qty };
         self.counts.quotes += 1;
         if self.books.touch(instrument) != told {
-            self.counts.quotes_differ.note(self.applied - 1);
+            self.counts.quotes_differ.note(self.applied - 1, ts);
         }
     }
 
@@ -264,7 +264,13 @@ impl Replica {
         }
     }
 
-    pub(super) fn set_status(&mut self, instrument: InstrumentId, message: &payload::Status) {
+    pub(super) fn set_status(
+        &mut self,
+        ts: u64,
+        instrument: InstrumentId,
+        message: &payload::Status,
+    ) {
+        let was_trading = self.is_trading(instrument);
         let venue = self.instruments.get(instrument).map_or("", |found| found.venue.as_str());
         let own_market = match venue {
             "BX" => b'B',
@@ -276,6 +282,9 @@ impl Replica {
             0 => book.state = message.state.0,
             market if market == own_market => book.is_halted = message.state.0 == b'H',
             _ => {}
+        }
+        if was_trading && !self.is_trading(instrument) {
+            self.counts.halts.note(self.applied - 1, ts);
         }
     }
 

@@ -328,7 +328,7 @@ impl DbnFeed {
         let checks = &mut self.checks;
         let is_snapshot = row.flags.is_snapshot();
         if !is_snapshot && checks.last_ts.is_some_and(|last| row.ts_event < last) {
-            checks.backwards.note(checks.messages);
+            checks.backwards.note(checks.messages, row.ts_event);
         }
         if checks.messages == 0 {
             checks.has_start = is_snapshot || row.action == b'R';
@@ -414,8 +414,9 @@ impl Feed for DbnFeed {
                     }
                 },
                 Next::Other(kind, bytes) => {
-                    self.checks.unknown_types.note(self.checks.messages);
-                    out[records] = other_notice(kind, self.checks.last_ts.unwrap_or(0));
+                    let ts = self.checks.last_ts.unwrap_or(0);
+                    self.checks.unknown_types.note(self.checks.messages, ts);
+                    out[records] = other_notice(kind, ts);
                     records += 1;
                     bytes
                 }
