@@ -10,7 +10,8 @@ use super::random::Random;
 const AGES: &[(u32, u32, u32)] =
     &[(200, 6, 15), (640, 16, 23), (980, 24, 28), (1012, 29, 35), (1024, 36, 44)];
 
-/// Entries of gone orders that are passed on the way to one that rests, before all are cleared away.
+/// Entries of gone orders that are passed on the way to one that rests, before they are cleared
+/// away.
 const PASSED_MAX: usize = 128;
 
 /// Stamp of an entry whose order is known to be gone.
