@@ -452,13 +452,11 @@ fn the_busiest_symbol_is_like_a_liquid_name() {
     ] {
         assert!(found.abs_diff(real) <= tolerance, "{what}: {found}, not about {real}");
     }
-    // Times are told within a factor of five: they go with the number of messages.
-    for (what, found, real) in [
-        ("gap, p50", name.gap_ns[0], 59_000),
-        ("life of cancelled orders, p10", name.lifetime_ns[0], 1_000_000),
-    ] {
-        assert!((real / 5..=real * 5).contains(&found), "{what}: {found} ns, not about {real}");
-    }
+    // Times go with the number of messages, so that they are only roughly a whole day's.
+    let [gap, _] = name.gap_ns;
+    assert!((12_000..300_000).contains(&gap), "gaps of {gap} ns, not about 59 us");
+    let [soon, half, late] = name.lifetime_ns;
+    assert!(soon * 100 < half && half * 10 < late, "lives of {:?} ns", name.lifetime_ns);
     let summary = generator.summary();
     let far = summary.placed_far * 1000 / summary.placed;
     let whole = summary.executed_whole * 1000 / summary.count(b"AF");
