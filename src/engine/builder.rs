@@ -76,7 +76,7 @@ impl EngineBuilder {
         self
     }
 
-    /// Adds a strategy, with an account of its own: the first has account 1.
+    /// Adds a strategy, with an account of its own; accounts count from 0.
     pub fn strategy(mut self, strategy: Box<dyn Strategy>) -> Self {
         self.strategies.push(strategy);
         self

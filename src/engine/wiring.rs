@@ -113,7 +113,9 @@ impl Engine {
         let core = plan.core_of(MARKET_JOURNAL);
         let wired = agents(feed, config, guests, outside, &mut outcomes, core)?;
         let gauges = Gauges::new(clock.clone(), started, progress, wired.rings);
-        let mut agents = wired.agents.into_iter();
+        let (own_market, own_executions) = wired.guests;
+        let own = own_market.agents.into_iter().chain(own_executions.agents);
+        let mut agents = wired.agents.into_iter().chain(own);
         let runners = plan
             .runners
             .iter()
@@ -126,7 +128,7 @@ impl Engine {
             plan,
             runners,
             handle: EngineHandle::new(gauges, inbox, pause, stop),
-            polled: wired.polled,
+            polled: (own_market.polled, own_executions.polled),
             clock,
             started,
             outcomes,
@@ -277,11 +279,11 @@ struct Outside {
     progress: Arc<Progress>,
 }
 
-/// Agents that are ready to run, consumers for the application to poll, the gauges of the rings
-/// between them, and who collects their snapshots.
+/// Agents that are ready to run, the application's consumers, the gauges of the rings between
+/// them, and who collects their snapshots.
 struct Wired {
     agents: Vec<Box<dyn Agent>>,
-    polled: (Polled<Event>, Polled<Execution>),
+    guests: (Seated<Event>, Seated<Execution>),
     rings: [RingGauge; 2],
     collector: Option<Collector>,
 }
@@ -306,9 +308,9 @@ fn agents(
     let new_from = journals.as_ref().map_or(0, |journals| journals.market.next_sequence());
     outcomes.resumed = journals.as_mut().and_then(|journals| journals.resumed.take());
     let identity = feed.description().identity;
-    let snapshots =
-        Collector::start(config.journal.as_ref(), identity, &state, &mut outcomes.warnings)?;
-    let (sink, collector) = snapshots.unzip();
+    let (sink, collector) =
+        Collector::start(config.journal.as_ref(), identity, &state, &mut outcomes.warnings)?
+            .unzip();
     let saver =
         Saver::new(outside.clock.clone(), sink.clone(), new_from, outcomes.resumed.is_some());
     let intake = Intake::new(IntakeParts {
@@ -349,7 +351,6 @@ fn agents(
         keeps_fills: config.keep_fills,
         handover: outcomes.accounting.clone(),
     });
-
     let mut agents: Vec<Box<dyn Agent>> = vec![Box::new(intake), Box::new(matching)];
     if let (Some(journals), Some(from_market), Some(from_executions)) =
         (journals, market.journal, executions.journal)
@@ -362,10 +363,7 @@ fn agents(
         agents.push(Box::new(records_executions.telling(sink.map(Marks::of_executions))));
     }
     agents.push(Box::new(accounting));
-    agents.extend(market.guests.agents);
-    agents.extend(executions.guests.agents);
-    let polled = (market.guests.polled, executions.guests.polled);
-    Ok(Wired { agents, polled, rings, collector })
+    Ok(Wired { agents, guests: (market.guests, executions.guests), rings, collector })
 }
 
 /// The gauges of both rings.
