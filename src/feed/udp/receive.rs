@@ -61,8 +61,8 @@ pub struct UdpFeed {
     is_ended: bool,
 }
 
-/// What tells whether a message of ITCH goes on with the exchange event of the one before: fields of
-/// its header as they are sent, the highest byte first.
+/// What tells whether a message of ITCH goes on with the exchange event of the one before: fields
+/// of its header as they are sent, the highest byte first.
 #[derive(Clone, Copy, PartialEq, Eq)]
 struct Place {
     locate: [u8; 2],
