@@ -166,6 +166,20 @@ fn read(name: &str, bytes: Vec<u8>) {
     }
 }
 
+/// Found by the fuzzer: a header that reached into the last bytes of a short file in memory.
+#[test]
+fn captures_of_any_small_size_are_read() {
+    for bytes in 0..200_u8 {
+        let message = [&[0, bytes + 1, b'~'][..], &vec![0; bytes.into()]].concat();
+        let frames = [frame(LINE_A, &packet(1, &[&message]), 0)];
+        for file in [PCAP.file(&frames), PCAP.next_generation(&frames)] {
+            for end in [file.len(), file.len().saturating_sub(1)] {
+                read("capture", file[..end].to_vec());
+            }
+        }
+    }
+}
+
 #[test]
 fn recordings_with_changed_bytes_are_read_or_refused() {
     let each = std::env::var("FEED_MUTATIONS").ok().and_then(|text| text.parse().ok());
