@@ -158,7 +158,9 @@ fn an_order_file_makes_the_matching_engine_build_the_same_books() {
                     (price.parse().expect("a number"), level["qty"].as_u64().expect("a quantity"))
                 })
                 .collect();
-            [&mut levels, &mut told].map(|side| side.sort_by(|a, b| a.0.total_cmp(&b.0)));
+            for side in [&mut levels, &mut told] {
+                side.sort_by(|a, b| a.0.total_cmp(&b.0));
+            }
             assert!(levels.len() > 10, "{symbol} {side}: {} levels", levels.len());
             assert_eq!(levels, told, "{symbol} {side}");
         }

@@ -111,8 +111,9 @@ fn recordings() -> Vec<(String, Vec<u8>)> {
 #[cfg(feature = "pcap")]
 fn iex() -> Vec<u8> {
     use feed_common::iex::{DEEP, Message, TOPS, capture, segment};
-    let level =
-        |ts| Message::new(b'8', 1, 1_700_000_000_000_000_000 + ts, "ACME").u32(9).i64(1_002_500);
+    let level = |ts: i64| {
+        Message::new(b'8', 1, 1_700_000_000_000_000_000 + ts, "ACME").u32(9).i64(1_002_500)
+    };
     let quote = Message::new(b'Q', 0, 1_700_000_000_000_000_000, "ACME");
     let quote = quote.u32(100).i64(1_002_400).i64(1_002_600).u32(200);
     capture(&[
