@@ -181,6 +181,26 @@ fn captures_of_any_small_size_are_read() {
     }
 }
 
+/// Found by the fuzzer: what followed such a record was read where no record may lie.
+#[test]
+#[cfg(feature = "dbn")]
+fn a_record_of_databento_with_an_odd_length_is_refused() {
+    let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("feeds/bad/action.dbn");
+    let mut bytes = fs::read(path).expect("a file");
+    assert_eq!(bytes[0x80], 14, "the length of the first record, in words");
+    bytes[0x80] = 13;
+    let mut feed = feed::open_bytes("odd", bytes, &OpenOptions::default()).expect("a header");
+    let mut batch = vec![Event::default(); 64];
+    let error = loop {
+        match feed.fill(&mut batch) {
+            Ok(Fill::Records(_)) => {}
+            Ok(end) => panic!("{end:?}"),
+            Err(error) => break error.to_string(),
+        }
+    };
+    assert!(error.contains("a record has 52 bytes"), "{error}");
+}
+
 #[test]
 fn recordings_with_changed_bytes_are_read_or_refused() {
     let each = std::env::var("FEED_MUTATIONS").ok().and_then(|text| text.parse().ok());

@@ -42,6 +42,9 @@ const MAGIC: &[u8] = b"DBN";
 /// Bytes before the metadata: magic, version, length.
 const PRELUDE_BYTES: usize = 8;
 
+/// What the length of every record is a multiple of.
+const RECORD_ALIGN_BYTES: u64 = 8;
+
 /// Prices are in this many parts of 1e-9 of the currency.
 const PRICE_INCREMENT: u64 = 1;
 
@@ -213,6 +216,13 @@ impl DbnFeed {
         match self.decoder.decode_ref() {
             Ok(Some(record)) => {
                 let bytes = record.record_size() as u64;
+                // The crate takes what follows by reference, and relies on where that lies.
+                if !bytes.is_multiple_of(RECORD_ALIGN_BYTES) {
+                    return Err(self.bad(format!(
+                        "a record has {bytes} bytes, and all have a multiple of \
+                         {RECORD_ALIGN_BYTES}"
+                    )));
+                }
                 if let Some(message) = record.get::<MboMsg>() {
                     return Ok(Some(Next::Row(Row::of(message), bytes)));
                 }
