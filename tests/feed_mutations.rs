@@ -198,7 +198,7 @@ fn a_record_of_databento_with_an_odd_length_is_refused() {
             Err(error) => break error.to_string(),
         }
     };
-    assert!(error.contains("a record has 52 bytes"), "{error}");
+    assert!(error.contains("a record has 52 bytes, no multiple of 8"), "{error}");
 }
 
 #[test]

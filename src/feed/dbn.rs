@@ -21,13 +21,15 @@
 //! epoch; those of a snapshot go back and are no fault. Instruments get dense numbers in order of
 //! appearance, their symbols come from the metadata's mappings.
 
+mod reader;
+
 use std::collections::HashMap;
 use std::fmt;
-use std::io::{self, Read};
 
 use dbn::decode::{DbnDecoder, DbnMetadata};
 use dbn::{FlagSet, MboMsg, Metadata, Record, Schema, SymbolMappingMsg, VersionUpgradePolicy};
 
+use self::reader::SourceReader;
 use super::source::Source;
 use super::{Checks, Description, Feed, Fill, Position, Zone};
 use crate::error::{Error, Result};
@@ -42,36 +44,12 @@ const MAGIC: &[u8] = b"DBN";
 /// Bytes before the metadata: magic, version, length.
 const PRELUDE_BYTES: usize = 8;
 
-/// What the length of every record is a multiple of.
-const RECORD_ALIGN_BYTES: u64 = 8;
-
 /// Prices are in this many parts of 1e-9 of the currency.
 const PRICE_INCREMENT: u64 = 1;
 
 /// Whether a source that starts with `head` is of this format.
 pub(super) fn is_dbn(head: &[u8]) -> bool {
     head.starts_with(MAGIC)
-}
-
-/// A source as a reader, for the crate's decoder.
-struct SourceReader(Source);
-
-impl Read for SourceReader {
-    fn read(&mut self, out: &mut [u8]) -> io::Result<usize> {
-        loop {
-            let window = self.0.window();
-            if window.limit > 0 {
-                let count = window.limit.min(out.len());
-                out[..count].copy_from_slice(&window.bytes[..count]);
-                self.0.consume(count);
-                return Ok(count);
-            }
-            if window.is_ended {
-                return self.0.take_failure(0).map_or(Ok(0), |error| Err(io::Error::other(error)));
-            }
-            self.0.refill();
-        }
-    }
 }
 
 /// A market-by-order record.
@@ -175,7 +153,8 @@ impl DbnFeed {
         };
         let version = source.head().get(3).copied().unwrap_or(0);
         let policy = VersionUpgradePolicy::AsIs;
-        let decoder = DbnDecoder::with_upgrade_policy(SourceReader(source), policy);
+        let reader = SourceReader { source, next_record: PRELUDE_BYTES as u64 + metadata_bytes };
+        let decoder = DbnDecoder::with_upgrade_policy(reader, policy);
         let decoder = decoder.map_err(|error| {
             let what =
                 format!("this is Databento data of version {version}, not readable: {error}");
@@ -216,13 +195,6 @@ impl DbnFeed {
         match self.decoder.decode_ref() {
             Ok(Some(record)) => {
                 let bytes = record.record_size() as u64;
-                // The crate takes what follows by reference, and relies on where that lies.
-                if !bytes.is_multiple_of(RECORD_ALIGN_BYTES) {
-                    return Err(self.bad(format!(
-                        "a record has {bytes} bytes, and all have a multiple of \
-                         {RECORD_ALIGN_BYTES}"
-                    )));
-                }
                 if let Some(message) = record.get::<MboMsg>() {
                     return Ok(Some(Next::Row(Row::of(message), bytes)));
                 }
@@ -257,7 +229,7 @@ impl DbnFeed {
     /// Ends the feed; says so when bytes are left that are no whole record.
     fn end(&mut self) {
         self.is_ended = true;
-        let read = self.decoder.get_ref().0.offset();
+        let read = self.decoder.get_ref().source.offset();
         let left = read.saturating_sub(self.position.byte_offset);
         if left > 0 && self.fault.is_none() {
             self.fault = Some(Error::BadFeed {
@@ -433,11 +405,11 @@ impl Feed for DbnFeed {
             };
             self.checks.messages += 1;
             self.checks.bytes += bytes;
-            self.checks.inflate_ns = self.decoder.get_ref().0.inflate_ns();
+            self.checks.inflate_ns = self.decoder.get_ref().source.inflate_ns();
             self.position = Position {
                 byte_offset: self.checks.bytes,
                 message: self.checks.messages,
-                stored_bytes: self.decoder.get_ref().0.stored_offset(),
+                stored_bytes: self.decoder.get_ref().source.stored_offset(),
             };
         }
         if records > 0 {
