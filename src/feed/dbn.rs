@@ -153,7 +153,7 @@ impl DbnFeed {
         };
         let version = source.head().get(3).copied().unwrap_or(0);
         let policy = VersionUpgradePolicy::AsIs;
-        let reader = SourceReader { source, next_record: PRELUDE_BYTES as u64 + metadata_bytes };
+        let reader = SourceReader::new(source, PRELUDE_BYTES as u64 + metadata_bytes);
         let decoder = DbnDecoder::with_upgrade_policy(reader, policy);
         let decoder = decoder.map_err(|error| {
             let what =
