@@ -128,8 +128,9 @@
 //!
 //! `cli` builds the program and pulls in clap, serde, serde_json, toml, ctrlc, and what `pcap` and
 //! `udp` do: captures of packets, and live feeds. `zstd` reads and writes feeds that are compressed
-//! so, `dbn` reads Databento's recordings, `json` raw recordings of JSON text. All are on by
-//! default; the library alone is `default-features = false`.
+//! so, `dbn` reads Databento's recordings, `json` raw recordings of JSON text, `watch` draws the
+//! dashboard of `replay --watch`. All are on by default; the library alone is
+//! `default-features = false`.
 
 pub mod book;
 pub mod bus;

@@ -1,7 +1,7 @@
 //! A running engine's gauges: how far everybody is, read from outside without disturbing anybody.
 
 use std::sync::Arc;
-use std::sync::atomic::Ordering;
+use std::sync::atomic::{AtomicU64, Ordering};
 
 use bytemuck::Pod;
 
@@ -54,6 +54,12 @@ pub struct Reading {
     pub at: Nanos,
     /// Messages taken from the feed.
     pub messages: u64,
+    /// Stored bytes taken from the feed.
+    pub stored_bytes: u64,
+    /// Exchange time of the last of them, as the feed counts time.
+    pub ts_event: u64,
+    /// Messages that the feed's numbering says are missing.
+    pub missing: u64,
     /// Market ring and execution ring.
     pub rings: [RingReading; 2],
 }
@@ -67,6 +73,14 @@ pub struct RingReading {
     pub depth: u64,
     /// Records published and not yet released, by stage.
     pub lags: Vec<u64>,
+}
+
+impl RingReading {
+    /// Records that the stage at `index` has released.
+    pub fn handled_by(&self, index: usize) -> u64 {
+        let ahead = self.lags.iter().min().copied().unwrap_or(0);
+        (self.handled + ahead).saturating_sub(self.lags[index])
+    }
 }
 
 impl Gauges {
@@ -86,9 +100,13 @@ impl Gauges {
 
     /// Reads all gauges.
     pub fn read(&self) -> Reading {
+        let progress = |counter: &AtomicU64| counter.load(Ordering::Relaxed);
         Reading {
             at: Nanos(self.clock.now().0.saturating_sub(self.started.0)),
-            messages: self.progress.messages.load(Ordering::Relaxed),
+            messages: progress(&self.progress.messages),
+            stored_bytes: progress(&self.progress.stored_bytes),
+            ts_event: progress(&self.progress.ts_event),
+            missing: progress(&self.progress.missing),
             rings: self.rings.each_ref().map(RingGauge::read),
         }
     }

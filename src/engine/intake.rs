@@ -26,6 +26,10 @@ pub(super) const FEED: &str = "feed";
 pub(super) struct Progress {
     pub(super) messages: AtomicU64,
     pub(super) stored_bytes: AtomicU64,
+    /// Exchange time of the last message.
+    pub(super) ts_event: AtomicU64,
+    /// Messages that are missing.
+    pub(super) missing: AtomicU64,
 }
 
 /// What the feed handler is made of.
@@ -49,6 +53,7 @@ pub(super) struct IntakeParts {
     pub(super) origin: u64,
     /// Messages between two marks of snapshots; `None` for no marks.
     pub(super) snapshot_every: Option<u64>,
+    pub(super) meter: StageMeter,
     pub(super) handover: Handover<IntakeOutcome>,
 }
 
@@ -102,6 +107,7 @@ impl Intake {
     pub(super) fn new(mut parts: IntakeParts) -> Self {
         let messages = parts.feed.position().message;
         let origin = parts.origin;
+        let meter = std::mem::take(&mut parts.meter);
         let (mut last_ts_event, mut snapshot) = (0, 0);
         let mut definitions = Definitions::default();
         if let Some(recorded) = &mut parts.recorded {
@@ -124,7 +130,7 @@ impl Intake {
             snapshot_at: messages,
             messages,
             state: State::Reading,
-            meter: StageMeter::new(),
+            meter,
             outcome: IntakeOutcome::default(),
         }
     }
@@ -281,8 +287,12 @@ impl Intake {
             }
         }
         let position = self.parts.feed.position();
-        self.parts.progress.messages.store(position.message, Ordering::Relaxed);
-        self.parts.progress.stored_bytes.store(position.stored_bytes, Ordering::Relaxed);
+        let missing = self.parts.feed.checks().gaps.count;
+        let Progress { messages, stored_bytes, ts_event, missing: gaps } = &*self.parts.progress;
+        messages.store(position.message, Ordering::Relaxed);
+        stored_bytes.store(position.stored_bytes, Ordering::Relaxed);
+        ts_event.store(self.last_ts_event, Ordering::Relaxed);
+        gaps.store(missing, Ordering::Relaxed);
     }
 
     /// Times, filters and notes the `count` records that the feed just delivered.
@@ -445,6 +455,7 @@ mod tests {
             segments: Some(Segments { first: 0, records: SEGMENT_RECORDS }),
             origin: 0,
             snapshot_every: None,
+            meter: StageMeter::new(),
             handover: Handover::default(),
         }
     }
