@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use clap::Args;
 use ringtape::engine::{EXECUTIONS_DIR, MARKET_DIR};
-use ringtape::engine::{Engine, EngineConfig, Gate, JournalConfig, RunReport};
+use ringtape::engine::{Engine, EngineConfig, EngineHandle, Gate, JournalConfig, RunReport};
 use ringtape::error::{Error, Result};
 use ringtape::feed::Pace;
 use ringtape::feed::orders::ORDERS_FORMAT;
@@ -14,7 +14,6 @@ use ringtape::journal::{Durability, Summary, VerifyReport, verify_any};
 use ringtape::portfolio::PortfolioConfig;
 use ringtape::report::{self, DataFaults, JournalCheck, Machine, Samples};
 use ringtape::ring::Wait;
-use ringtape::runtime::StopFlag;
 
 use super::config::RunConfig;
 use super::control::{self, KillSignal};
@@ -179,11 +178,11 @@ pub(super) fn run(args: &ReplayArgs) -> Result<Ending> {
     let portfolio = config.portfolio.clone();
 
     let mut engine = Engine::start(feed, config)?;
-    stop_on_interrupt(engine.stop_flag())?;
+    stop_on_interrupt(engine.handle())?;
     metrics.map_or(Ok(()), |listener| metrics::serve(listener, &engine))?;
     let kill_signal = KillSignal::listen()?;
     if let Some(path) = &args.control {
-        control::follow(path, engine.inbox())?;
+        control::follow(path, engine.handle().inbox())?;
     }
     let symbols = shape.symbols.as_deref().unwrap_or_default();
     let open = || Screen::open(&mut engine, description, symbols, pace_text(args));
@@ -246,23 +245,23 @@ fn look_on(
     mut kill_signal: KillSignal,
     mut screen: Option<Screen>,
 ) -> Option<Samples> {
-    let stop = engine.stop_flag();
     let mut progress = term::Progress::new(stored_bytes);
     let mut samples = args.report.samples(engine);
+    let handle = engine.handle();
     while !engine.is_finished() {
         let period = samples.as_ref().map(|samples| Duration::from_nanos(samples.period().0));
         std::thread::sleep(period.unwrap_or(LOOK_INTERVAL));
         if let Some(samples) = &mut samples {
             samples.look();
         }
-        kill_signal.pass_on(&engine.inbox());
-        let wish = screen.as_mut().map(|screen| screen.turn(stop.is_set()));
+        kill_signal.pass_on(&handle.inbox());
+        let wish = screen.as_mut().map(|screen| screen.turn(handle.is_stopping()));
         if wish == Some(Wish::Stop) {
-            interrupt(&stop);
+            interrupt(&handle);
         }
         if !watch::is_shown() {
-            let (messages, bytes) = engine.progress();
-            progress.update(messages, bytes);
+            let stats = handle.stats();
+            progress.update(stats.messages, stats.stored_bytes);
         }
     }
     progress.clear();
@@ -349,20 +348,20 @@ pub(super) fn shaped_config(shape: &RunConfig, is_of_orders: bool) -> Result<Eng
 }
 
 /// The first Ctrl-C stops the feed, so that everything drains and reports; the second aborts.
-fn stop_on_interrupt(stop: StopFlag) -> Result<()> {
-    ctrlc::set_handler(move || interrupt(&stop))
+fn stop_on_interrupt(handle: EngineHandle) -> Result<()> {
+    ctrlc::set_handler(move || interrupt(&handle))
         .map_err(|error| Error::usage(format!("cannot handle Ctrl-C: {error}"), "report this"))
 }
 
-fn interrupt(stop: &StopFlag) {
-    if stop.is_set() {
+fn interrupt(handle: &EngineHandle) {
+    if handle.is_stopping() {
         watch::restore();
         std::process::exit(i32::from(Ending::Interrupted.code()));
     }
     if !watch::is_shown() {
         term::tell(format_args!("\nringtape: stopping; once more to abort"));
     }
-    stop.set();
+    handle.stop();
 }
 
 /// Reads back what was journaled: what is there, `None` without a journal, and what is wrong.

@@ -5,8 +5,8 @@ use std::sync::atomic::{AtomicU64, Ordering};
 
 use bytemuck::Pod;
 
-use super::intake::Progress;
 use crate::clock::Clock;
+use crate::feed::Position;
 use crate::ring::{Ring, StageCursor};
 use crate::units::Nanos;
 
@@ -20,7 +20,7 @@ use crate::units::Nanos;
 /// let session = [0, 12, b'S', 0, 0, 0, 0, 0, 0, 0, 0, 0, 1, b'O'];
 /// let feed = ItchFeed::from_bytes("example", session.to_vec(), &Default::default())?;
 /// let engine = Engine::start(Box::new(feed), EngineConfig::default())?;
-/// let gauges = engine.gauges();
+/// let gauges = engine.handle().gauges();
 /// engine.join();
 /// let reading = gauges.read();
 /// assert_eq!((reading.messages, reading.rings[0].depth), (1, 0));
@@ -54,7 +54,7 @@ pub struct Reading {
     pub at: Nanos,
     /// Messages taken from the feed.
     pub messages: u64,
-    /// Stored bytes taken from the feed.
+    /// Bytes of the feed, as it is stored, that were read.
     pub stored_bytes: u64,
     /// Exchange time of the last of them, as the feed counts time.
     pub ts_event: u64,
@@ -73,6 +73,28 @@ pub struct RingReading {
     pub depth: u64,
     /// Records published and not yet released, by stage.
     pub lags: Vec<u64>,
+}
+
+/// How far the feed handler is, readable from any thread.
+#[derive(Debug, Default)]
+pub(super) struct Progress {
+    messages: AtomicU64,
+    stored_bytes: AtomicU64,
+    /// Exchange time of the last message.
+    ts_event: AtomicU64,
+    /// Messages that are missing.
+    missing: AtomicU64,
+}
+
+impl Progress {
+    /// Tells how far the feed was read, the exchange time there, and how many messages are missing.
+    pub(super) fn note(&self, position: Position, last_ts_event: u64, gaps: u64) {
+        let Self { messages, stored_bytes, ts_event, missing } = self;
+        messages.store(position.message, Ordering::Relaxed);
+        stored_bytes.store(position.stored_bytes, Ordering::Relaxed);
+        ts_event.store(last_ts_event, Ordering::Relaxed);
+        missing.store(gaps, Ordering::Relaxed);
+    }
 }
 
 impl RingReading {

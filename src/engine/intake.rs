@@ -1,13 +1,14 @@
 //! The feed handler: the agent that owns the feed and is the single writer of the market ring.
 
 use std::sync::Arc;
-use std::sync::atomic::{AtomicU64, Ordering};
 
 use super::definitions::Definitions;
 use super::filter::SymbolFilter;
+use super::gauges::Progress;
 use super::journals::Segments;
 use super::recorded::Recorded;
 use super::stats::{Handover, IntakeOutcome, hand_over};
+use super::valve::Valve;
 use crate::clock::Clock;
 use crate::error::Result;
 use crate::event::kinds::Raw;
@@ -21,17 +22,6 @@ use crate::units::Nanos;
 /// Name of the agent.
 pub(super) const FEED: &str = "feed";
 
-/// How far the feed handler is, readable from any thread.
-#[derive(Debug, Default)]
-pub(super) struct Progress {
-    pub(super) messages: AtomicU64,
-    pub(super) stored_bytes: AtomicU64,
-    /// Exchange time of the last message.
-    pub(super) ts_event: AtomicU64,
-    /// Messages that are missing.
-    pub(super) missing: AtomicU64,
-}
-
 /// What the feed handler is made of.
 pub(super) struct IntakeParts {
     pub(super) feed: Box<dyn Feed>,
@@ -44,6 +34,7 @@ pub(super) struct IntakeParts {
     pub(super) instruments: InstrumentOverrides,
     pub(super) begin: Begin,
     pub(super) stop: StopFlag,
+    pub(super) valve: Valve,
     pub(super) progress: Arc<Progress>,
     /// What a run that goes on has in its journal already, and runs again first.
     pub(super) recorded: Option<Recorded>,
@@ -82,7 +73,7 @@ pub(super) struct Intake {
     is_reissue_due: bool,
     /// Messages that were taken from the feed before this run.
     messages_before: u64,
-    /// Engine time at which a paced feed began.
+    /// Engine time at which a paced feed began, pauses left out.
     started: Option<Nanos>,
     last_ts_event: u64,
     /// Number of the last snapshot, and messages before its mark.
@@ -208,9 +199,19 @@ impl Intake {
         if self.parts.stop.is_set() {
             self.outcome.interrupted = true;
             self.end();
-        } else {
+        } else if !self.parts.valve.is_closed() {
             self.stage_messages(room);
         }
+    }
+
+    /// Heeds a wish to pause; after a pause what was to come is due later.
+    fn heed_valve(&mut self) {
+        let IntakeParts { valve, clock, stop, pacer, .. } = &mut self.parts;
+        let pause = valve.turn(clock, stop.is_set()).filter(|_| pacer.is_paced());
+        let Some(pause) = pause else { return };
+        let staged = &mut self.staged[self.next..self.len];
+        staged.iter_mut().for_each(|event| pause.put_off(&mut event.ts_ingest));
+        self.started = self.started.map(|started| pause.put_off_start(started));
     }
 
     /// Records that can be staged at once without crossing the end of a journal segment.
@@ -286,13 +287,8 @@ impl Intake {
                 self.end();
             }
         }
-        let position = self.parts.feed.position();
-        let missing = self.parts.feed.checks().gaps.count;
-        let Progress { messages, stored_bytes, ts_event, missing: gaps } = &*self.parts.progress;
-        messages.store(position.message, Ordering::Relaxed);
-        stored_bytes.store(position.stored_bytes, Ordering::Relaxed);
-        ts_event.store(self.last_ts_event, Ordering::Relaxed);
-        gaps.store(missing, Ordering::Relaxed);
+        let (feed, progress) = (&self.parts.feed, &self.parts.progress);
+        progress.note(feed.position(), self.last_ts_event, feed.checks().gaps.count);
     }
 
     /// Times, filters and notes the `count` records that the feed just delivered.
@@ -349,6 +345,9 @@ impl Intake {
         let staged = &self.staged[self.next..self.len];
         // Once a stop is asked for, what was taken from the feed is published without delay.
         let due = if self.parts.pacer.is_paced() && !self.parts.stop.is_set() {
+            if self.parts.valve.is_closed() {
+                return Ok(0);
+            }
             let now = self.parts.clock.now().0;
             staged.iter().take_while(|event| event.ts_ingest <= now).count()
         } else {
@@ -379,6 +378,7 @@ impl Agent for Intake {
     }
 
     fn do_work(&mut self) -> Result<usize> {
+        self.heed_valve();
         let mut taken = 0;
         if self.next == self.len {
             match self.state {
@@ -450,6 +450,7 @@ mod tests {
             instruments: InstrumentOverrides::default(),
             begin: Begin::at(None),
             stop: StopFlag::default(),
+            valve: Valve::new(Default::default()),
             progress: Arc::default(),
             recorded: None,
             segments: Some(Segments { first: 0, records: SEGMENT_RECORDS }),

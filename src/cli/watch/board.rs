@@ -79,7 +79,7 @@ impl Board {
         symbols: &[String],
         pace: String,
     ) -> Self {
-        let gauges = engine.gauges();
+        let gauges = engine.handle().gauges();
         let now = gauges.read();
         Self {
             runners: engine.plan().runners.len(),
