@@ -195,10 +195,16 @@ impl DbnFeed {
         match self.decoder.decode_ref() {
             Ok(Some(record)) => {
                 let bytes = record.record_size() as u64;
+                // The crate panics on a record that is shorter than its type.
+                let holds = |size: usize| record.record_size() >= size;
+                if record.has::<MboMsg>() && !holds(size_of::<MboMsg>()) {
+                    return Err(self.bad(format!("a record has {bytes} bytes, too few for it")));
+                }
                 if let Some(message) = record.get::<MboMsg>() {
                     return Ok(Some(Next::Row(Row::of(message), bytes)));
                 }
-                if let Some(mapping) = record.get::<SymbolMappingMsg>()
+                if holds(size_of::<SymbolMappingMsg>())
+                    && let Some(mapping) = record.get::<SymbolMappingMsg>()
                     && let Ok(symbol) = mapping.stype_out_symbol()
                 {
                     let id = mapping.hd.instrument_id;
