@@ -2,13 +2,15 @@
 
 use std::io::{self, BufWriter, Write};
 use std::path::{Path, PathBuf};
+use std::time::Instant;
 
-use clap::Args;
+use clap::{Args, ValueEnum};
 use flate2::Compression;
 use flate2::write::GzEncoder;
 use ringtape::engine::generate::{FlowProfile, Generator, Profile};
-use ringtape::error::Result;
+use ringtape::error::{Error, Result};
 use ringtape::report::format::thousands;
+use ringtape::report::generated;
 
 use super::flow::FlowName;
 use super::{Ending, parse, term};
@@ -18,13 +20,16 @@ const BUFFER_BYTES: usize = 1 << 20;
 
 #[derive(Debug, Args)]
 pub(super) struct GenerateArgs {
-    /// Messages of the session, such as 400000 or 10M [default: 400k]
+    /// Size of the session, where the flags below name no other
+    #[arg(long, value_enum, default_value = "sample", conflicts_with = "flow")]
+    profile: ProfileName,
+    /// Messages of the session, such as 400000 or 10M [default: the profile's]
     #[arg(long, value_name = "N", conflicts_with = "flow")]
     messages: Option<String>,
-    /// Number of stocks [default: 24, or the flow's own]
+    /// Number of stocks [default: the profile's or the flow's]
     #[arg(long, value_name = "N")]
     symbols: Option<String>,
-    /// Live orders at the peak, such as 8000 or 1.9M [default: 8k, or the flow's own]
+    /// Live orders at the peak, such as 8000 or 1.9M [default: the profile's or the flow's]
     #[arg(long, value_name = "N")]
     live: Option<String>,
     /// Write an order file with this mix of commands instead of a session
@@ -42,6 +47,27 @@ pub(super) struct GenerateArgs {
     /// Overwrite the file
     #[arg(long)]
     force: bool,
+    /// Print the table of the session beside a real day as one JSON document
+    #[arg(long, conflicts_with = "flow")]
+    json: bool,
+}
+
+/// How large a session is when nothing else is said.
+#[derive(Clone, Copy, Debug, ValueEnum)]
+enum ProfileName {
+    /// 400,000 messages of 24 stocks with 8,000 live orders: the project's sample
+    Sample,
+    /// 50 million messages of 8,900 stocks with 1.9 million live orders: a NASDAQ day
+    Nasdaq,
+}
+
+impl ProfileName {
+    fn profile(self) -> Profile {
+        match self {
+            Self::Sample => Profile::default(),
+            Self::Nasdaq => Profile::nasdaq(),
+        }
+    }
 }
 
 pub(super) fn run(args: &GenerateArgs) -> Result<Ending> {
@@ -49,21 +75,35 @@ pub(super) fn run(args: &GenerateArgs) -> Result<Ending> {
         return write_flow(args, name);
     }
     let mut generator = Generator::new(&profile(args)?)?;
-    if args.output.as_os_str() == "-" {
+    let is_stdout = args.output.as_os_str() == "-";
+    if is_stdout && args.json {
+        let cure = "write the session to a file with -o FILE";
+        return Err(Error::usage("session and table cannot both go to stdout", cure));
+    }
+    let start = Instant::now();
+    if is_stdout {
         write(&mut generator, std::io::stdout().lock()).or_else(term::closed_pipe)?;
     } else {
         term::check_overwrite(&args.output, args.force)?;
         write_file(&mut generator, &args.output)?;
     }
-    term::tell(generator.summary());
+    let summary = generator.summary();
+    let rate = generated::per_second(summary.messages(), start.elapsed());
+    if args.json {
+        term::print(generated::json(summary, rate))?;
+    } else {
+        term::tell(generated::text(summary, rate));
+    }
     Ok(Ending::Done)
 }
 
 fn profile(args: &GenerateArgs) -> Result<Profile> {
+    let named = args.profile.profile();
+    let count = |given: &Option<String>, own| given.as_deref().map_or(Ok(own), parse::count);
     Ok(Profile {
-        messages: parse::count(args.messages.as_deref().unwrap_or("400k"))?,
-        symbols: parse::count_u32(args.symbols.as_deref().unwrap_or("24"))?,
-        live: parse::count(args.live.as_deref().unwrap_or("8k"))?,
+        messages: count(&args.messages, named.messages)?,
+        symbols: args.symbols.as_deref().map_or(Ok(named.symbols), parse::count_u32)?,
+        live: count(&args.live, named.live)?,
         seed: args.seed,
     })
 }

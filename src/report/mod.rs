@@ -6,6 +6,7 @@ pub mod carrier;
 pub mod chart;
 mod findings;
 pub mod format;
+pub mod generated;
 pub mod hdr;
 mod html;
 mod journal_check;

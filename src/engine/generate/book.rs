@@ -4,6 +4,7 @@
 //! its complement for offers), so that both sides share one code: the touch is the last level, and
 //! one tick up is one tick more aggressive.
 
+use crate::processor::prefetch_at;
 use crate::units::Side;
 
 /// No order.
@@ -84,6 +85,11 @@ impl Orders {
         &mut self.slots[handle as usize]
     }
 
+    /// Asks for the memory of an order.
+    pub(super) fn prefetch(&self, handle: Handle) {
+        prefetch_at(&self.slots, handle as usize);
+    }
+
     fn store(&mut self, mut order: Order) -> Handle {
         self.stamps = self.stamps.wrapping_add(1).max(1);
         order.stamp = self.stamps;
@@ -105,6 +111,11 @@ impl Ladder {
     #[inline]
     pub(super) fn best_key(&self) -> Option<u32> {
         (self.best_key != 0).then_some(self.best_key)
+    }
+
+    /// Asks for the memory of the best levels.
+    pub(super) fn prefetch_best(&self) {
+        prefetch_at(&self.levels, self.levels.len().wrapping_sub(1));
     }
 
     /// Where a key's level is, or where it belongs.

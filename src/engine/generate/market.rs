@@ -2,10 +2,13 @@
 //! deletion, reduction, replacement.
 
 use crate::event::kinds::Text;
+use crate::processor::prefetch;
 use crate::units::Side;
 
 use super::book::{Handle, Ladder, Level, Order, Orders, key_of};
+use super::liquid::Place;
 use super::random::Random;
+use super::recent::Recent;
 use super::symbols::{self, Terms};
 use super::tape::Tape;
 
@@ -16,11 +19,11 @@ pub(super) const PARTICIPANTS: [&str; 12] = [
 
 /// Distances from the touch in ticks of orders that neither improve nor join, in busy instruments.
 const DISTANCE_BUSY: &[(u32, u32, u32)] = &[
-    (143, 1, 1),
-    (270, 2, 2),
-    (421, 3, 4),
-    (627, 5, 8),
-    (817, 9, 32),
+    (170, 1, 1),
+    (320, 2, 2),
+    (470, 3, 4),
+    (680, 5, 8),
+    (830, 9, 32),
     (944, 33, 128),
     (1008, 129, 288),
     (1024, 289, 600),
@@ -29,20 +32,20 @@ const DISTANCE_BUSY: &[(u32, u32, u32)] = &[
 /// The same in the others: more orders far away.
 const DISTANCE_QUIET: &[(u32, u32, u32)] = &[
     (143, 1, 1),
-    (270, 2, 2),
-    (421, 3, 4),
-    (600, 5, 8),
-    (720, 9, 32),
-    (800, 33, 128),
-    (820, 129, 512),
+    (240, 2, 2),
+    (340, 3, 4),
+    (420, 5, 8),
+    (480, 9, 32),
+    (530, 33, 128),
+    (560, 129, 512),
     (1024, 513, 4_000),
 ];
 
+/// Bytes that the processor fetches at a time.
+const LINE_BYTES: usize = 64;
+
 /// Prices of stub quotes in 0.0001 dollars.
 const STUB_PRICES: [(Side, u32); 2] = [(Side::Buy, 1), (Side::Sell, 1_999_999_900)];
-
-/// Recent orders among which a deletion keeps the order of arrival exactly.
-const RECENT_EXACT: usize = 64;
 
 /// What may happen to an instrument's orders.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -66,8 +69,7 @@ pub(super) struct Stock {
     /// Its part of all live orders and messages, of 2^32.
     pub(super) share: u64,
     distances: &'static [(u32, u32, u32)],
-    /// Orders by arrival, latest last, with their stamps; gone ones are forgotten when met.
-    recent: Vec<(Handle, u32)>,
+    recent: Recent,
 }
 
 /// All instruments, their orders, and the tape that everything is written on.
@@ -93,7 +95,7 @@ impl Stock {
             live: 0,
             share,
             distances: if is_busy { DISTANCE_BUSY } else { DISTANCE_QUIET },
-            recent: Vec::new(),
+            recent: Recent::default(),
             terms,
         }
     }
@@ -115,35 +117,19 @@ impl Stock {
         (16 + 8 * self.terms.half_spread) * self.terms.tick
     }
 
+    /// Whether the touch of a side is about as near to the fair price as makers come.
+    #[inline]
+    fn is_exposed(&self, side: Side) -> bool {
+        let Terms { tick, half_spread, .. } = self.terms;
+        let best = self.ladders[side.index()].best_key();
+        best.is_some_and(|key| key + half_spread * tick > key_of(side, self.fair))
+    }
+
     /// Whether the touch of a side lies on the wrong side of the fair price.
     #[inline]
     pub(super) fn is_stale(&self, side: Side) -> bool {
         let best = self.ladders[side.index()].best_key();
         best.is_some_and(|key| key >= key_of(side, self.fair))
-    }
-
-    /// The position of a random recent order: the later the likelier, over all scales.
-    fn draw_recent(&self, random: &mut Random) -> Option<usize> {
-        let last = self.recent.len().checked_sub(1)?;
-        let octaves = usize::BITS - self.recent.len().leading_zeros();
-        let octave = random.below(octaves).min(random.below(octaves));
-        let rank = match octave {
-            0 => 0,
-            _ => (1 << (octave - 1)) + random.below(1 << (octave - 1)) as usize,
-        };
-        Some(last - rank.min(last))
-    }
-
-    /// Takes an entry out of `recent`, keeping the order of the latest ones.
-    fn forget(&mut self, position: usize) {
-        let len = self.recent.len();
-        if len - position > RECENT_EXACT {
-            let donor = len - RECENT_EXACT;
-            self.recent[position] = self.recent[donor];
-            self.recent.remove(donor);
-        } else {
-            self.recent.remove(position);
-        }
     }
 }
 
@@ -161,10 +147,35 @@ impl Market {
         Self { stocks, orders: Orders::default(), random, tape }
     }
 
+    /// Asks for the memory that messages of a stock will want, a step deeper each time.
+    #[inline]
+    pub(super) fn prefetch(&self, stock: usize, step: u32) {
+        let stock = &self.stocks[stock];
+        match step {
+            0 => {
+                let lines = size_of::<Stock>().div_ceil(LINE_BYTES);
+                let start = std::ptr::from_ref(stock).cast::<u8>();
+                (0..lines).for_each(|line| prefetch(start.wrapping_add(line * LINE_BYTES)));
+            }
+            1 => {
+                stock.ladders.iter().for_each(Ladder::prefetch_best);
+                stock.recent.prefetch_latest();
+            }
+            2 => {
+                let levels = stock.ladders.iter().filter_map(Ladder::best);
+                levels.for_each(|level| {
+                    self.orders.prefetch(level.head);
+                    self.orders.prefetch(level.tail);
+                });
+            }
+            _ => {}
+        }
+    }
+
     /// Moves the fair price now and then, a few ticks at most, within half to double the first.
     #[inline]
     pub(super) fn drift(&mut self, stock: usize) {
-        if !self.random.chance(40) {
+        if !self.random.chance(10) {
             return;
         }
         let stock = &mut self.stocks[stock];
@@ -191,8 +202,8 @@ impl Market {
     /// A price for a new order that neither locks nor crosses the displayed book.
     fn draw_price(&mut self, stock: usize, side: Side) -> u32 {
         // Of 1,024; improvements without room join, so the shares come out as on a real day.
-        const IMPROVE: u32 = 250;
-        const JOIN: u32 = 400;
+        const IMPROVE: u32 = 340;
+        const JOIN: u32 = 410;
 
         let random = &mut self.random;
         let stock = &self.stocks[stock];
@@ -204,13 +215,14 @@ impl Market {
             top = top.min(key_of(side, opposite) - tick);
         }
         let near = match stock.ladders[side.index()].best_key() {
-            Some(best) if best + stock.band() >= fair => best.min(top),
+            Some(best) if best >= fair => best.min(top),
+            Some(best) if best + stock.band() >= fair => best,
             _ => top,
         };
         let key = match random.below(1024) {
             0..IMPROVE if near < top => {
                 let room = (top - near) / tick;
-                near + random.between(1, room.min(2 * half_spread)) * tick
+                near + random.between(1, room.min(half_spread)) * tick
             }
             0..JOIN => near,
             _ => {
@@ -254,6 +266,26 @@ impl Market {
         self.tape.end_event();
     }
 
+    /// Where a price lies in the book as it is.
+    fn place(&self, stock: usize, side: Side, price: u32) -> Place {
+        let stock = &self.stocks[stock];
+        let tick = i64::from(stock.terms.tick);
+        let best = stock.ladders[side.index()].best_key();
+        let key = i64::from(key_of(side, price));
+        let touch = stock.best_price(Side::Buy).zip(stock.best_price(Side::Sell));
+        Place {
+            behind: best.map(|best| (i64::from(best) - key) / tick),
+            spread: touch.map(|(bid, ask)| u64::from(ask.saturating_sub(bid)) / tick as u64),
+        }
+    }
+
+    /// Takes note of a new order that is not yet in the book.
+    fn note_order(&mut self, stock: usize, order: &Order) {
+        let place = self.place(stock, order.side, order.price());
+        let now = self.tape.now;
+        self.tape.summary.note_order(locate(stock), (order.id, order.qty), now, place);
+    }
+
     /// Writes an add and puts the order into the book, the exchange event left open.
     pub(super) fn enter(
         &mut self,
@@ -264,7 +296,9 @@ impl Market {
     ) {
         let id = self.tape.next_id(locate(stock));
         self.tape.add(locate(stock), side, id, (price, qty), attribution);
-        self.insert(stock, Order::new(id, side, price, qty));
+        let order = Order::new(id, side, price, qty);
+        self.note_order(stock, &order);
+        self.insert(stock, order);
     }
 
     /// The stub quotes of a market maker without opinion.
@@ -284,12 +318,8 @@ impl Market {
     fn insert(&mut self, stock: usize, order: Order) {
         let stock = &mut self.stocks[stock];
         let handle = stock.ladders[order.side.index()].insert(&mut self.orders, order);
-        stock.recent.push((handle, self.orders.get(handle).stamp));
+        stock.recent.push(self.tape.now, handle, &self.orders);
         stock.live += 1;
-        // Executed orders stay in `recent` until they are met; they must not outnumber the rest.
-        if stock.recent.len() > 2 * stock.live as usize + 64 {
-            stock.recent.retain(|&(handle, stamp)| self.orders.get(handle).stamp == stamp);
-        }
     }
 
     /// Takes an order out of the book and writes nothing.
@@ -298,40 +328,39 @@ impl Market {
         let stock = &mut self.stocks[stock];
         let side = self.orders.get(handle).side;
         stock.live -= 1;
-        stock.ladders[side.index()].remove(&mut self.orders, handle)
+        let order = stock.ladders[side.index()].remove(&mut self.orders, handle);
+        stock.recent.tidy(stock.live, &self.orders);
+        order
     }
 
-    /// An order whose owner acts now: one at a stale touch, else a recent one with its position
-    /// among the recent.
-    fn draw_order(&mut self, stock: usize, stubs_too: bool) -> Option<(Handle, Option<usize>)> {
-        const TRIES: usize = 6;
+    /// An order whose owner acts now: one at a stale touch, one that is alone at the touch, else
+    /// one of a random age.
+    fn draw_order(&mut self, stock: usize, stubs_too: bool, leaves: bool) -> Option<Handle> {
+        const LEAVE_STALE: u32 = 640;
+        const LEAVE_ALONE: u32 = 800;
         let stock = &mut self.stocks[stock];
         for side in [Side::Buy, Side::Sell] {
-            if stock.is_stale(side) && self.random.chance(640) {
+            if stock.is_stale(side) && self.random.chance(LEAVE_STALE) {
                 let level = stock.best(side)?;
                 let is_latest = self.random.chance(640);
-                return Some((if is_latest { level.tail } else { level.head }, None));
+                return Some(if is_latest { level.tail } else { level.head });
             }
         }
-        for _ in 0..TRIES {
-            let position = stock.draw_recent(&mut self.random)?;
-            let (handle, stamp) = stock.recent[position];
-            let order = self.orders.get(handle);
-            if order.stamp != stamp {
-                stock.forget(position);
-            } else if stubs_too || !order.is_stub {
-                return Some((handle, Some(position)));
-            }
+        let side = if self.random.chance(512) { Side::Buy } else { Side::Sell };
+        if let Some(level) = stock.best(side)
+            && level.orders == 1
+            && stock.is_exposed(side)
+            && self.random.chance(LEAVE_ALONE)
+        {
+            return Some(level.head);
         }
-        None
+        let which = (stubs_too, leaves);
+        stock.recent.draw(self.tape.now, which, (&self.orders, &mut self.random))
     }
 
     /// Takes out an order whose owner acts now and writes nothing.
     fn take_drawn(&mut self, stock: usize, stubs_too: bool) -> Option<Order> {
-        let (handle, position) = self.draw_order(stock, stubs_too)?;
-        if let Some(position) = position {
-            self.stocks[stock].forget(position);
-        }
+        let handle = self.draw_order(stock, stubs_too, true)?;
         Some(self.take_out(stock, handle))
     }
 
@@ -349,13 +378,15 @@ impl Market {
         let qty = if self.random.chance(700) { old.qty } else { self.draw_size() };
         let id = self.tape.next_id(locate(stock));
         self.tape.replace(locate(stock), (old.id, id), (price, qty));
-        self.insert(stock, Order::new(id, old.side, price, qty));
+        let order = Order::new(id, old.side, price, qty);
+        self.note_order(stock, &order);
+        self.insert(stock, order);
         true
     }
 
     /// Takes shares off an order; `false` when none was found.
     pub(super) fn reduce(&mut self, stock: usize) -> bool {
-        let Some((handle, _)) = self.draw_order(stock, false) else { return false };
+        let Some(handle) = self.draw_order(stock, false, false) else { return false };
         let order = self.orders.get_mut(handle);
         if order.qty < 2 {
             return false;

@@ -19,10 +19,12 @@ mod book;
 mod flow;
 mod flow_export;
 mod flow_orders;
+mod liquid;
 mod market;
 mod phases;
 mod profile;
 mod random;
+mod recent;
 mod schedule;
 mod summary;
 mod symbols;
@@ -34,8 +36,9 @@ use std::io::{self, Write};
 use xxhash_rust::xxh3::Xxh3;
 
 pub use flow::{CommandFlow, Flow, FlowProfile};
+pub use liquid::LiquidName;
 pub use profile::Profile;
-pub use summary::{Row, Summary};
+pub use summary::Summary;
 
 use crate::error::Result;
 use crate::event::{Event, Flags};
@@ -52,6 +55,9 @@ const CHUNK_BYTES: usize = 64 << 10;
 
 /// Steps after which the weights of the actions are set anew.
 const STEPS_PER_WEIGHING: u32 = 256;
+
+/// Stocks whose bursts run into one another.
+const HOT_STOCKS: usize = 4;
 
 /// Messages before the end of a phase that hold no exchange event of several.
 const LONE_MESSAGES: u64 = 64;
@@ -74,8 +80,14 @@ pub struct Generator {
     /// Position in the records of the current step.
     given: usize,
     phase: usize,
-    /// The stock of the step before; bursts stay with it.
+    /// The stocks that bursts are made of, and the one of the step.
+    hot: [usize; HOT_STOCKS],
     stock: usize,
+    /// The stock that is drawn next, and messages since that is known.
+    coming: usize,
+    steps_to_coming: u32,
+    /// Messages left of a flurry, which is a burst of one stock as dense as can be.
+    flurry: u32,
     /// The stock whose orders leave next at the end of the day.
     cleared: usize,
     /// Cumulated weights of the actions, and steps until they are set anew.
@@ -115,7 +127,11 @@ impl Generator {
             made: 0,
             given: 0,
             phase: 0,
+            hot: [0; HOT_STOCKS],
             stock: 0,
+            coming: 0,
+            steps_to_coming: 0,
+            flurry: 0,
             cleared: 0,
             weights: [0; MIX.len()],
             weighing_due: 0,
@@ -228,9 +244,7 @@ impl Generator {
             self.weighing_due = 0;
             return true;
         }
-        if !is_burst || self.market.random.chance(512) {
-            self.stock = self.activity.draw(&mut self.stock_random);
-        }
+        self.draw_stock(is_burst);
         if phase.is_last && self.market.stocks[self.stock].live == 0 {
             self.stock = self.next_with_orders();
         }
@@ -246,15 +260,39 @@ impl Generator {
     fn next_time(&mut self, now: u64, end: u64, left: u64) -> (u64, bool) {
         const BURST: u64 = 6;
         const CLOSE_NS: u64 = 20_000;
+        const FLURRY_NS: u64 = 2_000;
         let random = &mut self.market.random;
         let mean = end.saturating_sub(now) / left;
-        if random.below(BURST as u32) == 0 {
+        if self.flurry == 0 && random.below(BURST as u32) == 0 {
             let gap = mean * BURST * random.exponential() / 1024;
             return ((now + gap).min(end.max(now)), false);
         }
+        let close = if self.flurry > 0 { FLURRY_NS } else { CLOSE_NS };
         let same_time = random.chance(150);
-        let gap = if same_time { 0 } else { random.below_wide((mean / 2).min(CLOSE_NS) + 1) };
+        let gap = if same_time { 0 } else { random.below_wide((mean / 2).min(close) + 1) };
         ((now + gap).min(end.max(now)), true)
+    }
+
+    /// The stock of the next message: one of those that a burst is made of, or one more.
+    #[inline]
+    fn draw_stock(&mut self, is_burst: bool) {
+        const FLURRIES: u32 = 2_048;
+        self.market.prefetch(self.coming, self.steps_to_coming);
+        self.steps_to_coming = self.steps_to_coming.saturating_add(1);
+        if self.flurry > 0 {
+            self.flurry -= 1;
+            return;
+        }
+        let slot = self.stock_random.below(HOT_STOCKS as u32) as usize;
+        if !is_burst {
+            self.hot[slot] = self.coming;
+            self.coming = self.activity.draw(&mut self.stock_random);
+            self.steps_to_coming = 0;
+            if self.stock_random.below(FLURRIES) == 0 {
+                self.flurry = self.stock_random.between(20, 90);
+            }
+        }
+        self.stock = self.hot[slot];
     }
 
     /// A stock that has orders left, for the end of the day; the current one when none has.

@@ -38,6 +38,11 @@ impl Default for Profile {
 }
 
 impl Profile {
+    /// A fifth of a NASDAQ day, with all of its symbols and resting orders.
+    pub fn nasdaq() -> Self {
+        Self { messages: 50_000_000, symbols: 8_900, live: 1_900_000, seed: 42 }
+    }
+
     /// Messages that a session of so many symbols needs at least.
     fn messages_min(symbols: u32) -> u64 {
         4_096 + 24 * u64::from(symbols)

@@ -101,13 +101,15 @@ pub(super) fn terms(rank: u32, count: u32, random: &mut Random) -> Terms {
         return Terms { ticker, price, tick: 1, half_spread, floor: 1, cap: DOLLAR - 1 };
     }
     let is_busy = rank < count.div_ceil(8);
-    let dollars = random.in_table(if is_busy { DOLLARS_OF_BUSY } else { DOLLARS });
+    let dollars = match rank {
+        0 => random.between(150, 320),
+        _ => random.in_table(if is_busy { DOLLARS_OF_BUSY } else { DOLLARS }),
+    };
     let price = dollars * DOLLAR + random.below(100) * 100;
     let by_price = match dollars {
         0..20 => 1,
         20..60 => 2,
-        60..150 => 3,
-        _ => 4,
+        _ => 3,
     };
     let half_spread = if is_busy { by_price } else { by_price + 3 * rank / count };
     Terms { ticker, price, tick: 100, half_spread, floor: DOLLAR, cap: 190_000 * DOLLAR }

@@ -97,6 +97,7 @@ impl Tape {
 
     fn note(&mut self, letter: u8, instrument: u32) {
         self.summary.note_message(letter, instrument, self.now == self.before.0);
+        self.summary.liquid.note_message(instrument, self.now);
         self.before = (self.now, instrument);
     }
 
@@ -144,6 +145,7 @@ impl Tape {
     pub(super) fn delete(&mut self, instrument: u32, id: u64) {
         let delete = payload::Delete { order_id: OrderId(id), pad: Raw::zeroed() };
         self.push(b'D', instrument, None, Flags::LAST, delete);
+        self.summary.liquid.note_delete(instrument, id, self.now);
         self.summary.note_live(-1);
     }
 

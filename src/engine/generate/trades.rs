@@ -104,7 +104,7 @@ impl Market {
             }
             let order = *self.orders.get(level.head);
             let is_last = taken + 1 == count;
-            let is_partial = is_last && order.qty > 1 && self.random.chance(300);
+            let is_partial = is_last && order.qty > 1 && self.random.chance(440);
             let qty = if is_partial { self.random.between(1, order.qty - 1) } else { order.qty };
             self.tape.summary.with_company += u64::from(level.orders > 1);
             self.tape.execute(locate(stock), order.id, qty);
@@ -122,6 +122,7 @@ impl Market {
         if order.qty == 0 {
             self.take_out(stock, handle);
             self.tape.summary.note_live(-1);
+            self.tape.summary.executed_whole += 1;
         }
     }
 
