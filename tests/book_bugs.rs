@@ -148,7 +148,7 @@ fn a_live_reference_that_comes_anew_replaces_its_order_and_is_counted() {
     replica.apply(&replace(X, 2, 3, 99, 8));
     assert_eq!(queue(&replica, Side::Buy, 99), [3]);
     assert_eq!(prices(&replica, Side::Buy), [99]);
-    assert_eq!((replica.counts().duplicate_adds, replica.totals().live_orders), (2, 2));
+    assert_eq!((replica.counts().duplicate_adds.count, replica.totals().live_orders), (2, 2));
 }
 
 #[test]

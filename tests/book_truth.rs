@@ -86,7 +86,7 @@ fn a_slice_from_mid_day_names_unknown_orders_in_399_messages() {
         changes += 1;
     });
     assert_eq!((changes, replica.counts().unknown_orders.count), (1_000, 399));
-    assert_eq!(replica.counts().duplicate_adds, 0);
+    assert_eq!(replica.counts().duplicate_adds.count, 0);
 }
 
 #[test]

@@ -118,6 +118,56 @@ fn lobster_files_give_the_same_book_at_the_end_and_step_by_step() {
 }
 
 #[test]
+fn an_order_file_makes_the_matching_engine_build_the_same_books() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let to = text(&folder.path().join("orders.csv"));
+    let ran = converted(SAMPLE, &to, &["--until", "12:00"]);
+    assert!(ran.stderr.contains("rows in"), "{}", ran.all());
+    assert!(ran.stderr.contains("no command says them"), "what is left out is said");
+    let increments = to.replace(".csv", ".toml");
+    let book_out = text(&folder.path().join("book.csv"));
+    let ran = run(["match", &to, "--instruments", &increments, "--book-out", &book_out, "--json"]);
+    assert_eq!(ran.code, 0, "{}", ran.stderr);
+    let matched = ran.json();
+    let left = run(["replay", SAMPLE, "--until", "12:00", "--json"]).json();
+    assert_eq!(matched["rejected"], 0, "{}", matched["rejects"]);
+    assert_eq!(matched["live_orders"], left["books"]["live_orders"]);
+    let book = std::fs::read_to_string(&book_out).expect("the book");
+    for symbol in ["ACME", "BOLTX", "PENNX"] {
+        let asked =
+            ["book", SAMPLE, "--symbol", symbol, "--at", "12:00", "--depth", "5000", "--json"];
+        let told = run(asked).json();
+        for (side, key) in [("buy", "bids"), ("sell", "asks")] {
+            let mut levels: Vec<(f64, u64)> = Vec::new();
+            let prefix = format!("{symbol},{side},");
+            for row in book.lines().filter_map(|row| row.strip_prefix(&prefix)) {
+                let fields: Vec<&str> = row.split(',').collect();
+                let price: f64 = fields[0].parse().expect("a price");
+                let qty: u64 = fields[3].parse().expect("a quantity");
+                match levels.last_mut() {
+                    Some(level) if level.0 == price => level.1 += qty,
+                    _ => levels.push((price, qty)),
+                }
+            }
+            let mut told: Vec<(f64, u64)> = told[key]
+                .as_array()
+                .expect("levels")
+                .iter()
+                .map(|level| {
+                    let price = level["price"].as_str().expect("a price");
+                    (price.parse().expect("a number"), level["qty"].as_u64().expect("a quantity"))
+                })
+                .collect();
+            for side in [&mut levels, &mut told] {
+                side.sort_by(|a, b| a.0.total_cmp(&b.0));
+            }
+            assert!(levels.len() > 10, "{symbol} {side}: {} levels", levels.len());
+            assert_eq!(levels, told, "{symbol} {side}");
+        }
+    }
+}
+
+#[test]
 fn two_bad_lines_make_a_whole_session_and_one_has_the_gaps_that_were_asked_for() {
     let folder = tempfile::tempdir().expect("a folder");
     let day = session(folder.path());

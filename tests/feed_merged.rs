@@ -52,7 +52,7 @@ fn messages_come_by_time_and_the_first_feed_first_where_times_are_equal() {
     let mut replica = Replica::new();
     events.iter().for_each(|event| _ = replica.apply(event));
     assert_eq!(replica.totals().live_orders, 9, "equal references of two feeds are two orders");
-    assert_eq!(replica.counts().duplicate_adds, 0);
+    assert_eq!(replica.counts().duplicate_adds.count, 0);
     let mut feed = merged(feeds());
     drain(&mut feed);
     assert_eq!((feed.checks().messages, feed.checks().backwards.count), (9, 1));

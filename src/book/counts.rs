@@ -17,7 +17,9 @@ pub struct ReplicaCounts {
     /// Those of them that the book's was not.
     pub quotes_differ: Located,
     /// References that came anew while live; the order under the reference left for the new one.
-    pub duplicate_adds: u64,
+    pub duplicate_adds: Located,
+    /// Times that an instrument ceased to trade: halts, pauses, quoting periods.
+    pub halts: Located,
     /// Orders, executions, reductions and hidden trades of quantity 0: nothing is added or printed,
     /// and what is replaced or modified to 0 leaves.
     pub zero_quantities: u64,

@@ -116,14 +116,14 @@ impl Replica {
             EventView::Trade(trade) => self.trade(instrument, trade),
             EventView::Cross(cross) => self.cross(instrument, cross),
             EventView::Broken(broken) => self.break_trade(instrument, broken.match_id),
-            EventView::Status(status) => self.set_status(instrument, status),
+            EventView::Status(status) => self.set_status(event.ts_event, instrument, status),
             EventView::Clear(_) => {
                 change.kind = ChangeKind::Cleared;
                 self.books.clear(instrument);
                 self.level_books.clear(instrument);
             }
             EventView::LevelSet(level) => self.set_level(event, level),
-            EventView::Quote(quote) => self.compare(instrument, quote),
+            EventView::Quote(quote) => self.compare(event.ts_event, instrument, quote),
             EventView::Unknown(_) => self.counts.unsupported += 1,
             _ => {}
         }
@@ -258,15 +258,15 @@ impl Replica {
         let book = &mut self.books.books[event.instrument as usize];
         book.is_open = !event.has(Flags::LAST);
         if book.is_changed && !book.is_open {
-            self.look_at_touch(event.instrument);
+            self.look_at_touch(event);
         }
     }
 
     /// A touch that differs from the one seen after the LAST before is hashed and tested, once.
     #[inline]
-    fn look_at_touch(&mut self, instrument: u32) {
-        let id = InstrumentId(instrument);
-        let book = &mut self.books.books[instrument as usize];
+    fn look_at_touch(&mut self, event: &Event) {
+        let id = InstrumentId(event.instrument);
+        let book = &mut self.books.books[event.instrument as usize];
         book.is_changed = false;
         if !same(&book.best, &book.marked) {
             book.marked = book.best;
@@ -278,19 +278,19 @@ impl Replica {
         }
         let [bid, ask] = &book.marked;
         if bid.price >= ask.price && !book.is_crossing_counted {
-            self.count_crossing(id);
+            self.count_crossing(event.ts_event, id);
         }
     }
 
     /// A touch whose bid price is not below its ask price: counts it once if both sides are there
     /// and the instrument trades.
     #[inline(never)]
-    fn count_crossing(&mut self, instrument: InstrumentId) {
+    fn count_crossing(&mut self, ts: u64, instrument: InstrumentId) {
         let is_trading = self.is_trading(instrument);
         let book = &mut self.books.books[instrument.0 as usize];
         if is_trading && touch_of(&book.marked).is_crossed() {
             book.is_crossing_counted = true;
-            self.counts.crossed.note(self.applied - 1);
+            self.counts.crossed.note(self.applied - 1, ts);
         }
     }
 }

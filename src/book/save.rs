@@ -233,16 +233,19 @@ fn load_instruments(count: usize, reader: &mut StateReader<'_>) -> Result<Instru
 }
 
 pub(super) fn save_counts(counts: &ReplicaCounts, writer: &mut StateWriter) {
-    for Located { count, first, last } in
-        [counts.unknown_orders, counts.crossed, counts.quotes_differ]
-    {
-        for number in [count, first, last] {
+    for Located { count, first, last, first_ts, last_ts } in [
+        counts.unknown_orders,
+        counts.crossed,
+        counts.quotes_differ,
+        counts.duplicate_adds,
+        counts.halts,
+    ] {
+        for number in [count, first, last, first_ts, last_ts] {
             writer.put_u64(number);
         }
     }
     for count in [
         counts.quotes,
-        counts.duplicate_adds,
         counts.zero_quantities,
         counts.excess_quantities,
         counts.oversized_orders,
@@ -258,14 +261,21 @@ pub(super) fn save_counts(counts: &ReplicaCounts, writer: &mut StateWriter) {
 
 fn load_counts(reader: &mut StateReader<'_>) -> Result<ReplicaCounts> {
     let mut located = || -> Result<Located> {
-        Ok(Located { count: reader.u64()?, first: reader.u64()?, last: reader.u64()? })
+        Ok(Located {
+            count: reader.u64()?,
+            first: reader.u64()?,
+            last: reader.u64()?,
+            first_ts: reader.u64()?,
+            last_ts: reader.u64()?,
+        })
     };
     Ok(ReplicaCounts {
         unknown_orders: located()?,
         crossed: located()?,
         quotes_differ: located()?,
+        duplicate_adds: located()?,
+        halts: located()?,
         quotes: reader.u64()?,
-        duplicate_adds: reader.u64()?,
         zero_quantities: reader.u64()?,
         excess_quantities: reader.u64()?,
         oversized_orders: reader.u64()?,

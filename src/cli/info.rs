@@ -144,8 +144,8 @@ fn describe(description: &Description, census: &Census) -> Result<()> {
         thousands(checks.messages),
         bytes(checks.bytes)
     ))?;
+    let own = |ts: u64| time_of_day(ts.saturating_sub(description.midnight_ns));
     if let (Some(first), Some(last)) = (checks.first_ts, checks.last_ts) {
-        let own = |ts: u64| time_of_day(ts.saturating_sub(description.midnight_ns));
         let (first, last) = (own(first), own(last));
         let zone = description.zone.name();
         out.line(format_args!("span          {first} to {last} {zone}"))?;
@@ -154,9 +154,12 @@ fn describe(description: &Description, census: &Census) -> Result<()> {
     out.line(format_args!("completeness  {completeness}"))?;
     out.line(format_args!("instruments   {}", thousands(census.instruments.len() as u64)))?;
     for (what, located) in faults(checks) {
-        let Located { count, first, last } = located;
+        let Located { count, first, last, first_ts, last_ts } = located;
         if count > 0 {
-            out.line(format_args!("{what:<13} {count}, first at message {first}, last at {last}"))?;
+            let [from, to] = [first_ts, last_ts].map(own);
+            out.line(format_args!(
+                "{what:<13} {count}, first at message {first}, {from}, last at {last}, {to}"
+            ))?;
         } else {
             out.line(format_args!("{what:<13} 0"))?;
         }

@@ -113,7 +113,7 @@ impl JournalFeed {
         }
         let message = self.position.message;
         if self.checks.last_ts.is_some_and(|last| event.ts_event < last) {
-            self.checks.backwards.note(message);
+            self.checks.backwards.note(message, event.ts_event);
         }
         self.checks.first_ts.get_or_insert(event.ts_event);
         self.checks.last_ts = Some(event.ts_event);

@@ -2,7 +2,17 @@
 
 use crate::limits::GAPS_LISTED_MAX;
 
-/// How often something was found, and where first and last.
+/// How often something was found, and where and when first and last.
+///
+/// ```
+/// use ringtape::feed::Located;
+///
+/// let mut halts = Located::default();
+/// halts.note(7, 34_200_000_000_000);
+/// halts.note(9, 34_201_000_000_000);
+/// assert_eq!((halts.count, halts.first, halts.last), (2, 7, 9));
+/// assert_eq!(halts.last_ts, 34_201_000_000_000);
+/// ```
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct Located {
     /// How often.
@@ -11,23 +21,29 @@ pub struct Located {
     pub first: u64,
     /// Number of the last message concerned.
     pub last: u64,
+    /// Exchange time of the first message concerned in ns.
+    pub first_ts: u64,
+    /// Exchange time of the last message concerned in ns.
+    pub last_ts: u64,
 }
 
 impl Located {
-    /// Counts one more at `message`.
+    /// Counts one more at `message` and its time.
     #[inline]
-    pub fn note(&mut self, message: u64) {
+    pub fn note(&mut self, message: u64, ts: u64) {
         if self.count == 0 {
             self.first = message;
+            self.first_ts = ts;
         }
         self.count += 1;
         self.last = message;
+        self.last_ts = ts;
     }
 
-    /// Counts `count` more at `message`.
-    pub fn note_many(&mut self, message: u64, count: u64) {
+    /// Counts `count` more at `message` and its time.
+    pub fn note_many(&mut self, (message, ts): (u64, u64), count: u64) {
         if count > 0 {
-            self.note(message);
+            self.note(message, ts);
             self.count += count - 1;
         }
     }
@@ -112,7 +128,7 @@ impl Checks {
     /// Takes note of the time of the next message.
     pub(super) fn note_time(&mut self, ts: u64) {
         if self.last_ts.is_some_and(|last| ts < last) {
-            self.backwards.note(self.messages);
+            self.backwards.note(self.messages, ts);
         }
         self.first_ts.get_or_insert(ts);
         self.last_ts = Some(ts);
@@ -120,7 +136,7 @@ impl Checks {
 
     /// Takes note of messages that are missing.
     pub fn note_gap(&mut self, gap: Gap) {
-        self.gaps.note_many(gap.message, gap.count());
+        self.gaps.note_many((gap.message, self.last_ts.unwrap_or(0)), gap.count());
         if self.gap_ranges.len() < GAPS_LISTED_MAX {
             self.gap_ranges.push(gap);
         }

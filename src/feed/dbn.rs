@@ -21,13 +21,15 @@
 //! epoch; those of a snapshot go back and are no fault. Instruments get dense numbers in order of
 //! appearance, their symbols come from the metadata's mappings.
 
+mod reader;
+
 use std::collections::HashMap;
 use std::fmt;
-use std::io::{self, Read};
 
 use dbn::decode::{DbnDecoder, DbnMetadata};
 use dbn::{FlagSet, MboMsg, Metadata, Record, Schema, SymbolMappingMsg, VersionUpgradePolicy};
 
+use self::reader::SourceReader;
 use super::source::Source;
 use super::{Checks, Description, Feed, Fill, Position, Zone};
 use crate::error::{Error, Result};
@@ -48,27 +50,6 @@ const PRICE_INCREMENT: u64 = 1;
 /// Whether a source that starts with `head` is of this format.
 pub(super) fn is_dbn(head: &[u8]) -> bool {
     head.starts_with(MAGIC)
-}
-
-/// A source as a reader, for the crate's decoder.
-struct SourceReader(Source);
-
-impl Read for SourceReader {
-    fn read(&mut self, out: &mut [u8]) -> io::Result<usize> {
-        loop {
-            let window = self.0.window();
-            if window.limit > 0 {
-                let count = window.limit.min(out.len());
-                out[..count].copy_from_slice(&window.bytes[..count]);
-                self.0.consume(count);
-                return Ok(count);
-            }
-            if window.is_ended {
-                return self.0.take_failure(0).map_or(Ok(0), |error| Err(io::Error::other(error)));
-            }
-            self.0.refill();
-        }
-    }
 }
 
 /// A market-by-order record.
@@ -172,7 +153,8 @@ impl DbnFeed {
         };
         let version = source.head().get(3).copied().unwrap_or(0);
         let policy = VersionUpgradePolicy::AsIs;
-        let decoder = DbnDecoder::with_upgrade_policy(SourceReader(source), policy);
+        let reader = SourceReader::new(source, PRELUDE_BYTES as u64 + metadata_bytes);
+        let decoder = DbnDecoder::with_upgrade_policy(reader, policy);
         let decoder = decoder.map_err(|error| {
             let what =
                 format!("this is Databento data of version {version}, not readable: {error}");
@@ -247,7 +229,7 @@ impl DbnFeed {
     /// Ends the feed; says so when bytes are left that are no whole record.
     fn end(&mut self) {
         self.is_ended = true;
-        let read = self.decoder.get_ref().0.offset();
+        let read = self.decoder.get_ref().source.offset();
         let left = read.saturating_sub(self.position.byte_offset);
         if left > 0 && self.fault.is_none() {
             self.fault = Some(Error::BadFeed {
@@ -328,7 +310,7 @@ impl DbnFeed {
         let checks = &mut self.checks;
         let is_snapshot = row.flags.is_snapshot();
         if !is_snapshot && checks.last_ts.is_some_and(|last| row.ts_event < last) {
-            checks.backwards.note(checks.messages);
+            checks.backwards.note(checks.messages, row.ts_event);
         }
         if checks.messages == 0 {
             checks.has_start = is_snapshot || row.action == b'R';
@@ -414,19 +396,20 @@ impl Feed for DbnFeed {
                     }
                 },
                 Next::Other(kind, bytes) => {
-                    self.checks.unknown_types.note(self.checks.messages);
-                    out[records] = other_notice(kind, self.checks.last_ts.unwrap_or(0));
+                    let ts = self.checks.last_ts.unwrap_or(0);
+                    self.checks.unknown_types.note(self.checks.messages, ts);
+                    out[records] = other_notice(kind, ts);
                     records += 1;
                     bytes
                 }
             };
             self.checks.messages += 1;
             self.checks.bytes += bytes;
-            self.checks.inflate_ns = self.decoder.get_ref().0.inflate_ns();
+            self.checks.inflate_ns = self.decoder.get_ref().source.inflate_ns();
             self.position = Position {
                 byte_offset: self.checks.bytes,
                 message: self.checks.messages,
-                stored_bytes: self.decoder.get_ref().0.stored_offset(),
+                stored_bytes: self.decoder.get_ref().source.stored_offset(),
             };
         }
         if records > 0 {

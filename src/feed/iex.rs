@@ -151,7 +151,7 @@ impl IexFeed {
             let (message, from) = (self.checks.messages, *expected);
             self.checks.note_gap(Gap { message, from, until: header.first });
         }
-        *expected = (*expected).max(header.first + header.count);
+        *expected = (*expected).max(header.first.saturating_add(header.count));
         let mut rest = &payload[HEADER_BYTES..];
         for number in 0..header.count {
             let message = cut(&mut rest).ok_or_else(|| self.bad_feed(offset))?;

@@ -228,7 +228,7 @@ impl LobsterFeed {
         }
         let checks = &mut self.checks;
         if checks.last_ts.is_some_and(|last| ts_event < last) {
-            checks.backwards.note(checks.messages);
+            checks.backwards.note(checks.messages, ts_event);
         }
         checks.first_ts.get_or_insert(ts_event);
         checks.last_ts = Some(ts_event);

@@ -376,6 +376,7 @@ fn add(sum: &mut Located, more: Located) {
     } else if more.count > 0 {
         sum.count += more.count;
         sum.last = more.last;
+        sum.last_ts = more.last_ts;
     }
 }
 

@@ -37,7 +37,7 @@ mod zone;
 pub use begin::Begin;
 pub use check::{Checks, Gap, Located, PacketCounts};
 pub use merged::Merged;
-pub use open::{OpenOptions, open, open_orders};
+pub use open::{OpenOptions, open, open_bytes, open_orders};
 pub use pace::{Pace, Pacer};
 
 pub use until::Until;

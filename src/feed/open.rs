@@ -89,7 +89,39 @@ pub fn open(path: &Path, options: &OpenOptions) -> Result<Box<dyn Feed>> {
     if let Some(address) = path.to_str().filter(|path| path.starts_with(SCHEME)) {
         return Ok(Box::new(UdpFeed::open(address.parse()?, options)?));
     }
-    let source = open_source(path)?;
+    recognise(open_source(path)?, books_beside(path), options)
+}
+
+/// Opens a feed over bytes in memory, plain or compressed: what [`open`] makes of a file of them.
+///
+/// # Errors
+///
+/// Those of [`open`], but for missing files.
+///
+/// ```
+/// use ringtape::feed::{self, OpenOptions};
+///
+/// let row = "34200.0,1,7,18,5853300,1\n";
+/// let feed = feed::open_bytes("example", row, &OpenOptions::default())?;
+/// assert_eq!(feed.description().format, "lobster");
+/// let none = feed::open_bytes("example", "no feed", &OpenOptions::default());
+/// assert!(none.is_err());
+/// # Ok::<(), ringtape::error::Error>(())
+/// ```
+pub fn open_bytes(
+    origin: &str,
+    bytes: impl AsRef<[u8]> + Send + 'static,
+    options: &OpenOptions,
+) -> Result<Box<dyn Feed>> {
+    recognise(Source::from_bytes(origin, bytes)?, None, options)
+}
+
+/// Reads a source by what its first bytes are; `books` is the order book file of LOBSTER beside it.
+fn recognise(
+    source: Source,
+    books: Option<PathBuf>,
+    options: &OpenOptions,
+) -> Result<Box<dyn Feed>> {
     #[cfg(feature = "pcap")]
     if capture::format(source.head()).is_some() {
         return open_capture(source, options);
@@ -113,7 +145,7 @@ pub fn open(path: &Path, options: &OpenOptions) -> Result<Box<dyn Feed>> {
     }
     if looks_like_rows(source.head()) {
         let feed = LobsterFeed::from_source(source, options)?;
-        return Ok(match books_beside(path) {
+        return Ok(match books {
             Some(books) => Box::new(feed.beside(open_file(&books)?)),
             None => Box::new(feed),
         });

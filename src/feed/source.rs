@@ -247,7 +247,7 @@ impl Source {
     pub(crate) fn consume(&mut self, count: usize) {
         self.offset += count as u64;
         match &mut self.bytes {
-            Bytes::Memory(memory) => memory.start += count,
+            Bytes::Memory(memory) => memory.consume(count),
             Bytes::Stream(stream) => stream.start += count,
         }
     }
@@ -343,6 +343,15 @@ impl Memory {
                 let bytes = &self.all.as_ref().as_ref()[self.start..];
                 Window { bytes, limit: bytes.len() - WINDOW_MARGIN, is_ended: false }
             }
+        }
+    }
+
+    #[inline]
+    fn consume(&mut self, count: usize) {
+        self.start += count;
+        // A header that reaches into the margin leaves less than one behind it.
+        if self.tail.is_none() && self.all.as_ref().as_ref().len() - self.start < WINDOW_MARGIN {
+            self.move_to_tail();
         }
     }
 

@@ -1,9 +1,10 @@
 //! Findings: what a run noticed about its data and itself, each with its cure.
 
+use super::format::time_of_day;
 use crate::engine::{RunReport, SnapshotReport};
 use crate::feed::Located;
 
-/// A kind of data fault, and where it was found.
+/// A kind of finding in the data, and where it was made.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct DataFault {
     /// Name in JSON.
@@ -14,11 +15,25 @@ pub struct DataFault {
     pub counted_in: &'static str,
     /// How often and where.
     pub located: Located,
-    /// What to do about it.
+    /// What to do about it; empty for what is no fault.
     pub cure: &'static str,
 }
 
-/// Every data fault of a run, also those that did not occur.
+impl DataFault {
+    /// Where and when it was found, of a feed whose times are shown from `midnight_ns` on.
+    fn place(&self, midnight_ns: u64) -> String {
+        let Located { first, last, first_ts, last_ts, .. } = self.located;
+        let time = |ts: u64| time_of_day(ts.saturating_sub(midnight_ns));
+        let unit = self.counted_in;
+        let from = format!("first at {unit} {first}, {}", time(first_ts));
+        match first == last {
+            true => from,
+            false => format!("{from}, last at {unit} {last}, {}", time(last_ts)),
+        }
+    }
+}
+
+/// Every kind of finding of a run, also those that were not made.
 #[derive(Clone, Debug)]
 pub struct DataFaults(Vec<DataFault>);
 
@@ -51,8 +66,15 @@ impl DataFaults {
                  missing",
             ),
             fault(
+                "duplicate_orders",
+                "orders came under the reference of one in the book",
+                "event",
+                counts.duplicate_adds,
+                "the one before left for it; messages are missing or came twice",
+            ),
+            fault(
                 "crossed",
-                "times a book was crossed while trading",
+                "times a book was locked or crossed while trading",
                 "event",
                 counts.crossed,
                 "a book that is wrong; look at the messages there with `ringtape dump`",
@@ -85,18 +107,52 @@ impl DataFaults {
                 checks.unknown_types,
                 "they were skipped; a newer version of the format may need a newer ringtape",
             ),
+            fault("halts", "times an instrument ceased to trade", "event", counts.halts, ""),
         ])
     }
 
     /// The faults that occurred.
     pub fn found(&self) -> impl Iterator<Item = &DataFault> {
-        self.0.iter().filter(|fault| fault.located.count > 0)
+        self.occurred().filter(|finding| !finding.cure.is_empty())
     }
 
-    /// All kinds of fault.
+    /// The findings that were made and are no faults.
+    fn noted(&self) -> impl Iterator<Item = &DataFault> {
+        self.occurred().filter(|finding| finding.cure.is_empty())
+    }
+
+    fn occurred(&self) -> impl Iterator<Item = &DataFault> {
+        self.0.iter().filter(|finding| finding.located.count > 0)
+    }
+
+    /// All kinds of finding.
     pub fn all(&self) -> &[DataFault] {
         &self.0
     }
+}
+
+/// Lines of the report for people: what is worth knowing and no fault.
+pub(super) fn lines(run: &RunReport) -> Vec<(&'static str, String)> {
+    let midnight_ns = run.feed.midnight_ns;
+    let mut lines: Vec<_> = DataFaults::of(run)
+        .noted()
+        .map(|finding| {
+            let place = finding.place(midnight_ns);
+            (finding.name, format!("{} ({place})", finding.located.count))
+        })
+        .collect();
+    if let Some(ts) = complete_since(run) {
+        let time = time_of_day(ts.saturating_sub(midnight_ns));
+        lines.push(("books", format!("complete since {time} as far as the messages tell")));
+    }
+    lines
+}
+
+/// The time of the last message that named an order which is not in the book: since then the books
+/// are complete as far as the messages tell. `None` when there was none, so that they always were.
+pub(super) fn complete_since(run: &RunReport) -> Option<u64> {
+    let unknown = run.counts.unknown_orders;
+    (unknown.count > 0).then_some(unknown.last_ts)
 }
 
 /// What the user should know of snapshots.
@@ -136,12 +192,10 @@ pub fn warnings(run: &RunReport) -> Vec<String> {
                 .to_owned(),
         );
     }
+    let midnight_ns = run.feed.midnight_ns;
     warnings.extend(DataFaults::of(run).found().map(|fault| {
-        let Located { count, first, last } = fault.located;
-        format!(
-            "{count} {} (first at {} {first}, last at {last}): {}",
-            fault.what, fault.counted_in, fault.cure
-        )
+        let (count, place) = (fault.located.count, fault.place(midnight_ns));
+        format!("{count} {} ({place}): {}", fault.what, fault.cure)
     }));
     warnings.extend(run.missing_symbols.iter().map(|symbol| {
         format!("symbol {symbol} is not in the feed: `ringtape info` lists those that are")

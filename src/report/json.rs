@@ -3,7 +3,7 @@
 use serde_json::{Map, Value, json};
 
 use super::carrier;
-use super::findings::{DataFaults, warnings};
+use super::findings::{self, DataFaults, warnings};
 use super::format::{books_of, messages_by_type};
 use super::journal_check::JournalCheck;
 use super::machine::Machine;
@@ -98,6 +98,7 @@ fn feed(run: &RunReport) -> Value {
         "arrival": run.feed.arrival,
         "unknown_orders": run.counts.unknown_orders.count,
         "complete": checks.has_start && checks.has_end,
+        "books_complete_since": findings::complete_since(run),
         "venue_books": {
             "compared": checks.states,
             "differ": checks.states_differ.count,
@@ -170,12 +171,14 @@ fn faults(run: &RunReport) -> Value {
         .iter()
         .map(|fault| {
             let located = fault.located;
-            let place = |message: u64| (located.count > 0).then_some(message);
+            let place = |number: u64| (located.count > 0).then_some(number);
             let value = json!({
                 "count": located.count,
                 "counted_in": fault.counted_in,
                 "first": place(located.first),
                 "last": place(located.last),
+                "first_ts": place(located.first_ts),
+                "last_ts": place(located.last_ts),
             });
             (fault.name.to_owned(), value)
         })

@@ -3,7 +3,7 @@
 use std::fmt::Write;
 
 use super::carrier;
-use super::findings::warnings;
+use super::findings::{self, warnings};
 use super::format::{books_of, bytes, duration, messages_by_type, thousands, time_of_day};
 use super::journal_check::JournalCheck;
 use super::machine::Machine;
@@ -108,7 +108,8 @@ fn feed(text: &mut String, run: &RunReport) {
         (false, false) => "a slice of a session",
     };
     row(text, "completeness", completeness);
-    carrier::lines(run).iter().for_each(|(label, content)| row(text, label, content));
+    let lines = findings::lines(run).into_iter().chain(carrier::lines(run));
+    lines.for_each(|(label, content)| row(text, label, &content));
     let types: Vec<_> = messages_by_type(&run.feed, checks)
         .map(|(name, count)| format!("{name} {}", thousands(count)))
         .collect();

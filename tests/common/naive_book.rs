@@ -87,7 +87,7 @@ impl NaiveReplica {
                 let (order_id, price) = (add.order_id, add.price);
                 let order = OrderView { order_id, instrument, side, price, qty, priority: 0 };
                 if let Some(old) = self.order(order_id) {
-                    self.counts.duplicate_adds += 1;
+                    self.counts.duplicate_adds.note(self.applied - 1, event.ts_event);
                     self.remove(order_id);
                     return self.replaced(old, order);
                 }
@@ -96,11 +96,11 @@ impl NaiveReplica {
             }
             EventView::Delete(delete) => match self.named(event, delete.order_id) {
                 Some(order) => self.take_off(ChangeKind::Deleted, order, order.qty),
-                None => self.unknown(delete.order_id, instrument, Qty(0)),
+                None => self.unknown(event, delete.order_id, instrument, Qty(0)),
             },
             EventView::Reduce(reduce) => match self.named(event, reduce.order_id) {
                 Some(order) => self.take_off(ChangeKind::Reduced, order, reduce.qty),
-                None => self.unknown(reduce.order_id, instrument, reduce.qty),
+                None => self.unknown(event, reduce.order_id, instrument, reduce.qty),
             },
             EventView::Execute(execute) => {
                 let (order_id, qty) = (execute.order_id, execute.qty);
@@ -117,7 +117,7 @@ impl NaiveReplica {
             }
             EventView::Replace(replace) => {
                 let Some(old) = self.named(event, replace.order_id) else {
-                    return self.unknown(replace.order_id, instrument, replace.qty);
+                    return self.unknown(event, replace.order_id, instrument, replace.qty);
                 };
                 let Some(qty) = self.resting_qty(replace.qty) else {
                     return self.take_off(ChangeKind::Deleted, old, old.qty);
@@ -125,14 +125,14 @@ impl NaiveReplica {
                 let (order_id, price) = (replace.new_order_id, replace.price);
                 self.remove(old.order_id);
                 if self.order(order_id).is_some() {
-                    self.counts.duplicate_adds += 1;
+                    self.counts.duplicate_adds.note(self.applied - 1, event.ts_event);
                     self.remove(order_id);
                 }
                 self.replaced(old, OrderView { order_id, price, qty, ..old })
             }
             EventView::Modify(modify) => {
                 let Some(old) = self.named(event, modify.order_id) else {
-                    return self.unknown(modify.order_id, instrument, modify.qty);
+                    return self.unknown(event, modify.order_id, instrument, modify.qty);
                 };
                 let Some(qty) = self.resting_qty(modify.qty) else {
                     return self.take_off(ChangeKind::Deleted, old, old.qty);
@@ -193,11 +193,15 @@ impl NaiveReplica {
                 }
             }
             EventView::Status(status) => {
+                let was_trading = self.is_trading(instrument);
                 let book = self.book(instrument);
                 match status.market.0 {
                     0 => book.state = status.state.0,
                     b'Q' => book.is_halted = status.state.0 == b'H',
                     _ => {}
+                }
+                if was_trading && !self.is_trading(instrument) {
+                    self.counts.halts.note(self.applied - 1, event.ts_event);
                 }
             }
             EventView::LevelSet(_) | EventView::Unknown(_) => self.counts.unsupported += 1,
@@ -217,7 +221,7 @@ impl NaiveReplica {
         }
         match order {
             Some(order) => self.take_off(ChangeKind::Executed, order, qty),
-            None => self.unknown(order_id, instrument, qty),
+            None => self.unknown(event, order_id, instrument, qty),
         }
     }
 
@@ -256,8 +260,14 @@ impl NaiveReplica {
         Change { kind: ChangeKind::Replaced, order, qty: order.qty, new, left_book: true }
     }
 
-    fn unknown(&mut self, order_id: OrderId, instrument: InstrumentId, qty: Qty) -> Change {
-        self.counts.unknown_orders.note(self.applied - 1);
+    fn unknown(
+        &mut self,
+        event: &Event,
+        order_id: OrderId,
+        instrument: InstrumentId,
+        qty: Qty,
+    ) -> Change {
+        self.counts.unknown_orders.note(self.applied - 1, event.ts_event);
         unchanged(ChangeKind::Unknown, order_id, instrument, qty)
     }
 
@@ -325,7 +335,7 @@ impl NaiveReplica {
         let is_crossing = touch.is_crossed() && is_trading && !book.is_crossing_counted;
         book.is_crossing_counted |= is_crossing;
         if is_crossing {
-            self.counts.crossed.note(at);
+            self.counts.crossed.note(at, event.ts_event);
         }
         if is_changed {
             let (symbol, price_step, qty_step) = units;

@@ -1,6 +1,7 @@
 //! What the tests of feeds share: messages built byte by byte, readers that give little at a time.
 #![allow(dead_code, unreachable_pub)]
 
+pub mod iex;
 pub mod packets;
 
 use std::io::{self, Read};

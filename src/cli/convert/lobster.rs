@@ -15,6 +15,7 @@ use ringtape::report::format::thousands;
 use ringtape::units::{InstrumentId, OrderId, Price, Qty, Side};
 
 use super::super::{Ending, term};
+use super::target::MESSAGE_FILE;
 use super::{ConvertArgs, drive, ending, stop_on_interrupt, tell_notes};
 
 /// Levels of the order book file.
@@ -43,7 +44,7 @@ struct Row {
 
 /// Writes the message file at `path`, and the order book file beside it.
 pub(super) fn write(args: &ConvertArgs, mut feed: Box<dyn Feed>, path: &Path) -> Result<Ending> {
-    let books = book_path(path)?;
+    let books = book_path(path);
     term::check_overwrite(&books, args.force)?;
     let stop = stop_on_interrupt()?;
     let mut outcome = Ok(());
@@ -94,16 +95,9 @@ pub(super) fn write(args: &ConvertArgs, mut feed: Box<dyn Feed>, path: &Path) ->
 }
 
 /// The name of the order book file: `orderbook` in place of `message`.
-fn book_path(path: &Path) -> Result<PathBuf> {
+fn book_path(path: &Path) -> PathBuf {
     let name = path.file_name().and_then(|name| name.to_str()).unwrap_or_default();
-    if !name.contains("message") {
-        return Err(Error::usage(
-            format!("`{name}` is no name of a LOBSTER message file"),
-            "name it as LOBSTER does, SYMBOL_DATE_message_10.csv: the order book file goes beside \
-             it",
-        ));
-    }
-    Ok(path.with_file_name(name.replacen("message", "orderbook", 1)))
+    path.with_file_name(name.replacen(MESSAGE_FILE, "orderbook", 1))
 }
 
 /// The instrument that is written.

@@ -1,6 +1,7 @@
 //! `ringtape convert`: a feed in another format, or played to whoever listens.
 
 mod lobster;
+mod orders;
 mod play;
 mod tape;
 mod target;
@@ -31,7 +32,8 @@ pub(super) struct ConvertArgs {
     #[command(flatten)]
     input: Input,
     /// What to write, by its name: day.itch, day.pcap, day.pcapng, each with .gz or .zst behind it,
-    /// SYMBOL_..._message_10.csv (LOBSTER, with the order book file beside it), a new directory
+    /// SYMBOL_..._message_10.csv (LOBSTER, with the order book file beside it), orders.csv (an
+    /// order file, with its price increments beside it as orders.toml), a new directory
     /// (journal), udp://GROUP:PORT (live), or `-` for ITCH on stdout
     #[arg(value_name = "OUT")]
     output: PathBuf,
@@ -92,13 +94,14 @@ pub(super) fn run(args: &ConvertArgs) -> Result<Ending> {
     }
     if feed.description().is_of_levels && !matches!(target, Target::Journal(_)) {
         return Err(Error::usage(
-            "the feed tells price levels, and no message of ITCH or LOBSTER does",
+            "the feed tells price levels, and no message of ITCH or LOBSTER does, nor a command",
             "convert it to a journal, by a name without an extension",
         ));
     }
     match target {
         Target::Journal(dir) => to_journal(args, feed, &dir),
         Target::Lobster(path) => lobster::write(args, feed, &path),
+        Target::Orders(path) => orders::write(args, feed, &path),
         Target::Tape(tape) => tape::write(args, feed, &tape),
         Target::Live(address) => play::play(args, feed, address),
     }

@@ -8,12 +8,17 @@ use ringtape::feed::udp::{SCHEME, UdpAddress};
 
 use super::ConvertArgs;
 
+/// What is in the name of a LOBSTER message file; other names of CSV are of order files.
+pub(super) const MESSAGE_FILE: &str = "message";
+
 /// What a feed is converted to.
 pub(super) enum Target {
     /// The journal of a run, in a new directory.
     Journal(PathBuf),
     /// A LOBSTER message file; the order book file is written beside it.
     Lobster(PathBuf),
+    /// An order file; the price increments are written beside it.
+    Orders(PathBuf),
     Tape(Tape),
     Live(UdpAddress),
 }
@@ -70,7 +75,9 @@ impl Target {
                 };
                 Ok(Self::Tape(Tape { path, capture: Some(format), packing }))
             }
-            "csv" if packing == Packing::None => Ok(Self::Lobster(output.to_owned())),
+            "csv" if packing != Packing::None => Err(unknown(output)),
+            "csv" if name.contains(MESSAGE_FILE) => Ok(Self::Lobster(output.to_owned())),
+            "csv" => Ok(Self::Orders(output.to_owned())),
             _ => Err(unknown(output)),
         }
     }
@@ -78,7 +85,7 @@ impl Target {
     /// The file that is written.
     pub(super) fn file(&self) -> Option<&Path> {
         match self {
-            Self::Lobster(path) => Some(path),
+            Self::Lobster(path) | Self::Orders(path) => Some(path),
             Self::Tape(tape) => tape.path.as_deref(),
             _ => None,
         }
@@ -120,7 +127,8 @@ impl Tape {
 fn unknown(output: &Path) -> Error {
     Error::usage(
         format!("the name `{}` says of no format that can be written", output.display()),
-        "name it .itch, .pcap or .pcapng, with .gz or .zst behind it if wanted, .csv for LOBSTER, \
-         or without an extension for a journal's directory",
+        "name it .itch, .pcap or .pcapng, with .gz or .zst behind it if wanted, .csv for an order \
+         file, SYMBOL_DATE_message_10.csv for LOBSTER, or without an extension for a journal's \
+         directory",
     )
 }

@@ -60,7 +60,7 @@ impl LineParser for Parser {
             Message::Ticker(_) => (b'b', None),
             Message::Trade(trade) => (b't', Some(trade.ts)),
             Message::Other => {
-                checks.unknown_types.note(checks.messages);
+                checks.unknown_types.note(checks.messages, local_ns);
                 return Ok(());
             }
         };
@@ -234,9 +234,8 @@ impl Symbol {
             _ => depth.first_id <= *last_id + 1,
         };
         if !follows {
-            checks.gaps.note(checks.messages);
             let missing = depth.first_id.saturating_sub(*last_id + 1).max(1);
-            checks.gaps.count += missing - 1;
+            checks.gaps.note_many((checks.messages, depth.ts), missing);
             *is_bad = true;
         }
         (*last_id, *is_first) = (depth.last_id, false);

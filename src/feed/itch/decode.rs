@@ -203,7 +203,7 @@ impl Decoder {
             }
             *slot = self.order(view, shape, header, side, self.is_last(header, following));
             if header.timestamp() < previous_ts {
-                self.checks.backwards.note(first_message + records as u64);
+                self.checks.backwards.note(first_message + records as u64, slot.ts_event);
             }
             previous_ts = header.timestamp();
             self.checks.by_type[usize::from(header.letter())] += 1;
@@ -286,12 +286,13 @@ impl Decoder {
     fn count(&mut self, view: &View, header: Header) {
         let letter = header.letter();
         let checks = &mut self.checks;
+        let ts = self.midnight_ns + header.timestamp();
         if header.timestamp() < self.previous_ts {
-            checks.backwards.note(checks.messages);
+            checks.backwards.note(checks.messages, ts);
         }
         self.previous_ts = header.timestamp();
         if message(letter).is_none() {
-            checks.unknown_types.note(checks.messages);
+            checks.unknown_types.note(checks.messages, ts);
         }
         if letter == b'S' {
             let code = u8_at(view, 11);

@@ -73,7 +73,7 @@ impl Oracle {
             });
             checks.states += 1;
             if !agrees {
-                checks.states_differ.note(checks.messages);
+                checks.states_differ.note(checks.messages, checks.last_ts.unwrap_or(0));
             }
         }
         self.before = Some(after);

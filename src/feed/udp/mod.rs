@@ -14,9 +14,13 @@
 //! event, so that strategies and expiries go on. A journal of the run repeats all of that.
 //!
 //! Exchange events end with the packets that hold them: a sender that spreads one over two packets
-//! is found out by its times, and told.
+//! is found out by its times and tracking numbers, and told.
+//!
+//! The sender keeps the last 512 MiB of messages for those who ask; what came before is forgotten,
+//! and a request for it gets no answer.
 
 mod address;
+mod history;
 mod receive;
 mod send;
 mod socket;

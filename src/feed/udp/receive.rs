@@ -11,7 +11,7 @@ use crate::event::kinds::Raw;
 use crate::event::{Event, Flags, payload};
 use crate::feed::itch::{Decoder, Framing, Stop, mark_message};
 use crate::feed::moldudp64::arbiter::Arbiter;
-use crate::feed::moldudp64::packet::{Packet, SESSION_BYTES};
+use crate::feed::moldudp64::packet::{Packet, SESSION_BYTES, messages_from};
 use crate::feed::source::{WINDOW_MARGIN, Window};
 use crate::feed::unpack::Findings;
 use crate::feed::{Checks, Description, Feed, Fill, OpenOptions, Position};
@@ -53,12 +53,34 @@ pub struct UdpFeed {
     /// When the last message came or the last `time` event was.
     last_news: Instant,
     awaited: Option<Awaited>,
-    /// Instrument and time of the last message of the packets before.
-    last_place: Option<(u32, u64)>,
-    /// Exchange events that may go on in the packet after their own.
+    /// The last message of the packets before.
+    last_place: Option<Place>,
+    /// Exchange events that go on in the packet after their own.
     split: u64,
     fault: Option<Error>,
     is_ended: bool,
+}
+
+/// What tells whether a message of ITCH goes on with the exchange event of the one before: fields
+/// of its header as they are sent, the highest byte first.
+#[derive(Clone, Copy, PartialEq, Eq)]
+struct Place {
+    locate: [u8; 2],
+    tracking: [u8; 2],
+    time: [u8; 6],
+}
+
+impl Place {
+    /// Of a message with its length in front.
+    fn of(frame: &[u8]) -> Option<Self> {
+        let field = |at: usize| frame.get(at..at + 2)?.try_into().ok();
+        let time = frame.get(7..13)?.try_into().ok()?;
+        Some(Self { locate: field(3)?, tracking: field(5)?, time })
+    }
+
+    fn continues(self, before: Self) -> bool {
+        (self.locate, self.time) == (before.locate, before.time) && self.tracking > before.tracking
+    }
 }
 
 /// A message that is awaited.
@@ -233,6 +255,7 @@ impl UdpFeed {
             Window { bytes, limit: end - self.stream.taken, is_ended: !self.stream.is_open };
         let before = self.decoder.checks.messages;
         let batch = self.decoder.decode(window, out);
+        let start = self.stream.taken;
         self.stream.ready.truncate(end);
         let offset = self.decoder.checks.bytes;
         self.decoder.checks.bytes += batch.bytes as u64;
@@ -249,21 +272,32 @@ impl UdpFeed {
         }
         let written = &mut out[..batch.records];
         self.note(before, written);
+        self.note_split(start);
         if self.stream.taken == end {
             self.stream.ready.clear();
             self.stream.taken = 0;
-            self.last_place = written.last().map(|last| (last.instrument, last.ts_event));
         } else {
+            // The packets go on, and so may the event: the decoder sees both.
             self.last_place = None;
         }
         batch.records
     }
 
+    /// Takes note of whether what was decoded from `start` on goes on with what came before.
+    fn note_split(&mut self, start: usize) {
+        let mut places = messages_from(&self.stream.ready[start..self.stream.taken], 0)
+            .filter_map(Place::of)
+            .peekable();
+        let first = places.peek().copied();
+        let goes_on = first.zip(self.last_place).is_some_and(|(next, last)| next.continues(last));
+        self.split += u64::from(goes_on);
+        self.last_place = places.last().or(self.last_place);
+    }
+
     /// Takes note of what was decoded.
     fn note(&mut self, before: u64, written: &mut [Event]) {
-        let Some(first) = written.first() else { return };
-        if self.last_place == Some((first.instrument, first.ts_event)) {
-            self.split += 1;
+        if written.is_empty() {
+            return;
         }
         if before == 0 {
             self.description.identity = hash_bytes(&self.stream.session.unwrap_or_default());
@@ -305,8 +339,8 @@ impl UdpFeed {
         let mut tell = |note: String| self.description.assumptions.push(note);
         if self.split > 0 {
             tell(format!(
-                "{} exchange events may go on in the packet after their own, and were taken for \
-                 two: send one in one packet",
+                "{} exchange events go on in the packet after their own, and were taken for two: \
+                 send one in one packet",
                 self.split
             ));
         }

@@ -4,16 +4,11 @@ use std::io;
 use std::net::UdpSocket;
 
 use super::UdpAddress;
+use super::history::History;
 use super::socket::open_sender;
 use crate::error::{Error, Result};
-use crate::feed::moldudp64::packet::{HEADER_BYTES, LENGTH_BYTES, messages_from};
+use crate::feed::moldudp64::packet::HEADER_BYTES;
 use crate::feed::moldudp64::{Impairment, Line, Packed, Packer};
-
-/// Bytes of messages in an answer.
-const ANSWER_BYTES: usize = 1_380;
-
-/// Packets that answer one request at most.
-const ANSWERS_MAX: usize = 64;
 
 /// How a feed is sent.
 #[derive(Clone, Copy, Debug, Default)]
@@ -26,16 +21,14 @@ pub struct SenderConfig {
 
 /// Sends packets on the lines of an address and answers requests.
 ///
-/// Every message is kept, so that each can be asked for again.
+/// The latest messages are kept, 512 MiB of them, so that they can be asked for again.
 #[derive(Debug)]
 pub struct UdpSender {
     address: UdpAddress,
     socket: UdpSocket,
     server: Option<UdpSocket>,
     lines: Vec<Line>,
-    /// All messages sent, framed, and where each begins.
-    kept: Vec<u8>,
-    starts: Vec<u64>,
+    history: History,
     sent: u64,
     answers: u64,
 }
@@ -67,8 +60,7 @@ impl UdpSender {
             address,
             socket,
             server,
-            kept: Vec::new(),
-            starts: Vec::new(),
+            history: History::default(),
             sent: 0,
             answers: 0,
         })
@@ -81,13 +73,7 @@ impl UdpSender {
     /// Those of the sockets.
     pub fn send(&mut self, packed: &Packed) -> Result<()> {
         if self.server.is_some() {
-            let messages = &packed.bytes[HEADER_BYTES..];
-            let mut start = self.kept.len() as u64;
-            for frame in messages_from(messages, 0) {
-                self.starts.push(start);
-                start += frame.len() as u64;
-            }
-            self.kept.extend_from_slice(messages);
+            self.history.keep(&packed.bytes[HEADER_BYTES..]);
         }
         self.sent += u64::from(packed.count);
         self.put(&packed.bytes)
@@ -128,8 +114,9 @@ impl UdpSender {
             let Some((number, wanted)) = wanted(&request) else { continue };
             served += 1;
             let first = number.saturating_sub(1);
-            let end = (first + wanted).min(self.starts.len() as u64);
-            for (number, count, messages) in answers(&self.kept, &self.starts, first, end) {
+            for (number, count, messages) in
+                self.history.answers(first, first.saturating_add(wanted))
+            {
                 let answer = packer.packet(number, count, messages);
                 self.answers += 1;
                 // An asker that has gone is no fault of the feed.
@@ -174,44 +161,13 @@ fn wanted(request: &[u8]) -> Option<(u64, u64)> {
     (number > 0).then_some((number, u64::from(count)))
 }
 
-/// The packets that hold the kept messages from index `first` to `end`: number, count, messages.
-fn answers<'a>(kept: &'a [u8], starts: &[u64], first: u64, end: u64) -> Vec<(u64, u16, &'a [u8])> {
-    let mut packets = Vec::new();
-    let mut next = first;
-    while next < end && packets.len() < ANSWERS_MAX {
-        let start = starts[next as usize] as usize;
-        let mut count = 0_u16;
-        let mut bytes = 0;
-        for frame in messages_from(&kept[start..], 0) {
-            let is_full = bytes + frame.len() > ANSWER_BYTES && count > 0;
-            if is_full || next + u64::from(count) == end || count == u16::MAX - 1 {
-                break;
-            }
-            bytes += frame.len();
-            count += 1;
-        }
-        debug_assert!(bytes >= LENGTH_BYTES, "a message at least");
-        packets.push((next + 1, count, &kept[start..start + bytes]));
-        next += u64::from(count);
-    }
-    packets
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
     use crate::feed::moldudp64::packet::Packet;
 
     #[test]
-    fn answers_hold_what_was_asked_for_in_packets_of_a_frame() {
-        let frame = [&[0, 98][..], &[b'x'; 98]].concat();
-        let kept = frame.repeat(40);
-        let starts: Vec<u64> = (0..40).map(|index| index * 100).collect();
-        let packets = answers(&kept, &starts, 3, 40);
-        let counts: Vec<_> = packets.iter().map(|(number, count, _)| (*number, *count)).collect();
-        assert_eq!(counts, [(4, 13), (17, 13), (30, 11)]);
-        assert!(packets.iter().all(|(_, count, bytes)| bytes.len() == usize::from(*count) * 100));
-        assert!(answers(&kept, &starts, 40, 40).is_empty());
+    fn a_request_names_a_number_and_a_count_and_is_no_packet() {
         let request = [&[b' '; 10][..], &7_u64.to_be_bytes(), &9_u16.to_be_bytes()].concat();
         assert_eq!(wanted(&request), Some((7, 9)));
         assert!(Packet::parse(&request).is_none(), "a request is no packet of messages");
