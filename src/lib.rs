@@ -272,6 +272,7 @@
 //! | `json` | yes | raw recordings of JSON text (Binance) |
 //! | `zstd` | yes | feeds compressed by zstd |
 //! | `dbn` | yes | Databento's market-by-order recordings, and what `zstd` does |
+//! | `watch` | yes | the dashboard of `replay --watch` |
 //! | `pcap` | with `cli` | captures of packets, pcap and pcapng |
 //! | `udp` | with `cli` | live feeds |
 //! | `peers` | no | other crates' rings and matcher in `ringtape bench` |
