@@ -41,6 +41,7 @@ pub(super) fn trader_config(shape: &RunConfig) -> Result<TraderConfig> {
         venue: VenueConfig {
             latency: latency(shape.latency.as_deref())?,
             conservative: is_conservative(shape.fills.as_deref())?,
+            ..VenueConfig::default()
         },
         fees: shape.fees.as_deref().map(str::parse).transpose()?.unwrap_or_default(),
         marks: mark_rule(shape.mark_max_spread.as_deref())?,
