@@ -44,6 +44,9 @@ enum Step {
 /// A step, how long after the one before, and whether more of its exchange event follows.
 type Timed = (u64, bool, Step);
 
+/// An own order: number, where, open, displayed, stop price, ahead.
+type State = (u64, OrderState, u64, u64, Option<Price>, u64);
+
 /// What an own order is.
 #[derive(Clone, Copy, Debug)]
 struct Style {
@@ -319,8 +322,8 @@ impl Pair {
         reader.finish().expect("nothing is left over");
     }
 
-    /// Own orders of both: number, where, open, displayed, stop price, ahead.
-    fn states(&self) -> [Vec<(u64, OrderState, u64, u64, Option<Price>, u64)>; 2] {
+    /// Own orders of both.
+    fn states(&self) -> [Vec<State>; 2] {
         let mut venue: Vec<_> = self
             .tape
             .venue
