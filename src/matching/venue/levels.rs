@@ -17,11 +17,11 @@ use crate::units::{OrderId, Price, Qty, Side};
 /// What leaves a price level without a print: where in the queue it stood.
 ///
 /// ```
-/// use ringtape::matching::QueueModel;
+/// use ringtape::matching::{QueueModel, VenueConfig};
 ///
-/// assert_eq!("proportional".parse(), Ok(QueueModel::Proportional));
-/// assert_eq!(QueueModel::default().name(), "pessimistic");
-/// # Ok::<(), String>(())
+/// let config = VenueConfig { queue: QueueModel::Proportional, ..VenueConfig::default() };
+/// assert_eq!(config.queue.name(), "proportional");
+/// assert_eq!(QueueModel::default(), QueueModel::Pessimistic);
 /// ```
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub enum QueueModel {
@@ -33,7 +33,7 @@ pub enum QueueModel {
 }
 
 impl QueueModel {
-    /// All models.
+    /// Every model.
     pub const ALL: &[Self] = &[Self::Pessimistic, Self::Proportional];
 
     /// The name in flags and reports.
