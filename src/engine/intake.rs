@@ -8,6 +8,7 @@ use super::filter::SymbolFilter;
 use super::journals::Segments;
 use super::recorded::Recorded;
 use super::stats::{Handover, IntakeOutcome, hand_over};
+use super::valve::Valve;
 use crate::clock::Clock;
 use crate::error::Result;
 use crate::event::kinds::Raw;
@@ -40,6 +41,7 @@ pub(super) struct IntakeParts {
     pub(super) instruments: InstrumentOverrides,
     pub(super) begin: Begin,
     pub(super) stop: StopFlag,
+    pub(super) valve: Valve,
     pub(super) progress: Arc<Progress>,
     /// What a run that goes on has in its journal already, and runs again first.
     pub(super) recorded: Option<Recorded>,
@@ -77,7 +79,7 @@ pub(super) struct Intake {
     is_reissue_due: bool,
     /// Messages that were taken from the feed before this run.
     messages_before: u64,
-    /// Engine time at which a paced feed began.
+    /// Engine time at which a paced feed began, pauses left out.
     started: Option<Nanos>,
     last_ts_event: u64,
     /// Number of the last snapshot, and messages before its mark.
@@ -202,9 +204,19 @@ impl Intake {
         if self.parts.stop.is_set() {
             self.outcome.interrupted = true;
             self.end();
-        } else {
+        } else if !self.parts.valve.is_closed() {
             self.stage_messages(room);
         }
+    }
+
+    /// Heeds a wish to pause; after a pause what was to come is due later.
+    fn heed_valve(&mut self) {
+        let IntakeParts { valve, clock, stop, pacer, .. } = &mut self.parts;
+        let pause = valve.turn(clock, stop.is_set()).filter(|_| pacer.is_paced());
+        let Some(pause) = pause else { return };
+        let staged = &mut self.staged[self.next..self.len];
+        staged.iter_mut().for_each(|event| pause.put_off(&mut event.ts_ingest));
+        self.started = self.started.map(|started| pause.put_off_start(started));
     }
 
     /// Records that can be staged at once without crossing the end of a journal segment.
@@ -339,6 +351,9 @@ impl Intake {
         let staged = &self.staged[self.next..self.len];
         // Once a stop is asked for, what was taken from the feed is published without delay.
         let due = if self.parts.pacer.is_paced() && !self.parts.stop.is_set() {
+            if self.parts.valve.is_closed() {
+                return Ok(0);
+            }
             let now = self.parts.clock.now().0;
             staged.iter().take_while(|event| event.ts_ingest <= now).count()
         } else {
@@ -369,6 +384,7 @@ impl Agent for Intake {
     }
 
     fn do_work(&mut self) -> Result<usize> {
+        self.heed_valve();
         let mut taken = 0;
         if self.next == self.len {
             match self.state {
@@ -440,6 +456,7 @@ mod tests {
             instruments: InstrumentOverrides::default(),
             begin: Begin::at(None),
             stop: StopFlag::default(),
+            valve: Valve::new(Default::default()),
             progress: Arc::default(),
             recorded: None,
             segments: Some(Segments { first: 0, records: SEGMENT_RECORDS }),
