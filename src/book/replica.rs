@@ -122,7 +122,7 @@ impl Replica {
                 self.books.clear(instrument);
                 self.level_books.clear(instrument);
             }
-            EventView::LevelSet(level) => self.set_level(event, level),
+            EventView::LevelSet(level) => change = self.set_level(event, level),
             EventView::Quote(quote) => self.compare(event.ts_event, instrument, quote),
             EventView::Unknown(_) => self.counts.unsupported += 1,
             _ => {}
@@ -156,6 +156,12 @@ impl Replica {
         let of_orders = self.books.level(instrument, side, price).map(LevelView::from);
         let told = || self.level_books.level(instrument, side, price);
         of_orders.or_else(told).unwrap_or(empty)
+    }
+
+    /// Whether the feed tells levels of an instrument, of which there are some, and no orders.
+    pub fn has_levels(&self, instrument: InstrumentId) -> bool {
+        let mut sides = [Side::Buy, Side::Sell].into_iter();
+        sides.any(|side| self.level_books.levels(instrument, side).next().is_some())
     }
 
     /// The orders at a price, front to back.
