@@ -23,8 +23,7 @@ impl Strategy for Scalper {
             0 => (Side::Buy, touch.bid_price, 100),
             held => (Side::Sell, touch.ask_price, held.unsigned_abs()),
         };
-        let open = desk.open_orders(instrument).next();
-        match open {
+        match desk.open_orders(instrument).next() {
             Some(order) if order.terms.price != price => desk.cancel(order.order_id),
             None if touch.is_two_sided() && !touch.is_crossed() => {
                 desk.submit(NewOrder::limit(instrument, side, price, Qty(qty)).post_only());
