@@ -30,7 +30,13 @@ mod report;
 mod story;
 mod sweep;
 mod term;
+mod toml_file;
 mod trading;
+#[cfg(feature = "watch")]
+mod watch;
+#[cfg(not(feature = "watch"))]
+#[path = "no_watch.rs"]
+mod watch;
 
 use std::process::ExitCode;
 

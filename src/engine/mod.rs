@@ -39,7 +39,9 @@ mod run_state;
 mod saver;
 mod snapshots;
 mod stats;
+mod trail;
 mod valve;
+mod watch;
 mod wiring;
 
 pub use accounting::FillRecord;
@@ -55,4 +57,9 @@ pub use kept::KeptExecutions;
 pub use rederive::{Rederived, rederive};
 pub use snapshots::{NeededFrom, SnapshotRefused, SnapshotReport, SnapshotUsed, needed_from};
 pub use stats::{Hashes, JournalReport, RunReport, StageReport, StrategyReport};
+pub use trail::HashPoint;
+pub use watch::{
+    BookView, MarketView, MoneyView, PositionView, WATCHED_BOOKS_MAX, WATCHED_LEVELS_MAX,
+    WATCHED_POSITIONS_MAX, Watch, WatchedLevel, WatchedSymbols,
+};
 pub use wiring::{EXECUTIONS_DIR, Engine, MARKET_DIR, RUN_FILE, SNAPSHOTS_DIR};
