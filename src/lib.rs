@@ -63,6 +63,7 @@
 //! | `engine` | the wiring: one feed, two rings, agents on runners; the generator | `error` `units` `limits` `hash` `state` `clock` `processor` `event` `feed` `ring` `runtime` `book` `matching` `portfolio` `strategy` `journal` |
 //! | `report` | a run as text, as JSON and as a page of charts | `error` `units` `clock` `event` `feed` `runtime` `book` `matching` `portfolio` `journal` `engine` |
 //! | `prelude` | the names that nearly every application writes | `error` `units` `state` `event` `feed` `ring` `bus` `book` `matching` `strategy` `engine` |
+//! | `capi` | ring, journal reader and book for C, behind a feature; a place with `unsafe` | `error` `units` `limits` `event` `ring` `book` `journal` |
 //!
 //! ```text
 //!   error units limits hash state clock map processor
@@ -251,6 +252,8 @@
 //! # Ok::<(), ringtape::error::Error>(())
 //! ```
 //!
+//! For other languages the feature `capi` has ring, journal reader and book behind C functions.
+//!
 //! # What the hashes mean
 //!
 //! All are 64 bits, [`hash::RunningHash`] over little-endian records with the seed
@@ -275,6 +278,7 @@
 //! | `watch` | yes | the dashboard of `replay --watch` |
 //! | `pcap` | with `cli` | captures of packets, pcap and pcapng |
 //! | `udp` | with `cli` | live feeds |
+//! | `capi` | no | ring, journal reader and book for C |
 //! | `peers` | no | other crates' rings and matcher in `ringtape bench` |
 //!
 //! The library alone is `default-features = false`: ring, bus, runtime, books, matching, portfolio,
@@ -290,6 +294,8 @@
 
 pub mod book;
 pub mod bus;
+#[cfg(feature = "capi")]
+pub mod capi;
 pub mod clock;
 pub mod engine;
 pub mod error;

@@ -5,6 +5,7 @@
 
 mod common;
 
+use std::collections::{BTreeMap, BTreeSet};
 use std::fs;
 use std::path::{Path, PathBuf};
 
@@ -54,6 +55,8 @@ fn the_main_command_ends_with_orders_fills_money_and_the_state_hash() {
     assert_eq!(json["portfolio"].as_array().map(Vec::len), Some(2));
     let hash = json["state_hash"].as_str().expect("a hash");
     assert!(ran.stderr.ends_with(&format!("state hash {hash}\n")), "{}", ran.stderr);
+    let readme = fs::read_to_string(root().join("README.md")).expect("a README");
+    assert!(readme.contains(&format!("\nstate hash {hash}\n")), "the README promises another");
 
     let feed = words.split_whitespace().nth(1).expect("a feed");
     assert_eq!(run_in(&folder, &format!("replay {feed}")).code, 0, "without a strategy");
@@ -97,4 +100,48 @@ fn commands_of_cargo_are_run_by_the_ci_script() {
             ".ci/run has no line `{command}`"
         );
     }
+}
+
+/// What each crate comes with, by the rows of the README's table.
+fn shown_dependencies(readme: &str) -> BTreeMap<String, BTreeSet<String>> {
+    let table = readme.split("| crate | with | for |").nth(1).expect("a table of dependencies");
+    let rows = table.lines().skip(2).take_while(|line| line.starts_with('|'));
+    rows.map(|row| {
+        let cells: Vec<_> = row.split('|').map(|cell| cell.trim().replace('`', "")).collect();
+        let with = cells[2].split(", ").filter(|with| *with != "always").map(str::to_owned);
+        (cells[1].clone(), with.collect())
+    })
+    .collect()
+}
+
+/// What each crate comes with, by the manifest: features, none for those that always come.
+fn named_dependencies(manifest: &str) -> BTreeMap<String, BTreeSet<String>> {
+    let manifest: toml::Table = manifest.parse().expect("TOML");
+    let features = manifest["features"].as_table().expect("features");
+    let brings = |list: &toml::Value, name: &str| {
+        let list = list.as_array().expect("a list");
+        list.iter().any(|part| part.as_str() == Some(&format!("dep:{name}")))
+    };
+    let with = |name: &str| {
+        let bringing = features.iter().filter(|(_, list)| brings(list, name));
+        bringing.map(|(feature, _)| feature.clone()).collect()
+    };
+    let named = manifest["dependencies"].as_table().expect("dependencies");
+    named.keys().map(|name| (name.clone(), with(name))).collect()
+}
+
+#[test]
+fn every_dependency_has_its_reason_and_the_features_that_bring_it() {
+    let read = |name: &str| fs::read_to_string(root().join(name)).expect("a file");
+    assert_eq!(shown_dependencies(&read("README.md")), named_dependencies(&read("Cargo.toml")));
+}
+
+#[test]
+fn the_short_strategy_is_the_one_of_the_example() {
+    let strategy = |text: String| {
+        let begin = text.find("/// Buys 100 at the best bid").expect("a strategy");
+        text[begin..].split("\nfn main").next().map(str::to_owned)
+    };
+    let read = |name: &str| fs::read_to_string(root().join(name)).expect("a file");
+    assert_eq!(strategy(read("README.md")), strategy(read("examples/scalper.rs")));
 }

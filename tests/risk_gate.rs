@@ -7,14 +7,17 @@
 mod venue_tape;
 
 use proptest::prelude::*;
+use ringtape::book::Replica;
 use ringtape::error::Result;
 use ringtape::event::kinds::Raw;
-use ringtape::event::{Event, Execution, ExecutionKind, Flags, Reason, payload};
+use ringtape::event::{Event, Execution, ExecutionKind, Flags, Instrument, InstrumentTable};
+use ringtape::event::{Reason, payload};
 use ringtape::matching::NewOrder;
+use ringtape::portfolio::{Portfolio, PortfolioConfig};
 use ringtape::state::{StateReader, StateWriter};
-use ringtape::strategy::risk::Limit;
+use ringtape::strategy::risk::{Circumstances, Limit, RiskGate};
 use ringtape::strategy::{Desk, Strategy, Trader, TraderConfig};
-use ringtape::units::{AccountId, InstrumentId, OrderId, Price, Qty, Side};
+use ringtape::units::{AccountId, InstrumentId, Nanos, OrderId, Price, Qty, Side};
 use std::sync::{Arc, Mutex};
 use venue_tape::run::{Run, config};
 use venue_tape::{X, add, d, delete, execute, kinds};
@@ -177,6 +180,55 @@ fn a_price_may_not_lie_too_far_through_the_market() {
 }
 
 #[test]
+fn a_market_order_needs_a_cap_within_the_collar_and_a_stop_a_limit_near_its_stop() {
+    let mut stage = Stage::new("price-collar=5%");
+    let mut send = |order| stage.act(Act::New(order))[0].reason();
+    for side in [Buy, Sell] {
+        let market = NewOrder::market(X, side, Qty(1));
+        assert_eq!(send(market), Reason::PriceCollar);
+        assert_eq!(send(market.stop_at(d(1000))), Reason::PriceCollar);
+    }
+    let capped = |cents| NewOrder { price: d(cents), ..NewOrder::market(X, Buy, Qty(1)) };
+    assert_eq!(send(capped(1051)), Reason::PriceCollar);
+    assert_eq!(send(capped(1050)), Reason::None);
+    let stop = |cents, stop| NewOrder::limit(X, Buy, d(cents), Qty(1)).stop_at(d(stop));
+    assert_eq!(send(stop(1261, 1200)), Reason::PriceCollar);
+    assert_eq!(send(stop(1260, 1200)), Reason::None);
+}
+
+#[test]
+fn a_market_order_is_valued_at_the_other_side_of_the_market() {
+    let mut stage = Stage::new("gross-notional=1002.00");
+    let mut send = |qty| stage.act(Act::New(NewOrder::market(X, Buy, Qty(qty))))[0].reason();
+    assert_eq!(send(101), Reason::GrossNotional);
+    assert_eq!(send(100), Reason::None);
+}
+
+#[test]
+fn a_number_that_is_open_is_refused_and_free_again_when_the_order_is_gone() {
+    let mut books = Replica::new();
+    for event in InstrumentTable::events(0, X, &Instrument::us_equity("X")) {
+        books.apply(&event);
+    }
+    let portfolio = Portfolio::new(PortfolioConfig::default());
+    let at = Circumstances { now: Nanos(0), books: &books, account: &portfolio };
+    let (account, order) = (AccountId(0), NewOrder::limit(X, Buy, d(1000), Qty(10)));
+    let mut gate = RiskGate::new("position=30".parse().expect("limits"));
+    let [first, second] = [OrderId(1), OrderId(2)];
+    assert_eq!(gate.pass_new(account, first, &order, at), Ok(()));
+    assert_eq!(gate.pass_new(account, first, &order, at), Err(Reason::DuplicateOrder));
+    assert_eq!(gate.pass_new(account, second, &order, at), Ok(()));
+    let replaced = gate.pass_replace(account, first, second, &order, 0, at);
+    assert_eq!(replaced, Err(Reason::DuplicateOrder));
+    // What was refused holds no room: 20 of 30 are open.
+    assert_eq!(gate.pass_new(account, OrderId(3), &order, at), Ok(()));
+    gate.note(&Execution { order_id: first.0, ..Execution::new(ExecutionKind::Cancelled, 0, X.0) });
+    assert_eq!(gate.pass_new(account, first, &order, at), Ok(()));
+    // Another account has numbers of its own.
+    assert_eq!(gate.pass_new(AccountId(1), first, &order, at), Ok(()));
+}
+
+#[test]
 fn so_many_messages_in_any_second_and_no_more() {
     const SECOND: u64 = 1_000_000_000;
     let mut stage = Stage::new("message-rate=3");
@@ -320,7 +372,7 @@ proptest! {
     #[test]
     fn nothing_gets_past_the_gate(
         steps in prop::collection::vec(
-            (0..6u8, any::<bool>(), 995..1008i64, 1..120u64, 1..30u64), 1..80),
+            (0..9u8, any::<bool>(), 995..1008i64, 1..120u64, 1..30u64), 1..80),
     ) {
         let mut stage =
             Stage::new("order-qty=90,position=200,open-orders=5,gross-notional=3000");
@@ -330,6 +382,18 @@ proptest! {
             match what {
                 0..=2 => {
                     stage.act(Act::New(NewOrder::limit(X, side, d(cents), Qty(qty))));
+                }
+                6 => {
+                    stage.act(Act::New(NewOrder::market(X, side, Qty(qty))));
+                }
+                7 => {
+                    let market = NewOrder::market(X, side, Qty(qty));
+                    stage.act(Act::New(market.stop_at(d(cents))));
+                }
+                8 => {
+                    let limit = NewOrder::limit(X, side, d(cents), Qty(qty));
+                    stage.act(Act::New(limit.iceberg(Qty(number)).trailing(Price(100))));
+                    stage.act(Act::New(limit.iceberg(Qty(number))));
                 }
                 3 => {
                     stage.act(Act::Replace(number, d(cents), qty));

@@ -14,7 +14,7 @@ mod sources;
 use sources::{root, rust_files};
 
 /// The modules in reading order, which is the order of the data: each may use those before it.
-const ORDER: [&str; 21] = [
+const ORDER: [&str; 22] = [
     "error",
     "units",
     "limits",
@@ -36,10 +36,11 @@ const ORDER: [&str; 21] = [
     "engine",
     "report",
     "prelude",
+    "capi",
 ];
 
 /// Files that may use `unsafe`.
-const UNSAFE_FILES: [&str; 11] = [
+const UNSAFE_FILES: [&str; 16] = [
     "src/ring/slots/claim.rs",
     "src/ring/slots/hint.rs",
     "src/ring/slots/memory.rs",
@@ -51,6 +52,11 @@ const UNSAFE_FILES: [&str; 11] = [
     "src/processor.rs",
     "src/journal/crc.rs",
     "src/cli/fault.rs",
+    "src/capi/mod.rs",
+    "src/capi/pointers.rs",
+    "src/capi/ring.rs",
+    "src/capi/journal.rs",
+    "src/capi/book.rs",
 ];
 
 /// Modules that know no thread, ring, clock or file.

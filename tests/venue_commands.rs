@@ -104,7 +104,7 @@ fn a_reduction_to_nothing_is_a_cancel_and_a_reduction_by_nothing_is_rejected() {
 
 /// A venue with a latency of 5 ns, an own order that rests and another on its way.
 fn one_resting_and_one_in_flight() -> Tape {
-    let mut tape = Tape::with(VenueConfig { latency: Nanos(5).into(), conservative: false });
+    let mut tape = Tape::with(VenueConfig { latency: Nanos(5).into(), ..VenueConfig::default() });
     tape.send(Command::New { order_id: own(1), terms: limit(Buy, d(1000), 10) });
     tape.now += 5;
     tape.receive();

@@ -1,305 +1,313 @@
 //! The venue against a naive one that keeps whole queues, own orders standing literally in them.
 //!
+//! Random feeds with halts and crosses, orders of every kind, every model of latency.
+//!
 //! Would catch: a queue position that drifts from the real one, a fill that another order should
-//! have had, shares taken twice, own fills beyond what an exchange event traded, state lost by a
+//! have had, a stop that triggers early, late or out of turn, an order that outlives its time or
+//! its auction, shares taken twice, own fills beyond what an exchange event traded, state lost by a
 //! save in the middle.
 
+mod venue_model;
 mod venue_tape;
 
 use std::collections::BTreeMap;
+use std::sync::Arc;
 
 use proptest::prelude::*;
 use ringtape::book::Replica;
-use ringtape::event::{Event, Execution, Liquidity, TimeInForce};
-use ringtape::matching::{Command, NewOrder, Venue, VenueConfig};
+use ringtape::event::{Event, Execution, ExecutionKind, Liquidity, TimeInForce};
+use ringtape::matching::{Command, LatencyModel, NewOrder, OrderState, Venue, VenueConfig};
 use ringtape::state::{StateReader, StateWriter};
 use ringtape::units::{Nanos, OrderId, Price, Qty, Side};
+use venue_model::{NaiveVenue, NaiveWays, Place, Standing, Told};
 use venue_tape::*;
-
-/// An order standing in a queue.
-#[derive(Clone, Debug)]
-struct Standing {
-    id: u64,
-    is_own: bool,
-    side: Side,
-    price: Price,
-    qty: u64,
-    taken: u64,
-}
-
-/// All orders of both sides in order of arrival; every question is answered by looking at all.
-#[derive(Default)]
-struct NaiveVenue {
-    orders: Vec<Standing>,
-}
-
-type Fill = (u64, u64, Price);
-
-impl NaiveVenue {
-    /// Orders of a side, best price first, then as they arrived: positions in `orders`.
-    fn queue(&self, side: Side) -> Vec<usize> {
-        let mut queue: Vec<usize> =
-            (0..self.orders.len()).filter(|&at| self.orders[at].side == side).collect();
-        let sign = if side == Side::Buy { -1 } else { 1 };
-        queue.sort_by_key(|&at| sign * self.orders[at].price.0);
-        queue
-    }
-
-    fn find(&self, id: u64) -> usize {
-        self.orders.iter().position(|o| o.id == id && !o.is_own).expect("a live order")
-    }
-
-    fn ahead(&self, own_id: u64) -> u64 {
-        let at = self.orders.iter().position(|o| o.is_own && o.id == own_id).expect("resting");
-        let own = &self.orders[at];
-        let level = |o: &&Standing| o.side == own.side && o.price == own.price && !o.is_own;
-        self.orders[..at].iter().filter(level).map(|o| o.qty).sum()
-    }
-
-    /// Fills own orders standing at the given places from `shares`; the price is their own.
-    fn fill_own(&mut self, places: &[usize], mut shares: u64) -> Vec<Fill> {
-        let mut fills = vec![];
-        for &at in places {
-            let own = &mut self.orders[at];
-            let qty = own.qty.min(shares);
-            if own.is_own && qty > 0 {
-                own.qty -= qty;
-                shares -= qty;
-                fills.push((own.id, qty, own.price));
-            }
-        }
-        self.orders.retain(|o| o.qty > 0);
-        fills
-    }
-
-    fn execute(&mut self, id: u64, qty: u64) -> Vec<Fill> {
-        let side = self.orders[self.find(id)].side;
-        let queue = self.queue(side);
-        let place = queue.iter().position(|&at| at == self.find(id)).expect("it stands there");
-        let ahead = queue[..place].to_vec();
-        self.take_off(id, qty);
-        self.fill_own(&ahead, qty)
-    }
-
-    fn take_off(&mut self, id: u64, qty: u64) {
-        let at = self.find(id);
-        let real = &mut self.orders[at];
-        real.qty -= qty;
-        real.taken = real.taken.saturating_sub(qty);
-    }
-
-    fn drop_empty(&mut self) {
-        self.orders.retain(|o| o.qty > 0);
-    }
-
-    /// A real order comes: own orders of the other side that it crosses are filled from what was
-    /// not taken of it.
-    fn arrive(&mut self, mut real: Standing) -> Vec<Fill> {
-        let crossed = self.reached_by(real.side.opposite(), real.price);
-        let fills = self.fill_own(&crossed, real.qty - real.taken);
-        real.taken += fills.iter().map(|fill| fill.1).sum::<u64>();
-        self.orders.push(real);
-        fills
-    }
-
-    /// Own orders of a side at a price or better.
-    fn reached_by(&self, side: Side, price: Price) -> Vec<usize> {
-        let is_reached = |at: &usize| {
-            let own = &self.orders[*at];
-            own.is_own && !side.is_better(price, own.price)
-        };
-        self.queue(side).into_iter().filter(is_reached).collect()
-    }
-
-    fn hidden_trade(&mut self, price: Price, qty: u64) -> Vec<Fill> {
-        let mut fills = self.fill_own(&self.reached_by(Side::Buy, price), qty);
-        let used: u64 = fills.iter().map(|fill| fill.1).sum();
-        fills.extend(self.fill_own(&self.reached_by(Side::Sell, price), qty - used));
-        fills
-    }
-
-    /// An own order comes: takes what is visible, rests or goes.
-    fn own_order(&mut self, id: u64, terms: &NewOrder) -> Vec<Fill> {
-        let reach: Vec<usize> = self
-            .queue(terms.side.opposite())
-            .into_iter()
-            .filter(|&at| {
-                let real = &self.orders[at];
-                !real.is_own && !terms.side.is_better(real.price, terms.price)
-            })
-            .collect();
-        let visible: u64 =
-            reach.iter().map(|&at| self.orders[at].qty - self.orders[at].taken).sum();
-        let would_take = terms.is_post_only && visible > 0;
-        let cannot_fill = terms.time_in_force == TimeInForce::Fok && visible < terms.qty.0;
-        if would_take || cannot_fill {
-            return vec![];
-        }
-        let (mut left, mut fills) = (terms.qty.0, vec![]);
-        for at in reach {
-            let real = &mut self.orders[at];
-            let qty = left.min(real.qty - real.taken);
-            if qty > 0 {
-                real.taken += qty;
-                left -= qty;
-                fills.push((id, qty, real.price));
-            }
-        }
-        if left > 0 && terms.time_in_force == TimeInForce::Day {
-            let (side, price) = (terms.side, terms.price);
-            self.orders.push(Standing { id, is_own: true, side, price, qty: left, taken: 0 });
-        }
-        fills
-    }
-}
 
 #[derive(Clone, Debug)]
 enum Step {
     Add { is_buy: bool, level: i64, qty: u64 },
     Execute { pick: usize, qty: u64 },
+    ExecuteAt { pick: usize, qty: u64, level: i64, is_printable: bool },
     Reduce { pick: usize, qty: u64 },
     Delete { pick: usize },
     Replace { pick: usize, level: i64, qty: u64 },
     Modify { pick: usize, level: i64, qty: u64 },
     Hidden { level: i64, qty: u64 },
-    Own { is_buy: bool, level: i64, qty: u64, style: u8 },
+    Cross { level: i64, qty: u64, letter: u8 },
+    Status { letter: u8 },
+    Own { is_buy: bool, level: i64, qty: u64, style: Style },
     CancelOwn { pick: usize },
+    ReduceOwn { pick: usize, qty: u64 },
+    ReplaceOwn { pick: usize, level: i64, qty: u64 },
     SaveAndLoad,
 }
 
-fn steps() -> impl Strategy<Value = Vec<Step>> {
-    let (pick, level, qty) = (0..1_000usize, 0..8i64, 1..400u64);
-    let step = prop_oneof![
-        8 => (any::<bool>(), level.clone(), qty.clone())
-            .prop_map(|(is_buy, level, qty)| Step::Add { is_buy, level, qty }),
-        6 => (pick.clone(), qty.clone()).prop_map(|(pick, qty)| Step::Execute { pick, qty }),
-        2 => (pick.clone(), qty.clone()).prop_map(|(pick, qty)| Step::Reduce { pick, qty }),
-        3 => pick.clone().prop_map(|pick| Step::Delete { pick }),
-        2 => (pick.clone(), level.clone(), qty.clone())
-            .prop_map(|(pick, level, qty)| Step::Replace { pick, level, qty }),
-        2 => (pick.clone(), level.clone(), qty.clone())
-            .prop_map(|(pick, level, qty)| Step::Modify { pick, level, qty }),
-        2 => (level.clone(), qty.clone()).prop_map(|(level, qty)| Step::Hidden { level, qty }),
-        6 => (any::<bool>(), level, qty, 0..6u8)
-            .prop_map(|(is_buy, level, qty, style)| Step::Own { is_buy, level, qty, style }),
-        1 => pick.prop_map(|pick| Step::CancelOwn { pick }),
-        1 => Just(Step::SaveAndLoad),
-    ];
-    prop::collection::vec(step, 1..200)
+/// A step, how long after the one before, and whether more of its exchange event follows.
+type Timed = (u64, bool, Step);
+
+/// An own order: number, where, open, displayed, stop price, ahead.
+type State = (u64, OrderState, u64, u64, Option<Price>, u64);
+
+/// What an own order is.
+#[derive(Clone, Copy, Debug)]
+struct Style {
+    kind: u8,
+    other_level: i64,
+    display: u64,
+    time_in_force: u8,
+    lasts: u64,
+    is_bidask: bool,
+}
+
+fn price(level: i64) -> Price {
+    d(1000 + level)
 }
 
 fn side_of(is_buy: bool) -> Side {
     if is_buy { Side::Buy } else { Side::Sell }
 }
 
+/// An order whose terms go together.
+fn terms_of(side: Side, level: i64, qty: u64, style: Style, now: u64) -> NewOrder {
+    let limit = NewOrder::limit(X, side, price(level), Qty(qty));
+    let market = NewOrder::market(X, side, Qty(qty));
+    let other = price(style.other_level);
+    let terms = match style.kind {
+        0..=3 => limit,
+        4 => return limit.post_only(),
+        5 => return limit.repriced(),
+        6 | 7 => limit.iceberg(Qty(style.display)),
+        8 => limit.hidden(),
+        9 => market,
+        10 => NewOrder { price: other, ..market },
+        11 => limit.stop_at(other),
+        12 => market.stop_at(other),
+        13 => limit.trailing(Price(100 * style.other_level.max(1))),
+        14 => market.trailing(Price(100 * style.other_level.max(1))),
+        _ => NewOrder { stop_price: other, ..market.trailing(Price(200)) },
+    };
+    let is_stop = terms.order_type.is_stop();
+    let terms = if is_stop && style.is_bidask { terms.on_bidask() } else { terms };
+    let is_plain = !is_stop && terms.display_qty.0 == 0;
+    match style.time_in_force {
+        0 | 1 => terms.until(Nanos(now + style.lasts)),
+        2 => terms.with_time_in_force(TimeInForce::Gtc),
+        3 if terms.display_qty.0 == 0 => terms.with_time_in_force(TimeInForce::Ioc),
+        4 if terms.display_qty.0 == 0 => terms.with_time_in_force(TimeInForce::Fok),
+        5 if is_plain => terms.with_time_in_force(TimeInForce::Opening),
+        6 if is_plain => terms.with_time_in_force(TimeInForce::Closing),
+        _ => terms,
+    }
+}
+
+fn steps() -> impl Strategy<Value = Vec<Timed>> {
+    let (pick, level, qty) = (0..1_000usize, 0..8i64, 1..400u64);
+    let style = (0..16u8, 0..8i64, 1..150u64, 0..12u8, 0..60u64, any::<bool>()).prop_map(
+        |(kind, other_level, display, time_in_force, lasts, is_bidask)| Style {
+            kind,
+            other_level,
+            display,
+            time_in_force,
+            lasts,
+            is_bidask,
+        },
+    );
+    let letter = prop_oneof![Just(b'O'), Just(b'C'), Just(b'H'), Just(b'I')];
+    let state = prop_oneof![3 => Just(b'T'), 1 => Just(b'H'), 1 => Just(b'Q')];
+    let (p, l, q) = (pick.clone(), level.clone(), qty.clone());
+    let step = prop_oneof![
+        8 => (any::<bool>(), l.clone(), q.clone())
+            .prop_map(|(is_buy, level, qty)| Step::Add { is_buy, level, qty }),
+        6 => (p.clone(), q.clone()).prop_map(|(pick, qty)| Step::Execute { pick, qty }),
+        1 => (p.clone(), q.clone(), l.clone(), any::<bool>()).prop_map(
+            |(pick, qty, level, is_printable)| Step::ExecuteAt { pick, qty, level, is_printable }),
+        2 => (p.clone(), q.clone()).prop_map(|(pick, qty)| Step::Reduce { pick, qty }),
+        3 => p.clone().prop_map(|pick| Step::Delete { pick }),
+        2 => (p.clone(), l.clone(), q.clone())
+            .prop_map(|(pick, level, qty)| Step::Replace { pick, level, qty }),
+        2 => (p.clone(), l.clone(), q.clone())
+            .prop_map(|(pick, level, qty)| Step::Modify { pick, level, qty }),
+        2 => (l.clone(), q.clone()).prop_map(|(level, qty)| Step::Hidden { level, qty }),
+        1 => (l.clone(), 0..900u64, letter)
+            .prop_map(|(level, qty, letter)| Step::Cross { level, qty, letter }),
+        2 => state.prop_map(|letter| Step::Status { letter }),
+        10 => (any::<bool>(), l, q, style)
+            .prop_map(|(is_buy, level, qty, style)| Step::Own { is_buy, level, qty, style }),
+        1 => p.clone().prop_map(|pick| Step::CancelOwn { pick }),
+        1 => (p.clone(), qty.clone()).prop_map(|(pick, qty)| Step::ReduceOwn { pick, qty }),
+        1 => (p, -1_000..8i64, qty).prop_map(|(pick, level, qty)| {
+            Step::ReplaceOwn { pick, level, qty: if level % 3 == 0 { 0 } else { qty } }
+        }),
+        1 => Just(Step::SaveAndLoad),
+    ];
+    let is_open = prop::bool::weighted(0.15);
+    prop::collection::vec((0..12u64, is_open, step), 1..200)
+}
+
+fn latencies() -> impl Strategy<Value = LatencyModel> {
+    let recorded: Arc<[[Nanos; 2]]> = Arc::new([[Nanos(3), Nanos(0)], [Nanos(40), Nanos(0)]]);
+    let jitter = LatencyModel { jitter: Nanos(25), seed: 7, ..LatencyModel::from(Nanos(4)) };
+    prop_oneof![
+        Just(LatencyModel::from(Nanos(0))),
+        Just(LatencyModel::from(Nanos(15))),
+        Just(jitter),
+        Just(LatencyModel { recorded: Some(recorded), ..LatencyModel::from(Nanos(0)) }),
+    ]
+}
+
 /// Both venues side by side.
 struct Pair {
     tape: Tape,
     naive: NaiveVenue,
+    ways: NaiveWays,
     next_real: u64,
+    next_own: u64,
 }
 
 impl Pair {
-    fn pick(&self, pick: usize, is_own: bool) -> Option<Standing> {
-        let live: Vec<&Standing> =
-            self.naive.orders.iter().filter(|o| o.is_own == is_own).collect();
-        (!live.is_empty()).then(|| live[pick % live.len()].clone())
-    }
-
-    fn next_id(&mut self) -> u64 {
-        self.next_real += 1;
-        self.next_real
-    }
-
-    /// Plays one step on both; the fills of both.
-    fn play(&mut self, step: &Step) -> (Vec<Execution>, Vec<Fill>) {
-        let price = |level: i64| d(1000 + level);
-        match *step {
-            Step::Add { is_buy, level, qty } => {
-                let (id, side, price) = (self.next_id(), side_of(is_buy), price(level));
-                let real = Standing { id, is_own: false, side, price, qty, taken: 0 };
-                (self.tape.play(add(id, side, price, qty)), self.naive.arrive(real))
-            }
-            Step::Hidden { level, qty } => {
-                let price = price(level);
-                let fills = self.naive.hidden_trade(price, qty);
-                (self.tape.play(hidden_trade(price, qty)), fills)
-            }
-            Step::Own { is_buy, level, qty, style } => {
-                let mut terms = NewOrder::limit(X, side_of(is_buy), price(level), Qty(qty));
-                match style {
-                    0 => terms = terms.with_time_in_force(TimeInForce::Ioc),
-                    1 => terms = terms.with_time_in_force(TimeInForce::Fok),
-                    2 => terms = terms.post_only(),
-                    _ => {}
-                }
-                let (order_id, out) = self.tape.order(terms);
-                (out, self.naive.own_order(order_id.0 & !OrderId::OWN, &terms))
-            }
-            Step::CancelOwn { pick } => {
-                let Some(own_order) = self.pick(pick, true) else { return (vec![], vec![]) };
-                self.naive.orders.retain(|o| !(o.is_own && o.id == own_order.id));
-                let order_id = own(own_order.id);
-                (self.tape.command(Command::Cancel { order_id }), vec![])
-            }
-            Step::SaveAndLoad => {
-                self.save_and_load();
-                (vec![], vec![])
-            }
-            _ => self.play_on_order(step),
+    fn new(latency: LatencyModel, conservative: bool) -> Self {
+        Self {
+            ways: NaiveWays::new(&latency),
+            tape: Tape::with(VenueConfig { latency, conservative, ..VenueConfig::default() }),
+            naive: NaiveVenue::new(conservative),
+            next_real: 0,
+            next_own: 0,
         }
     }
 
-    fn play_on_order(&mut self, step: &Step) -> (Vec<Execution>, Vec<Fill>) {
+    fn pick(&self, pick: usize) -> Option<Standing> {
+        let live: Vec<&Standing> = self.naive.orders.iter().filter(|o| !o.is_own).collect();
+        (!live.is_empty()).then(|| live[pick % live.len()].clone())
+    }
+
+    /// The number of an own order, of one that is in flight or gone too.
+    fn pick_own(&self, pick: usize) -> OrderId {
+        own(1 + pick as u64 % (self.next_own + 1))
+    }
+
+    /// Plays one step on both; what each told.
+    fn play(&mut self, (gap, is_open, step): &Timed) -> (Vec<Execution>, Vec<Told>) {
+        self.tape.now += gap;
+        let now = self.tape.now;
+        let mut out = self.tape.receive();
+        self.naive.receive(now);
+        if let Some(command) = self.command(step) {
+            self.tape.send(command);
+            self.naive.send(now, self.ways.next(), command);
+        } else if let Step::SaveAndLoad = step {
+            self.save_and_load();
+        } else if let Some(event) = self.tape_event(step) {
+            self.naive.complete(!is_open, matches!(step, Step::Status { .. }));
+            let event = if *is_open { open(event) } else { event };
+            out.extend(self.tape.play_at(now, event));
+        }
+        (out, std::mem::take(&mut self.naive.told))
+    }
+
+    fn command(&mut self, step: &Step) -> Option<Command> {
+        Some(match *step {
+            Step::Own { is_buy, level, qty, style } => {
+                self.next_own += 1;
+                let terms = terms_of(side_of(is_buy), level, qty, style, self.tape.now);
+                Command::New { order_id: own(self.next_own), terms }
+            }
+            Step::CancelOwn { pick } => Command::Cancel { order_id: self.pick_own(pick) },
+            Step::ReduceOwn { pick, qty } => {
+                Command::Reduce { order_id: self.pick_own(pick), qty: Qty(qty) }
+            }
+            Step::ReplaceOwn { pick, level, qty } => {
+                let order_id = self.pick_own(pick);
+                self.next_own += 1;
+                let new_order_id = own(self.next_own);
+                let price = if level < 0 { Price(0) } else { price(level) };
+                Command::Replace { order_id, new_order_id, price, qty: Qty(qty) }
+            }
+            _ => return None,
+        })
+    }
+
+    /// The event of a step, which the naive venue has taken in.
+    fn tape_event(&mut self, step: &Step) -> Option<Event> {
+        Some(match *step {
+            Step::Add { is_buy, level, qty } => {
+                self.next_real += 1;
+                let (id, side, price) = (self.next_real, side_of(is_buy), price(level));
+                let is_own = false;
+                self.naive.arrive(Standing { id, is_own, side, price, qty, taken: 0 });
+                add(id, side, price, qty)
+            }
+            Step::Hidden { level, qty } => {
+                self.naive.hidden_trade(price(level), qty);
+                hidden_trade(price(level), qty)
+            }
+            Step::Cross { level, qty, letter } => {
+                self.naive.cross(price(level), qty, letter);
+                cross_of(letter, price(level), qty)
+            }
+            Step::Status { letter } => {
+                self.naive.is_trading = letter == b'T';
+                status(letter)
+            }
+            _ => return self.event_of_order(step),
+        })
+    }
+
+    fn event_of_order(&mut self, step: &Step) -> Option<Event> {
         let (Step::Execute { pick, .. }
+        | Step::ExecuteAt { pick, .. }
         | Step::Reduce { pick, .. }
         | Step::Delete { pick }
         | Step::Replace { pick, .. }
         | Step::Modify { pick, .. }) = *step
         else {
-            return (vec![], vec![]);
+            return None;
         };
-        let Some(real) = self.pick(pick, false) else { return (vec![], vec![]) };
-        let (event, fills): (Event, Vec<Fill>) = match *step {
+        let real = self.pick(pick)?;
+        let event = match *step {
             Step::Execute { qty, .. } => {
                 let qty = qty.min(real.qty);
-                (execute(real.id, qty), self.naive.execute(real.id, qty))
+                self.naive.execute(real.id, qty, Some(real.price));
+                execute(real.id, qty)
+            }
+            Step::ExecuteAt { qty, level, is_printable, .. } => {
+                let (qty, price) = (qty.min(real.qty), price(level));
+                self.naive.execute(real.id, qty, is_printable.then_some(price));
+                execute_at(real.id, qty, price, is_printable)
             }
             Step::Reduce { qty, .. } => {
                 let qty = qty.min(real.qty);
                 self.naive.take_off(real.id, qty);
-                (reduce(real.id, qty), vec![])
+                reduce(real.id, qty)
             }
             Step::Replace { level, qty, .. } => {
-                let (id, price) = (self.next_id(), d(1000 + level));
-                (replace(real.id, id, price, qty), self.move_order(&real, id, price, qty))
+                self.next_real += 1;
+                let id = self.next_real;
+                self.move_order(&real, id, price(level), qty);
+                replace(real.id, id, price(level), qty)
             }
             Step::Modify { level, qty, .. } => {
-                let price = d(1000 + level);
-                let keeps_place = price == real.price && qty <= real.qty;
-                let fills = if keeps_place {
+                let price = price(level);
+                if price == real.price && qty <= real.qty {
                     self.naive.take_off(real.id, real.qty - qty);
-                    vec![]
                 } else {
-                    self.move_order(&real, real.id, price, qty)
-                };
-                (modify(real.id, price, qty), fills)
+                    self.move_order(&real, real.id, price, qty);
+                }
+                modify(real.id, price, qty)
             }
             _ => {
                 self.naive.take_off(real.id, real.qty);
-                (delete(real.id), vec![])
+                delete(real.id)
             }
         };
         self.naive.drop_empty();
-        (self.tape.play(event), fills)
+        Some(event)
     }
 
     /// A real order goes to the back; what was taken of it goes along, less what it gave up.
-    fn move_order(&mut self, real: &Standing, id: u64, price: Price, qty: u64) -> Vec<Fill> {
+    fn move_order(&mut self, real: &Standing, id: u64, price: Price, qty: u64) {
         self.naive.take_off(real.id, real.qty);
         self.naive.drop_empty();
         let taken = real.taken.saturating_sub(real.qty.saturating_sub(qty));
-        self.naive.arrive(Standing { id, price, qty, taken, ..real.clone() })
+        self.naive.arrive(Standing { id, price, qty, taken, ..real.clone() });
     }
 
     fn save_and_load(&mut self) {
@@ -313,37 +321,74 @@ impl Pair {
         self.tape.venue.load(&mut reader).expect("just saved");
         reader.finish().expect("nothing is left over");
     }
+
+    /// Own orders of both.
+    fn states(&self) -> [Vec<State>; 2] {
+        let mut venue: Vec<_> = self
+            .tape
+            .venue
+            .open_orders(X)
+            .map(|order| {
+                let id = order.order_id.0 & !OrderId::OWN;
+                let (displayed, ahead) = (order.displayed.0, order.ahead.0);
+                (id, order.state, order.leaves.0, displayed, order.stop, ahead)
+            })
+            .collect();
+        venue.sort_unstable_by_key(|state| state.0);
+        let naive = self.naive.mine.iter().map(|(&id, mine)| {
+            let (state, ahead) = match mine.place {
+                Place::Resting => (OrderState::Resting, self.naive.ahead(id)),
+                Place::Halted => (OrderState::Halted, 0),
+                Place::Waiting => (OrderState::Waiting, 0),
+                Place::Pending => (OrderState::Pending, 0),
+            };
+            let is_shown = mine.place == Place::Resting && !mine.terms.is_hidden;
+            let displayed = if is_shown { mine.front() } else { 0 };
+            (id, state, mine.leaves(), displayed, mine.stop, ahead)
+        });
+        [venue, naive.collect()]
+    }
+}
+
+/// Executions as the naive venue tells them.
+fn told(executions: &[Execution]) -> Vec<Told> {
+    let unknown = |e: &Execution| e.reason() == ringtape::event::Reason::UnknownOrder;
+    executions
+        .iter()
+        .map(|e| {
+            let kind = e.kind().map_or("?", ExecutionKind::name);
+            let qty = if unknown(e) { 0 } else { e.qty };
+            (kind, e.order_id & !OrderId::OWN, qty, Price(e.price), e.reason())
+        })
+        .collect()
 }
 
 proptest! {
     #![proptest_config(ProptestConfig::with_cases(400))]
 
     #[test]
-    fn queue_positions_and_fills_are_those_of_whole_queues(steps in steps()) {
-        let naive = NaiveVenue::default();
-        let mut pair = Pair { tape: Tape::new(), naive, next_real: 0 };
+    fn orders_of_every_kind_fare_as_in_whole_queues(
+        steps in steps(),
+        latency in latencies(),
+        conservative in prop::bool::weighted(0.2),
+    ) {
+        let mut pair = Pair::new(latency, conservative);
         for (at, step) in steps.iter().enumerate() {
             let (executions, expected) = pair.play(step);
-            prop_assert_eq!(fills(&executions), expected, "step {} {:?}", at, step);
-            let own: Vec<&Standing> = pair.naive.orders.iter().filter(|o| o.is_own).collect();
-            prop_assert_eq!(pair.tape.venue.open_orders(X).count(), own.len());
-            for standing in own {
-                let state = pair.tape.state(venue_tape::own(standing.id));
-                prop_assert_eq!(state.leaves, Qty(standing.qty), "step {} {:?}", at, step);
-                prop_assert_eq!(
-                    state.ahead.0, pair.naive.ahead(standing.id), "step {} {:?}", at, step
-                );
-            }
+            prop_assert_eq!(told(&executions), expected, "step {} {:?}", at, step);
+            let [venue, naive] = pair.states();
+            prop_assert_eq!(venue, naive, "step {} {:?}", at, step);
         }
     }
 
     #[test]
     fn no_real_order_gives_more_than_it_showed(steps in steps()) {
-        let mut pair = Pair { tape: Tape::new(), naive: NaiveVenue::default(), next_real: 0 };
+        let mut pair = Pair::new(LatencyModel::from(Nanos(0)), false);
         let (mut shown, mut given) = (vec![0], BTreeMap::<u64, u64>::new());
-        let renews_nothing = |s: &&Step| !matches!(s, Step::Replace { .. } | Step::Modify { .. });
+        let renews_nothing =
+            |(_, _, s): &&Timed| !matches!(s, Step::Replace { .. } | Step::Modify { .. });
         for step in steps.iter().filter(renews_nothing) {
-            if let Step::Add { qty, .. } = step {
+            if let (_, _, Step::Add { qty, .. }) = step {
                 shown.push(*qty);
             }
             for fill in pair.play(step).0.iter().filter(|e| e.contra_order_id != 0) {
@@ -358,7 +403,7 @@ proptest! {
     #[test]
     fn own_fills_of_an_exchange_event_never_exceed_what_it_traded_and_left(
         books in prop::collection::vec((0..8i64, 1..300u64), 1..20),
-        own_orders in prop::collection::vec((0..8i64, 1..600u64), 1..8),
+        own_orders in prop::collection::vec((0..8i64, 1..600u64, 0..3u8), 1..8),
         hits in prop::collection::vec((0..20usize, 1..300u64), 1..10),
         hidden in (0..8i64, 0..300u64),
         remainder in (0..8i64, 0..300u64),
@@ -372,8 +417,9 @@ proptest! {
                 id += 1;
                 tape.play(add(id, Side::Buy, d(1000 + level), qty));
             }
-            if let Some(&(level, qty)) = own_order {
-                tape.rest(Side::Buy, d(1000 + level), qty);
+            if let Some(&(level, qty, style)) = own_order {
+                let limit = NewOrder::limit(X, Side::Buy, price(level), Qty(qty));
+                tape.order([limit, limit.hidden(), limit.iceberg(Qty(1 + qty / 3))][style as usize]);
             }
             if book.is_none() && own_order.is_none() {
                 break;
@@ -403,8 +449,7 @@ proptest! {
         steps in steps(),
         due in 0..100u64,
     ) {
-        let naive = NaiveVenue::default();
-        let mut pair = Pair { tape: Tape::new(), naive, next_real: 0 };
+        let mut pair = Pair::new(LatencyModel::from(Nanos(0)), false);
         for step in &steps {
             pair.play(step);
         }
@@ -417,7 +462,7 @@ proptest! {
             writer.into_bytes()
         };
         let saved = bytes(&pair.tape.venue);
-        let mut loaded = Venue::new(VenueConfig { latency: Nanos(0).into(), conservative: false });
+        let mut loaded = Venue::new(VenueConfig { latency: Nanos(0).into(), ..VenueConfig::default() });
         for cut in (0..saved.len()).step_by(11) {
             let mut reader = StateReader::new("venue", &saved[..cut]);
             prop_assert!(loaded.load(&mut reader).is_err());

@@ -18,7 +18,7 @@ fn limit(side: Side, price: Price, qty: u64) -> NewOrder {
 
 #[test]
 fn an_order_arrives_after_its_latency_and_behind_every_displayed_order() {
-    let mut tape = Tape::with(VenueConfig { latency: Nanos(50).into(), conservative: false });
+    let mut tape = Tape::with(VenueConfig { latency: Nanos(50).into(), ..VenueConfig::default() });
     tape.play_at(1_000, add(1, Buy, d(1000), 300));
     let order_id = own(1);
     tape.send(Command::New { order_id, terms: limit(Buy, d(1000), 100) });
@@ -32,7 +32,7 @@ fn an_order_arrives_after_its_latency_and_behind_every_displayed_order() {
 
 #[test]
 fn an_order_never_arrives_inside_an_open_exchange_event() {
-    let mut tape = Tape::with(VenueConfig { latency: Nanos(5).into(), conservative: false });
+    let mut tape = Tape::with(VenueConfig { latency: Nanos(5).into(), ..VenueConfig::default() });
     tape.play_at(1_000, add(1, Sell, d(1001), 100));
     tape.play_at(1_000, add(2, Sell, d(1002), 100));
     tape.send(Command::New { order_id: own(1), terms: limit(Buy, d(1002), 100) });
@@ -346,7 +346,11 @@ fn orders_that_queue_in_a_halt_take_part_in_its_cross() {
 
 #[test]
 fn conservative_fills_leave_out_hidden_trades_and_crossing_orders() {
-    let mut tape = Tape::with(VenueConfig { latency: Nanos(0).into(), conservative: true });
+    let mut tape = Tape::with(VenueConfig {
+        latency: Nanos(0).into(),
+        conservative: true,
+        ..VenueConfig::default()
+    });
     tape.rest(Buy, d(1000), 100);
     tape.play(add(1, Buy, d(1000), 100));
     assert!(tape.play(hidden_trade(d(999), 50)).is_empty());

@@ -243,19 +243,35 @@ impl Replica {
 /// Messages that name no displayed order.
 impl Replica {
     /// Sets a price level; the touch follows it as it follows orders.
-    pub(super) fn set_level(&mut self, event: &Event, message: &payload::LevelSet) {
+    pub(super) fn set_level(&mut self, event: &Event, message: &payload::LevelSet) -> Change {
         let instrument = InstrumentId(event.instrument);
         let is_free = |side: &Side| self.books.levels(instrument, *side).next().is_none();
         let Some(side) = event.side().filter(is_free) else {
             self.counts.unsupported += 1;
-            return;
+            return nothing(event);
         };
+        let before = self.level_books.level(instrument, side, message.price).unwrap_or_default();
         let orders = u32::try_from(message.order_count).unwrap_or(u32::MAX);
         let level = LevelView { price: message.price, qty: message.qty, orders };
         let best = self.level_books.set(instrument, side, level);
         let book = &mut self.books.books[event.instrument as usize];
         book.best[side.index()] = Best { price: best.price, qty: best.qty };
         book.is_changed = true;
+        let view = |qty| OrderView {
+            order_id: OrderId(0),
+            instrument,
+            side,
+            price: message.price,
+            qty,
+            priority: 0,
+        };
+        Change {
+            kind: ChangeKind::LevelSet,
+            order: view(before.qty),
+            qty: Qty(before.qty.0.saturating_sub(message.qty.0)),
+            new: Some(view(message.qty)),
+            left_book: message.qty.0 == 0,
+        }
     }
 
     /// Compares the touch with what the venue says it is.

@@ -17,8 +17,8 @@
 //!   lies more than 256 levels away from it into blocks. All rows lie on one shelf, in huge pages.
 //! * The index finds an order by its reference: open addressing in buckets of a cache line, no
 //!   tombstones, and it grows bit by bit.
-//! * The touch lies in the book itself and is kept up to date, so that asking for it reads one line;
-//!   the second one is read only when the touch has changed.
+//! * The touch lies in the book itself and is kept up to date, so that asking for it reads one
+//!   line; the second one is read only when the touch has changed.
 //! * What the next messages will touch is asked for before they come.
 //! * Where a condition cannot be predicted (which side, first in its queue, at the touch), both
 //!   answers are worked out and one is selected: a branch guessed wrongly costs as much as twenty

@@ -122,7 +122,7 @@ impl Replica {
                 self.books.clear(instrument);
                 self.level_books.clear(instrument);
             }
-            EventView::LevelSet(level) => self.set_level(event, level),
+            EventView::LevelSet(level) => change = self.set_level(event, level),
             EventView::Quote(quote) => self.compare(event.ts_event, instrument, quote),
             EventView::Unknown(_) => self.counts.unsupported += 1,
             _ => {}
@@ -156,6 +156,12 @@ impl Replica {
         let of_orders = self.books.level(instrument, side, price).map(LevelView::from);
         let told = || self.level_books.level(instrument, side, price);
         of_orders.or_else(told).unwrap_or(empty)
+    }
+
+    /// Whether the feed tells levels of an instrument, of which there are some, and no orders.
+    pub fn has_levels(&self, instrument: InstrumentId) -> bool {
+        let mut sides = [Side::Buy, Side::Sell].into_iter();
+        sides.any(|side| self.level_books.levels(instrument, side).next().is_some())
     }
 
     /// The orders at a price, front to back.
@@ -263,15 +269,15 @@ impl Replica {
         let book = &mut self.books.books[event.instrument as usize];
         book.is_open = !event.has(Flags::LAST);
         if book.is_changed && !book.is_open {
-            self.look_at_touch(event.ts_event, event.instrument);
+            self.look_at_touch(event);
         }
     }
 
     /// A touch that differs from the one seen after the LAST before is hashed and tested, once.
     #[inline]
-    fn look_at_touch(&mut self, ts: u64, instrument: u32) {
-        let id = InstrumentId(instrument);
-        let book = &mut self.books.books[instrument as usize];
+    fn look_at_touch(&mut self, event: &Event) {
+        let id = InstrumentId(event.instrument);
+        let book = &mut self.books.books[event.instrument as usize];
         book.is_changed = false;
         if !same(&book.best, &book.marked) {
             book.marked = book.best;
@@ -283,7 +289,7 @@ impl Replica {
         }
         let [bid, ask] = &book.marked;
         if bid.price >= ask.price && !book.is_crossing_counted {
-            self.count_crossing(ts, id);
+            self.count_crossing(event.ts_event, id);
         }
     }
 

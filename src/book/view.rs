@@ -90,6 +90,8 @@ pub enum ChangeKind {
     Modified,
     /// All orders of the instrument left.
     Cleared,
+    /// A price level was told anew by a feed that names no orders.
+    LevelSet,
     /// The event names an order that is not in the book; nothing changed.
     Unknown,
 }
@@ -99,7 +101,8 @@ pub enum ChangeKind {
 pub struct Change {
     /// What happened.
     pub kind: ChangeKind,
-    /// The order as it was before the change; for `Added` as it was added.
+    /// The order as it was before the change; for `Added` as it was added, for `LevelSet` the
+    /// level.
     ///
     /// For `None`, `Cleared` and `Unknown` only the reference and the instrument mean something:
     /// they are those of the event.
@@ -109,9 +112,9 @@ pub struct Change {
     /// Never more than the order had: a message that takes more is counted
     /// ([`ReplicaCounts::excess_quantities`](super::ReplicaCounts)). For `Unknown` it is what the
     /// message names, for `Added` 0, for `Replaced` all of the old order, for `Modified` what was
-    /// taken off if it kept its place.
+    /// taken off if it kept its place, for `LevelSet` what the level lost.
     pub qty: Qty,
-    /// For `Replaced` and `Modified` the order after the change.
+    /// For `Replaced` and `Modified` the order after the change, for `LevelSet` the level.
     pub new: Option<OrderView>,
     /// Whether `order` no longer rests: it was executed, taken off or replaced completely.
     pub left_book: bool,

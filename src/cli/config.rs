@@ -5,7 +5,7 @@ use std::path::Path;
 use ringtape::engine::RUN_FILE;
 use ringtape::error::{Error, Result};
 use ringtape::feed::{Description, Zone};
-use ringtape::matching::{LATENCY_DEFAULT, MATCHER_ORDERS_MAX_DEFAULT};
+use ringtape::matching::{LATENCY_DEFAULT, MATCHER_ORDERS_MAX_DEFAULT, QueueModel};
 use ringtape::strategy::StrategySpec;
 use serde::de::Error as _;
 use serde::{Deserialize, Deserializer, Serialize};
@@ -71,6 +71,11 @@ pub(super) struct RunConfig {
     #[arg(long, value_name = "RULES")]
     #[serde(skip_serializing_if = "Option::is_none")]
     pub(super) fills: Option<String>,
+    /// Place of own orders in the queue of a price level, by what leaves it without a print:
+    /// `pessimistic`, from behind them, or `proportional`; only for feeds that tell no orders
+    #[arg(long, value_name = "MODEL")]
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(super) queue: Option<String>,
     /// Fees in currency: `maker=-0.0020/share,taker=0.0030/share`; none unless given
     #[arg(long, value_name = "SCHEDULE", allow_hyphen_values = true)]
     #[serde(skip_serializing_if = "Option::is_none")]
@@ -125,6 +130,7 @@ impl RunConfig {
         let given = [
             ("latency", &self.latency),
             ("fills", &self.fills),
+            ("queue", &self.queue),
             ("fees", &self.fees),
             ("mark-max-spread", &self.mark_max_spread),
             ("limits", &self.limits),
@@ -161,6 +167,7 @@ impl RunConfig {
             rates: self.rates.or(recorded.rates),
             latency: self.latency.or(recorded.latency),
             fills: self.fills.or(recorded.fills),
+            queue: self.queue.or(recorded.queue),
             fees: self.fees.or(recorded.fees),
             mark_max_spread: self.mark_max_spread.or(recorded.mark_max_spread),
             priority: self.priority.or(recorded.priority),
@@ -194,7 +201,22 @@ impl RunConfig {
     /// Takes note of what the feed itself says.
     pub(super) fn of_feed(self, feed: &Description) -> Self {
         let book = feed.is_of_levels.then(|| OF_LEVELS.to_owned());
-        Self { clock: Some(feed.zone.code().to_owned()), book, ..self }
+        let clock = Some(feed.zone.code().to_owned());
+        let has_queues = feed.is_of_levels && self.strategy.is_some();
+        let named = has_queues.then(|| QueueModel::default().name().to_owned());
+        let queue = self.queue.clone().or(named);
+        Self { clock, book, queue, ..self }
+    }
+
+    /// Refuses a model of queues where the feed tells the orders in them.
+    pub(super) fn check_queue(&self) -> Result<()> {
+        match &self.queue {
+            Some(_) if !self.is_of_levels() => Err(Error::usage(
+                "--queue is for feeds that tell price levels, and this one tells orders",
+                "leave it out: places in the queues are known",
+            )),
+            _ => Ok(()),
+        }
     }
 
     /// Whether the recorded feed was of price levels.

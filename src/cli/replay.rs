@@ -153,8 +153,9 @@ pub(super) fn run(args: &ReplayArgs) -> Result<Ending> {
     }
     let shape = shape.of_feed(feed.description());
     if feed.description().is_of_levels {
-        check_levels(args, &shape)?;
+        check_levels(args)?;
     }
+    shape.check_queue()?;
     let is_of_orders = match &recorded {
         Some(recorded) => recorded.is_of_orders(),
         None => feed.description().format == ORDERS_FORMAT,
@@ -193,6 +194,7 @@ pub(super) fn run(args: &ReplayArgs) -> Result<Ending> {
     if recorded.is_some_and(|recorded| recorded != shape) {
         report.feed.assumptions.push(NEW_RUN.to_owned());
     }
+    report.feed.assumptions.extend(queue_assumption(&shape));
     let (journal, damage) = read_back(args.journal.as_deref(), &report);
     print_report(args, &report, journal.as_ref())?;
     write_tables(args, &report)?;
@@ -215,16 +217,23 @@ fn check_live(args: &ReplayArgs) -> Result<()> {
 }
 
 /// Refuses what needs single orders, in a feed that tells price levels.
-fn check_levels(args: &ReplayArgs, shape: &RunConfig) -> Result<()> {
-    let has_strategy = shape.strategy.iter().flatten().any(|strategy| strategy != "none");
-    let what = match (has_strategy, args.check_matching) {
-        (true, _) => "nobody knows an own order's place in the queue, and no strategy can trade",
-        (_, true) => "there is no execution of an order to check matching against",
-        _ => return Ok(()),
-    };
-    Err(Error::usage(
-        format!("the feed tells price levels and no orders: {what}"),
-        "leave the flag out to rebuild the books, or replay a feed of orders",
+fn check_levels(args: &ReplayArgs) -> Result<()> {
+    match args.check_matching {
+        true => Err(Error::usage(
+            "the feed tells price levels and no orders: there is no execution of an order to check \
+             matching against",
+            "leave the flag out to rebuild the books, or replay a feed of orders",
+        )),
+        false => Ok(()),
+    }
+}
+
+/// What is said of queues that the feed does not tell; `None` where nothing trades in them.
+fn queue_assumption(shape: &RunConfig) -> Option<String> {
+    let model = shape.queue.as_ref()?;
+    Some(format!(
+        "the feed tells price levels: places of own orders in their queues are {model} guesses, of \
+         which --queue names the other"
     ))
 }
 

@@ -26,9 +26,14 @@ pub(super) fn text(order: &str, chapters: &[Chapter]) -> String {
         let execution = &chapter.execution;
         let side = execution.side().map_or("", |side| side.name());
         let what = execution.kind().map_or("", ExecutionKind::name);
+        // A market order without a cap has no price of its own.
+        let price = match execution.price {
+            0 => "any price".to_owned(),
+            price => price.to_string(),
+        };
         let mut line = format!(
-            "  {:>20}  {what:<9} {side} {} at {}, {} open, {} filled",
-            execution.ts_event, execution.qty, execution.price, execution.leaves, execution.cum
+            "  {:>20}  {what:<9} {side} {} at {price}, {} open, {} filled",
+            execution.ts_event, execution.qty, execution.leaves, execution.cum
         );
         if let Some([entry, now]) = execution.queue_ahead() {
             line += &format!(", {now} ahead of {entry} at entry");
@@ -44,9 +49,10 @@ pub(super) fn text(order: &str, chapters: &[Chapter]) -> String {
                 line += &format!(", {lead}{word}");
             }
         }
-        // What fills an order is the event; else the order came, or went, at its time.
-        let is_fill = execution.kind() == Some(ExecutionKind::Filled);
-        let word = if is_fill { "by" } else { "with" };
+        // What fills or triggers an order is the event; else the order came, or went, at its time.
+        let kind = execution.kind();
+        let is_done = matches!(kind, Some(ExecutionKind::Filled | ExecutionKind::Triggered));
+        let word = if is_done { "by" } else { "with" };
         text += &format!("{line}\n{:>22}  {word} {}\n", "", cause(chapter));
     }
     text
@@ -102,4 +108,45 @@ fn described(event: &Event) -> String {
         .map(|(name, value)| format!("{name}={}", dump::plain(value)))
         .collect();
     format!("{} {}", event.kind().map_or("unknown", |kind| kind.name()), fields.join(" "))
+}
+
+#[cfg(test)]
+mod tests {
+    use ringtape::event::{Execution, payload};
+    use ringtape::units::{MatchId, Price, Qty};
+
+    use super::*;
+
+    #[test]
+    fn a_stop_is_told_from_its_trigger_to_its_end() {
+        let (order_id, price, qty) = (OrderId(0), Price(100_100), Qty(50));
+        let trade = payload::Trade { order_id, price, qty, match_id: MatchId(1) };
+        let told = |kind, reason: Reason, price| Chapter {
+            execution: Execution {
+                order_id: 7,
+                price,
+                qty: 100,
+                cause: 41,
+                reason: reason as u16,
+                ..Execution::new(kind, 1_000, 13)
+            },
+            event: Some(Event::new(1_000, 13, trade)),
+        };
+        let chapters = [
+            told(ExecutionKind::Accepted, Reason::None, 0),
+            told(ExecutionKind::Triggered, Reason::None, 0),
+            told(ExecutionKind::Cancelled, Reason::NoLiquidity, 0),
+            told(ExecutionKind::Expired, Reason::Expired, 100_100),
+        ];
+        let text = text("7", &chapters);
+        for line in [
+            "accepted   100 at any price",
+            "triggered  100 at any price",
+            "by market sequence 41: trade",
+            "cancelled  100 at any price, 0 open, 0 filled, reason no_liquidity",
+            "expired    100 at 100100, 0 open, 0 filled, reason expired",
+        ] {
+            assert!(text.contains(line), "{line}\n{text}");
+        }
+    }
 }

@@ -6,7 +6,7 @@ use std::sync::Arc;
 
 use ringtape::error::{Error, Result};
 use ringtape::hash::hash_bytes;
-use ringtape::matching::{LatencyModel, VenueConfig};
+use ringtape::matching::{LatencyModel, QueueModel, VenueConfig};
 use ringtape::portfolio::{MarkRule, Rates};
 use ringtape::strategy::risk::RiskLimits;
 use ringtape::strategy::{Strategy, StrategySpec, Trader, TraderConfig};
@@ -41,6 +41,7 @@ pub(super) fn trader_config(shape: &RunConfig) -> Result<TraderConfig> {
         venue: VenueConfig {
             latency: latency(shape.latency.as_deref())?,
             conservative: is_conservative(shape.fills.as_deref())?,
+            queue: queue_model(shape.queue.as_deref())?,
         },
         fees: shape.fees.as_deref().map(str::parse).transpose()?.unwrap_or_default(),
         marks: mark_rule(shape.mark_max_spread.as_deref())?,
@@ -65,6 +66,18 @@ fn is_conservative(rules: Option<&str>) -> Result<bool> {
             "use default or conservative",
         )),
     }
+}
+
+/// What is assumed of places in the queues of price levels.
+pub(super) fn queue_model(name: Option<&str>) -> Result<QueueModel> {
+    let Some(name) = name else { return Ok(QueueModel::default()) };
+    let found = QueueModel::ALL.iter().find(|model| model.name() == name);
+    found.copied().ok_or_else(|| {
+        Error::usage(
+            format!("`{name}` is no model of the queue"),
+            "use pessimistic or proportional",
+        )
+    })
 }
 
 /// The rule that turns quotes into marks.

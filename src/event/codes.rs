@@ -186,6 +186,32 @@ codes! {
     }
 }
 
+impl OrderType {
+    /// Whether it waits for a price before it enters.
+    #[inline]
+    pub const fn is_stop(self) -> bool {
+        !matches!(self, Self::Limit | Self::Market)
+    }
+
+    /// Whether it is a stop whose price follows the market.
+    #[inline]
+    pub const fn is_trailing(self) -> bool {
+        matches!(self, Self::Trailing | Self::TrailingLimit)
+    }
+
+    /// Whether it is, or becomes when it triggers, an order that never rests.
+    #[inline]
+    pub const fn is_market(self) -> bool {
+        matches!(self, Self::Market | Self::Stop | Self::Trailing)
+    }
+
+    /// What it is once it has triggered; itself when it is no stop.
+    #[inline]
+    pub const fn triggered(self) -> Self {
+        if self.is_market() { Self::Market } else { Self::Limit }
+    }
+}
+
 codes! {
     /// How long an order stays.
     TimeInForce: u8 {

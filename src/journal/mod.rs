@@ -62,6 +62,8 @@
 //! | content of another epoch or journal in recycled blocks | never delivered | `journal_damage` |
 //! | a newer version or a needed feature | refused with advice | `journal_damage` |
 //! | a recovery stopped between any two of its steps | done again | `journal_recover`, `src/journal/interrupted.rs` |
+//! | a cut over several segments stopped between any two steps | the journal ends at the cut, and it is done again | `src/journal/interrupted.rs` |
+//! | bytes of a segment, a snapshot or saved state changed at will | no panic, nothing wrong delivered | `fuzz/run` |
 //! | a second writer, a repair beside a writer | refused with the process id | `journal_write_read`, `journal_recover` |
 //! | a power cut that keeps any of the pages not yet forced out | every durable record is there | `src/journal/faults.rs` |
 //! | a sync that fails | never asked again, the journal stays unsealed | `src/journal/faults.rs` |

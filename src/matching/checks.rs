@@ -3,6 +3,7 @@
 
 use super::hand::{InHand, Shown};
 use super::matcher::Matcher;
+use super::stops::Stop;
 use super::terms::{Codes, Extra};
 use crate::event::{Event, Instructions, OrderType, Reason, SelfTrade, TimeInForce, payload};
 use crate::units::{InstrumentId, Nanos, OrderId, Price, Qty, Side};
@@ -17,15 +18,15 @@ pub(super) struct Request<'a> {
 }
 
 /// The terms of a request, read.
-struct Terms {
-    codes: Codes,
-    side: Side,
-    stop_price: Price,
-    trail: Price,
-    display: Qty,
-    expire_ts: u64,
-    min_qty: Qty,
-    group: u64,
+pub(super) struct Terms {
+    pub(super) codes: Codes,
+    pub(super) side: Side,
+    pub(super) stop_price: Price,
+    pub(super) trail: Price,
+    pub(super) display: Qty,
+    pub(super) expire_ts: u64,
+    pub(super) min_qty: Qty,
+    pub(super) group: u64,
 }
 
 impl Request<'_> {
@@ -63,7 +64,7 @@ impl Request<'_> {
 
 impl Terms {
     /// Whether the terms of an order for `qty` go together at a time.
-    fn agree(&self, qty: Qty, now: u64) -> bool {
+    pub(super) fn agree(&self, qty: Qty, now: u64) -> bool {
         let codes = self.codes;
         let time_in_force = codes.time_in_force();
         let (has_min, has_display) = (self.min_qty.0 != 0, self.display.0 != 0);
@@ -84,6 +85,29 @@ impl Terms {
             || is_for_auction && (is_stop || is_post_only || has_min || has_display);
         !contradicts
     }
+
+    /// Stop and trail, with what was found of limit or cap: all in range before any is on the tick.
+    pub(super) fn check_prices(
+        &self,
+        price_checked: Result<(), Reason>,
+        is_on_tick: impl Fn(Price) -> bool,
+    ) -> Result<(), Reason> {
+        let is_stop_in_range = match self.codes.order_type() {
+            OrderType::Stop | OrderType::StopLimit => self.stop_price.0 > 0,
+            OrderType::Trailing | OrderType::TrailingLimit => {
+                self.trail.0 > 0 && self.stop_price.0 >= 0
+            }
+            OrderType::Limit | OrderType::Market => true,
+        };
+        if price_checked == Err(Reason::BadPrice) || !is_stop_in_range {
+            return Err(Reason::BadPrice);
+        }
+        price_checked?;
+        if self.codes.is_stop() && !is_on_tick(self.stop_price) {
+            return Err(Reason::OffTick);
+        }
+        Ok(())
+    }
 }
 
 impl Matcher {
@@ -100,7 +124,8 @@ impl Matcher {
         }
         let price = request.price();
         self.check_size(instrument, qty)?;
-        self.check_prices(instrument, price, &terms)?;
+        let price_checked = self.check_price(instrument, price, terms.codes.is_market());
+        terms.check_prices(price_checked, |price| self.lane(instrument).is_on_tick(price))?;
         if !terms.agree(qty, self.now) {
             return Err(Reason::BadTerms);
         }
@@ -122,8 +147,7 @@ impl Matcher {
                 display: if is_iceberg { terms.display } else { Qty(0) },
                 group: terms.group,
                 expire_ts: Nanos(terms.expire_ts),
-                stop: (terms.stop_price.0 != 0).then_some(terms.stop_price),
-                trail: terms.trail,
+                stop: Stop::new(terms.stop_price, terms.trail),
                 price,
                 ..Extra::none(instrument, terms.side)
             },
@@ -159,32 +183,6 @@ impl Matcher {
             return Err(Reason::BadPrice);
         }
         if !lane.is_on_tick(price) {
-            return Err(Reason::OffTick);
-        }
-        Ok(())
-    }
-
-    /// Limit or cap, stop and trail: all in range before any is on the tick.
-    fn check_prices(
-        &self,
-        instrument: InstrumentId,
-        price: Price,
-        terms: &Terms,
-    ) -> Result<(), Reason> {
-        let order_type = terms.codes.order_type();
-        let price_checked = self.check_price(instrument, price, terms.codes.is_market());
-        let is_stop_in_range = match order_type {
-            OrderType::Stop | OrderType::StopLimit => terms.stop_price.0 > 0,
-            OrderType::Trailing | OrderType::TrailingLimit => {
-                terms.trail.0 > 0 && terms.stop_price.0 >= 0
-            }
-            OrderType::Limit | OrderType::Market => true,
-        };
-        if price_checked == Err(Reason::BadPrice) || !is_stop_in_range {
-            return Err(Reason::BadPrice);
-        }
-        price_checked?;
-        if terms.codes.is_stop() && !self.lane(instrument).is_on_tick(terms.stop_price) {
             return Err(Reason::OffTick);
         }
         Ok(())

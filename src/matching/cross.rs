@@ -7,8 +7,8 @@
 //! ```
 
 use super::hand::{InHand, Match, Owner, Shown};
-use super::lane::Traded;
 use super::matcher::Matcher;
+use super::stops::Traded;
 use crate::book::{BookId, NIL};
 use crate::event::{Execution, Liquidity, SelfTrade};
 use crate::units::{InstrumentId, Price, Qty, Side};
@@ -28,10 +28,7 @@ impl Sweep {
     /// Takes note of a trade; prices come best first, so the ends are the first and the last.
     #[inline]
     pub(super) fn note(&mut self, price: Price) {
-        self.traded = Some(match self.traded {
-            None => Traded { high: price, low: price },
-            Some(Traded { high, low }) => Traded { high: high.max(price), low: low.min(price) },
-        });
+        self.traded = Some(Traded::and(self.traded, price));
     }
 }
 

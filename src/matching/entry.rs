@@ -4,8 +4,8 @@ use super::checks::Request;
 use super::config::Allocation;
 use super::cross::Sweep;
 use super::hand::{InHand, Shown};
-use super::lane::Traded;
 use super::matcher::Matcher;
+use super::stops::Traded;
 use super::terms::{Berth, Codes, Pool, Terms};
 use crate::book::{BookId, NIL, ORDER_QTY_MAX, Place};
 use crate::event::{

@@ -7,13 +7,6 @@ use crate::book::{NIL, ORDER_QTY_MAX, OrderStore};
 use crate::event::Instrument;
 use crate::units::{Price, Qty, Side};
 
-/// The prices that something traded at: the highest and the lowest.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) struct Traded {
-    pub(super) high: Price,
-    pub(super) low: Price,
-}
-
 /// An instrument's state and rules; the first cache line is what plain orders read.
 #[derive(Clone, Debug)]
 #[repr(C, align(64))]

@@ -145,6 +145,7 @@ mod queries;
 mod save;
 mod scratch;
 mod self_trade;
+mod stops;
 mod terms;
 mod triggers;
 mod uncross;
@@ -159,5 +160,6 @@ pub use counts::{MatcherCounts, MatcherTotals};
 pub use matcher::Matcher;
 pub use queries::{MatcherOrder, OrderPlace};
 pub use venue::{
-    Command, LATENCY_DEFAULT, LatencyModel, NewOrder, OpenOrder, OrderState, Venue, VenueConfig,
+    Command, LATENCY_DEFAULT, LatencyModel, NewOrder, OpenOrder, OrderState, QueueModel, Venue,
+    VenueConfig,
 };

@@ -190,7 +190,7 @@ impl Matcher {
             leaves: order.shown.leaves,
             displayed,
             cum: order.shown.cum,
-            stop: order.extra.stop.filter(|_| place == OrderPlace::Pending),
+            stop: order.extra.stop.price.filter(|_| place == OrderPlace::Pending),
             place,
         }
     }

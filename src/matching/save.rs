@@ -7,6 +7,7 @@ use super::config::InstrumentRules;
 use super::hand::{InHand, Shown};
 use super::lane::Lane;
 use super::matcher::Matcher;
+use super::stops::Stop;
 use super::terms::{Berth, Codes, Extra, Pool};
 use super::uncross::Indicative;
 use crate::book::{BookId, ORDER_QTY_MAX, Place};
@@ -147,9 +148,9 @@ impl Matcher {
         for number in [extra.display.0, extra.reserve.0, extra.group, extra.expire_ts.0] {
             writer.put_u64(number);
         }
-        writer.put_i64(extra.trail.0);
-        save_price(extra.stop, writer);
-        save_price(extra.best, writer);
+        writer.put_i64(extra.stop.trail.0);
+        save_price(extra.stop.price, writer);
+        save_price(extra.stop.best, writer);
         writer.put_u8(match extra.berth {
             Berth::Book => 0,
             Berth::Stop | Berth::Trailing | Berth::Triggered => 1,
@@ -179,12 +180,12 @@ impl Matcher {
             reserve: Qty(reader.u64()?),
             group: reader.u64()?,
             expire_ts: Nanos(reader.u64()?),
-            trail: Price(reader.i64()?),
+            stop: Stop { trail: Price(reader.i64()?), ..Stop::default() },
             price,
             ..Extra::none(instrument, side)
         };
-        extra.stop = load_price(reader)?;
-        extra.best = load_price(reader)?;
+        extra.stop.price = load_price(reader)?;
+        extra.stop.best = load_price(reader)?;
         let place = reader.u8()?;
         let total = leaves.0.checked_add(cum.0);
         let is_sound = total.is_some_and(|total| total <= ORDER_QTY_MAX.0)
@@ -248,12 +249,12 @@ fn save_indicative(result: &Indicative, writer: &mut StateWriter) {
     writer.put_u8(result.side);
 }
 
-fn save_price(price: Option<Price>, writer: &mut StateWriter) {
+pub(super) fn save_price(price: Option<Price>, writer: &mut StateWriter) {
     writer.put_bool(price.is_some());
     writer.put_i64(price.map_or(0, |price| price.0));
 }
 
-fn load_price(reader: &mut StateReader<'_>) -> Result<Option<Price>> {
+pub(super) fn load_price(reader: &mut StateReader<'_>) -> Result<Option<Price>> {
     let is_there = reader.bool()?;
     let price = Price(reader.i64()?);
     Ok(is_there.then_some(price))

@@ -11,6 +11,7 @@
 
 use std::ops::{Index, IndexMut};
 
+use super::stops::Stop;
 use crate::book::NIL;
 use crate::event::{Instructions, OrderType, SelfTrade, TimeInForce};
 use crate::units::{AccountId, InstrumentId, Nanos, Price, Qty, Side};
@@ -98,16 +99,16 @@ impl Codes {
     /// Whether a stop that has not triggered.
     #[inline]
     pub(super) fn is_stop(self) -> bool {
-        !matches!(self.order_type(), OrderType::Limit | OrderType::Market)
+        self.order_type().is_stop()
     }
 
     /// Whether it is, or becomes when it triggers, an order that never rests.
     pub(super) fn is_market(self) -> bool {
-        matches!(self.order_type(), OrderType::Market | OrderType::Stop | OrderType::Trailing)
+        self.order_type().is_market()
     }
 
     pub(super) fn is_trailing(self) -> bool {
-        matches!(self.order_type(), OrderType::Trailing | OrderType::TrailingLimit)
+        self.order_type().is_trailing()
     }
 }
 
@@ -233,12 +234,7 @@ pub(super) struct Extra {
     pub(super) expire_ts: Nanos,
     /// Of a parked order: its limit or cap.
     pub(super) price: Price,
-    /// Of a stop: where it triggers; `None` while a trailing stop waits for a first price.
-    pub(super) stop: Option<Price>,
-    /// Of a trailing stop: the best price seen.
-    pub(super) best: Option<Price>,
-    /// Of a trailing stop: the offset; 0 otherwise.
-    pub(super) trail: Price,
+    pub(super) stop: Stop,
     pub(super) instrument: InstrumentId,
     pub(super) side: Side,
     pub(super) berth: Berth,
@@ -257,9 +253,7 @@ impl Extra {
             group: 0,
             expire_ts: Nanos(0),
             price: Price(0),
-            stop: None,
-            best: None,
-            trail: Price(0),
+            stop: Stop::default(),
             instrument,
             side,
             berth: Berth::Book,

@@ -11,12 +11,13 @@
 
 use super::hand::InHand;
 use super::heap::Entry;
-use super::lane::{Desk, Traded};
+use super::lane::Desk;
 use super::matcher::Matcher;
-use super::terms::{Berth, Extra};
+use super::stops::{Sources, Stop, Traded, key};
+use super::terms::Berth;
 use crate::book::{BookId, NIL};
-use crate::event::{Execution, ExecutionKind, Instructions, OrderType, Reason};
-use crate::units::{InstrumentId, Price, Qty, Side};
+use crate::event::{Execution, ExecutionKind, Instructions, Reason};
+use crate::units::{InstrumentId, Qty, Side};
 
 /// A stop that triggers, in the order in which they enter.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
@@ -28,71 +29,20 @@ pub(super) struct Due {
     handle: u32,
 }
 
-/// What the sources say: by source (last trade, bid and ask), then side of the stop.
-#[derive(Clone, Copy, Debug)]
-struct Sources {
-    /// The price that triggers a stop of the side.
-    reached: [[Option<Price>; 2]; 2],
-    /// The best price for a trailing stop of the side.
-    favourable: [[Option<Price>; 2]; 2],
-}
-
-/// Sorts buys by ascending, sells by descending stop.
-fn key(side: Side, stop: Price) -> i64 {
-    match side {
-        Side::Buy => stop.0,
-        Side::Sell => !stop.0,
-    }
-}
-
-/// Whether a price triggers a stop.
-fn is_reached(side: Side, stop: Price, source: Option<Price>) -> bool {
-    source.is_some_and(|source| match side {
-        Side::Buy => source >= stop,
-        Side::Sell => source <= stop,
-    })
-}
-
 /// Which source a stop looks at: 0 the last trade, 1 bid and ask.
 fn source_of(order: &InHand) -> usize {
     usize::from(order.codes.has(Instructions::TRIGGER_BIDASK))
 }
 
-impl Extra {
-    /// A trailing stop sees a price: the best one counts, and the stop never loosens.
-    fn follow(&mut self, source: Option<Price>) {
-        let Some(source) = source else { return };
-        let (best, stop) = match self.side {
-            Side::Sell => {
-                let best = self.best.map_or(source, |best| best.max(source));
-                let stop = Price(best.0.saturating_sub(self.trail.0));
-                (best, self.stop.map_or(stop, |old| old.max(stop)))
-            }
-            Side::Buy => {
-                let best = self.best.map_or(source, |best| best.min(source));
-                let stop = Price(best.0.saturating_add(self.trail.0));
-                (best, self.stop.map_or(stop, |old| old.min(stop)))
-            }
-        };
-        self.best = Some(best);
-        self.stop = Some(stop);
-    }
-}
-
 impl Matcher {
     /// What the sources say after something traded at these prices.
     fn sources(&self, instrument: InstrumentId, traded: Option<Traded>) -> Sources {
-        let touch = self.books.touch(BookId::displayed(instrument));
-        let ask = (touch.ask_qty.0 > 0).then_some(touch.ask_price);
-        let bid = (touch.bid_qty.0 > 0).then_some(touch.bid_price);
-        let high = traded.map(|traded| traded.high);
-        let low = traded.map(|traded| traded.low);
-        Sources { reached: [[high, low], [ask, bid]], favourable: [[low, high], [ask, bid]] }
+        Sources::new(self.books.touch(BookId::displayed(instrument)), traded)
     }
 
     /// The last trade as if it had just happened.
     fn last_traded(&self, instrument: InstrumentId) -> Option<Traded> {
-        self.lane(instrument).last_price.map(|price| Traded { high: price, low: price })
+        self.lane(instrument).last_price.map(Traded::at)
     }
 
     /// A trailing stop starts from what its source says now.
@@ -100,8 +50,8 @@ impl Matcher {
         if order.codes.is_trailing() {
             let instrument = order.shown.instrument;
             let sources = self.sources(instrument, self.last_traded(instrument));
-            let side = order.shown.side.index();
-            order.extra.follow(sources.favourable[source_of(order)][side]);
+            let side = order.shown.side;
+            order.extra.stop.follow(side, sources.favourable(source_of(order), side));
         }
     }
 
@@ -110,8 +60,7 @@ impl Matcher {
         let instrument = order.shown.instrument;
         let sources = self.sources(instrument, self.last_traded(instrument));
         let side = order.shown.side;
-        let reached = sources.reached[source_of(order)][side.index()];
-        order.extra.stop.is_some_and(|stop| is_reached(side, stop, reached))
+        order.extra.stop.reached(side, sources.reached(source_of(order), side)).is_some()
     }
 
     /// The desk of an instrument, made when first needed.
@@ -141,7 +90,7 @@ impl Matcher {
             desk.trailing[source].append(books, handle);
         } else {
             let side = order.shown.side;
-            let stop = order.extra.stop.unwrap_or_default();
+            let stop = order.extra.stop.price.unwrap_or_default();
             let entry = Entry { key: key(side, stop), tie: entered, handle };
             desk.stops[source][side.index()].insert(entry, |handle, place| {
                 extras[terms[handle].extra].stop_at = place;
@@ -197,9 +146,8 @@ impl Matcher {
 
     /// A stop becomes the order that it stands for; says what it traded.
     fn trigger(&mut self, mut order: InHand, out: &mut Vec<Execution>) -> Option<Traded> {
-        let order_type = if order.codes.is_market() { OrderType::Market } else { OrderType::Limit };
-        order.codes = order.codes.with_type(order_type);
-        order.extra = Extra { stop: None, best: None, trail: Price(0), ..order.extra };
+        order.codes = order.codes.with_type(order.codes.order_type().triggered());
+        order.extra.stop = Stop::default();
         let total = order.shown.total();
         out.push(order.shown.record(ExecutionKind::Triggered, total, Reason::None, self.now));
         self.process(order, Qty(0), out)
@@ -214,7 +162,7 @@ impl Matcher {
         let due = &mut scratch.due;
         for source in 0..2 {
             for side in [Side::Buy, Side::Sell] {
-                let Some(reached) = sources.reached[source][side.index()] else { continue };
+                let Some(reached) = sources.reached(source, side) else { continue };
                 let heap = &mut desk.stops[source][side.index()];
                 while let Some(&Entry { key: first, tie, handle }) = heap.first()
                     && first <= key(side, reached)
@@ -228,9 +176,8 @@ impl Matcher {
                 let next = books.next(handle);
                 let extra = &mut extras[terms[handle].extra];
                 let side = extra.side;
-                extra.follow(sources.favourable[source][side.index()]);
-                let reached = sources.reached[source][side.index()];
-                if let Some(stop) = extra.stop.filter(|&stop| is_reached(side, stop, reached)) {
+                extra.stop.follow(side, sources.favourable(source, side));
+                if let Some(stop) = extra.stop.reached(side, sources.reached(source, side)) {
                     desk.trailing[source].unlink(books, handle);
                     let entered = books.priority(handle);
                     due.push(Due { side: side.index(), key: key(side, stop), entered, handle });

@@ -111,6 +111,39 @@ impl<'a> Desk<'a> {
 
     /// Sends a new order and returns its number.
     ///
+    /// ```
+    /// use ringtape::event::TimeInForce;
+    /// use ringtape::matching::NewOrder;
+    /// use ringtape::strategy::Desk;
+    /// use ringtape::units::{InstrumentId, Nanos, Price, Qty, Side};
+    ///
+    /// /// One order of every kind.
+    /// fn send_all(instrument: InstrumentId, desk: &mut Desk<'_>) {
+    ///     let limit = NewOrder::limit(instrument, Side::Buy, Price(3_201_400), Qty(100));
+    ///     let market = NewOrder::market(instrument, Side::Sell, Qty(100));
+    ///     for order in [
+    ///         limit,
+    ///         market,
+    ///         limit.with_time_in_force(TimeInForce::Gtc),
+    ///         limit.until(Nanos(desk.now().0 + 1_000_000_000)),
+    ///         limit.with_time_in_force(TimeInForce::Ioc),
+    ///         limit.with_time_in_force(TimeInForce::Fok),
+    ///         market.with_time_in_force(TimeInForce::Opening),
+    ///         limit.with_time_in_force(TimeInForce::Closing),
+    ///         limit.post_only(),
+    ///         limit.repriced(),
+    ///         limit.hidden(),
+    ///         limit.iceberg(Qty(10)),
+    ///         market.stop_at(Price(3_190_000)),
+    ///         limit.stop_at(Price(3_201_000)).on_bidask(),
+    ///         market.trailing(Price(5_000)),
+    ///         limit.trailing(Price(5_000)),
+    ///     ] {
+    ///         desk.submit(order);
+    ///     }
+    /// }
+    /// ```
+    ///
     /// What the risk gate refuses comes back as a rejection, like what the venue does.
     pub fn submit(&mut self, terms: NewOrder) -> OrderId {
         self.office.counts.submitted += 1;
@@ -153,11 +186,13 @@ impl<'a> Desk<'a> {
 
     /// Asks to replace an order and returns the number of the new one, which loses its place.
     ///
-    /// `qty` is the new total including what is filled; 0 leaves it unchanged.
+    /// `price` is the new limit, or the cap of an order that never rests; `qty` is the new total
+    /// including what is filled. 0 leaves either unchanged, and all other terms stay.
     pub fn replace(&mut self, order_id: OrderId, price: Price, qty: Qty) -> OrderId {
         let new_order_id = self.next_order_id();
         if let Some(old) = self.order(order_id) {
             let qty = if qty.0 == 0 { old.terms.qty } else { qty };
+            let price = if price.0 == 0 { old.terms.price } else { price };
             let terms = NewOrder { price, qty, ..old.terms };
             let at = circumstances(self.office.now, self.books, &self.office.account);
             let (account, cum) = (self.seat.account, old.cum.0);

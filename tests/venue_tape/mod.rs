@@ -70,8 +70,13 @@ pub(crate) fn hidden_trade(price: Price, qty: u64) -> Event {
     Event::new(0, X.0, trade).with_side(Side::Buy).with_flags(flags)
 }
 
+/// A closing cross.
 pub(crate) fn cross(price: Price, qty: u64) -> Event {
-    let (cross_type, pad, match_id) = (Letter(b'C'), Raw([0; 7]), MatchId(1));
+    cross_of(b'C', price, qty)
+}
+
+pub(crate) fn cross_of(letter: u8, price: Price, qty: u64) -> Event {
+    let (cross_type, pad, match_id) = (Letter(letter), Raw([0; 7]), MatchId(1));
     let cross = payload::Cross { cross_type, pad, price, qty: Qty(qty), match_id };
     Event::new(0, X.0, cross).with_flags(Flags::LAST | Flags::PRINTABLE)
 }
@@ -109,7 +114,7 @@ pub(crate) struct Tape {
 
 impl Tape {
     pub(crate) fn new() -> Self {
-        Self::with(VenueConfig { latency: Nanos(0).into(), conservative: false })
+        Self::with(VenueConfig { latency: Nanos(0).into(), ..VenueConfig::default() })
     }
 
     pub(crate) fn with(config: VenueConfig) -> Self {

@@ -10,7 +10,7 @@ use ringtape::units::{AccountId, Nanos, Side};
 use super::X;
 
 pub(crate) fn config(latency: u64) -> TraderConfig {
-    let venue = VenueConfig { latency: Nanos(latency).into(), conservative: false };
+    let venue = VenueConfig { latency: Nanos(latency).into(), ..VenueConfig::default() };
     TraderConfig { venue, ..TraderConfig::default() }
 }
 

@@ -69,7 +69,7 @@ impl Step {
     pub(super) fn queues(&self) -> impl Iterator<Item = Queue> {
         let is_of_order = !matches!(
             self.change.kind,
-            ChangeKind::None | ChangeKind::Cleared | ChangeKind::Unknown
+            ChangeKind::None | ChangeKind::Cleared | ChangeKind::Unknown | ChangeKind::LevelSet
         );
         let orders = is_of_order.then_some(self.change.order).into_iter().chain(self.change.new);
         orders.map(|order| (order.instrument, order.side, order.price))

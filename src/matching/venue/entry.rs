@@ -1,11 +1,11 @@
 //! Commands that arrive: orders are checked, trade, rest, wait or go.
 
-use super::order::{NewOrder, OwnOrder};
+use super::new_order::NewOrder;
+use super::order::OwnOrder;
 use super::simulated::Venue;
 use super::wire::{Command, InFlight};
-use crate::book::{ORDER_QTY_MAX, Replica};
-use crate::event::{Execution, ExecutionKind, Instrument, Reason, TimeInForce};
-use crate::limits::INSTRUMENTS_MAX;
+use crate::book::Replica;
+use crate::event::{Execution, ExecutionKind, Reason, TimeInForce};
 use crate::units::{AccountId, InstrumentId, Nanos, OrderId, Price, Qty};
 
 /// When something arrives, and the books that it meets.
@@ -13,14 +13,17 @@ use crate::units::{AccountId, InstrumentId, Nanos, OrderId, Price, Qty};
 pub(super) struct Arrival<'a> {
     /// Exchange time for the records.
     pub(super) ts_event: Nanos,
+    /// When it arrives.
+    pub(super) now: Nanos,
     pub(super) replica: &'a Replica,
 }
 
 impl Venue {
-    /// Lets the first command that is due by `until` arrive and returns when it was due.
+    /// Lets the first order expire or command arrive that is due by `until` and returns when it was
+    /// due; at the same time an expiry goes first.
     ///
-    /// Commands of an instrument wait while an exchange event of it is open. Records get the
-    /// exchange time `ts_event`.
+    /// Both wait while an exchange event of their instrument is open. Records get the exchange time
+    /// `ts_event`.
     pub fn receive(
         &mut self,
         until: Nanos,
@@ -29,8 +32,13 @@ impl Venue {
         out: &mut Vec<Execution>,
     ) -> Option<Nanos> {
         let is_ready = |instrument| !replica.is_event_open(instrument);
-        let InFlight { due, account, instrument, command } = self.wire.receive(until, is_ready)?;
-        let at = Arrival { ts_event, replica };
+        let arriving = self.wire.first_ready(until, is_ready);
+        let by = arriving.map_or(until, |(_, due)| due);
+        if let Some(due) = self.expire(by, ts_event, is_ready, out) {
+            return Some(due);
+        }
+        let InFlight { due, account, instrument, command } = self.wire.take(arriving?.0)?;
+        let at = Arrival { ts_event, now: due, replica };
         let unknown = |order_id| unknown_order(order_id, account, instrument, ts_event);
         // An order of another account is none that this one may change.
         let mut own = |order_id| self.get_mut(order_id).copied().filter(|o| o.account == account);
@@ -63,12 +71,12 @@ impl Venue {
 
     fn new_order(&mut self, order: OwnOrder, at: Arrival<'_>, out: &mut Vec<Execution>) {
         let ts_event = at.ts_event;
-        match self.refusal(&order, at.replica) {
-            None => {
+        match self.check(&order, at) {
+            Ok(order) => {
                 out.push(order.report(ExecutionKind::Accepted, ts_event, Reason::None));
-                self.enter(order, at, out);
+                self.admit(order, at, out);
             }
-            Some(reason) => out.push(order.ended(ExecutionKind::Rejected, ts_event, reason)),
+            Err(reason) => out.push(order.ended(ExecutionKind::Rejected, ts_event, reason)),
         }
     }
 
@@ -77,7 +85,7 @@ impl Venue {
         if qty.0 == 0 {
             out.push(order.report(ExecutionKind::Rejected, ts_event, Reason::BadQuantity));
         } else if qty < order.leaves() {
-            order.terms.qty.0 -= qty.0;
+            order.reduce(qty);
             let reduced = order.report(ExecutionKind::Reduced, ts_event, Reason::Requested);
             out.push(Execution { qty: qty.0, ..reduced });
         } else if let Some(order) = self.remove(id) {
@@ -96,65 +104,58 @@ impl Venue {
     ) {
         let ts_event = at.ts_event;
         let qty = if qty.0 == 0 { old.terms.qty } else { qty };
+        let price = if price.0 == 0 { old.terms.price } else { price };
         if qty <= old.cum {
             self.remove(old.id);
             let reason = Reason::ReplacedBelowCum;
             out.push(old.ended(ExecutionKind::Cancelled, ts_event, reason));
             return;
         }
-        let terms = NewOrder { price, qty, ..old.terms };
-        let new = OwnOrder { cum: old.cum, ..OwnOrder::new(new_id, old.account, terms) };
-        let of_old = |kind, reason| Execution {
+        let new = old.replaced(new_id, NewOrder { price, qty, ..old.terms });
+        let of_old = |new: &OwnOrder, kind, reason| Execution {
             order_id: old.id.0,
             new_order_id: new_id.0,
             ..new.report(kind, ts_event, reason)
         };
-        if let Some(reason) = self.refusal(&new, at.replica) {
-            out.push(of_old(ExecutionKind::Rejected, reason));
+        let new = match self.check(&new, at) {
+            Ok(new) => new,
+            Err(reason) => {
+                out.push(of_old(&new, ExecutionKind::Rejected, reason));
+                return;
+            }
+        };
+        out.push(of_old(&new, ExecutionKind::Replaced, Reason::Requested));
+        if new.terms.order_type.is_stop() {
+            // A stop that pends keeps its price and its place in time.
+            self.forget_live(old.id);
+            self.note_live(&new);
+            if let Some(lane) = self.lane_index(new.terms.instrument)
+                && let Some(pending) = self.lanes[lane].get_mut(old.id)
+            {
+                *pending = new;
+            }
             return;
         }
         self.remove(old.id);
-        out.push(of_old(ExecutionKind::Replaced, Reason::Requested));
-        self.enter(new, at, out);
+        self.admit(new, at, out);
     }
 
-    /// Why an order is not accepted; `None` when it is.
-    fn refusal(&self, order: &OwnOrder, replica: &Replica) -> Option<Reason> {
-        let NewOrder { instrument, price, qty, time_in_force, is_post_only, .. } = order.terms;
-        if self.killed.binary_search(&order.account).is_ok() {
-            return Some(Reason::Killed);
+    /// An accepted order pends as a stop, waits for its auction, or enters.
+    fn admit(&mut self, order: OwnOrder, at: Arrival<'_>, out: &mut Vec<Execution>) {
+        if order.terms.order_type.is_stop() {
+            self.enter_stop(order, at, out);
+        } else if order.terms.is_for_auction() {
+            let lane = self.make_lane(order.terms.instrument);
+            self.lanes[lane].waiting.push(order);
+            self.note_live(&order);
+        } else {
+            self.enter(order, at, out);
         }
-        let known = replica.instruments().get(instrument);
-        let Some(known) = known.filter(|_| (instrument.0 as usize) < INSTRUMENTS_MAX) else {
-            return Some(Reason::UnknownInstrument);
-        };
-        if self.find_live(order.id).is_ok() {
-            return Some(Reason::DuplicateOrder);
-        }
-        if qty.0 == 0 || qty > ORDER_QTY_MAX {
-            return Some(Reason::BadQuantity);
-        }
-        if price.0 <= 0 || !is_representable(price, known) {
-            return Some(Reason::BadPrice);
-        }
-        if price.0 % known.tick(price) != 0 {
-            return Some(Reason::OffTick);
-        }
-        if !matches!(time_in_force, TimeInForce::Day | TimeInForce::Ioc | TimeInForce::Fok) {
-            return Some(Reason::BadTerms);
-        }
-        let is_trading = replica.is_trading(instrument);
-        if !is_trading && time_in_force != TimeInForce::Day {
-            return Some(Reason::NotTrading);
-        }
-        let would_take =
-            || self.lane_or_empty(instrument, |lane| lane.takeable(order, replica).0 > 0);
-        (is_post_only && is_trading && would_take()).then_some(Reason::WouldTake)
     }
 
-    /// An accepted order trades, rests, waits or is cancelled.
-    fn enter(&mut self, mut order: OwnOrder, at: Arrival<'_>, out: &mut Vec<Execution>) {
-        let Arrival { ts_event, replica } = at;
+    /// An order trades, rests, waits for trading or is cancelled.
+    pub(super) fn enter(&mut self, mut order: OwnOrder, at: Arrival<'_>, out: &mut Vec<Execution>) {
+        let Arrival { ts_event, replica, .. } = at;
         let instrument = order.terms.instrument;
         let lane_index = self.make_lane(instrument);
         let lane = &mut self.lanes[lane_index];
@@ -162,7 +163,7 @@ impl Venue {
             |order: &OwnOrder, why| order.ended(ExecutionKind::Cancelled, ts_event, why);
         if !replica.is_trading(instrument) {
             lane.halted.push(order);
-            self.note_live(order.id, instrument);
+            self.note_live(&order);
             return;
         }
         let is_all_or_none = order.terms.time_in_force == TimeInForce::Fok;
@@ -171,14 +172,23 @@ impl Venue {
             return;
         }
         lane.take(&mut order, replica, &mut self.fills);
-        let rests = order.leaves().0 > 0 && order.terms.time_in_force == TimeInForce::Day;
+        let is_market = order.terms.order_type.is_market();
+        let is_open = order.leaves().0 > 0;
+        let rests = is_open && !is_market && !order.terms.is_immediate();
+        let reason = match is_market {
+            false => Reason::ImmediateRemainder,
+            true if lane.best_visible(order.terms.side.opposite(), replica).is_some() => {
+                Reason::Collar
+            }
+            true => Reason::NoLiquidity,
+        };
         if rests {
             lane.rest(order, replica);
-            self.note_live(order.id, instrument);
+            self.note_live(&order);
         }
         self.report_fills(ts_event, out);
-        if !rests && order.leaves().0 > 0 {
-            out.push(cancelled(&order, Reason::ImmediateRemainder));
+        if is_open && !rests {
+            out.push(cancelled(&order, reason));
         }
     }
 
@@ -193,14 +203,37 @@ impl Venue {
         if self.lanes[lane].halted.is_empty() {
             return;
         }
-        for order in std::mem::take(&mut self.lanes[lane].halted) {
+        for mut order in std::mem::take(&mut self.lanes[lane].halted) {
             self.forget_live(order.id);
-            let would_take = self.lanes[lane].takeable(&order, at.replica).0 > 0;
-            if order.terms.is_post_only && would_take {
-                let reason = Reason::WouldTake;
-                out.push(order.ended(ExecutionKind::Cancelled, at.ts_event, reason));
-            } else {
-                self.enter(order, at, out);
+            match self.post_only_price(&order, at.replica) {
+                Ok(price) => {
+                    order.terms.price = price;
+                    self.enter(order, at, out);
+                }
+                Err(reason) => {
+                    out.push(order.ended(ExecutionKind::Cancelled, at.ts_event, reason));
+                }
+            }
+        }
+    }
+
+    /// A cross has traded: what is left of the orders for that auction goes, by ascending number.
+    pub(super) fn end_auction(
+        &mut self,
+        instrument: InstrumentId,
+        is_closing: bool,
+        ts_event: Nanos,
+        out: &mut Vec<Execution>,
+    ) {
+        let Some(lane) = self.lane_index(instrument) else { return };
+        let is_over =
+            |own: &OwnOrder| is_closing || own.terms.time_in_force == TimeInForce::Opening;
+        let waiting = self.lanes[lane].waiting.iter().filter(|own| is_over(own));
+        let mut over: Vec<OrderId> = waiting.map(|own| own.id).collect();
+        over.sort_unstable();
+        for id in over {
+            if let Some(order) = self.remove(id) {
+                out.push(order.ended(ExecutionKind::Cancelled, ts_event, Reason::AuctionOver));
             }
         }
     }
@@ -219,10 +252,4 @@ pub(super) fn unknown_order(
         reason: Reason::UnknownOrder as u16,
         ..Execution::new(ExecutionKind::Rejected, ts_event.0, instrument.0)
     }
-}
-
-/// Whether a price fits 64 bits in 1e-9 of the currency.
-fn is_representable(price: Price, instrument: &Instrument) -> bool {
-    let scaled = i128::from(price.0) * i128::from(instrument.price_increment);
-    i64::try_from(scaled).is_ok()
 }

@@ -1,5 +1,14 @@
 //! One instrument's own orders: their queues, and what the tape does to them.
+//!
+//! ```text
+//!   resting, by side   | best price: displayed, then hidden, each by time | next price | ...
+//!   halted             accepted while not trading, in order of arrival
+//!   waiting            for the opening or closing auction, in order of arrival
+//!   pending            stops that have not triggered, in order of arrival
+//! ```
 
+use super::super::stops::Traded;
+use super::levels::QueueModel;
 use super::order::{OpenOrder, OrderState, OwnOrder};
 use super::taken::Taken;
 use crate::book::{Change, ChangeKind, OrderView, Replica};
@@ -22,71 +31,140 @@ pub(super) struct LaneFill {
 pub(super) enum Reach {
     /// An execution of this order: own orders of its side that are ahead of it.
     Order(OrderView),
+    /// A hidden trade: own orders of a side at this price or better, hidden ones only better.
+    Hidden(Side, Price),
     /// Own orders of a side at this price or better.
     UpTo(Side, Price),
+    /// Own orders of a side at a better price than this one.
+    Through(Side, Price),
+}
+
+impl Reach {
+    fn side(self) -> Side {
+        match self {
+            Self::Order(order) => order.side,
+            Self::Hidden(side, _) | Self::UpTo(side, _) | Self::Through(side, _) => side,
+        }
+    }
+
+    fn reaches(&self, own: &OwnOrder) -> bool {
+        let better = |side: Side, price| side.is_better(own.terms.price, price);
+        match *self {
+            Self::Order(order) => {
+                let is_ahead = own.terms.price == order.price && own.priority <= order.priority;
+                better(order.side, order.price) || is_ahead
+            }
+            Self::Hidden(side, price) => {
+                better(side, price) || (own.terms.price == price && !own.terms.is_hidden)
+            }
+            Self::UpTo(side, price) => !side.is_better(price, own.terms.price),
+            Self::Through(side, price) => better(side, price),
+        }
+    }
 }
 
 /// Own orders of one instrument.
 #[derive(Clone, Debug)]
 pub(super) struct Lane {
     pub(super) instrument: InstrumentId,
-    /// By side: best price first, then in order of arrival.
+    /// By side: best price first, then displayed before hidden, then in order of arrival.
     pub(super) resting: [Vec<OwnOrder>; 2],
     /// Accepted while not trading, in order of arrival.
     pub(super) halted: Vec<OwnOrder>,
+    /// For the opening or closing auction, in order of arrival.
+    pub(super) waiting: Vec<OwnOrder>,
+    /// Stops that have not triggered, in order of arrival.
+    pub(super) pending: Vec<OwnOrder>,
     pub(super) taken: Taken,
+    /// What printed in the exchange event at hand, while stops pend.
+    pub(super) traded: Option<Traded>,
+    /// Whether the feed tells levels of the instrument and no orders.
+    pub(super) is_of_levels: bool,
 }
 
 impl Lane {
     pub(super) fn new(instrument: InstrumentId) -> Self {
-        Self { instrument, resting: [vec![], vec![]], halted: vec![], taken: Taken::default() }
+        Self {
+            instrument,
+            resting: [vec![], vec![]],
+            halted: vec![],
+            waiting: vec![],
+            pending: vec![],
+            taken: Taken::default(),
+            traded: None,
+            is_of_levels: false,
+        }
     }
 
     /// Whether no event of the instrument can change anything here.
     pub(super) fn is_idle(&self) -> bool {
-        self.resting.iter().all(Vec::is_empty) && self.halted.is_empty() && self.taken.is_empty()
+        self.queues().all(Vec::is_empty) && self.taken.is_empty()
+    }
+
+    /// All orders, in the order in which they are saved.
+    pub(super) fn queues(&self) -> impl Iterator<Item = &Vec<OwnOrder>> {
+        self.resting.iter().chain([&self.halted, &self.waiting, &self.pending])
+    }
+
+    pub(super) fn queues_mut(&mut self) -> impl Iterator<Item = &mut Vec<OwnOrder>> {
+        let Self { resting, halted, waiting, pending, .. } = self;
+        resting.iter_mut().chain([halted, waiting, pending])
     }
 
     /// Lets an order rest behind every displayed order at its price.
     pub(super) fn rest(&mut self, mut order: OwnOrder, replica: &Replica) {
+        let ahead = replica.level(self.instrument, order.terms.side, order.terms.price).qty;
+        self.is_of_levels |= replica.has_levels(self.instrument);
+        order.join(ahead, replica.next_priority());
+        self.insert(order);
+    }
+
+    /// Puts an order at the back of its queue: of the displayed ones at its price, or of the hidden
+    /// ones.
+    pub(super) fn insert(&mut self, order: OwnOrder) {
         let (side, price) = (order.terms.side, order.terms.price);
-        order.ahead = replica.level(self.instrument, side, price).qty;
-        order.ahead_at_entry = order.ahead;
-        order.priority = replica.next_priority();
         let queue = &mut self.resting[side.index()];
-        let place = queue.partition_point(|other| !side.is_better(price, other.terms.price));
+        let place = queue.partition_point(|other| {
+            let is_hidden_after = other.terms.is_hidden && !order.terms.is_hidden;
+            side.is_better(other.terms.price, price)
+                || (other.terms.price == price && !is_hidden_after)
+        });
         queue.insert(place, order);
     }
 
     /// Takes an order out, wherever it is.
     pub(super) fn remove(&mut self, id: OrderId) -> Option<OwnOrder> {
-        for queue in self.resting.iter_mut().chain([&mut self.halted]) {
-            if let Some(index) = queue.iter().position(|order| order.id == id) {
-                return Some(queue.remove(index));
-            }
-        }
-        None
+        self.queues_mut().find_map(|queue| {
+            let index = queue.iter().position(|order| order.id == id)?;
+            Some(queue.remove(index))
+        })
     }
 
     /// The order of a number, to be changed in place.
     pub(super) fn get_mut(&mut self, id: OrderId) -> Option<&mut OwnOrder> {
-        let queues = self.resting.iter_mut().chain([&mut self.halted]);
-        queues.flatten().find(|order| order.id == id)
+        self.queues_mut().flatten().find(|order| order.id == id)
     }
 
     /// All orders, resting ones first.
     pub(super) fn open_orders(&self) -> impl Iterator<Item = OpenOrder> {
-        let resting = self.resting.iter().flatten();
-        let halted = self.halted.iter();
-        resting
-            .map(|order| OpenOrder::of(order, OrderState::Resting))
-            .chain(halted.map(|order| OpenOrder::of(order, OrderState::Halted)))
+        let [bids, offers] = &self.resting;
+        let states = [
+            (bids, OrderState::Resting),
+            (offers, OrderState::Resting),
+            (&self.halted, OrderState::Halted),
+            (&self.waiting, OrderState::Waiting),
+            (&self.pending, OrderState::Pending),
+        ];
+        states
+            .into_iter()
+            .flat_map(|(queue, state)| queue.iter().map(move |order| OpenOrder::of(order, state)))
     }
 
     /// Keeps what is ahead of own orders, and what was taken, in step with the tape.
-    pub(super) fn follow(&mut self, change: &Change) {
+    pub(super) fn follow(&mut self, change: &Change, model: QueueModel) {
         let order = &change.order;
         match change.kind {
+            ChangeKind::Added => self.join_ahead(order),
             ChangeKind::Executed | ChangeKind::Reduced | ChangeKind::Deleted => {
                 self.leave_ahead(order, change.qty);
                 self.taken.shrink(order.order_id, change.qty);
@@ -99,14 +177,20 @@ impl Lane {
                 let kept_place = new.price == order.price && new.priority == order.priority;
                 let cut = order.qty.0.saturating_sub(new.qty.0);
                 self.leave_ahead(order, if kept_place { Qty(cut) } else { order.qty });
+                if !kept_place {
+                    self.join_ahead(new);
+                }
                 let taken = self.taken.forget(order.order_id);
                 self.taken.add(new.order_id, Qty(taken.0.saturating_sub(cut)));
             }
+            ChangeKind::LevelSet => self.follow_level(change, model),
+            // A level's queue is not known to be gone: its levels are told again.
+            ChangeKind::Cleared if self.is_of_levels => self.taken.clear(),
             ChangeKind::Cleared => {
                 self.taken.clear();
                 self.resting.iter_mut().flatten().for_each(|own| own.ahead = Qty(0));
             }
-            ChangeKind::None | ChangeKind::Added | ChangeKind::Unknown => {}
+            ChangeKind::None | ChangeKind::Unknown => {}
         }
     }
 
@@ -120,36 +204,44 @@ impl Lane {
         }
     }
 
-    /// Fills resting own orders at their price from `shares` of one record; says what was used.
+    /// A real order came to the queue at its price: it is ahead of hidden own ones.
+    fn join_ahead(&mut self, order: &OrderView) {
+        let is_behind = |own: &&mut OwnOrder| own.terms.price == order.price && own.terms.is_hidden;
+        for own in self.resting[order.side.index()].iter_mut().filter(is_behind) {
+            own.ahead.0 += order.qty.0;
+        }
+    }
+
+    /// Fills own orders at their prices from `shares` of one record; says what was used.
+    ///
+    /// An iceberg gives what it displays and goes to the back of its queue, where the record may
+    /// reach it again.
     pub(super) fn fill_passively(
         &mut self,
         reach: Reach,
         shares: Qty,
         contra: OrderId,
+        replica: &Replica,
         fills: &mut Vec<LaneFill>,
     ) -> Qty {
-        let side = match reach {
-            Reach::Order(order) => order.side,
-            Reach::UpTo(side, _) => side,
-        };
-        let mut left = shares.0;
-        for own in &mut self.resting[side.index()] {
-            let is_reached = match reach {
-                Reach::Order(order) => {
-                    side.is_better(own.terms.price, order.price)
-                        || (own.terms.price == order.price && own.priority <= order.priority)
-                }
-                Reach::UpTo(_, price) => !side.is_better(price, own.terms.price),
-            };
-            // Orders stand by priority: whom this record does not reach, it reaches none behind.
-            if left == 0 || !is_reached {
-                break;
-            }
-            let qty = own.leaves().0.min(left);
+        let side = reach.side().index();
+        let (mut left, mut at) = (shares.0, 0);
+        // Orders stand by priority: whom this record does not reach, it reaches none behind.
+        while left > 0
+            && let Some(own) = self.resting[side].get_mut(at)
+            && reach.reaches(own)
+        {
+            let qty = own.front().0.min(left);
             left -= qty;
-            own.cum.0 += qty;
+            own.fill(Qty(qty));
             let (price, liquidity) = (own.terms.price, Liquidity::Maker);
             fills.push(LaneFill { order: *own, price, qty: Qty(qty), contra, liquidity });
+            if own.wants_refill() {
+                let own = self.resting[side].remove(at);
+                self.rest(own, replica);
+            } else {
+                at += 1;
+            }
         }
         if left < shares.0 {
             self.drop_filled();
@@ -157,84 +249,7 @@ impl Lane {
         Qty(shares.0 - left)
     }
 
-    /// Fills own orders better than a cross's price at that price, `shares` at most in all.
-    pub(super) fn fill_in_cross(&mut self, price: Price, shares: Qty, fills: &mut Vec<LaneFill>) {
-        let mut left = shares.0;
-        for side in [Side::Buy, Side::Sell] {
-            let resting = self.resting[side.index()].iter_mut();
-            let halted = self.halted.iter_mut().filter(|own| own.terms.side == side);
-            let is_better = |own: &&mut OwnOrder| side.is_better(own.terms.price, price);
-            for own in resting.chain(halted).filter(is_better) {
-                let qty = own.leaves().0.min(left);
-                if qty == 0 {
-                    break;
-                }
-                left -= qty;
-                own.cum.0 += qty;
-                let (contra, liquidity) = (OrderId(0), Liquidity::Auction);
-                fills.push(LaneFill { order: *own, price, qty: Qty(qty), contra, liquidity });
-            }
-        }
-        self.drop_filled();
+    pub(super) fn drop_filled(&mut self) {
+        self.queues_mut().for_each(|queue| queue.retain(|own| own.leaves().0 > 0));
     }
-
-    fn drop_filled(&mut self) {
-        for queue in self.resting.iter_mut().chain([&mut self.halted]) {
-            queue.retain(|own| own.leaves().0 > 0);
-        }
-    }
-
-    /// Shares that an order could take at once, counted up to its own.
-    pub(super) fn takeable(&self, order: &OwnOrder, replica: &Replica) -> Qty {
-        let wanted = order.leaves().0;
-        let mut found = 0;
-        for real in reachable(self.instrument, order, replica) {
-            found += self.taken.visible(real.order_id, real.qty).0;
-            if found >= wanted {
-                return Qty(wanted);
-            }
-        }
-        Qty(found)
-    }
-
-    /// Takes displayed shares front to back, up to what the order wants.
-    pub(super) fn take(
-        &mut self,
-        order: &mut OwnOrder,
-        replica: &Replica,
-        fills: &mut Vec<LaneFill>,
-    ) {
-        for real in reachable(self.instrument, order, replica) {
-            let qty = self.taken.visible(real.order_id, real.qty).0.min(order.leaves().0);
-            if qty == 0 {
-                continue;
-            }
-            order.cum.0 += qty;
-            self.taken.add(real.order_id, Qty(qty));
-            fills.push(LaneFill {
-                order: *order,
-                price: real.price,
-                qty: Qty(qty),
-                contra: real.order_id,
-                liquidity: Liquidity::Taker,
-            });
-            if order.leaves().0 == 0 {
-                break;
-            }
-        }
-    }
-}
-
-/// Real orders of the other side that an order's limit reaches, best price first, front to back.
-fn reachable<'a>(
-    instrument: InstrumentId,
-    order: &OwnOrder,
-    replica: &'a Replica,
-) -> impl Iterator<Item = OrderView> + use<'a> {
-    let (side, limit) = (order.terms.side, order.terms.price);
-    let other = side.opposite();
-    replica
-        .levels(instrument, other)
-        .take_while(move |level| !side.is_better(level.price, limit))
-        .flat_map(move |level| replica.queue(instrument, other, level.price))
 }

@@ -1,11 +1,14 @@
 //! The venue's saved state: orders, what is in flight, what was taken.
 
+use super::super::save::{load_price, save_price};
+use super::super::stops::{Stop, Traded};
 use super::lane::Lane;
-use super::order::{NewOrder, OwnOrder};
+use super::new_order::NewOrder;
+use super::order::OwnOrder;
 use super::simulated::Venue;
 use super::wire::{Command, InFlight, Wire};
 use crate::error::Result;
-use crate::event::TimeInForce;
+use crate::event::{OrderType, TimeInForce};
 use crate::hash::SplitMix64;
 use crate::limits::INSTRUMENTS_MAX;
 use crate::state::{StateReader, StateWriter};
@@ -22,7 +25,10 @@ impl Venue {
         writer.put_len(self.lanes.len());
         for lane in &self.lanes {
             writer.put_u32(lane.instrument.0);
-            for queue in lane.resting.iter().chain([&lane.halted]) {
+            writer.put_bool(lane.is_of_levels);
+            save_price(lane.traded.map(|traded| traded.high), writer);
+            save_price(lane.traded.map(|traded| traded.low), writer);
+            for queue in lane.queues() {
                 writer.put_len(queue.len());
                 queue.iter().for_each(|order| save_order(order, writer));
             }
@@ -53,13 +59,16 @@ impl Venue {
             let instrument = load_instrument(reader)?;
             let index = loaded.make_lane(instrument);
             let mut lane = Lane::new(instrument);
-            for queue in lane.resting.iter_mut().chain([&mut lane.halted]) {
+            lane.is_of_levels = reader.bool()?;
+            let (high, low) = (load_price(reader)?, load_price(reader)?);
+            lane.traded = high.zip(low).map(|(high, low)| Traded { high, low });
+            for queue in lane.queues_mut() {
                 for _ in 0..reader.len(8)? {
                     let order = load_order(reader)?;
                     if order.terms.instrument != instrument {
                         return Err(reader.bad("an order rests at another instrument"));
                     }
-                    loaded.live.push((order.id, instrument));
+                    loaded.note_live(&order);
                     queue.push(order);
                 }
             }
@@ -69,7 +78,6 @@ impl Venue {
             }
             loaded.lanes[index] = lane;
         }
-        loaded.live.sort_unstable_by_key(|&(id, _)| id);
         let mut wire = Wire::default();
         for _ in 0..reader.len(8)? {
             let in_flight = load_in_flight(reader)?;
@@ -89,8 +97,15 @@ fn save_terms(terms: &NewOrder, writer: &mut StateWriter) {
     writer.put_u8(terms.side as u8);
     writer.put_i64(terms.price.0);
     writer.put_u64(terms.qty.0);
+    writer.put_u8(terms.order_type as u8);
     writer.put_u8(terms.time_in_force as u8);
-    writer.put_bool(terms.is_post_only);
+    let instructions =
+        [terms.is_post_only, terms.is_repriced, terms.is_hidden, terms.is_bidask_triggered];
+    instructions.into_iter().for_each(|is_asked| writer.put_bool(is_asked));
+    writer.put_i64(terms.stop_price.0);
+    writer.put_i64(terms.trail.0);
+    writer.put_u64(terms.display_qty.0);
+    writer.put_u64(terms.expire_ts.0);
 }
 
 fn load_terms(reader: &mut StateReader<'_>) -> Result<NewOrder> {
@@ -99,17 +114,38 @@ fn load_terms(reader: &mut StateReader<'_>) -> Result<NewOrder> {
     let side = Side::from_code(side).ok_or_else(|| reader.bad(format!("no side is {side}")))?;
     let (price, qty) = (Price(reader.i64()?), Qty(reader.u64()?));
     let code = reader.u8()?;
+    let order_type =
+        OrderType::from_code(code).ok_or_else(|| reader.bad(format!("no order type is {code}")))?;
+    let code = reader.u8()?;
     let time_in_force = TimeInForce::from_code(code)
         .ok_or_else(|| reader.bad(format!("no time in force is {code}")))?;
-    let is_post_only = reader.bool()?;
-    Ok(NewOrder { instrument, side, price, qty, time_in_force, is_post_only })
+    Ok(NewOrder {
+        instrument,
+        side,
+        price,
+        qty,
+        order_type,
+        time_in_force,
+        is_post_only: reader.bool()?,
+        is_repriced: reader.bool()?,
+        is_hidden: reader.bool()?,
+        is_bidask_triggered: reader.bool()?,
+        stop_price: Price(reader.i64()?),
+        trail: Price(reader.i64()?),
+        display_qty: Qty(reader.u64()?),
+        expire_ts: Nanos(reader.u64()?),
+    })
 }
 
 fn save_order(order: &OwnOrder, writer: &mut StateWriter) {
     writer.put_u64(order.id.0);
     writer.put_u32(order.account.0);
     save_terms(&order.terms, writer);
-    for number in [order.cum.0, order.ahead.0, order.priority, order.ahead_at_entry.0] {
+    writer.put_u64(order.cum.0);
+    writer.put_u64(order.displayed.0);
+    save_price(order.stop.price, writer);
+    save_price(order.stop.best, writer);
+    for number in [order.ahead.0, order.priority, order.printed.0, order.ahead_at_entry.0] {
         writer.put_u64(number);
     }
 }
@@ -117,12 +153,23 @@ fn save_order(order: &OwnOrder, writer: &mut StateWriter) {
 fn load_order(reader: &mut StateReader<'_>) -> Result<OwnOrder> {
     let (id, account) = (OrderId(reader.u64()?), AccountId(reader.u32()?));
     let terms = load_terms(reader)?;
-    let (cum, ahead) = (Qty(reader.u64()?), Qty(reader.u64()?));
-    let (priority, ahead_at_entry) = (reader.u64()?, Qty(reader.u64()?));
+    let (cum, displayed) = (Qty(reader.u64()?), Qty(reader.u64()?));
     if cum >= terms.qty {
         return Err(reader.bad("an open order has nothing open"));
     }
-    Ok(OwnOrder { id, account, terms, cum, ahead, priority, ahead_at_entry })
+    let (price, best) = (load_price(reader)?, load_price(reader)?);
+    Ok(OwnOrder {
+        id,
+        account,
+        terms,
+        cum,
+        displayed,
+        stop: Stop { price, best, trail: terms.trail },
+        ahead: Qty(reader.u64()?),
+        priority: reader.u64()?,
+        printed: Qty(reader.u64()?),
+        ahead_at_entry: Qty(reader.u64()?),
+    })
 }
 
 fn save_in_flight(in_flight: &InFlight, writer: &mut StateWriter) {

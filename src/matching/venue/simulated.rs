@@ -1,13 +1,16 @@
 //! The venue: takes commands after their latency, and lets the tape fill own orders.
 
+use super::crosses::Auction;
 use super::entry::{Arrival, unknown_order};
-use super::lane::{Lane, LaneFill, Reach};
+use super::expiry::Expiries;
+use super::lane::{Lane, LaneFill};
 use super::latency::{LatencyModel, Ways};
+use super::levels::QueueModel;
 use super::order::{OpenOrder, OrderState, OwnOrder};
 use super::wire::{Command, InFlight, Wire};
-use crate::book::{Change, ChangeKind, OrderView, Replica};
-use crate::event::{Event, EventView, Execution, ExecutionKind, Flags, Kind, Reason};
-use crate::units::{AccountId, InstrumentId, Nanos, OrderId, Qty, Side};
+use crate::book::{Change, Replica};
+use crate::event::{Event, EventView, Execution, ExecutionKind, Flags, Reason, TimeInForce};
+use crate::units::{AccountId, InstrumentId, Nanos, OrderId};
 
 /// What shapes the simulated venue.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -16,6 +19,8 @@ pub struct VenueConfig {
     pub latency: LatencyModel,
     /// Whether to leave out fills from hidden trades and from crossing orders.
     pub conservative: bool,
+    /// Where in the queue of a price level the shares stood that leave it without a print.
+    pub queue: QueueModel,
 }
 
 /// No lane yet.
@@ -57,6 +62,7 @@ pub struct Venue {
     /// Orders at the venue by ascending number.
     pub(super) live: Vec<(OrderId, InstrumentId)>,
     pub(super) wire: Wire,
+    pub(super) expiries: Expiries,
     pub(super) ways: Ways,
     pub(super) matches: u64,
     /// Accounts from which nothing is accepted any more, ascending.
@@ -75,6 +81,7 @@ impl Venue {
             lane_of: vec![],
             live: vec![],
             wire: Wire::default(),
+            expiries: Expiries::default(),
             matches: 0,
             killed: vec![],
             fills: vec![],
@@ -106,10 +113,13 @@ impl Venue {
         self.ways.report(&self.config.latency)
     }
 
-    /// When the next command arrives; `None` when nothing is in flight.
+    /// When the next command arrives or the next order expires; `None` when nothing is to come.
     #[inline]
     pub fn next_due(&self) -> Option<Nanos> {
-        self.wire.next_due()
+        match (self.wire.next_due(), self.expiries.first()) {
+            (Some(command), Some(expiry)) => Some(command.min(expiry)),
+            (command, expiry) => command.or(expiry),
+        }
     }
 
     /// Applies what an event did to the replica: queue positions, then own fills.
@@ -126,41 +136,27 @@ impl Venue {
         let instrument = change.order.instrument;
         let Some(lane) = self.lane_index(instrument) else { return };
         let lane = &mut self.lanes[lane];
-        lane.follow(change);
+        lane.follow(change, self.config.queue);
         let is_trading = replica.is_trading(instrument);
-        let takes_all = is_trading && !self.config.conservative;
-        let fills = &mut self.fills;
-        match change.kind {
-            ChangeKind::Executed => {
-                let is_printable =
-                    event.kind != Kind::ExecuteAt as u8 || event.has(Flags::PRINTABLE);
-                if is_trading && is_printable {
-                    let reach = Reach::Order(change.order);
-                    lane.fill_passively(reach, change.qty, OrderId(0), fills);
-                }
-            }
-            ChangeKind::Added if takes_all => meet_crossing_order(lane, &change.order, fills),
-            ChangeKind::Replaced | ChangeKind::Modified if takes_all => {
-                if let Some(new) = change.new.filter(|new| new.priority != change.order.priority) {
-                    meet_crossing_order(lane, &new, fills);
-                }
-            }
-            ChangeKind::None => match event.view() {
-                EventView::Trade(trade) if takes_all => {
-                    let buys = Reach::UpTo(Side::Buy, trade.price);
-                    let used = lane.fill_passively(buys, trade.qty, OrderId(0), fills);
-                    let sells = Reach::UpTo(Side::Sell, trade.price);
-                    lane.fill_passively(sells, Qty(trade.qty.0 - used.0), OrderId(0), fills);
-                }
-                EventView::Cross(cross) => lane.fill_in_cross(cross.price, cross.qty, fills),
-                _ => {}
-            },
-            _ => {}
+        if is_trading {
+            lane.trade(event, change, replica, self.config.conservative, &mut self.fills);
         }
-        self.report_fills(Nanos(event.ts_event), out);
-        if event.has(Flags::LAST) && is_trading {
-            let at = Arrival { ts_event: Nanos(event.ts_event), replica };
+        let is_last = event.has(Flags::LAST);
+        let traded = if is_last { lane.traded.take() } else { None };
+        let ts_event = Nanos(event.ts_event);
+        let at = Arrival { ts_event, now: ts_event, replica };
+        if let EventView::Cross(cross) = event.view()
+            && cross.qty.0 > 0
+        {
+            let auction = Auction::of(cross, instrument, replica);
+            lane.fill_in_cross(cross.price, cross.qty, auction, replica, &mut self.fills);
+            self.report_fills(ts_event, out);
+            self.end_auction(instrument, auction.is_closing, ts_event, out);
+        }
+        self.report_fills(ts_event, out);
+        if is_last && is_trading {
             self.enter_halted(instrument, at, out);
+            self.run_stops(event, instrument, traded, at, out);
         }
     }
 
@@ -170,9 +166,13 @@ impl Venue {
         self.lane_index(instrument).is_some_and(|lane| !self.lanes[lane].is_idle())
     }
 
-    /// Ends the session: every order expires, what is in flight is rejected.
+    /// Ends the session: day orders and those for auctions expire, what is in flight is rejected.
     pub fn end_of_day(&mut self, ts_event: Nanos, out: &mut Vec<Execution>) {
-        self.end_orders(None, ExecutionKind::Expired, Reason::EndOfDay, ts_event, out);
+        let ends = |order: &OwnOrder| {
+            let time_in_force = order.terms.time_in_force;
+            !matches!(time_in_force, TimeInForce::Gtc | TimeInForce::Gtd)
+        };
+        self.end_orders(ends, ExecutionKind::Expired, Reason::EndOfDay, ts_event, out);
         // A cancel in flight finds its order gone: there is nothing to reject.
         for in_flight in self.wire.drain() {
             let rejected = match in_flight.command {
@@ -214,7 +214,8 @@ impl Venue {
         ts_event: Nanos,
         out: &mut Vec<Execution>,
     ) {
-        self.end_orders(Some(account), ExecutionKind::Cancelled, reason, ts_event, out);
+        let is_its = |order: &OwnOrder| order.account == account;
+        self.end_orders(is_its, ExecutionKind::Cancelled, reason, ts_event, out);
     }
 
     /// An order that is in flight or at the venue.
@@ -257,10 +258,10 @@ impl Venue {
         })
     }
 
-    /// Takes out every order of an account at the venue, or of all, by ascending number.
+    /// Takes out every order at the venue that is meant, by ascending number.
     fn end_orders(
         &mut self,
-        account: Option<AccountId>,
+        is_meant: impl Fn(&OwnOrder) -> bool,
         kind: ExecutionKind,
         reason: Reason,
         ts_event: Nanos,
@@ -268,8 +269,7 @@ impl Venue {
     ) {
         for (order_id, _) in self.live.clone() {
             let order = self.get_mut(order_id).copied();
-            let is_meant = order.is_some_and(|o| account.is_none_or(|a| a == o.account));
-            if let Some(order) = order.filter(|_| is_meant) {
+            if let Some(order) = order.filter(&is_meant) {
                 self.remove(order_id);
                 out.push(order.ended(kind, ts_event, reason));
             }
@@ -329,15 +329,17 @@ impl Venue {
         self.live.binary_search_by_key(&order_id, |&(id, _)| id)
     }
 
-    pub(super) fn note_live(&mut self, order_id: OrderId, instrument: InstrumentId) {
-        if let Err(index) = self.find_live(order_id) {
-            self.live.insert(index, (order_id, instrument));
+    pub(super) fn note_live(&mut self, order: &OwnOrder) {
+        if let Err(index) = self.find_live(order.id) {
+            self.live.insert(index, (order.id, order.terms.instrument));
+            self.expiries.note(order);
         }
     }
 
     pub(super) fn forget_live(&mut self, order_id: OrderId) {
         if let Ok(index) = self.find_live(order_id) {
             self.live.remove(index);
+            self.expiries.forget(order_id);
         }
     }
 
@@ -353,12 +355,4 @@ impl Venue {
         let lane = self.lane_index(instrument)?;
         self.lanes[lane].remove(order_id)
     }
-}
-
-/// A real order came to rest on the other side of own orders that it crosses.
-fn meet_crossing_order(lane: &mut Lane, real: &OrderView, fills: &mut Vec<LaneFill>) {
-    let shares = lane.taken.visible(real.order_id, real.qty);
-    let reach = Reach::UpTo(real.side.opposite(), real.price);
-    let used = lane.fill_passively(reach, shares, real.order_id, fills);
-    lane.taken.add(real.order_id, used);
 }

@@ -1,6 +1,13 @@
 //! What own orders took of real orders that the tape still shows.
 
-use crate::units::{OrderId, Qty};
+use crate::units::{OrderId, Price, Qty, Side};
+
+/// What was taken of a price level is kept under this number.
+///
+/// A feed that tells levels of an instrument names no orders of it.
+pub(super) fn level_key(side: Side, price: Price) -> OrderId {
+    OrderId(price.0.cast_unsigned() << 1 | side.index() as u64)
+}
 
 /// Shares taken by real order: the same liquidity is never consumed twice.
 ///

@@ -2,7 +2,7 @@
 
 use std::collections::VecDeque;
 
-use super::order::NewOrder;
+use super::new_order::NewOrder;
 use crate::units::{AccountId, InstrumentId, Nanos, OrderId, Price, Qty};
 
 /// What a strategy sends to the venue.
@@ -33,7 +33,7 @@ pub enum Command {
         order_id: OrderId,
         /// The number of the new one.
         new_order_id: OrderId,
-        /// The new limit.
+        /// The new limit or cap; 0 when unchanged.
         price: Price,
         /// The new total including what is filled; 0 when unchanged.
         qty: Qty,
@@ -74,17 +74,23 @@ impl Wire {
         self.queue.back().map(|last| last.due)
     }
 
-    /// The first command due by `until` whose instrument is ready for it.
+    /// The place of the first command due by `until` whose instrument is ready for it, and when it
+    /// is due.
     ///
     /// A command that has to wait holds up only commands of its own instrument.
-    pub(super) fn receive(
-        &mut self,
+    pub(super) fn first_ready(
+        &self,
         until: Nanos,
         is_ready: impl Fn(InstrumentId) -> bool,
-    ) -> Option<InFlight> {
+    ) -> Option<(usize, Nanos)> {
         let due = self.queue.iter().take_while(|in_flight| in_flight.due <= until);
-        let index = due.enumerate().find(|(_, in_flight)| is_ready(in_flight.instrument))?.0;
-        self.queue.remove(index)
+        let ready = due.enumerate().find(|(_, in_flight)| is_ready(in_flight.instrument))?;
+        Some((ready.0, ready.1.due))
+    }
+
+    /// Takes the command at a place off the wire.
+    pub(super) fn take(&mut self, place: usize) -> Option<InFlight> {
+        self.queue.remove(place)
     }
 
     /// Takes everything off the wire.

@@ -3,6 +3,7 @@
 use std::collections::VecDeque;
 
 use super::limits::{Limit, RiskLimits};
+use super::prices::{collar, likely_price};
 use crate::book::Replica;
 use crate::error::Result;
 use crate::event::{Execution, ExecutionKind, Reason};
@@ -91,7 +92,7 @@ struct Exposure {
     instrument: InstrumentId,
     /// Open quantity by side.
     open: [u64; 2],
-    /// The latest limit price, to value what has no mark.
+    /// The latest likely price, to value what has no mark; 0 when there is none.
     price: Price,
 }
 
@@ -314,7 +315,7 @@ impl Watch {
             collar(terms, most, at.books)?;
         }
         let reserved = terms.qty.0.saturating_sub(covered);
-        let index = self.exposure_of(terms);
+        let index = self.exposure_of(terms, at.books);
         let side = terms.side.index();
         let before = self.exposures[index];
         let exposure = &mut self.exposures[index];
@@ -363,8 +364,8 @@ impl Watch {
         Ok(())
     }
 
-    fn exposure_of(&mut self, terms: &NewOrder) -> usize {
-        let (instrument, price) = (terms.instrument, terms.price);
+    fn exposure_of(&mut self, terms: &NewOrder, books: &Replica) -> usize {
+        let (instrument, price) = (terms.instrument, likely_price(terms, books));
         match self.exposures.binary_search_by_key(&instrument, |one| one.instrument) {
             Ok(index) => {
                 self.exposures[index].price = price;
@@ -451,7 +452,7 @@ impl Exposure {
     }
 
     /// What these positions are worth in the base currency; `None` beyond what money can hold, and
-    /// without a rate.
+    /// without a rate or any price.
     fn values(&self, account: AccountId, at: Circumstances<'_>) -> Option<[i128; 2]> {
         let mark = at.account.mark_of(self.instrument);
         let half_price = mark.map_or(2 * i128::from(self.price.0), |mark| mark.half_price);
@@ -459,24 +460,12 @@ impl Exposure {
         let worth = at.account.worth(self.instrument).or_else(|| Worth::of(&listing))?;
         let mut values = [0; 2];
         for (value, qty) in values.iter_mut().zip(self.reach(account, at.account)) {
+            if half_price == 0 && qty != 0 {
+                return None;
+            }
             let amount = worth.value(half_price, qty)?;
             *value = at.account.in_base(listing.currency, amount)?.0;
         }
         Some(values)
     }
-}
-
-/// Whether a limit price is not too far through the market; without a market it is not.
-fn collar(terms: &NewOrder, most_ppm: u64, books: &Replica) -> Result<(), Reason> {
-    let touch = books.touch(terms.instrument);
-    let mid =
-        touch.is_two_sided().then(|| i128::from(touch.bid_price.0) + i128::from(touch.ask_price.0));
-    let last = books.last_price(terms.instrument).map(|price| 2 * i128::from(price.0));
-    let Some(double) = last.or(mid) else { return Ok(()) };
-    let through = match terms.side {
-        Side::Buy => 2 * i128::from(terms.price.0) - double,
-        Side::Sell => double - 2 * i128::from(terms.price.0),
-    };
-    let is_within = through * 1_000_000 <= double.abs() * i128::from(most_ppm);
-    is_within.then_some(()).ok_or(Reason::PriceCollar)
 }

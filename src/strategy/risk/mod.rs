@@ -13,7 +13,7 @@
 //! | `position` | the position could become larger, long or short, with all that is open on its side | `position_limit` |
 //! | `gross-notional` | the value of all positions and open orders, each at its worst side, could become larger | `gross_notional` |
 //! | `net-notional` | the value of all positions, longs less shorts, could become larger | `net_notional` |
-//! | `price-collar` | its limit is further through the market than this from the last trade, or the mid | `price_collar` |
+//! | `price-collar` | its limit is further through the market than this from the last trade, or the mid; a stop's from its stop price; a market order's cap, and it must have one | `price_collar` |
 //! | `message-rate` | so many messages were sent in the second before | `message_rate` |
 //! | `open-orders` | so many orders are open | `open_orders` |
 //! | `order-to-trade` | there are so many messages for each fill, the first fill granted | `order_to_trade` |
@@ -24,8 +24,9 @@
 //!
 //! A replacement is a message and is tested as an order in the place of the old one. Cancels and
 //! reductions count as messages and always pass. What is on its way counts as open. Values are
-//! price x quantity x multiplier, at the mark for what is held or at the order's limit where there
-//! is none, in the base currency where rates are known.
+//! price x quantity x multiplier, at the mark for what is held or where there is none at the
+//! order's limit, else its stop price, else the other side of the market, in the base currency where rates
+//! are known.
 //!
 //! Limits are read from text or a file, one set for every account, and changed while the market
 //! runs by `limits` and `kill` records of the market ring, so that a replay of its journal repeats
@@ -33,6 +34,7 @@
 
 mod gate;
 mod limits;
+mod prices;
 
 pub use gate::{Circumstances, RiskGate};
 pub use limits::{Limit, RiskLimits};

@@ -1,0 +1,90 @@
+//! Whether the venue takes an order: the first check that fails is the reason.
+
+use super::entry::Arrival;
+use super::order::OwnOrder;
+use super::simulated::Venue;
+use crate::book::{ORDER_QTY_MAX, Replica};
+use crate::event::{Instrument, Reason, TimeInForce};
+use crate::limits::INSTRUMENTS_MAX;
+use crate::units::{InstrumentId, Price, Qty, Side};
+
+impl Venue {
+    /// The order as it is accepted, a post-only one perhaps at another price, or why it is not.
+    pub(super) fn check(&self, order: &OwnOrder, at: Arrival<'_>) -> Result<OwnOrder, Reason> {
+        let (terms, replica) = (&order.terms, at.replica);
+        if self.killed.binary_search(&order.account).is_ok() {
+            return Err(Reason::Killed);
+        }
+        let known = replica.instruments().get(terms.instrument);
+        let known = known.filter(|_| (terms.instrument.0 as usize) < INSTRUMENTS_MAX);
+        let known = known.ok_or(Reason::UnknownInstrument)?;
+        if self.find_live(order.id).is_ok() {
+            return Err(Reason::DuplicateOrder);
+        }
+        if terms.qty.0 == 0 || terms.qty > ORDER_QTY_MAX {
+            return Err(Reason::BadQuantity);
+        }
+        let is_on_tick = |price: Price| price.0 % known.tick(price) == 0;
+        let asked = terms.terms();
+        let price_checked = match terms.price {
+            Price(0) if terms.order_type.is_market() => Ok(()),
+            price if price.0 <= 0 || !is_representable(price, known) => Err(Reason::BadPrice),
+            price => is_on_tick(price).then_some(()).ok_or(Reason::OffTick),
+        };
+        asked.check_prices(price_checked, is_on_tick)?;
+        if !asked.agree(terms.qty, at.now.0) {
+            return Err(Reason::BadTerms);
+        }
+        if !replica.is_trading(terms.instrument) && terms.is_immediate() {
+            return Err(Reason::NotTrading);
+        }
+        if is_over(terms.time_in_force, terms.instrument, replica) {
+            return Err(Reason::AuctionOver);
+        }
+        let price = self.post_only_price(order, replica)?;
+        let mut order = *order;
+        order.terms.price = price;
+        Ok(order)
+    }
+
+    /// The limit of an order: of a post-only one that would take, one tick off the best price where
+    /// it asks for that.
+    pub(super) fn post_only_price(
+        &self,
+        order: &OwnOrder,
+        replica: &Replica,
+    ) -> Result<Price, Reason> {
+        let (instrument, side, price) =
+            (order.terms.instrument, order.terms.side, order.terms.price);
+        if !order.terms.is_post_only || !replica.is_trading(instrument) {
+            return Ok(price);
+        }
+        let other = side.opposite();
+        let best = self.lane_or_empty(instrument, |lane| lane.best_visible(other, replica));
+        let Some(best) = best.filter(|&best| !side.is_better(best, price)) else {
+            return Ok(price);
+        };
+        let tick = replica.instruments().get(instrument).map_or(1, |known| known.tick(best));
+        let moved = match side {
+            Side::Buy => Price(best.0 - tick),
+            Side::Sell => Price(best.0.saturating_add(tick)),
+        };
+        let is_moved = order.terms.is_repriced && moved.0 > 0;
+        is_moved.then_some(moved).ok_or(Reason::WouldTake)
+    }
+}
+
+/// Whether the auction that an order is for has traded already.
+fn is_over(time_in_force: TimeInForce, instrument: InstrumentId, replica: &Replica) -> bool {
+    match time_in_force {
+        TimeInForce::Opening => replica.stats(instrument).cross_qty > Qty(0),
+        TimeInForce::Closing => replica.close_price(instrument).is_some(),
+        _ => false,
+    }
+}
+
+/// Whether a price fits 64 bits in 1e-9 of the currency.
+fn is_representable(price: Price, instrument: &Instrument) -> bool {
+    let scaled = i128::from(price.0) * i128::from(instrument.price_increment);
+    i64::try_from(scaled).is_ok()
+}
