@@ -15,6 +15,7 @@ mod doctor;
 mod dry_run;
 mod dump;
 mod executions;
+mod export;
 mod fault;
 mod flow;
 mod generate;
@@ -62,6 +63,9 @@ enum Command {
     Dump(dump::DumpArgs),
     /// Rebuild an instrument's order book
     Book(book::BookArgs),
+    /// Write trades, bars or books of a feed as tables, CSV with exact decimals
+    #[command(subcommand)]
+    Export(export::ExportCommand),
     /// Run an order file through the matching engine, executions to stdout as CSV
     Match(matching::MatchArgs),
     /// Check journals
@@ -108,6 +112,7 @@ pub(crate) fn main() -> ExitCode {
         Command::Info(args) => info::run(&args),
         Command::Dump(args) => dump::run(&args),
         Command::Book(args) => book::run(&args),
+        Command::Export(command) => export::run(&command),
         Command::Match(args) => matching::run(&args),
         Command::Journal(command) => journal::run(&command),
         Command::Generate(args) => generate::run(&args),

@@ -43,6 +43,16 @@ impl Stdout {
     }
 }
 
+impl Write for Stdout {
+    fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
+        self.0.write(bytes)
+    }
+
+    fn flush(&mut self) -> io::Result<()> {
+        self.0.flush()
+    }
+}
+
 /// Tells people something on stderr; when nobody listens there any more, that is no failure.
 pub(super) fn tell(text: impl std::fmt::Display) {
     let _ = writeln!(io::stderr(), "{text}");

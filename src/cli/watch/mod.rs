@@ -133,6 +133,11 @@ impl Screen {
 
     /// Takes the keys that were pressed.
     fn heed_keys(&mut self) -> Wish {
+        // WHY: asked for keys of a terminal that has gone, crossterm 0.29 never comes back.
+        if !io::stderr().is_terminal() {
+            restore();
+            return Wish::Nothing;
+        }
         for _ in 0..KEYS_MAX {
             let key = match event::poll(Duration::ZERO).and_then(|is_there| match is_there {
                 true => event::read().map(Some),

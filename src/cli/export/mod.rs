@@ -1,0 +1,210 @@
+//! `ringtape export`: what people load elsewhere, as tables: trades, bars, snapshots of books.
+//!
+//! Prices are exact decimals, times nanoseconds in the feed's own count, as `book --csv` has them.
+
+mod bars;
+mod books;
+mod csv;
+mod trades;
+
+use std::fs::File;
+use std::io::{self, BufWriter};
+use std::path::{Path, PathBuf};
+
+use clap::{Args, Subcommand};
+use ringtape::book::Replica;
+use ringtape::error::{Error, Result};
+use ringtape::event::{Event, InstrumentTable};
+use ringtape::feed::orders::ORDERS_FORMAT;
+use ringtape::feed::{Begin, Feed, Fill};
+use ringtape::limits::FEED_BATCH_RECORDS;
+use ringtape::units::{InstrumentId, Price, Qty};
+
+use self::csv::Csv;
+use super::input::Input;
+use super::{Ending, parse, term};
+
+#[derive(Debug, Subcommand)]
+pub(super) enum ExportCommand {
+    /// Every trade that counts as volume, and every broken one
+    Trades(TableArgs),
+    /// Opening, highest, lowest and closing price, volume and turnover, by time or by volume
+    Bars(bars::BarsArgs),
+    /// The best levels of books at regular times
+    Books(books::BooksArgs),
+}
+
+/// What every table is made of and where it goes.
+#[derive(Debug, Args)]
+pub(super) struct TableArgs {
+    #[command(flatten)]
+    input: Input,
+    /// These symbols only
+    #[arg(long, value_name = "A,B", value_delimiter = ',')]
+    symbols: Vec<String>,
+    /// File to write; stdout unless given
+    #[arg(short, long, value_name = "FILE.csv")]
+    output: Option<PathBuf>,
+    /// Overwrite the file
+    #[arg(long)]
+    force: bool,
+}
+
+/// A cell of a table.
+#[derive(Clone, Copy, Debug)]
+enum Value<'a> {
+    /// There is none.
+    Nothing,
+    Count(u64),
+    Text(&'a str),
+    /// A price in increments, and the increment in 1e-9 of the currency.
+    Price(Price, u64),
+    /// An amount in 1e-9 of the currency.
+    Amount(i128),
+}
+
+/// Where rows go.
+trait Table {
+    fn row(&mut self, row: &[Value<'_>]) -> io::Result<()>;
+}
+
+/// What makes a table of a feed's events.
+trait Rows {
+    /// Its columns.
+    fn columns(&self) -> &'static [&'static str];
+
+    /// Before an event is applied to the books.
+    fn before(&mut self, at: &Moment<'_>, event: &Event, table: &mut dyn Table) -> io::Result<()>;
+
+    /// At the end of the feed.
+    fn end(&mut self, at: &Moment<'_>, table: &mut dyn Table) -> io::Result<()>;
+}
+
+/// The state of the feed at an event.
+struct Moment<'a> {
+    replica: &'a Replica,
+    /// Messages before it.
+    message: u64,
+    /// Time in the feed's own count.
+    ts_ns: u64,
+    /// Symbols that are wanted; all when empty.
+    symbols: &'a [String],
+}
+
+impl Moment<'_> {
+    /// Symbol and price increment of an instrument that is wanted.
+    fn listed(&self, id: InstrumentId) -> Option<(&str, u64)> {
+        let instruments: &InstrumentTable = self.replica.instruments();
+        let instrument = instruments.get(id)?;
+        let symbol = instrument.symbol.as_str();
+        let is_wanted = self.symbols.is_empty() || self.symbols.iter().any(|own| own == symbol);
+        is_wanted.then_some((symbol, instrument.price_increment))
+    }
+}
+
+pub(super) fn run(command: &ExportCommand) -> Result<Ending> {
+    match command {
+        ExportCommand::Trades(args) => export(args, &mut trades::Trades),
+        ExportCommand::Bars(args) => export(&args.table, &mut args.rows()?),
+        ExportCommand::Books(args) => export(&args.table, &mut args.rows()?),
+    }
+}
+
+fn export(args: &TableArgs, rows: &mut dyn Rows) -> Result<Ending> {
+    let mut feed = args.input.open(None)?;
+    if feed.description().format == ORDERS_FORMAT {
+        return Err(Error::usage(
+            "an order file publishes no trades and no books",
+            "write its executions with `ringtape match`",
+        ));
+    }
+    let begin = args.input.begin(&*feed)?;
+    let Some(path) = &args.output else {
+        let mut out = term::Stdout::lock();
+        let written = write(&mut *feed, begin, args, rows, &mut out);
+        let failed = written.and_then(|failed| out.finish().map(|()| failed))?;
+        return failed.map_or(Ok(Ending::Done), Err);
+    };
+    check_name(path)?;
+    term::check_overwrite(path, args.force)?;
+    let mut outcome = Ok(None);
+    let named = term::write_whole(path, |file: File| {
+        let mut out = BufWriter::new(file);
+        outcome = write(&mut *feed, begin, args, rows, &mut out);
+        match &outcome {
+            Ok(_) => io::Write::flush(&mut out),
+            Err(error) => Err(io::Error::other(error.to_string())),
+        }
+    });
+    let fault = outcome?;
+    named?;
+    fault.map_or(Ok(Ending::Done), Err)
+}
+
+/// Refuses names of formats that are not written.
+fn check_name(path: &Path) -> Result<()> {
+    match path.extension().and_then(|extension| extension.to_str()) {
+        Some("csv") => Ok(()),
+        _ => Err(Error::usage(
+            format!("{} does not say what to write", path.display()),
+            "name the file with .csv",
+        )),
+    }
+}
+
+/// Writes the rows of a feed; a fault of the feed ends them and is given beside what is right.
+fn write(
+    feed: &mut dyn Feed,
+    mut begin: Begin,
+    args: &TableArgs,
+    rows: &mut dyn Rows,
+    out: &mut dyn io::Write,
+) -> Result<Option<Error>> {
+    let failed = |error| term::closed_pipe(error).map(|()| None);
+    let midnight_ns = feed.description().midnight_ns;
+    let mut table = match Csv::new(out, rows.columns()) {
+        Ok(table) => table,
+        Err(error) => return failed(error),
+    };
+    let mut replica = Replica::new();
+    let mut batch = vec![Event::default(); FEED_BATCH_RECORDS];
+    let (mut message, mut ts_ns) = (0, 0);
+    let fault = loop {
+        let count = match feed.fill(&mut batch) {
+            Ok(Fill::Records(count)) => count,
+            Ok(Fill::Pending) => continue,
+            Ok(Fill::End) => break None,
+            Err(error) => break Some(error),
+        };
+        for event in &batch[..count] {
+            let has_begun = begin.look(event)?;
+            if event.ts_event > 0 {
+                ts_ns = event.ts_event.saturating_sub(midnight_ns);
+            }
+            let at = Moment { replica: &replica, message, ts_ns, symbols: &args.symbols };
+            if has_begun && let Err(error) = rows.before(&at, event, &mut table) {
+                return failed(error);
+            }
+            replica.apply(event);
+            message += u64::from(!event.is_continued());
+        }
+    };
+    let at = Moment { replica: &replica, message, ts_ns, symbols: &args.symbols };
+    if let Err(error) = rows.end(&at, &mut table) {
+        return failed(error);
+    }
+    Ok(fault)
+}
+
+/// A length of time, of at least 1 ns.
+fn interval(text: &str) -> Result<u64> {
+    match parse::duration(text)? {
+        0 => Err(Error::usage("a table every 0 s has no end", "write --every 1s, 100ms or 300s")),
+        ns => Ok(ns),
+    }
+}
+
+/// A quantity as a cell.
+fn qty(qty: Qty) -> Value<'static> {
+    Value::Count(qty.0)
+}
