@@ -69,7 +69,6 @@ fn a_recovery_that_is_stopped_between_any_two_segments_is_done_again() {
         assert_eq!(verify::<Event>(dir).expect("a whole journal").records, 500);
         tried += 1;
     }
-    println!("{tried} places to stop");
     assert!(tried >= 4);
 }
 
@@ -116,7 +115,6 @@ fn a_cut_over_several_segments_that_is_stopped_anywhere_is_done_again() {
             assert_eq!(begun_cut(dir).expect("a folder"), None);
             steps += 1;
         }
-        println!("cut at {until}: {steps} places to stop");
         assert!(steps >= 3);
     }
 }
