@@ -12,6 +12,7 @@ mod config;
 mod control;
 mod convert;
 mod doctor;
+mod door;
 mod dry_run;
 mod dump;
 mod executions;
@@ -31,6 +32,7 @@ mod story;
 mod sweep;
 mod term;
 mod trading;
+mod venue;
 
 use std::process::ExitCode;
 
@@ -58,6 +60,8 @@ enum Command {
     Book(book::BookArgs),
     /// Run an order file through the matching engine, executions to stdout as CSV
     Match(matching::MatchArgs),
+    /// Run the matching engine as a venue that `replay --gateway` sends orders to
+    Venue(Box<venue::VenueArgs>),
     /// Check journals
     #[command(subcommand)]
     Journal(journal::JournalCommand),
@@ -103,6 +107,7 @@ pub(crate) fn main() -> ExitCode {
         Command::Dump(args) => dump::run(&args),
         Command::Book(args) => book::run(&args),
         Command::Match(args) => matching::run(&args),
+        Command::Venue(args) => venue::run(&args),
         Command::Journal(command) => journal::run(&command),
         Command::Generate(args) => generate::run(&args),
         Command::Bench(command) => bench::run(&command),

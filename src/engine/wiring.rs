@@ -6,6 +6,7 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use super::accounting::{Accounting, AccountingParts, PORTFOLIO};
 use super::config::{EngineConfig, Gate};
 use super::filter::SymbolFilter;
+use super::gateway::{Dispatch, DispatchParts, Errands, Farewell, GATEWAY, errands};
 use super::gauges::{Gauges, RingGauge};
 use super::intake::{FEED, Intake, IntakeParts, Progress};
 use super::journals::{self, Journals};
@@ -22,16 +23,25 @@ use crate::clock::Clock;
 use crate::error::{Error, Result};
 use crate::event::{Event, Execution};
 use crate::feed::{Feed, Pace, Pacer};
+use crate::gateway::RunId;
+use crate::journal::random_id;
 use crate::limits::INBOX_CAPACITY;
 use crate::ring::{
     Consumer, InboxReceiver, InboxSender, Producer, RingBuilder, StageCursor, inbox,
 };
 use crate::runtime::{Agent, AgentLoad, Plan, Runner, StopFlag, allowed_cores};
+use crate::strategy::Trader;
 use crate::units::{CoreId, Nanos};
 
 /// Expected cost of an event to each agent, in ns; it only decides who shares a thread.
-const LOADS: [(&str, u32); 5] =
-    [(FEED, 25), (MARKET_JOURNAL, 15), (MATCHING, 90), (EXECUTION_JOURNAL, 1), (PORTFOLIO, 1)];
+const LOADS: [(&str, u32); 6] = [
+    (FEED, 25),
+    (MARKET_JOURNAL, 15),
+    (MATCHING, 90),
+    (EXECUTION_JOURNAL, 1),
+    (PORTFOLIO, 1),
+    (GATEWAY, 1),
+];
 
 /// File that says what shaped the state of a run.
 pub const RUN_FILE: &str = "run.toml";
@@ -95,6 +105,7 @@ impl Engine {
         };
         let outside = Outside {
             commands,
+            inbox: inbox.clone(),
             clock: clock.clone(),
             stop: stop.clone(),
             progress: progress.clone(),
@@ -250,6 +261,7 @@ impl ExecutionRing {
 /// What the feed handler shares with the threads outside.
 struct Outside {
     commands: InboxReceiver<Event>,
+    inbox: InboxSender<Event>,
     clock: Clock,
     stop: StopFlag,
     progress: Arc<Progress>,
@@ -287,6 +299,9 @@ fn agents(
     let (sink, collector) = snapshots.unzip();
     let saver =
         Saver::new(outside.clock.clone(), sink.clone(), new_from, outcomes.resumed.is_some());
+    let journal = journals.as_ref().map(|journals| journals.market.header().journal_id);
+    let run = RunId(journal.unwrap_or_else(random_id));
+    let door = door(&mut config, &outside, outcomes, run, new_from);
     let intake = Intake::new(IntakeParts {
         feed,
         ring: Some(market.producer),
@@ -298,6 +313,7 @@ fn agents(
         begin: state.market.begin.clone(),
         recorded: journals.as_mut().and_then(|journals| journals.recorded.take()),
         stop: outside.stop,
+        farewell: door.farewell,
         progress: outside.progress,
         segments: journals.as_ref().map(Journals::segments),
         origin,
@@ -313,6 +329,7 @@ fn agents(
         saver,
         clock: outside.clock,
         explain: config.explain,
+        errands: door.errands,
         handover: outcomes.matching.clone(),
     });
     let accounting = Accounting::new(AccountingParts {
@@ -337,7 +354,39 @@ fn agents(
         agents.push(Box::new(records_executions.telling(sink.map(Marks::of_executions))));
     }
     agents.push(Box::new(accounting));
+    agents.extend(door.dispatch.map(|dispatch| Box::new(dispatch) as Box<dyn Agent>));
     Ok(Wired { agents, rings, collector })
+}
+
+/// What a gateway needs of the others, and its agent; all `None` without one.
+#[derive(Default)]
+struct Door {
+    farewell: Option<Farewell>,
+    errands: Option<Errands>,
+    dispatch: Option<Dispatch>,
+}
+
+/// The way to a real venue, if there is to be one, for a run whose new records begin at `new_from`.
+fn door(
+    config: &mut EngineConfig,
+    outside: &Outside,
+    outcomes: &mut Outcomes,
+    run: RunId,
+    new_from: u64,
+) -> Door {
+    let Some(gateway) = config.gateway.take() else { return Door::default() };
+    let (to_gateway, inward) = errands(run, new_from);
+    let (farewell, own) = Farewell::pair();
+    let dispatch = Dispatch::new(DispatchParts {
+        gateway,
+        inward,
+        inbox: outside.inbox.clone(),
+        farewell: own,
+        stop: outside.stop.clone(),
+        run,
+        handover: outcomes.gateway.insert(Handover::default()).clone(),
+    });
+    Door { farewell: Some(farewell), errands: Some(to_gateway), dispatch: Some(dispatch) }
 }
 
 /// The gauges of both rings.
@@ -393,11 +442,20 @@ pub(super) fn is_same(one: &Execution, other: &Execution) -> bool {
 
 /// The plan for the agents that `config` needs.
 fn plan(config: &EngineConfig) -> Result<Plan> {
-    let has_journal = config.journal.is_some();
-    let is_needed = |name| has_journal || (name != MARKET_JOURNAL && name != EXECUTION_JOURNAL);
+    if config.gateway.is_some() && !config.trader.as_ref().is_some_and(Trader::is_away) {
+        return Err(Error::usage(
+            "a gateway needs a trader whose orders go through it",
+            "make one with `Trader::through_gateway`, or leave the gateway out",
+        ));
+    }
+    let is_needed = |name: &str| match name {
+        MARKET_JOURNAL | EXECUTION_JOURNAL => config.journal.is_some(),
+        GATEWAY => config.gateway.is_some(),
+        _ => true,
+    };
     let loads: Vec<AgentLoad> = LOADS
         .iter()
-        .filter(|(name, _)| is_needed(*name))
+        .filter(|(name, _)| is_needed(name))
         .map(|&(name, weight)| AgentLoad { name, weight })
         .collect();
     let allowed = allowed_cores();

@@ -36,6 +36,9 @@ mod taken;
 mod wire;
 
 pub use latency::{LATENCY_DEFAULT, LatencyModel};
+pub(crate) use save::{load_in_flight, load_terms, save_in_flight, save_terms};
+pub(crate) use wire::InFlight;
+
 pub use order::{NewOrder, OpenOrder, OrderState};
 pub use simulated::{Venue, VenueConfig};
 pub use wire::Command;
