@@ -6,14 +6,9 @@
 
 use std::path::Path;
 
-use ringtape::engine::{Engine, EngineConfig, JournalConfig, JournalFeed};
-use ringtape::error::Result;
-use ringtape::feed::{self, Feed, OpenOptions};
-use ringtape::matching::NewOrder;
-use ringtape::portfolio::PortfolioConfig;
-use ringtape::state::{StateReader, StateWriter};
-use ringtape::strategy::{Desk, Strategy, Trader, TraderConfig};
-use ringtape::units::{InstrumentId, Qty, Side};
+use ringtape::engine::JournalFeed;
+use ringtape::feed;
+use ringtape::prelude::*;
 
 /// Buys 100 at the best bid when it has nothing, sells what it has at the best offer.
 struct Scalper;
@@ -52,14 +47,11 @@ fn main() -> Result<()> {
         true => Box::new(JournalFeed::open(path)?),
         false => feed::open(path, &OpenOptions::default())?,
     };
-    let config = EngineConfig {
-        symbols: vec![symbol],
-        trader: Some(Trader::with_strategy(Box::new(Scalper), TraderConfig::default())),
-        portfolio: PortfolioConfig { audit: true, ..PortfolioConfig::default() },
-        journal: arguments.next().map(|dir| JournalConfig::new(dir, "")),
-        ..EngineConfig::default()
-    };
-    let report = Engine::start(feed, config)?.join();
+    let mut engine = Engine::builder(feed).symbols([symbol]).strategy(Box::new(Scalper)).audit();
+    if let Some(dir) = arguments.next() {
+        engine = engine.journal(dir);
+    }
+    let report = engine.start()?.join();
     if let Some(error) = report.error {
         return Err(error);
     }

@@ -63,6 +63,7 @@
 //! | `journal` | memory-mapped segments, generic over the record | `error` `limits` `map` `event` |
 //! | `engine` | the wiring: one feed, two rings, agents on runners; the generator | `error` `units` `limits` `hash` `state` `clock` `event` `feed` `ring` `runtime` `book` `matching` `portfolio` `gateway` `strategy` `journal` |
 //! | `report` | a run as text, as JSON and as a page of charts | `error` `units` `clock` `event` `feed` `runtime` `book` `matching` `portfolio` `journal` `engine` |
+//! | `prelude` | the names that nearly every application writes | `error` `units` `state` `event` `feed` `ring` `bus` `book` `matching` `strategy` `engine` |
 //!
 //! ```text
 //!   error units limits hash state clock map processor
@@ -80,17 +81,85 @@
 //!    bus (for any application; the engine does not use it)
 //! ```
 //!
-//! # A first program
+//! # A guide in five steps
 //!
-//! The layers work alone. Here a generated session of 20,000 messages goes through feed and books,
-//! without ring or threads:
+//! Every layer works alone; take what you need. Each step is a whole program, and each has a longer
+//! one in `examples/`, run by the tests: `cargo run --example NAME`.
+//!
+//! | you want | begin with | example |
+//! |---|---|---|
+//! | threads that hand records on without locks | step 1, [`ring`] | `ring` |
+//! | typed publish and subscribe in an application | [`bus`] | `own_event`, `bookstore`, `sensors` |
+//! | records that survive, and are read anywhere | step 2, [`journal`] | `journal` |
+//! | order books of a recorded or live feed | step 3, [`book`], [`feed`] | `book` |
+//! | a strategy on a simulated venue | step 4, [`strategy`], [`engine`] | `scalper` |
+//! | an engine inside your own service | step 5, [`engine::EngineBuilder`] | `own_loop` |
+//! | a source of data that nobody else has | [`feed::Feed`] | `own_feed` |
+//!
+//! ## 1. The ring alone
+//!
+//! Declare stages and who follows whom; take the ends to their threads. Any plain old data is a
+//! record: a struct of your own derives `bytemuck::Pod`.
 //!
 //! ```
-//! use ringtape::book::Replica;
-//! use ringtape::engine::generate::{Generator, Profile};
+//! use std::thread;
+//!
+//! use ringtape::prelude::*;
+//!
+//! let mut ring = RingBuilder::<u64>::new("numbers", 1024)?;
+//! let sum = ring.stage("sum", &[])?;
+//! let (mut numbers, mut consumers) = ring.build()?;
+//! let mut sum = consumers.take(sum)?;
+//! let summed = thread::spawn(move || -> Result<u64> {
+//!     let mut total = 0;
+//!     while let Some(batch) = sum.next_batch(usize::MAX, Wait::Auto)? {
+//!         total += batch.iter().sum::<u64>();
+//!     }
+//!     Ok(total)
+//! });
+//! for number in 0..1000 {
+//!     let mut claim = numbers.claim(1, Wait::Auto)?;
+//!     claim.set(0, number);
+//!     claim.commit_all();
+//! }
+//! numbers.close();
+//! assert_eq!(summed.join().expect("no panic")?, 499_500);
+//! # Ok::<(), ringtape::error::Error>(())
+//! ```
+//!
+//! ## 2. The journal alone
+//!
+//! A directory of segments, written through a memory map by one writer and followed by any number
+//! of readers in any process. What has a size of 56, 120 ... bytes and a [`journal::Record`] can be
+//! kept; [`event::Event`] can anyway.
+//!
+//! ```
 //! use ringtape::event::Event;
+//! use ringtape::journal::{From, JournalOptions, Read, Tailer, Writer};
+//!
+//! # let scratch = tempfile::tempdir()?;
+//! # let dir = scratch.path().join("market");
+//! let mut writer = Writer::<Event>::create(&dir, &JournalOptions::default())?;
+//! for ts_event in [10, 20, 30] {
+//!     writer.append(&Event { ts_event, ..Event::default() })?;
+//! }
+//! let mut events = [Event::default(); 64];
+//! let mut tailer = Tailer::<Event>::open(&dir, &From::Time(15))?;
+//! assert_eq!(tailer.read(&mut events)?, Read::Records(2));
+//! writer.close()?;
+//! assert_eq!(tailer.read(&mut events)?, Read::End);
+//! # Ok::<(), Box<dyn std::error::Error>>(())
+//! ```
+//!
+//! ## 3. The book alone
+//!
+//! A feed is pulled, a batch of records at a time; a replica follows it. Here a generated session
+//! of 20,000 messages, in the place of [`feed::open`] and a file:
+//!
+//! ```
+//! use ringtape::engine::generate::{Generator, Profile};
 //! use ringtape::feed::itch::ItchFeed;
-//! use ringtape::feed::{Feed, Fill, OpenOptions};
+//! use ringtape::prelude::*;
 //!
 //! let profile = Profile { messages: 20_000, symbols: 4, live: 500, seed: 7 };
 //! let mut generator = Generator::new(&profile)?;
@@ -98,19 +167,90 @@
 //! while generator.fill(&mut session) > 0 {}
 //!
 //! let mut feed = ItchFeed::from_bytes("a session", session, &OpenOptions::default())?;
-//! let mut replica = Replica::new();
+//! let mut books = Replica::new();
 //! let mut events = [Event::default(); 256];
 //! while let Fill::Records(count) = feed.fill(&mut events)? {
 //!     for event in &events[..count] {
-//!         replica.apply(event);
+//!         books.apply(event);
 //!     }
 //! }
 //! assert_eq!(feed.checks().messages, 20_000);
-//! assert_eq!(replica.counts().unknown_orders.count, 0);
+//! assert_eq!(books.counts().unknown_orders.count, 0);
 //! # Ok::<(), ringtape::error::Error>(())
 //! ```
 //!
-//! The whole engine is [`engine::Engine`]; the program `ringtape` is a thin command line over it.
+//! ## 4. A strategy in the whole engine
+//!
+//! [`engine::Engine::builder`] wires feed, rings, books, venue, portfolio and journals, and puts
+//! them on threads; the program `ringtape` goes through it too. A strategy is called after each
+//! exchange event and acts through its [`strategy::Desk`].
+//!
+//! ```
+//! # use ringtape::engine::generate::{Generator, Profile};
+//! # use ringtape::feed::itch::ItchFeed;
+//! use ringtape::prelude::*;
+//!
+//! /// Buys 100 at the best bid whenever it has no order.
+//! struct Joiner;
+//!
+//! impl Strategy for Joiner {
+//!     fn name(&self) -> &str {
+//!         "joiner"
+//!     }
+//!     fn on_exchange_event(&mut self, instrument: InstrumentId, desk: &mut Desk<'_>) {
+//!         let touch = desk.books().touch(instrument);
+//!         if touch.is_two_sided() && desk.open_orders(instrument).next().is_none() {
+//!             desk.submit(NewOrder::limit(instrument, Side::Buy, touch.bid_price, Qty(100)));
+//!         }
+//!     }
+//!     fn save(&self, _: &mut StateWriter) {}
+//!     fn load(&mut self, _: &mut StateReader<'_>) -> Result<()> {
+//!         Ok(())
+//!     }
+//! }
+//!
+//! # let profile = Profile { messages: 20_000, symbols: 4, live: 500, seed: 7 };
+//! # let mut generator = Generator::new(&profile)?;
+//! # let mut session = Vec::new();
+//! # while generator.fill(&mut session) > 0 {}
+//! # let feed = ItchFeed::from_bytes("a session", session, &OpenOptions::default())?;
+//! let engine = Engine::builder(Box::new(feed)).strategy(Box::new(Joiner)).audit().start()?;
+//! let report = engine.join();
+//! assert!(report.error.is_none() && report.trades.submitted > 0);
+//! println!("{} fills, state hash {:016x}", report.trades.fills, report.hashes.state());
+//! # Ok::<(), ringtape::error::Error>(())
+//! ```
+//!
+//! ## 5. An engine in a loop of your own
+//!
+//! A consumer of your own rides beside the engine's stages: run by the engine
+//! ([`on_market`](engine::EngineBuilder::on_market)), or polled by you beside sockets and timers. A
+//! [handle](engine::EngineHandle) watches, pauses and stops the run from any thread.
+//!
+//! ```
+//! # use ringtape::feed::itch::ItchFeed;
+//! use ringtape::prelude::*;
+//!
+//! # let session = [0, 12, b'S', 0, 0, 0, 0, 0, 0, 0, 0, 0, 1, b'O'];
+//! # let feed = ItchFeed::from_bytes("example", session.to_vec(), &Default::default())?;
+//! let mut engine = Engine::builder(Box::new(feed)).polled_market("service").start()?;
+//! let mut market = engine.take_market("service")?;
+//! let handle = engine.handle();
+//! let mut records = 0;
+//! while !market.is_finished() {
+//!     for event in market.poll(256)?.iter() {
+//!         records += u64::from(event.kind().is_some());
+//!     }
+//!     if handle.lag("matching") > Some(10_000) {
+//!         handle.pause();
+//!     } else if handle.is_paused() {
+//!         handle.resume();
+//!     }
+//!     // ... epoll, timers, a screen ...
+//! }
+//! assert_eq!(records, engine.join().records);
+//! # Ok::<(), ringtape::error::Error>(())
+//! ```
 //!
 //! # What the hashes mean
 //!
@@ -127,10 +267,26 @@
 //!
 //! # Features
 //!
-//! `cli` builds the program and pulls in clap, serde, serde_json, toml, ctrlc, and what `pcap` and
-//! `udp` do: captures of packets, and live feeds. `zstd` reads and writes feeds that are compressed
-//! so, `dbn` reads Databento's recordings, `json` raw recordings of JSON text. All are on by
-//! default; the library alone is `default-features = false`.
+//! | feature | by default | what it adds |
+//! |---|---|---|
+//! | `cli` | yes | the program `ringtape`, and what `pcap` and `udp` do |
+//! | `json` | yes | raw recordings of JSON text (Binance) |
+//! | `zstd` | yes | feeds compressed by zstd |
+//! | `dbn` | yes | Databento's market-by-order recordings, and what `zstd` does |
+//! | `pcap` | with `cli` | captures of packets, pcap and pcapng |
+//! | `udp` | with `cli` | live feeds |
+//! | `peers` | no | other crates' rings and matcher in `ringtape bench` |
+//!
+//! The library alone is `default-features = false`: ring, bus, runtime, books, matching, portfolio,
+//! strategies, journal, engine, reports, and the feeds that need none of these.
+//!
+//! # Versions
+//!
+//! The crate follows semantic versioning, and before 1.0 a new minor version may break. Held to it
+//! are the public items, the flags, JSON fields (`"schema"`) and exit codes of the program, and the
+//! formats on disk; hashes of the state change only with a minor version, which says so. A newer
+//! Rust than `rust-version` is asked for only with a minor version. Journals have a version of
+//! their own: one of a newer version is refused with advice, one of an older version is read.
 
 pub mod book;
 pub mod bus;
@@ -146,6 +302,7 @@ pub mod limits;
 pub mod map;
 pub mod matching;
 pub mod portfolio;
+pub mod prelude;
 mod processor;
 pub mod report;
 pub mod ring;

@@ -186,9 +186,9 @@ fn commands_come_through_the_inbox_and_a_kill_ends_trading() {
         all_accounts: 1,
         pad: ringtape::event::kinds::Raw([0; 24]),
     };
-    engine.inbox().post(Event::new(0, 0, kill)).expect("room in the inbox");
+    engine.handle().inbox().post(Event::new(0, 0, kill)).expect("room in the inbox");
     // What was posted before the stop is still sequenced.
-    engine.stop_flag().set();
+    engine.handle().stop();
     let killed = engine.join();
     assert_eq!((killed.commands, killed.trades.fills, killed.interrupted), (1, 0, true));
     assert!(free.trades.fills > 0);

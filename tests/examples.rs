@@ -4,10 +4,14 @@
 //! letter that is written twice or never around the outage of the mail server, and a strategy whose
 //! fills depend on anything but its feed.
 
+mod common;
+
 use std::collections::BTreeMap;
 use std::path::Path;
 use std::process::{Command, Stdio};
 use std::time::{Duration, Instant};
+
+use common::program::run_line;
 
 /// Lines that example `name` prints.
 fn run(name: &str, arguments: &[&str]) -> Vec<String> {
@@ -32,6 +36,53 @@ fn run(name: &str, arguments: &[&str]) -> Vec<String> {
 /// What follows `who` on the line that begins with it.
 fn said<'a>(lines: &'a [String], who: &str) -> Vec<&'a str> {
     lines.iter().filter_map(|line| line.strip_prefix(who)).map(str::trim).collect()
+}
+
+#[test]
+fn each_part_works_alone() {
+    assert_eq!(run("ring", &[]), ["volume 1000000"]);
+    assert_eq!(run("own_event", &[]), ["kitchen 8000 slices", "till 900000 cents"]);
+    assert_eq!(
+        run("journal", &[]),
+        ["chart 0 to 10000", "chart 10000 to 25000", "whole 25000 records"]
+    );
+}
+
+#[test]
+fn the_book_at_noon_is_the_one_that_the_program_shows() {
+    let lines = run("book", &[]);
+    let shown =
+        run_line("book feeds/sample.itch.gz --symbol ACME --at 12:00 --depth 3 --json").json();
+    for (side, key) in [("bid", "bids"), ("ask", "asks")] {
+        let levels: Vec<String> =
+            shown[key].as_array().expect("levels").iter().map(level).collect();
+        assert_eq!(said(&lines, side), levels);
+    }
+    assert_eq!(run("book", &["feeds/sample.itch.gz", "NONE"]).len(), 1);
+}
+
+/// A level of the program's book, as the example prints it.
+fn level(level: &serde_json::Value) -> String {
+    let text = |key: &str| level[key].to_string().trim_matches('"').to_owned();
+    format!("{} {} in {} orders", text("price"), text("qty"), text("orders"))
+}
+
+#[test]
+fn a_feed_of_ones_own_is_traded_on_the_same_every_time() {
+    let lines = run("own_feed", &[]);
+    assert_eq!(lines[..2], ["messages 3001 fills 5", "position 500"]);
+    assert_eq!(said(&lines, "state hash")[0].len(), 16);
+    assert_eq!(run("own_feed", &[]), lines);
+}
+
+#[test]
+fn a_loop_of_ones_own_gets_every_record_also_over_a_pause() {
+    let lines = run("own_loop", &[]);
+    let counts = said(&lines, "records")[0].split_once(" of ").expect("two counts");
+    assert_eq!(counts.0, counts.1);
+    assert_eq!((said(&lines, "paused"), said(&lines, "lag")), (vec!["true"], vec!["0"]));
+    let trades = said(&lines, "trades")[0].split_once(" in ").expect("two counts");
+    assert_eq!((trades.0 != "0", trades.1), (true, "400000 messages"));
 }
 
 #[test]

@@ -2,10 +2,13 @@
 //!
 //! Nothing here knows a feed or a command. Callers look an order up once and name it by handle.
 
-use super::index::{Found, OrderIndex};
-use super::ladder::{Gap, Ladder, Shelf};
+use std::hint::select_unpredictable;
+
+use super::index::{Found, OrderIndex, Vacancy};
+use super::ladder::{FarRungs, Gap, Ladder, Shelf};
 use super::order::{Level, Order};
 use super::slab::{NIL, Slab};
+use super::tape::Units;
 use super::view::{LevelView, OrderView, Touch};
 use crate::processor::prefetch;
 use crate::units::{InstrumentId, OrderId, Price, Qty, Side};
@@ -17,14 +20,18 @@ pub(crate) struct Best {
     pub(crate) qty: Qty,
 }
 
+/// Orders of a level, few: what room for orders leads one to expect.
+const ORDERS_A_LEVEL: usize = 2;
+
+/// Rungs that a level takes, with those of its row that are free.
+const RUNGS_A_LEVEL: usize = 2;
+
 /// One instrument's book: two cache lines.
 #[derive(Clone, Debug, Default)]
 #[repr(C, align(128))]
 pub(super) struct Book {
     /// The touch now, by side.
     pub(super) best: [Best; 2],
-    /// The touch as it was last looked at after LAST, by side.
-    pub(super) marked: [Best; 2],
     ladders: [Ladder; 2],
     /// Trading state as the venue's letter; 0 while unknown.
     pub(super) state: u8,
@@ -32,11 +39,20 @@ pub(super) struct Book {
     pub(super) is_halted: bool,
     /// Whether the last record was without LAST.
     pub(super) is_open: bool,
+    /// Whether the touch, or whether the instrument trades, may have changed since the last look at
+    /// the touch.
+    pub(super) is_changed: bool,
     /// Whether a crossed touch has been counted since the touch last changed.
     pub(super) is_crossing_counted: bool,
+    /// The touch as it was last looked at after LAST, by side. From here on it is the second line,
+    /// for touches that change.
+    pub(super) marked: [Best; 2],
+    /// For hashing; known when they are needed first or the instrument is defined.
+    pub(super) units: Units,
+    far: FarRungs,
 }
 
-const _: () = assert!(size_of::<Book>() == 128);
+const _: () = assert!(size_of::<Book>() == 128 && std::mem::offset_of!(Book, marked) == 64);
 
 /// All books, the orders in them and the index of references.
 #[derive(Clone, Debug)]
@@ -64,6 +80,12 @@ impl Book {
         &self.ladders[side.index()]
     }
 
+    /// The level at `price`, or the place where it belongs.
+    #[inline(always)]
+    fn find(&self, side: Side, price: Price, shelf: &Shelf) -> Result<u32, Gap> {
+        self.ladder(side).find(side, price, &self.far, shelf)
+    }
+
     /// Whether anything but resting orders tells it from a new book.
     pub(super) fn is_used(&self) -> bool {
         let flags = self.is_halted || self.is_open || self.is_crossing_counted;
@@ -74,22 +96,23 @@ impl Book {
     #[inline(always)]
     pub(super) fn level_changed(&mut self, side: Side, price: Price, qty: Qty) {
         let best = &mut self.best[side.index()];
-        if best.qty.0 == 0 || !side.is_better(best.price, price) {
-            *best = Best { price, qty };
-        }
+        let is_best = (best.qty.0 == 0) | !side.is_better(best.price, price);
+        best.price = select_unpredictable(is_best, price, best.price);
+        best.qty = select_unpredictable(is_best, qty, best.qty);
+        self.is_changed |= is_best;
     }
 
     /// Asks for the lines that most messages need.
     #[inline(always)]
     pub(super) fn prefetch(&self) {
         prefetch(&raw const self.best);
-        prefetch(&raw const self.ladders);
+        prefetch(&raw const self.marked);
     }
 }
 
 impl Books {
     pub(super) fn with_capacity(orders: usize) -> Self {
-        Self {
+        let mut books = Self {
             books: Vec::new(),
             orders: Slab::new(),
             levels: Slab::new(),
@@ -97,7 +120,11 @@ impl Books {
             index: OrderIndex::with_capacity(orders),
             next_priority: 0,
             peak_orders: 0,
-        }
+        };
+        books.orders.populate(orders);
+        books.levels.populate(orders / ORDERS_A_LEVEL);
+        books.shelf.populate(orders / ORDERS_A_LEVEL * RUNGS_A_LEVEL);
+        books
     }
 
     /// The order of a reference.
@@ -110,68 +137,66 @@ impl Books {
     #[inline(always)]
     pub(super) fn view(&self, handle: u32) -> OrderView {
         let order = &self.orders[handle];
-        let level = &self.levels[order.level];
-        OrderView {
-            order_id: order.order_id,
-            instrument: level.instrument(),
-            side: level.side(),
-            price: level.price,
-            qty: order.qty(),
-            priority: order.priority(),
-        }
+        order.seen_at(&self.levels[order.level])
+    }
+
+    /// The order of a reference, or the room for a new one.
+    #[inline(always)]
+    pub(super) fn find_or_vacancy(&mut self, order_id: OrderId) -> Result<Found, Vacancy> {
+        self.index.find_or_vacancy(order_id, &self.orders)
     }
 
     /// Puts an order at the back of its queue and gives it the next priority.
     ///
-    /// `order.order_id` is not live, `order.qty` is 1..=[`ORDER_QTY_MAX`](super::ORDER_QTY_MAX),
-    /// and the instrument has a book.
+    /// The room was just found for `order.order_id`, `order.qty` is
+    /// 1..=[`ORDER_QTY_MAX`](super::ORDER_QTY_MAX), and the instrument has a book.
     ///
     /// `hint` may name the level at the price, found some time ago; [`NIL`] is no hint.
     #[inline(always)]
-    pub(super) fn add(&mut self, order: OrderView, hint: u32) -> OrderView {
+    pub(super) fn add(&mut self, vacancy: Vacancy, order: OrderView, hint: u32) -> OrderView {
         let order = OrderView { priority: self.next_priority, ..order };
         self.next_priority += 1;
-        self.enter(&order, hint);
+        let handle = self.enqueue(&order, hint);
+        self.index.fill(vacancy, order.order_id, handle);
+        self.peak_orders = self.peak_orders.max(self.orders.live());
         order
     }
 
-    /// Puts an order at the back of its queue with the priority that it has.
+    /// Puts an order whose reference is not live at the back of its queue with the priority that it
+    /// has.
     pub(super) fn restore(&mut self, order: OrderView) {
-        self.enter(&order, NIL);
-    }
-
-    #[inline(always)]
-    fn enter(&mut self, order: &OrderView, hint: u32) {
-        let handle = self.enqueue(order, hint);
+        let handle = self.enqueue(&order, NIL);
         self.index.insert(order.order_id, handle, &self.orders);
         self.peak_orders = self.peak_orders.max(self.orders.live());
     }
 
     /// Takes an order out of its book.
     #[inline(always)]
-    pub(super) fn remove(&mut self, found: Found) {
+    pub(super) fn remove(&mut self, found: Found) -> OrderView {
         self.index.remove(self.orders[found.handle].order_id, found);
-        self.dequeue(found.handle);
+        self.dequeue(found.handle)
     }
 
-    /// Takes `by` off an order that has more; it keeps its place.
+    /// Takes `by` off an order that has more; it keeps its place. Says what it was before.
     #[inline(always)]
-    pub(super) fn reduce(&mut self, handle: u32, by: Qty) {
+    pub(super) fn reduce(&mut self, handle: u32, by: Qty) -> OrderView {
         let order = &mut self.orders[handle];
         debug_assert!(by < order.qty(), "an order without quantity leaves the book");
-        order.set_qty(Qty(order.qty().0 - by.0));
         let level = &mut self.levels[order.level];
+        let view = order.seen_at(level);
+        order.set_qty(Qty(view.qty.0 - by.0));
         level.qty.0 = level.qty.0.wrapping_sub(by.0);
-        let (side, price, qty) = (level.side(), level.price, level.qty);
-        self.books[level.instrument().0 as usize].level_changed(side, price, qty);
+        let book = &mut self.books[view.instrument.0 as usize];
+        book.level_changed(view.side, view.price, level.qty);
+        view
     }
 
     /// Takes all orders of an instrument out; says how many there were.
     pub(super) fn clear(&mut self, instrument: InstrumentId) -> u32 {
         let book = &mut self.books[instrument.0 as usize];
         let mut cleared = 0;
-        for ladder in &mut book.ladders {
-            for level in ladder.levels(&self.shelf) {
+        for side in [Side::Buy, Side::Sell] {
+            for level in book.ladder(side).levels(side, &book.far, &self.shelf) {
                 let mut handle = self.levels[level].head;
                 while handle != NIL {
                     let order = self.orders[handle];
@@ -185,9 +210,11 @@ impl Books {
                 self.levels[level].disown();
                 self.levels.remove(level);
             }
-            ladder.clear(&mut self.shelf);
+            book.ladders[side.index()].clear(&mut self.shelf);
         }
+        book.far = FarRungs::default();
         book.best = Default::default();
+        book.is_changed = true;
         cleared
     }
 
@@ -203,9 +230,9 @@ impl Books {
         instrument: InstrumentId,
         side: Side,
     ) -> impl DoubleEndedIterator<Item = &Level> {
-        let ladder = self.book(instrument).map(|book| &book.ladders[side.index()]);
-        let levels = ladder.into_iter().flat_map(|ladder| ladder.levels(&self.shelf));
-        levels.map(|level| &self.levels[level])
+        let book = self.book(instrument);
+        let levels = book.map(|book| book.ladder(side).levels(side, &book.far, &self.shelf));
+        levels.into_iter().flatten().map(|level| &self.levels[level])
     }
 
     /// The level at a price.
@@ -215,8 +242,8 @@ impl Books {
         side: Side,
         price: Price,
     ) -> Option<&Level> {
-        let ladder = &self.book(instrument)?.ladders[side.index()];
-        ladder.find(side, price, &self.shelf).ok().map(|level| &self.levels[level])
+        let found = self.book(instrument)?.find(side, price, &self.shelf);
+        found.ok().map(|level| &self.levels[level])
     }
 
     /// The orders of a level, front to back.
@@ -240,11 +267,10 @@ impl Books {
 
     /// Bytes of memory held.
     pub(super) fn bytes(&self) -> usize {
-        let ladders: usize =
-            self.books.iter().flat_map(|book| &book.ladders).map(Ladder::bytes).sum();
+        let far: usize = self.books.iter().map(|book| book.far.bytes()).sum();
         let books = self.books.capacity() * size_of::<Book>();
         let slabs = self.orders.bytes() + self.levels.bytes() + self.shelf.bytes();
-        books + ladders + slabs + self.index.bytes()
+        books + far + slabs + self.index.bytes()
     }
 
     #[inline(always)]
@@ -265,8 +291,8 @@ impl Books {
         let last = std::mem::replace(&mut level.tail, handle);
         let qty = level.qty;
         // Without a last one the link goes into the order itself, and is taken back there.
-        level.head = if last == NIL { handle } else { level.head };
-        self.orders[if last == NIL { handle } else { last }].next = handle;
+        level.head = select_unpredictable(last == NIL, handle, level.head);
+        self.orders[select_unpredictable(last == NIL, handle, last)].next = handle;
         let order = &mut self.orders[handle];
         (order.prev, order.next) = (last, NIL);
         self.books[instrument.0 as usize].level_changed(side, price, qty);
@@ -276,8 +302,7 @@ impl Books {
     /// The level at a price, made if there is none.
     #[inline(always)]
     fn level_for(&mut self, instrument: InstrumentId, side: Side, price: Price) -> u32 {
-        let ladder = &self.books[instrument.0 as usize].ladders[side.index()];
-        match ladder.find(side, price, &self.shelf) {
+        match self.books[instrument.0 as usize].find(side, price, &self.shelf) {
             Ok(level) => level,
             Err(gap) => self.make_level(gap, instrument, side, price),
         }
@@ -287,33 +312,36 @@ impl Books {
     fn make_level(&mut self, gap: Gap, instrument: InstrumentId, side: Side, price: Price) -> u32 {
         let level = self.levels.insert(Level::new(instrument, side, price));
         let book = &mut self.books[instrument.0 as usize];
-        book.ladders[side.index()].insert(gap, side, price, level, &mut self.shelf);
+        let ladder = &mut book.ladders[side.index()];
+        ladder.insert(gap, side, price, level, &mut book.far, &mut self.shelf);
         level
     }
 
     /// Unlinks an order and gives its room back, and its level's if it was the last one there.
     #[inline(always)]
-    fn dequeue(&mut self, handle: u32) {
+    fn dequeue(&mut self, handle: u32) -> OrderView {
         let order = self.orders[handle];
         let level = &mut self.levels[order.level];
+        let view = order.seen_at(level);
+        let OrderView { instrument, side, price, .. } = view;
         if level.orders == 1 {
             self.orders.remove(handle);
             self.drop_level(order.level);
-            return;
+            return view;
         }
         level.orders -= 1;
-        level.qty.0 = level.qty.0.wrapping_sub(order.qty().0);
-        let (side, price, qty) = (level.side(), level.price, level.qty);
+        level.qty.0 = level.qty.0.wrapping_sub(view.qty.0);
+        let qty = level.qty;
         // WHY: whether an order is first or last in its queue cannot be predicted. The neighbour
         // that is not there is the order itself, whose links mean nothing any more.
         let Order { prev, next, .. } = order;
-        level.head = if prev == NIL { next } else { level.head };
-        level.tail = if next == NIL { prev } else { level.tail };
-        let instrument = level.instrument();
-        self.orders[if prev == NIL { handle } else { prev }].next = next;
-        self.orders[if next == NIL { handle } else { next }].prev = prev;
+        level.head = select_unpredictable(prev == NIL, next, level.head);
+        level.tail = select_unpredictable(next == NIL, prev, level.tail);
+        self.orders[select_unpredictable(prev == NIL, handle, prev)].next = next;
+        self.orders[select_unpredictable(next == NIL, handle, next)].prev = prev;
         self.orders.remove(handle);
         self.books[instrument.0 as usize].level_changed(side, price, qty);
+        view
     }
 
     /// Takes a level out of its ladder.
@@ -325,9 +353,10 @@ impl Books {
         let (side, price) = (level.side(), level.price);
         let book = &mut self.books[level.instrument().0 as usize];
         let ladder = &mut book.ladders[side.index()];
-        ladder.remove(side, price, &mut self.shelf);
+        ladder.remove(side, price, &mut book.far, &mut self.shelf);
         let best = &mut book.best[side.index()];
         if best.price == price {
+            book.is_changed = true;
             *best = ladder.best(&self.shelf).map_or(Best::default(), |level| {
                 let level = &self.levels[level];
                 Best { price: level.price, qty: level.qty }

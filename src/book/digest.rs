@@ -30,7 +30,7 @@ impl Replica {
             .collect();
         instruments.sort_unstable();
         for (_, id) in instruments {
-            let units = self.units[id.0 as usize].unwrap_or_else(|| Units::assumed(id));
+            let units = self.units(id);
             // Ladders end at the touch: bids ascend, offers descend.
             for level in self.books.levels(id, Side::Buy) {
                 self.hash_level(level, &units, &mut hash);
@@ -41,6 +41,12 @@ impl Replica {
             self.level_books.hash(id, &units, &mut hash);
         }
         hash.value()
+    }
+
+    /// The units of an instrument, assumed where nothing defines it.
+    fn units(&self, id: InstrumentId) -> Units {
+        let units = self.books.book(id).map(|book| book.units);
+        units.filter(Units::are_known).unwrap_or_else(|| Units::assumed(id))
     }
 
     fn hash_level(&self, level: &Level, units: &Units, hash: &mut RunningHash) {

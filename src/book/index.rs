@@ -82,15 +82,46 @@ pub(super) struct OrderIndex {
     /// Buckets of the old table that have moved.
     moved: usize,
     used: usize,
+    /// Entries with which the next insert has to grow the table; 0 while it grows.
+    grows_at: usize,
 }
 
 /// A live reference: where its entry and its order are.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Found {
-    bucket: u32,
-    lane: u8,
-    is_old: bool,
+    lane: Lane,
+    /// Whether the entry is where one looks first: in the table in use, in its home.
+    is_home: bool,
     pub(crate) handle: u32,
+}
+
+/// Where the entry of a reference that is not live goes; good until the index changes.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Vacancy {
+    lane: Lane,
+    is_home: bool,
+    tag: u8,
+}
+
+/// A place in a table: `bucket * 16 + lane`.
+#[derive(Clone, Copy, Debug)]
+struct Lane(u32);
+
+impl Lane {
+    #[inline(always)]
+    fn new(bucket: usize, lane: usize) -> Self {
+        Self((bucket * 16 + lane) as u32)
+    }
+
+    #[inline(always)]
+    fn bucket(self) -> usize {
+        self.0 as usize / 16
+    }
+
+    #[inline(always)]
+    fn lane(self) -> usize {
+        self.0 as usize % 16
+    }
 }
 
 /// Well-mixed bits of the reference's group, the upper ones best.
@@ -109,7 +140,7 @@ fn tag(order_id: OrderId) -> u8 {
 
 /// The first lane that has a bit; any lane for none.
 #[inline(always)]
-fn lane(lanes: u32) -> usize {
+fn first(lanes: u32) -> usize {
     (lanes.trailing_zeros() as usize).min(LANES - 1)
 }
 
@@ -162,19 +193,18 @@ impl Table {
         (bucket + 1) & ((1 << self.bits) - 1)
     }
 
-    /// The entry whose tag is that of a reference and whose order it is.
-    #[inline(always)]
-    fn find(&self, order_id: OrderId, orders: &Slab<Order>) -> Option<(usize, usize, u32)> {
+    /// The entry whose tag is that of a reference and whose order it is, with the order's handle.
+    fn find(&self, order_id: OrderId, orders: &Slab<Order>) -> Option<(Lane, u32)> {
         let tag = tag(order_id);
         let mut at = self.home(order_id);
         loop {
             let bucket = &self.buckets[at];
             let mut lanes = bucket.lanes_of(tag);
             while lanes != 0 {
-                let lane = lane(lanes);
+                let lane = first(lanes);
                 let handle = bucket.handles[lane];
                 if orders[handle].order_id == order_id {
-                    return Some((at, lane, handle));
+                    return Some((Lane::new(at, lane), handle));
                 }
                 lanes &= lanes - 1;
             }
@@ -185,41 +215,46 @@ impl Table {
         }
     }
 
-    /// Puts an entry into the first bucket that has room for it.
-    #[inline(always)]
-    fn insert(&mut self, order_id: OrderId, handle: u32) {
+    /// The first lane that has room for a reference.
+    fn vacant(&self, order_id: OrderId) -> Lane {
         let mut at = self.home(order_id);
         loop {
-            let bucket = &mut self.buckets[at];
-            let empty = bucket.empty_lanes();
+            let empty = self.buckets[at].empty_lanes();
             if empty != 0 {
-                let lane = lane(empty);
-                bucket.tags[lane] = tag(order_id);
-                bucket.handles[lane] = handle;
-                return;
+                return Lane::new(at, first(empty));
             }
-            bucket.set_passed(bucket.passed() + 1);
             at = self.after(at);
         }
     }
 
-    /// Takes the entry of a reference out.
+    /// Writes an entry into a lane.
     #[inline(always)]
-    fn remove(&mut self, order_id: OrderId, at: usize, lane: usize) {
-        self.buckets[at].tags[lane % LANES] = 0;
-        let home = self.home(order_id);
-        if home != at {
-            self.count_back(home, at);
-        }
+    fn set(&mut self, lane: Lane, tag: u8, handle: u32) {
+        let bucket = &mut self.buckets[lane.bucket()];
+        let lane = lane.lane().min(LANES - 1);
+        bucket.tags[lane] = tag;
+        bucket.handles[lane] = handle;
     }
 
-    /// An entry that passed the buckets from its home on has left.
-    #[cold]
-    fn count_back(&mut self, home: usize, end: usize) {
-        let mut at = home;
-        while at != end {
+    /// Puts an entry into the first lane that has room for it.
+    fn insert(&mut self, order_id: OrderId, handle: u32) {
+        let lane = self.vacant(order_id);
+        self.set(lane, tag(order_id), handle);
+        self.count_passed(order_id, lane, 1);
+    }
+
+    /// Takes an entry out.
+    fn remove(&mut self, order_id: OrderId, lane: Lane) {
+        self.set(lane, 0, 0);
+        self.count_passed(order_id, lane, -1);
+    }
+
+    /// An entry that passes the buckets between its home and its own has come or gone.
+    fn count_passed(&mut self, order_id: OrderId, lane: Lane, change: i32) {
+        let mut at = self.home(order_id);
+        while at != lane.bucket() {
             let bucket = &mut self.buckets[at];
-            bucket.set_passed(bucket.passed() - 1);
+            bucket.set_passed(bucket.passed().wrapping_add_signed(change));
             at = self.after(at);
         }
     }
@@ -229,33 +264,43 @@ impl OrderIndex {
     /// An index with room for `orders` references.
     pub(super) fn with_capacity(orders: usize) -> Self {
         let buckets = (2 * orders / 15 + 1).next_power_of_two();
-        Self { table: Table::new(buckets.ilog2().max(BITS_MIN)), old: None, moved: 0, used: 0 }
+        let mut table = Table::new(buckets.ilog2().max(BITS_MIN));
+        table.buckets.populate(if orders > 0 { buckets } else { 0 });
+        let grows_at = table.entries_max();
+        Self { table, old: None, moved: 0, used: 0, grows_at }
     }
 
     /// The order of a reference.
     #[inline(always)]
     pub(super) fn find(&self, order_id: OrderId, orders: &Slab<Order>) -> Option<Found> {
-        match self.table.find(order_id, orders) {
-            Some((bucket, lane, handle)) => {
-                Some(Found { bucket: bucket as u32, lane: lane as u8, is_old: false, handle })
-            }
-            None if self.old.is_none() => None,
-            None => self.find_old(order_id, orders),
+        let home = self.table.home(order_id);
+        let bucket = &self.table.buckets[home];
+        let lanes = bucket.lanes_of(tag(order_id));
+        if lanes == 0 && bucket.passed() == 0 && self.old.is_none() {
+            return None;
         }
+        let lane = first(lanes);
+        let handle = bucket.handles[lane];
+        if lanes != 0 && orders[handle].order_id == order_id {
+            return Some(Found { lane: Lane::new(home, lane), is_home: true, handle });
+        }
+        self.find_elsewhere(order_id, orders)
     }
 
-    /// The order of a reference that has not moved yet.
+    /// The order of a reference whose entry is not the first one looked at.
     #[cold]
-    fn find_old(&self, order_id: OrderId, orders: &Slab<Order>) -> Option<Found> {
-        let (bucket, lane, handle) = self.old.as_ref()?.find(order_id, orders)?;
-        Some(Found { bucket: bucket as u32, lane: lane as u8, is_old: true, handle })
+    #[inline(never)]
+    fn find_elsewhere(&self, order_id: OrderId, orders: &Slab<Order>) -> Option<Found> {
+        let find = |table: &Table| table.find(order_id, orders);
+        let found = find(&self.table).or_else(|| find(self.old.as_ref()?));
+        found.map(|(lane, handle)| Found { lane, is_home: false, handle })
     }
 
     /// Probably the order of a reference, or any other handle: what to bring into the cache.
     #[inline(always)]
     pub(super) fn peek(&self, order_id: OrderId) -> u32 {
         let bucket = &self.table.buckets[self.table.home(order_id)];
-        bucket.handles[lane(bucket.lanes_of(tag(order_id)))]
+        bucket.handles[first(bucket.lanes_of(tag(order_id)))]
     }
 
     /// Asks for the bucket where a reference may be.
@@ -264,10 +309,43 @@ impl OrderIndex {
         prefetch_at(&self.table.buckets, self.table.home(order_id));
     }
 
+    /// The order of a reference, or where its entry goes when there is none; `orders` has all that
+    /// are in the index.
+    #[inline(always)]
+    pub(super) fn find_or_vacancy(
+        &mut self,
+        order_id: OrderId,
+        orders: &Slab<Order>,
+    ) -> Result<Found, Vacancy> {
+        if self.used >= self.grows_at {
+            self.grow(orders);
+        }
+        if let Some(found) = self.find(order_id, orders) {
+            return Ok(found);
+        }
+        let home = self.table.home(order_id);
+        let (empty, tag) = (self.table.buckets[home].empty_lanes(), tag(order_id));
+        Err(if empty != 0 {
+            Vacancy { lane: Lane::new(home, first(empty)), is_home: true, tag }
+        } else {
+            Vacancy { lane: self.table.vacant(order_id), is_home: false, tag }
+        })
+    }
+
+    /// Enters a reference where [`find_or_vacancy`](Self::find_or_vacancy) said.
+    #[inline(always)]
+    pub(super) fn fill(&mut self, vacancy: Vacancy, order_id: OrderId, handle: u32) {
+        self.used += 1;
+        self.table.set(vacancy.lane, vacancy.tag, handle);
+        if !vacancy.is_home {
+            self.table.count_passed(order_id, vacancy.lane, 1);
+        }
+    }
+
     /// Enters a reference that is not in the index; `orders` has all that are.
     #[inline(always)]
     pub(super) fn insert(&mut self, order_id: OrderId, handle: u32, orders: &Slab<Order>) {
-        if self.used >= self.table.entries_max() || self.old.is_some() {
+        if self.used >= self.grows_at {
             self.grow(orders);
         }
         self.used += 1;
@@ -278,11 +356,27 @@ impl OrderIndex {
     #[inline(always)]
     pub(super) fn remove(&mut self, order_id: OrderId, found: Found) {
         self.used -= 1;
-        let table = match &mut self.old {
-            Some(old) if found.is_old => old,
-            _ => &mut self.table,
+        if found.is_home {
+            self.table.set(found.lane, 0, found.handle);
+        } else {
+            self.remove_elsewhere(order_id, found);
+        }
+    }
+
+    #[cold]
+    #[inline(never)]
+    fn remove_elsewhere(&mut self, order_id: OrderId, found: Found) {
+        let is_here = |table: &Table| {
+            let bucket = table.buckets.get(found.lane.bucket());
+            bucket.is_some_and(|bucket| {
+                let lane = found.lane.lane() % LANES;
+                bucket.tags[lane] == tag(order_id) && bucket.handles[lane] == found.handle
+            })
         };
-        table.remove(order_id, found.bucket as usize, usize::from(found.lane));
+        match &mut self.old {
+            Some(old) if !is_here(&self.table) => old.remove(order_id, found.lane),
+            _ => self.table.remove(order_id, found.lane),
+        }
     }
 
     /// Bytes of memory held.
@@ -297,6 +391,7 @@ impl OrderIndex {
             let larger = Table::new(self.table.bits + 1);
             self.old = Some(std::mem::replace(&mut self.table, larger));
             self.moved = 0;
+            self.grows_at = 0;
             return;
         };
         if let Some(ahead) = old.buckets.get(self.moved + MOVED_AHEAD) {
@@ -305,16 +400,17 @@ impl OrderIndex {
         let end = (self.moved + MOVED_BUCKETS).min(old.buckets.len());
         for at in self.moved..end {
             let bucket = old.buckets[at];
-            for lane in (0..LANES).filter(|&lane| bucket.tags[lane] != 0) {
-                let handle = bucket.handles[lane];
+            for number in (0..LANES).filter(|&number| bucket.tags[number] != 0) {
+                let handle = bucket.handles[number];
                 let order_id = orders[handle].order_id;
-                old.remove(order_id, at, lane);
+                old.remove(order_id, Lane::new(at, number));
                 self.table.insert(order_id, handle);
             }
         }
         self.moved = end;
         if self.moved == old.buckets.len() {
             self.old = None;
+            self.grows_at = self.table.entries_max();
         }
     }
 }

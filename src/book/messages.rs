@@ -53,48 +53,52 @@ impl Replica {
             qty,
             priority: 0,
         };
-        if let Some(found) = self.books.find(order.order_id) {
-            self.counts.duplicate_adds += 1;
-            return self.swap(found, order, NIL);
+        match self.books.find_or_vacancy(order.order_id) {
+            Err(vacancy) => {
+                let order = self.books.add(vacancy, order, hint);
+                Change { kind: ChangeKind::Added, order, qty: Qty(0), new: None, left_book: false }
+            }
+            Ok(found) => {
+                self.counts.duplicate_adds += 1;
+                self.swap(found, order, NIL)
+            }
         }
-        let order = self.books.add(order, hint);
-        Change { kind: ChangeKind::Added, order, qty: Qty(0), new: None, left_book: false }
     }
 
     #[inline(always)]
     pub(super) fn delete(&mut self, event: &Event, order_id: OrderId) -> Change {
-        match self.find(event, order_id) {
-            Some((found, order)) => self.take_off(ChangeKind::Deleted, found, order, order.qty),
-            None => self.unknown(event, order_id, Qty(0)),
-        }
+        let Some(found) = self.books.find(order_id) else {
+            return self.unknown(event, order_id, Qty(0));
+        };
+        self.delete_found(event, found)
     }
 
     #[inline(always)]
     pub(super) fn reduce(&mut self, event: &Event, message: &payload::Reduce) -> Change {
         let &payload::Reduce { order_id, qty, .. } = message;
-        match self.find(event, order_id) {
-            Some((found, order)) => self.take_off(ChangeKind::Reduced, found, order, qty),
+        match self.books.find(order_id) {
+            Some(found) => self.take_off(event, ChangeKind::Reduced, found, qty),
             None => self.unknown(event, order_id, qty),
         }
     }
 
     #[inline(always)]
     pub(super) fn execute(&mut self, event: &Event, message: &ExecutionMessage) -> Change {
-        let found = self.find(event, message.order_id);
-        let instrument =
-            found.map_or(InstrumentId(event.instrument), |(_, order)| order.instrument);
+        let change = match self.books.find(message.order_id) {
+            Some(found) => self.take_off(event, ChangeKind::Executed, found, message.qty),
+            None => self.unknown(event, message.order_id, message.qty),
+        };
+        let instrument = change.order.instrument;
         let stats = &mut self.tapes[instrument.0 as usize].stats;
         if message.is_printable {
             add(&mut stats.executed_qty, message.qty);
-            let price = message.price.or(found.map(|(_, order)| order.price));
+            let is_known = change.kind != ChangeKind::Unknown;
+            let price = message.price.or(is_known.then_some(change.order.price));
             self.print(instrument, message.match_id, message.qty, price);
         } else {
             add(&mut stats.unprinted_qty, message.qty);
         }
-        match found {
-            Some((found, order)) => self.take_off(ChangeKind::Executed, found, order, message.qty),
-            None => self.unknown(event, message.order_id, message.qty),
-        }
+        change
     }
 
     #[inline(always)]
@@ -105,31 +109,33 @@ impl Replica {
         hint: u32,
     ) -> Change {
         let &payload::Replace { order_id, price, qty, new_order_id } = message;
-        let Some((found, old)) = self.find(event, order_id) else {
+        let Some(found) = self.books.find(order_id) else {
             return self.unknown(event, order_id, qty);
         };
         match self.order_qty(qty) {
             Some(qty) => {
+                let old = self.note_view(event, found);
                 let new = OrderView { order_id: new_order_id, price, qty, ..old };
                 self.swap(found, new, hint)
             }
-            None => self.take_off(ChangeKind::Deleted, found, old, old.qty),
+            None => self.delete_found(event, found),
         }
     }
 
     #[inline(always)]
     pub(super) fn modify(&mut self, event: &Event, message: &payload::Modify) -> Change {
         let &payload::Modify { order_id, price, qty, .. } = message;
-        let Some((found, old)) = self.find(event, order_id) else {
+        let Some(found) = self.books.find(order_id) else {
             return self.unknown(event, order_id, qty);
         };
         let Some(qty) = self.order_qty(qty) else {
-            return self.take_off(ChangeKind::Deleted, found, old, old.qty);
+            return self.delete_found(event, found);
         };
+        let old = self.note_view(event, found);
         let new = OrderView { price, qty, ..old };
         if price != old.price || qty > old.qty {
             self.books.remove(found);
-            let new = Some(self.books.add(new, NIL));
+            let new = self.enter(new, NIL);
             return Change {
                 kind: ChangeKind::Modified,
                 order: old,
@@ -146,45 +152,76 @@ impl Replica {
         Change { kind: ChangeKind::Modified, order: old, qty: taken, new, left_book: false }
     }
 
-    /// The live order of a reference.
+    /// The order that a message names.
     #[inline(always)]
-    fn find(&mut self, event: &Event, order_id: OrderId) -> Option<(Found, OrderView)> {
-        let found = self.books.find(order_id)?;
+    fn note_view(&mut self, event: &Event, found: Found) -> OrderView {
         let order = self.books.view(found.handle);
+        self.note_instrument(event, &order);
+        order
+    }
+
+    /// Counts a message that names an order of another instrument.
+    #[inline(always)]
+    fn note_instrument(&mut self, event: &Event, order: &OrderView) {
         self.counts.foreign_orders += u64::from(order.instrument.0 != event.instrument);
-        Some((found, order))
+    }
+
+    /// Takes an order out.
+    #[inline(always)]
+    fn delete_found(&mut self, event: &Event, found: Found) -> Change {
+        let order = self.books.remove(found);
+        self.note_instrument(event, &order);
+        let (kind, qty) = (ChangeKind::Deleted, order.qty);
+        Change { kind, order, qty, new: None, left_book: true }
     }
 
     /// Takes `qty` off an order, or all of it if it has no more.
     #[inline(always)]
-    fn take_off(&mut self, kind: ChangeKind, found: Found, order: OrderView, qty: Qty) -> Change {
-        let taken = qty.min(order.qty);
-        let left_book = taken == order.qty;
-        if left_book {
+    fn take_off(&mut self, event: &Event, kind: ChangeKind, found: Found, qty: Qty) -> Change {
+        let open = self.books.orders[found.handle].qty();
+        let taken = qty.min(open);
+        let left_book = taken == open;
+        let order = if left_book {
             self.counts.excess_quantities += u64::from(qty > taken);
-            self.books.remove(found);
+            self.books.remove(found)
         } else if taken.0 > 0 {
-            self.books.reduce(found.handle, taken);
+            self.books.reduce(found.handle, taken)
         } else {
-            self.counts.zero_quantities += 1;
-            let (order_id, instrument) = (order.order_id, order.instrument);
-            return Change::of_none(ChangeKind::None, order_id, instrument, taken);
-        }
+            return self.take_nothing(event, found);
+        };
+        self.note_instrument(event, &order);
         Change { kind, order, qty: taken, new: None, left_book }
+    }
+
+    /// A message that takes no quantity off.
+    #[cold]
+    fn take_nothing(&mut self, event: &Event, found: Found) -> Change {
+        let OrderView { order_id, instrument, .. } = self.note_view(event, found);
+        self.counts.zero_quantities += 1;
+        Change::of_none(ChangeKind::None, order_id, instrument, Qty(0))
     }
 
     /// Puts a new order in the place of one that leaves. Another live order under the new one's
     /// reference leaves too: its delete must have been lost.
     #[inline(always)]
     fn swap(&mut self, found: Found, new: OrderView, hint: u32) -> Change {
-        let order = self.books.view(found.handle);
-        self.books.remove(found);
-        if let Some(duplicate) = self.books.find(new.order_id) {
-            self.counts.duplicate_adds += 1;
-            self.books.remove(duplicate);
-        }
-        let new = Some(self.books.add(new, hint));
+        let order = self.books.remove(found);
+        let new = self.enter(new, hint);
         Change { kind: ChangeKind::Replaced, order, qty: order.qty, new, left_book: true }
+    }
+
+    /// Adds an order; a live one under its reference leaves.
+    #[inline(always)]
+    fn enter(&mut self, order: OrderView, hint: u32) -> Option<OrderView> {
+        let vacancy = match self.books.find_or_vacancy(order.order_id) {
+            Err(vacancy) => vacancy,
+            Ok(duplicate) => {
+                self.counts.duplicate_adds += 1;
+                self.books.remove(duplicate);
+                self.books.find_or_vacancy(order.order_id).expect_err("the duplicate has left")
+            }
+        };
+        Some(self.books.add(vacancy, order, hint))
     }
 
     /// The quantity with which an order rests; `None` if it has none.
@@ -218,6 +255,7 @@ impl Replica {
         let best = self.level_books.set(instrument, side, level);
         let book = &mut self.books.books[event.instrument as usize];
         book.best[side.index()] = Best { price: best.price, qty: best.qty };
+        book.is_changed = true;
     }
 
     /// Compares the touch with what the venue says it is.
@@ -233,7 +271,8 @@ impl Replica {
     pub(super) fn define(&mut self, event: &Event) {
         self.instruments.apply(event);
         let id = InstrumentId(event.instrument);
-        self.units[id.0 as usize] = self.instruments.get(id).map(Units::of);
+        let units = self.instruments.get(id).map(Units::of).unwrap_or_default();
+        self.books.books[id.0 as usize].units = units;
     }
 
     pub(super) fn trade(&mut self, instrument: InstrumentId, message: &payload::Trade) {
@@ -272,6 +311,7 @@ impl Replica {
             _ => b'Q',
         };
         let book = &mut self.books.books[instrument.0 as usize];
+        book.is_changed = true;
         match message.market.0 {
             0 => book.state = message.state.0,
             market if market == own_market => book.is_halted = message.state.0 == b'H',

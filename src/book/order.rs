@@ -3,6 +3,7 @@
 use bytemuck::Zeroable;
 
 use super::slab::{Linked, NIL};
+use super::view::OrderView;
 use crate::units::{InstrumentId, OrderId, Price, Qty, Side};
 
 /// The largest open quantity of one order, in quantity increments: 2^48 - 1.
@@ -92,6 +93,19 @@ impl Order {
         debug_assert!(qty <= ORDER_QTY_MAX);
         self.qty_low = qty.0 as u32;
         self.qty_high = (qty.0 >> 32) as u16;
+    }
+
+    /// The order as it rests at its level.
+    #[inline(always)]
+    pub(super) fn seen_at(&self, level: &Level) -> OrderView {
+        OrderView {
+            order_id: self.order_id,
+            instrument: level.instrument(),
+            side: level.side(),
+            price: level.price,
+            qty: self.qty(),
+            priority: self.priority(),
+        }
     }
 
     /// Place in time: smaller is earlier.

@@ -27,7 +27,7 @@ impl OrderStore {
     #[inline]
     pub(crate) fn look_at_touch(&self, book: BookId, side: Side) {
         if let Some(book) = self.books.book(book.0) {
-            book.ladder(side).prefetch_touch(&self.books.shelf);
+            book.ladder(side).prefetch_touch_if(true, &self.books.shelf);
         }
     }
 

@@ -1,6 +1,6 @@
 //! The replica: the venue's displayed books, rebuilt from a market-by-order feed.
 
-use super::books::{Books, touch_of};
+use super::books::{Best, Books, touch_of};
 use super::counts::{ReplicaCounts, Totals};
 use super::levels::LevelBooks;
 use super::messages::ExecutionMessage;
@@ -45,8 +45,6 @@ use crate::units::{InstrumentId, OrderId, Price, Qty, Side};
 pub struct Replica {
     pub(super) books: Books,
     pub(super) tapes: Vec<Tape>,
-    /// Units for hashing; `None` until they are needed or the instrument is defined.
-    pub(super) units: Vec<Option<Units>>,
     pub(super) instruments: InstrumentTable,
     pub(super) prints: Prints,
     pub(super) counts: ReplicaCounts,
@@ -62,12 +60,12 @@ impl Replica {
         Self::with_capacity(0)
     }
 
-    /// A replica with room for so many live orders before it first grows.
+    /// A replica with room for so many live orders before it first grows, its memory touched, so
+    /// that no message waits for the system to find some.
     pub fn with_capacity(orders: usize) -> Self {
         Self {
             books: Books::with_capacity(orders),
             tapes: Vec::new(),
-            units: Vec::new(),
             instruments: InstrumentTable::default(),
             prints: Prints::default(),
             counts: ReplicaCounts::default(),
@@ -106,15 +104,6 @@ impl Replica {
         };
         self.end_record(event);
         change
-    }
-
-    /// Brings into the cache what applying the next events will touch; looks at no more than
-    /// [`LOOK_AHEAD_EVENTS`](super::LOOK_AHEAD_EVENTS).
-    ///
-    /// It changes nothing, and events that never come do no harm. Worth calling before each chunk
-    /// of a stream over thousands of books, where most of the cost is waiting for memory.
-    pub fn look_ahead<E>(&self, events: &[E], event: impl Fn(&E) -> &Event) {
-        self.books.look_ahead(events, event);
     }
 
     /// Everything but single orders.
@@ -257,33 +246,39 @@ impl Replica {
         if fits {
             self.books.books.resize_with(index + 1, Default::default);
             self.tapes.resize(index + 1, Tape::default());
-            self.units.resize(index + 1, None);
         } else {
             self.counts.instruments_out_of_range += 1;
         }
         fits
     }
 
-    /// After every record of an exchange event: a touch that differs from the one seen after the
-    /// LAST before is hashed and tested, once.
+    /// After every record of an exchange event: what changed up to its LAST is looked at once.
     #[inline(always)]
     fn end_record(&mut self, event: &Event) {
-        let index = event.instrument as usize;
-        let book = &mut self.books.books[index];
+        let book = &mut self.books.books[event.instrument as usize];
         book.is_open = !event.has(Flags::LAST);
-        if !book.is_open {
-            let is_changed = book.best != book.marked;
-            if is_changed {
-                book.marked = book.best;
-                book.is_crossing_counted = false;
-                let id = InstrumentId(event.instrument);
-                let units = self.units[index].get_or_insert_with(|| Units::assumed(id));
-                units.hash_touch(&book.marked, &mut self.touches);
+        if book.is_changed && !book.is_open {
+            self.look_at_touch(event.instrument);
+        }
+    }
+
+    /// A touch that differs from the one seen after the LAST before is hashed and tested, once.
+    #[inline]
+    fn look_at_touch(&mut self, instrument: u32) {
+        let id = InstrumentId(instrument);
+        let book = &mut self.books.books[instrument as usize];
+        book.is_changed = false;
+        if !same(&book.best, &book.marked) {
+            book.marked = book.best;
+            book.is_crossing_counted = false;
+            if !book.units.are_known() {
+                book.units = Units::assumed(id);
             }
-            let [bid, ask] = &book.marked;
-            if bid.price >= ask.price && !book.is_crossing_counted {
-                self.count_crossing(InstrumentId(event.instrument));
-            }
+            book.units.hash_touch(&book.marked, &mut self.touches);
+        }
+        let [bid, ask] = &book.marked;
+        if bid.price >= ask.price && !book.is_crossing_counted {
+            self.count_crossing(id);
         }
     }
 
@@ -304,6 +299,16 @@ impl Default for Replica {
     fn default() -> Self {
         Self::new()
     }
+}
+
+/// Whether two touches are the same, without a branch a number.
+#[inline(always)]
+fn same(a: &[Best; 2], b: &[Best; 2]) -> bool {
+    let [a, c] = a;
+    let [b, d] = b;
+    let prices = (a.price.0 ^ b.price.0) | (c.price.0 ^ d.price.0);
+    let quantities = (a.qty.0 ^ b.qty.0) | (c.qty.0 ^ d.qty.0);
+    prices.cast_unsigned() | quantities == 0
 }
 
 /// The change of an event that changes no book.

@@ -53,17 +53,16 @@ impl Replica {
         let mut books = Books::with_capacity(orders);
         books.next_priority = next_priority;
         let tapes = load_books(count, used, &mut books.books, reader)?;
-        let mut units = vec![None; tapes.len()];
         for (id, instrument) in instruments.iter() {
-            let of_book = units.get_mut(id.0 as usize);
-            *of_book.ok_or_else(|| reader.bad(format!("instrument {id} has no book")))? =
-                Some(Units::of(instrument));
+            let book = books.books.get_mut(id.0 as usize);
+            book.ok_or_else(|| reader.bad(format!("instrument {id} has no book")))?.units =
+                Units::of(instrument);
         }
         load_orders(orders, &mut books, reader)?;
         books.peak_orders = peak_orders.max(orders);
         let level_books = LevelBooks::load(of_levels, reader)?;
         set_touches(&mut books, &level_books);
-        Ok(Self { level_books, books, tapes, units, instruments, prints, counts, touches, applied })
+        Ok(Self { level_books, books, tapes, instruments, prints, counts, touches, applied })
     }
 }
 
@@ -162,6 +161,7 @@ pub(super) fn save_book(book: &Book, writer: &mut StateWriter) {
 
 fn load_book(reader: &mut StateReader<'_>) -> Result<Book> {
     let mut book = Book::default();
+    book.is_changed = true;
     for side in &mut book.marked {
         *side = Best { price: Price(reader.i64()?), qty: Qty(reader.u64()?) };
     }

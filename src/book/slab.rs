@@ -39,13 +39,21 @@ pub(super) struct Slab<T: Linked> {
     used: usize,
     free: u32,
     live: usize,
+    /// Records that were backed with memory before they came.
+    populated: usize,
 }
 
 impl<T: Linked> Slab<T> {
     /// An empty slab.
     pub(super) fn new() -> Self {
         let records = HugeArray::reserved(RESERVED_BYTES / size_of::<T>(), RECORDS_MIN);
-        Self { records, used: 0, free: NIL, live: 0 }
+        Self { records, used: 0, free: NIL, live: 0, populated: 0 }
+    }
+
+    /// Backs the first `count` records with memory.
+    pub(super) fn populate(&mut self, count: usize) {
+        self.records.populate(count);
+        self.populated = count.min(self.records.len());
     }
 
     /// Stores a record and names it.
@@ -108,7 +116,7 @@ impl<T: Linked> Slab<T> {
 
     /// Bytes of memory held: the records that were ever in use.
     pub(super) fn bytes(&self) -> usize {
-        self.used * size_of::<T>()
+        self.used.max(self.populated) * size_of::<T>()
     }
 }
 
@@ -116,7 +124,7 @@ impl<T: Linked> Clone for Slab<T> {
     fn clone(&self) -> Self {
         let used = &self.records[..self.used];
         let records = HugeArray::reserved_from(used, self.records.len(), RECORDS_MIN);
-        Self { records, ..*self }
+        Self { records, populated: 0, ..*self }
     }
 }
 
@@ -165,7 +173,8 @@ mod tests {
 
     #[test]
     fn records_keep_their_value_when_the_array_has_to_move() {
-        let mut slab = Slab { records: HugeArray::zeroed(2), used: 0, free: NIL, live: 0 };
+        let records = HugeArray::zeroed(2);
+        let mut slab = Slab { records, used: 0, free: NIL, live: 0, populated: 0 };
         for value in 0..200_000u32 {
             assert_eq!(slab.insert(value), value);
         }

@@ -38,7 +38,7 @@ pub(super) struct Tape {
 }
 
 /// An instrument's symbol and increments as hashes need them.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub(crate) struct Units {
     /// Hash of the symbol's text.
     pub(crate) symbol: u64,
@@ -61,6 +61,12 @@ impl Units {
             price_increment: instrument.price_increment,
             qty_increment: instrument.qty_increment,
         }
+    }
+
+    /// Whether they are an instrument's; before, they are all 0.
+    #[inline(always)]
+    pub(super) fn are_known(&self) -> bool {
+        *self != Self::default()
     }
 
     /// The units of an instrument without a definition: its number for a symbol, US equity

@@ -35,7 +35,7 @@ pub(super) fn listen(text: &str) -> Result<TcpListener> {
 /// Answers whoever comes, until the program ends.
 pub(super) fn serve(listener: TcpListener, engine: &Engine) -> Result<()> {
     let at = listener.local_addr().map_err(|error| Error::io("listen at", "a port", error))?;
-    let gauges = engine.gauges();
+    let gauges = engine.handle().gauges();
     std::thread::Builder::new()
         .name("metrics".to_owned())
         .spawn(move || {

@@ -171,7 +171,7 @@ pub(super) fn run(args: &ReplayArgs) -> Result<Ending> {
     metrics.map_or(Ok(()), |listener| metrics::serve(listener, &engine))?;
     let kill_signal = KillSignal::listen()?;
     if let Some(path) = &args.control {
-        control::follow(path, engine.inbox())?;
+        control::follow(path, engine.handle().inbox())?;
     }
     let samples = watch(args, &engine, stored_bytes, kill_signal);
     let mut report = engine.join();
@@ -231,15 +231,16 @@ fn watch(
 ) -> Option<Samples> {
     let mut progress = term::Progress::new(stored_bytes);
     let mut samples = args.report.samples(engine);
+    let handle = engine.handle();
     while !engine.is_finished() {
         let period = samples.as_ref().map(|samples| Duration::from_nanos(samples.period().0));
         std::thread::sleep(period.unwrap_or(LOOK_INTERVAL));
         if let Some(samples) = &mut samples {
             samples.look();
         }
-        kill_signal.pass_on(&engine.inbox());
-        let (messages, bytes) = engine.progress();
-        progress.update(messages, bytes);
+        kill_signal.pass_on(&handle.inbox());
+        let stats = handle.stats();
+        progress.update(stats.messages, stats.stored_bytes);
     }
     progress.clear();
     samples
@@ -318,13 +319,13 @@ pub(super) fn shaped_config(shape: &RunConfig, is_of_orders: bool) -> Result<Eng
 
 /// The first Ctrl-C stops the feed, so that everything drains and reports; the second aborts.
 fn stop_on_interrupt(engine: &Engine) -> Result<()> {
-    let stop = engine.stop_flag();
+    let handle = engine.handle();
     ctrlc::set_handler(move || {
-        if stop.is_set() {
+        if handle.is_stopping() {
             std::process::exit(i32::from(Ending::Interrupted.code()));
         }
         term::tell(format_args!("\nringtape: stopping; once more to abort"));
-        stop.set();
+        handle.stop();
     })
     .map_err(|error| Error::usage(format!("cannot handle Ctrl-C: {error}"), "report this"))
 }

@@ -47,7 +47,7 @@ impl ReportFlags {
 
     /// The samples to take while `engine` runs; `None` without a report.
     pub(super) fn samples(&self, engine: &Engine) -> Option<Samples> {
-        self.report.is_some().then(|| Samples::new(engine.gauges()))
+        self.report.is_some().then(|| Samples::new(engine.handle().gauges()))
     }
 
     /// Writes the report of a finished run, if one is wanted.

@@ -104,7 +104,7 @@ pub(super) fn run(args: &VenueArgs) -> Result<Ending> {
         std::thread::sleep(LOOK);
     }
     let served = server.stop();
-    engine.stop_flag().set();
+    engine.handle().stop();
     // A venue is open until it is closed.
     let report = RunReport { interrupted: false, ..engine.join() };
     let (journal, damage) = read_back(Some(&args.journal), &report);

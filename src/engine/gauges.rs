@@ -20,7 +20,7 @@ use crate::units::Nanos;
 /// let session = [0, 12, b'S', 0, 0, 0, 0, 0, 0, 0, 0, 0, 1, b'O'];
 /// let feed = ItchFeed::from_bytes("example", session.to_vec(), &Default::default())?;
 /// let engine = Engine::start(Box::new(feed), EngineConfig::default())?;
-/// let gauges = engine.gauges();
+/// let gauges = engine.handle().gauges();
 /// engine.join();
 /// let reading = gauges.read();
 /// assert_eq!((reading.messages, reading.rings[0].depth), (1, 0));
@@ -54,6 +54,8 @@ pub struct Reading {
     pub at: Nanos,
     /// Messages taken from the feed.
     pub messages: u64,
+    /// Bytes of the feed, as it is stored, that were read.
+    pub stored_bytes: u64,
     /// Market ring and execution ring.
     pub rings: [RingReading; 2],
 }
@@ -89,6 +91,7 @@ impl Gauges {
         Reading {
             at: Nanos(self.clock.now().0.saturating_sub(self.started.0)),
             messages: self.progress.messages.load(Ordering::Relaxed),
+            stored_bytes: self.progress.stored_bytes.load(Ordering::Relaxed),
             rings: self.rings.each_ref().map(RingGauge::read),
         }
     }

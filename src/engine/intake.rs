@@ -9,6 +9,7 @@ use super::gateway::Farewell;
 use super::journals::Segments;
 use super::recorded::Recorded;
 use super::stats::{Handover, IntakeOutcome, hand_over};
+use super::valve::Valve;
 use crate::clock::Clock;
 use crate::error::Result;
 use crate::event::kinds::Raw;
@@ -45,6 +46,7 @@ pub(super) struct IntakeParts {
     pub(super) stop: StopFlag,
     /// What a gateway has to say before the run may end; `None` without one.
     pub(super) farewell: Option<Farewell>,
+    pub(super) valve: Valve,
     pub(super) progress: Arc<Progress>,
     /// What a run that goes on has in its journal already, and runs again first.
     pub(super) recorded: Option<Recorded>,
@@ -82,7 +84,7 @@ pub(super) struct Intake {
     is_reissue_due: bool,
     /// Messages that were taken from the feed before this run.
     messages_before: u64,
-    /// Engine time at which a paced feed began.
+    /// Engine time at which a paced feed began, pauses left out.
     started: Option<Nanos>,
     last_ts_event: u64,
     /// Exchange time of the last record that was published.
@@ -210,9 +212,19 @@ impl Intake {
         if self.parts.stop.is_set() {
             self.outcome.interrupted = true;
             self.end();
-        } else {
+        } else if !self.parts.valve.is_closed() {
             self.stage_messages(room);
         }
+    }
+
+    /// Heeds a wish to pause; after a pause what was to come is due later.
+    fn heed_valve(&mut self) {
+        let IntakeParts { valve, clock, stop, pacer, .. } = &mut self.parts;
+        let pause = valve.turn(clock, stop.is_set()).filter(|_| pacer.is_paced());
+        let Some(pause) = pause else { return };
+        let staged = &mut self.staged[self.next..self.len];
+        staged.iter_mut().for_each(|event| pause.put_off(&mut event.ts_ingest));
+        self.started = self.started.map(|started| pause.put_off_start(started));
     }
 
     /// Records that can be staged at once without crossing the end of a journal segment.
@@ -351,6 +363,9 @@ impl Intake {
         let staged = &self.staged[self.next..self.len];
         // Once a stop is asked for, what was taken from the feed is published without delay.
         let due = if self.parts.pacer.is_paced() && !self.parts.stop.is_set() {
+            if self.parts.valve.is_closed() {
+                return Ok(0);
+            }
             let now = self.parts.clock.now().0;
             staged.iter().take_while(|event| event.ts_ingest <= now).count()
         } else {
@@ -382,6 +397,7 @@ impl Agent for Intake {
     }
 
     fn do_work(&mut self) -> Result<usize> {
+        self.heed_valve();
         let mut taken = 0;
         if self.next == self.len {
             match self.state {

@@ -16,6 +16,7 @@
 //! sizes and journals change none of it.
 
 mod accounting;
+mod builder;
 mod config;
 mod definitions;
 mod exchange;
@@ -25,6 +26,8 @@ mod follower;
 mod gateway;
 mod gauges;
 pub mod generate;
+mod guests;
+mod handle;
 mod intake;
 mod journal_feed;
 mod journals;
@@ -37,15 +40,18 @@ mod run_state;
 mod saver;
 mod snapshots;
 mod stats;
+mod valve;
 mod venue;
 mod wiring;
 
 pub use accounting::FillRecord;
+pub use builder::EngineBuilder;
 pub use config::{EngineConfig, Gate, JournalConfig};
 pub use exchange::Exchange;
 pub use explain::Chapter;
 pub use gateway::{GatewayAddress, GatewayReport, TcpGateway};
 pub use gauges::{Gauges, Reading, RingGauge, RingReading};
+pub use handle::EngineHandle;
 pub use journal_feed::{JOURNAL_FORMAT, JournalFeed};
 pub use journals::Resumed;
 pub use kept::KeptExecutions;

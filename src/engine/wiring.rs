@@ -1,13 +1,15 @@
 //! The wiring: rings, agents and runners of one run.
 
 use std::sync::Arc;
-use std::sync::atomic::{AtomicU64, Ordering};
 
 use super::accounting::{Accounting, AccountingParts, PORTFOLIO};
+use super::builder::EngineBuilder;
 use super::config::{EngineConfig, Gate};
 use super::filter::SymbolFilter;
-use super::gateway::{Dispatch, DispatchParts, Errands, Farewell, GATEWAY, errands};
+use super::gateway::{Door, GATEWAY};
 use super::gauges::{Gauges, RingGauge};
+use super::guests::{Guest, Guests, Polled, Seated};
+use super::handle::EngineHandle;
 use super::intake::{FEED, Intake, IntakeParts, Progress};
 use super::journals::{self, Journals};
 use super::kept::Keeper;
@@ -19,6 +21,7 @@ use super::run_state::RunState;
 use super::saver::Saver;
 use super::snapshots::Collector;
 use super::stats::{Handover, Outcomes, RecordingOutcome, RunParts, RunReport};
+use super::valve::{PauseFlag, Valve};
 use crate::clock::Clock;
 use crate::error::{Error, Result};
 use crate::event::{Event, Execution};
@@ -63,7 +66,9 @@ pub const SNAPSHOTS_DIR: &str = "snapshots";
 ///
 /// let session = [0, 12, b'S', 0, 0, 0, 0, 0, 0, 0, 0, 0, 1, b'O'];
 /// let feed = ItchFeed::from_bytes("example", session.to_vec(), &Default::default())?;
-/// let report = Engine::start(Box::new(feed), EngineConfig::default())?.join();
+/// let engine = Engine::start(Box::new(feed), EngineConfig::default())?;
+/// assert!(!engine.plan().runners.is_empty());
+/// let report = engine.join();
 /// assert_eq!(report.checks.messages, 1);
 /// assert!(report.error.is_none());
 /// # Ok::<(), ringtape::error::Error>(())
@@ -72,10 +77,8 @@ pub const SNAPSHOTS_DIR: &str = "snapshots";
 pub struct Engine {
     plan: Plan,
     runners: Vec<Runner>,
-    stop: StopFlag,
-    inbox: InboxSender<Event>,
-    progress: Arc<Progress>,
-    gauges: Gauges,
+    handle: EngineHandle,
+    polled: (Polled<Event>, Polled<Execution>),
     clock: Clock,
     started: Nanos,
     outcomes: Outcomes,
@@ -84,18 +87,27 @@ pub struct Engine {
 }
 
 impl Engine {
-    /// Wires an engine and starts its threads.
+    /// Begins to build an engine for a feed.
+    pub fn builder(feed: Box<dyn Feed>) -> EngineBuilder {
+        EngineBuilder::new(feed)
+    }
+
+    /// Builds an engine from settings that are there as a whole, and starts its threads.
     ///
     /// # Errors
     ///
-    /// [`Error::Usage`] for a configuration that cannot be, and whatever keeps the journals from
-    /// being created. Nothing has been started then.
+    /// Those of [`EngineBuilder::start`].
     pub fn start(feed: Box<dyn Feed>, config: EngineConfig) -> Result<Self> {
+        Self::builder(feed).config(config).start()
+    }
+
+    /// Wires an engine and starts its threads.
+    pub(super) fn wire(feed: Box<dyn Feed>, config: EngineConfig, guests: Guests) -> Result<Self> {
         let clock = Clock::new();
         let started = clock.now();
-        let plan = plan(&config)?;
+        let plan = plan(&config, &guests)?;
         let is_paced = config.pace != Pace::Max;
-        let stop = StopFlag::default();
+        let (stop, pause) = (StopFlag::default(), PauseFlag::default());
         let progress = Arc::<Progress>::default();
         let (inbox, commands) = inbox(INBOX_CAPACITY);
         let mut outcomes = Outcomes {
@@ -108,12 +120,15 @@ impl Engine {
             inbox: inbox.clone(),
             clock: clock.clone(),
             stop: stop.clone(),
+            valve: Valve::new(pause.clone()),
             progress: progress.clone(),
         };
         let core = plan.core_of(MARKET_JOURNAL);
-        let wired = agents(feed, config, outside, &mut outcomes, core)?;
-        let gauges = Gauges::new(clock.clone(), started, progress.clone(), wired.rings);
-        let mut agents = wired.agents.into_iter();
+        let wired = agents(feed, config, guests, outside, &mut outcomes, core)?;
+        let gauges = Gauges::new(clock.clone(), started, progress, wired.rings);
+        let (own_market, own_executions) = wired.guests;
+        let own = own_market.agents.into_iter().chain(own_executions.agents);
+        let mut agents = wired.agents.into_iter().chain(own);
         let runners = plan
             .runners
             .iter()
@@ -125,10 +140,8 @@ impl Engine {
         Ok(Self {
             plan,
             runners,
-            stop,
-            inbox,
-            progress,
-            gauges,
+            handle: EngineHandle::new(gauges, inbox, pause, stop),
+            polled: (own_market.polled, own_executions.polled),
             clock,
             started,
             outcomes,
@@ -143,17 +156,12 @@ impl Engine {
     ///
     /// [`Error::Usage`] for cores or runners that cannot be had.
     pub fn plan_for(config: &EngineConfig) -> Result<Plan> {
-        plan(config)
+        plan(config, &Guests::default())
     }
 
-    /// The flag that stops the feed; everything behind it drains and the run ends with a report.
-    pub fn stop_flag(&self) -> StopFlag {
-        self.stop.clone()
-    }
-
-    /// Where other threads post commands; the feed handler sequences them between two messages.
-    pub fn inbox(&self) -> InboxSender<Event> {
-        self.inbox.clone()
+    /// The engine in the hands of other threads: looks, pauses, commands, stop.
+    pub fn handle(&self) -> EngineHandle {
+        self.handle.clone()
     }
 
     /// The plan that the engine runs by.
@@ -161,15 +169,22 @@ impl Engine {
         &self.plan
     }
 
-    /// Messages and stored bytes that were taken from the feed so far.
-    pub fn progress(&self) -> (u64, u64) {
-        let read = |counter: &AtomicU64| counter.load(Ordering::Relaxed);
-        (read(&self.progress.messages), read(&self.progress.stored_bytes))
+    /// The consumer that was declared by [`EngineBuilder::polled_market`].
+    ///
+    /// # Errors
+    ///
+    /// [`Error::Usage`] when there is none of that name, or it was taken before.
+    pub fn take_market(&mut self, name: &str) -> Result<Consumer<Event>> {
+        self.polled.0.take(name)
     }
 
-    /// What everybody is doing, to be read while the engine runs.
-    pub fn gauges(&self) -> Gauges {
-        self.gauges.clone()
+    /// The consumer that was declared by [`EngineBuilder::polled_executions`].
+    ///
+    /// # Errors
+    ///
+    /// [`Error::Usage`] when there is none of that name, or it was taken before.
+    pub fn take_executions(&mut self, name: &str) -> Result<Consumer<Execution>> {
+        self.polled.1.take(name)
     }
 
     /// Whether all threads have ended.
@@ -178,7 +193,11 @@ impl Engine {
     }
 
     /// Waits for the end of the run and reports.
+    ///
+    /// A polled consumer that nobody took would hold the run up for ever: it fails here, and the
+    /// run with it.
     pub fn join(mut self) -> RunReport {
+        drop(self.polled);
         let runners = self.runners.into_iter().map(Runner::join).collect();
         self.outcomes.snapshots = self.collector.map(Collector::join);
         let wall = Nanos(self.clock.now().0 - self.started.0);
@@ -198,6 +217,7 @@ struct MarketRing {
     producer: Producer<Event>,
     matching: Consumer<Event>,
     journal: Option<JournalStage>,
+    guests: Seated<Event>,
 }
 
 /// The journal's end of the market ring.
@@ -207,7 +227,7 @@ struct JournalStage {
 }
 
 impl MarketRing {
-    fn build(config: &EngineConfig) -> Result<Self> {
+    fn build(config: &EngineConfig, guests: Vec<Guest<Event>>) -> Result<Self> {
         let mut builder = RingBuilder::new("market", config.ring_slots)?;
         let journal =
             config.journal.as_ref().map(|_| builder.stage(MARKET_JOURNAL, &[])).transpose()?;
@@ -228,14 +248,16 @@ impl MarketRing {
             }
         };
         let matching = builder.stage(MATCHING, &upstream)?;
+        let stages = Guest::declare(&guests, &mut builder, &upstream)?;
         let (producer, mut consumers) = builder.build()?;
+        let guests = Guest::seat(guests, stages, &mut consumers)?;
         let journal = journal
             .map(|stage| {
                 let cursor = consumers.cursor(stage)?;
                 consumers.take(stage).map(|consumer| JournalStage { consumer, cursor })
             })
             .transpose()?;
-        Ok(Self { producer, matching: consumers.take(matching)?, journal })
+        Ok(Self { producer, matching: consumers.take(matching)?, journal, guests })
     }
 }
 
@@ -244,17 +266,20 @@ struct ExecutionRing {
     producer: Producer<Execution>,
     portfolio: Consumer<Execution>,
     journal: Option<Consumer<Execution>>,
+    guests: Seated<Execution>,
 }
 
 impl ExecutionRing {
-    fn build(config: &EngineConfig) -> Result<Self> {
+    fn build(config: &EngineConfig, guests: Vec<Guest<Execution>>) -> Result<Self> {
         let mut builder = RingBuilder::new("executions", config.ring_slots)?;
         let journal =
             config.journal.as_ref().map(|_| builder.stage(EXECUTION_JOURNAL, &[])).transpose()?;
         let portfolio = builder.stage(PORTFOLIO, &[])?;
+        let stages = Guest::declare(&guests, &mut builder, &[])?;
         let (producer, mut consumers) = builder.build()?;
+        let guests = Guest::seat(guests, stages, &mut consumers)?;
         let journal = journal.map(|stage| consumers.take(stage)).transpose()?;
-        Ok(Self { producer, portfolio: consumers.take(portfolio)?, journal })
+        Ok(Self { producer, portfolio: consumers.take(portfolio)?, journal, guests })
     }
 }
 
@@ -264,13 +289,15 @@ struct Outside {
     inbox: InboxSender<Event>,
     clock: Clock,
     stop: StopFlag,
+    valve: Valve,
     progress: Arc<Progress>,
 }
 
-/// Agents that are ready to run, the gauges of the rings between them, and who collects their
-/// snapshots.
+/// Agents that are ready to run, the application's consumers, the gauges of the rings between
+/// them, and who collects their snapshots.
 struct Wired {
     agents: Vec<Box<dyn Agent>>,
+    guests: (Seated<Event>, Seated<Execution>),
     rings: [RingGauge; 2],
     collector: Option<Collector>,
 }
@@ -280,12 +307,13 @@ struct Wired {
 fn agents(
     mut feed: Box<dyn Feed>,
     mut config: EngineConfig,
+    guests: Guests,
     outside: Outside,
     outcomes: &mut Outcomes,
     core: Option<CoreId>,
 ) -> Result<Wired> {
-    let market = MarketRing::build(&config)?;
-    let executions = ExecutionRing::build(&config)?;
+    let market = MarketRing::build(&config, guests.market)?;
+    let executions = ExecutionRing::build(&config, guests.executions)?;
     let rings = gauges_of(&market, &executions);
     let mut state = RunState::new(&mut config);
     let open = |journal| journals::open(journal, &mut *feed, &config, core, &mut state);
@@ -294,14 +322,15 @@ fn agents(
     let new_from = journals.as_ref().map_or(0, |journals| journals.market.next_sequence());
     outcomes.resumed = journals.as_mut().and_then(|journals| journals.resumed.take());
     let identity = feed.description().identity;
-    let snapshots =
-        Collector::start(config.journal.as_ref(), identity, &state, &mut outcomes.warnings)?;
-    let (sink, collector) = snapshots.unzip();
+    let (sink, collector) =
+        Collector::start(config.journal.as_ref(), identity, &state, &mut outcomes.warnings)?
+            .unzip();
     let saver =
         Saver::new(outside.clock.clone(), sink.clone(), new_from, outcomes.resumed.is_some());
     let journal = journals.as_ref().map(|journals| journals.market.header().journal_id);
     let run = RunId(journal.unwrap_or_else(random_id));
-    let door = door(&mut config, &outside, outcomes, run, new_from);
+    let door =
+        Door::of(config.gateway.take(), (&outside.inbox, &outside.stop), outcomes, run, new_from);
     let intake = Intake::new(IntakeParts {
         feed,
         ring: Some(market.producer),
@@ -314,6 +343,7 @@ fn agents(
         recorded: journals.as_mut().and_then(|journals| journals.recorded.take()),
         stop: outside.stop,
         farewell: door.farewell,
+        valve: outside.valve,
         progress: outside.progress,
         segments: journals.as_ref().map(Journals::segments),
         origin,
@@ -341,7 +371,6 @@ fn agents(
         keeps_fills: config.keep_fills,
         handover: outcomes.accounting.clone(),
     });
-
     let mut agents: Vec<Box<dyn Agent>> = vec![Box::new(intake), Box::new(matching)];
     if let (Some(journals), Some(from_market), Some(from_executions)) =
         (journals, market.journal, executions.journal)
@@ -355,38 +384,7 @@ fn agents(
     }
     agents.push(Box::new(accounting));
     agents.extend(door.dispatch.map(|dispatch| Box::new(dispatch) as Box<dyn Agent>));
-    Ok(Wired { agents, rings, collector })
-}
-
-/// What a gateway needs of the others, and its agent; all `None` without one.
-#[derive(Default)]
-struct Door {
-    farewell: Option<Farewell>,
-    errands: Option<Errands>,
-    dispatch: Option<Dispatch>,
-}
-
-/// The way to a real venue, if there is to be one, for a run whose new records begin at `new_from`.
-fn door(
-    config: &mut EngineConfig,
-    outside: &Outside,
-    outcomes: &mut Outcomes,
-    run: RunId,
-    new_from: u64,
-) -> Door {
-    let Some(gateway) = config.gateway.take() else { return Door::default() };
-    let (to_gateway, inward) = errands(run, new_from);
-    let (farewell, own) = Farewell::pair();
-    let dispatch = Dispatch::new(DispatchParts {
-        gateway,
-        inward,
-        inbox: outside.inbox.clone(),
-        farewell: own,
-        stop: outside.stop.clone(),
-        run,
-        handover: outcomes.gateway.insert(Handover::default()).clone(),
-    });
-    Door { farewell: Some(farewell), errands: Some(to_gateway), dispatch: Some(dispatch) }
+    Ok(Wired { agents, guests: (market.guests, executions.guests), rings, collector })
 }
 
 /// The gauges of both rings.
@@ -440,8 +438,8 @@ pub(super) fn is_same(one: &Execution, other: &Execution) -> bool {
     Execution { ts_ingest: 0, ..*one } == Execution { ts_ingest: 0, ..*other }
 }
 
-/// The plan for the agents that `config` needs.
-fn plan(config: &EngineConfig) -> Result<Plan> {
+/// The plan for the agents that `config` needs, and the guests behind them.
+fn plan(config: &EngineConfig, guests: &Guests) -> Result<Plan> {
     if config.gateway.is_some() && !config.trader.as_ref().is_some_and(Trader::is_away) {
         return Err(Error::usage(
             "a gateway needs a trader whose orders go through it",
@@ -457,6 +455,7 @@ fn plan(config: &EngineConfig) -> Result<Plan> {
         .iter()
         .filter(|(name, _)| is_needed(name))
         .map(|&(name, weight)| AgentLoad { name, weight })
+        .chain(guests.loads())
         .collect();
     let allowed = allowed_cores();
     if let Some(core) = config.cores.iter().find(|core| !allowed.contains(core)) {

@@ -109,6 +109,22 @@ impl<T: Copy + Zeroable> HugeArray<T> {
         }
     }
 
+    /// Backs the first `count` values with memory now, so that no later touch of them waits for it.
+    ///
+    /// What cannot be had now is backed as it is touched.
+    pub fn populate(&mut self, count: usize) {
+        let bytes = Self::mapped_bytes(self.count).min(count.saturating_mul(size_of::<T>()));
+        if bytes > 0 {
+            let start = self.start.as_ptr().cast();
+            // SAFETY: the range is inside the map, which is private to this array; populating
+            // changes how it is backed and not what it holds.
+            let populated =
+                unsafe { rustix::mm::madvise(start, bytes, Advice::LinuxPopulateWrite) };
+            // A kernel that does not know the advice backs the values as they are touched.
+            let _ = populated;
+        }
+    }
+
     /// Bytes that are mapped for `count` values: whole huge pages, or the bytes themselves when
     /// they fill none.
     fn mapped_bytes(count: usize) -> usize {

@@ -1,6 +1,13 @@
 //! The rungs far from the touch, in blocks.
 
-use super::{NEAR_RUNGS_MAX, Rung, search};
+use super::NEAR_RUNGS_MAX;
+
+/// A level's price, as a key, and its handle.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct FarRung {
+    pub(super) key: i64,
+    pub(super) level: u32,
+}
 
 /// Rungs of a block before it is split.
 const BLOCK_RUNGS_MAX: usize = NEAR_RUNGS_MAX / 2;
@@ -8,9 +15,9 @@ const BLOCK_RUNGS_MAX: usize = NEAR_RUNGS_MAX / 2;
 /// Blocks of rungs, worst first; none is empty.
 #[derive(Clone, Debug, Default)]
 pub(super) struct Far {
-    blocks: Vec<Vec<Rung>>,
+    blocks: Vec<Vec<FarRung>>,
     /// Emptied blocks, to be used again: a side that has been deep allocates no more.
-    spare: Vec<Vec<Rung>>,
+    spare: Vec<Vec<FarRung>>,
 }
 
 impl Far {
@@ -19,7 +26,7 @@ impl Far {
     }
 
     /// The rungs, best last.
-    pub(super) fn rungs(&self) -> impl DoubleEndedIterator<Item = &Rung> {
+    pub(super) fn rungs(&self) -> impl DoubleEndedIterator<Item = &FarRung> {
         self.blocks.iter().flatten()
     }
 
@@ -30,10 +37,9 @@ impl Far {
     }
 
     /// Puts a rung among the others; its key is not there.
-    pub(super) fn insert(&mut self, rung: Rung) {
+    pub(super) fn insert(&mut self, rung: FarRung) {
         if self.blocks.is_empty() {
-            let block = self.empty_block();
-            self.blocks.push(block);
+            return self.push(rung);
         }
         let mut at = self.block_of(rung.key);
         if self.blocks[at].len() == BLOCK_RUNGS_MAX {
@@ -58,25 +64,34 @@ impl Far {
         }
     }
 
-    /// Adds an empty block for rungs that are better than all others.
-    pub(super) fn push(&mut self) -> &mut Vec<Rung> {
-        let block = self.empty_block();
-        self.blocks.push(block);
-        self.blocks.last_mut().expect("just pushed")
+    /// Adds a rung that is better than all others.
+    pub(super) fn push(&mut self, rung: FarRung) {
+        if self.blocks.last().is_none_or(|block| block.len() == BLOCK_RUNGS_MAX) {
+            let block = self.empty_block();
+            self.blocks.push(block);
+        }
+        self.blocks.last_mut().expect("one with room").push(rung);
     }
 
-    /// Hands the best block's rungs over, with their positions, and drops it.
-    pub(super) fn pop(&mut self, to: impl FnMut((usize, Rung))) {
-        if let Some(mut block) = self.blocks.pop() {
-            block.drain(..).enumerate().for_each(to);
-            self.spare.push(block);
+    /// The best rung.
+    pub(super) fn best(&self) -> Option<FarRung> {
+        self.blocks.last()?.last().copied()
+    }
+
+    /// Takes the best rungs of the best block out, down to a key, and hands them over, best last.
+    pub(super) fn pop_down_to(&mut self, key: i64, to: impl FnMut(FarRung)) {
+        let Some(block) = self.blocks.last_mut() else { return };
+        let start = block.partition_point(|rung| rung.key < key);
+        block.drain(start..).for_each(to);
+        if block.is_empty() {
+            self.spare.extend(self.blocks.pop());
         }
     }
 
     pub(super) fn bytes(&self) -> usize {
         let blocks = self.blocks.iter().chain(&self.spare);
-        let rungs: usize = blocks.map(|block| block.capacity() * size_of::<Rung>()).sum();
-        rungs + (self.blocks.capacity() + self.spare.capacity()) * size_of::<Vec<Rung>>()
+        let rungs: usize = blocks.map(|block| block.capacity() * size_of::<FarRung>()).sum();
+        rungs + (self.blocks.capacity() + self.spare.capacity()) * size_of::<Vec<FarRung>>()
     }
 
     /// The block in which a key is, or belongs.
@@ -85,7 +100,7 @@ impl Far {
         from_here_on.saturating_sub(1)
     }
 
-    fn empty_block(&mut self) -> Vec<Rung> {
+    fn empty_block(&mut self) -> Vec<FarRung> {
         self.spare.pop().unwrap_or_else(|| Vec::with_capacity(BLOCK_RUNGS_MAX))
     }
 
@@ -95,4 +110,9 @@ impl Far {
         upper.extend(self.blocks[at].drain(BLOCK_RUNGS_MAX / 2..));
         self.blocks.insert(at + 1, upper);
     }
+}
+
+/// The position of a key in a block, or the one where it belongs.
+fn search(block: &[FarRung], key: i64) -> Result<usize, usize> {
+    block.binary_search_by_key(&key, |rung| rung.key)
 }

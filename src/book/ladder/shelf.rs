@@ -3,7 +3,7 @@
 //! WHY: 16,000 sides with a vector each are spread over thousands of small pages, far more than the
 //! processor remembers the places of, and every touch of one waits for that first.
 
-use super::Rung;
+use super::{Rung, TOUCH_RUNGS};
 use crate::map::HugeArray;
 use crate::processor::prefetch_at;
 
@@ -13,8 +13,8 @@ const RUNGS_RESERVED: usize = 1 << 27;
 /// Rungs that are reserved for at least, whatever the system allows.
 const RUNGS_MIN: usize = 1 << 10;
 
-/// Rungs of the smallest row: 2^2.
-const BITS_MIN: u8 = 2;
+/// Rungs of the smallest row: 2^3, a cache line.
+const BITS_MIN: u8 = 3;
 
 /// Rungs of the largest row: 2^8.
 pub(super) const BITS_MAX: u8 = 8;
@@ -25,7 +25,7 @@ const NOWHERE: u32 = u32::MAX;
 /// A row of rungs: where it starts, how many are in use, and the bits of how many fit.
 #[derive(Clone, Copy, Debug)]
 pub(super) struct Row {
-    start: u32,
+    pub(super) start: u32,
     len: u16,
     bits: u8,
 }
@@ -36,6 +36,8 @@ pub(in crate::book) struct Shelf {
     rungs: HugeArray<Rung>,
     /// Rungs that were ever part of a row: the first ones.
     used: usize,
+    /// Rungs that were backed with memory before they came.
+    populated: usize,
     /// The first free row of each size; its first rung names the next one.
     free: [u32; BITS_MAX as usize + 1],
 }
@@ -52,7 +54,13 @@ impl Row {
 impl Shelf {
     pub(in crate::book) fn new() -> Self {
         let rungs = HugeArray::reserved(RUNGS_RESERVED, RUNGS_MIN);
-        Self { rungs, used: 0, free: [NOWHERE; BITS_MAX as usize + 1] }
+        Self { rungs, used: 0, populated: 0, free: [NOWHERE; BITS_MAX as usize + 1] }
+    }
+
+    /// Backs the first `count` rungs with memory.
+    pub(in crate::book) fn populate(&mut self, count: usize) {
+        self.rungs.populate(count);
+        self.populated = count.min(self.rungs.len());
     }
 
     /// The rungs of a row.
@@ -87,9 +95,9 @@ impl Shelf {
     }
 
     /// Takes the first `count` rungs out and hands them over.
-    pub(super) fn drain(&mut self, row: &mut Row, count: usize, to: &mut Vec<Rung>) {
+    pub(super) fn drain(&mut self, row: &mut Row, count: usize, to: impl FnMut(&Rung)) {
         let rungs = &mut self.rungs[row.start as usize..][..row.len()];
-        to.extend_from_slice(&rungs[..count]);
+        rungs[..count].iter().for_each(to);
         rungs.copy_within(count.., 0);
         row.len -= count as u16;
     }
@@ -103,17 +111,16 @@ impl Shelf {
         }
     }
 
-    /// Asks for the last two lines of a row.
+    /// Asks for the last two lines before a rung.
     #[inline(always)]
-    pub(super) fn prefetch_end(&self, row: Row) {
-        let end = row.start as usize + row.len();
+    pub(super) fn prefetch_before(&self, end: usize) {
         prefetch_at(&self.rungs, end.wrapping_sub(1));
-        prefetch_at(&self.rungs, end.wrapping_sub(5));
+        prefetch_at(&self.rungs, end.wrapping_sub(TOUCH_RUNGS));
     }
 
     /// Bytes of memory held: the rows that were ever in use.
     pub(in crate::book) fn bytes(&self) -> usize {
-        self.used * size_of::<Rung>()
+        self.used.max(self.populated) * size_of::<Rung>()
     }
 
     /// Moves a full row into one of twice the size.
@@ -153,6 +160,6 @@ impl Clone for Shelf {
     fn clone(&self) -> Self {
         let used = &self.rungs[..self.used];
         let rungs = HugeArray::reserved_from(used, self.rungs.len(), RUNGS_MIN);
-        Self { rungs, ..*self }
+        Self { rungs, populated: 0, ..*self }
     }
 }

@@ -28,6 +28,7 @@ fn parts(ring: Producer<Event>, inbox: InboxReceiver<Event>) -> IntakeParts {
         begin: Begin::at(None),
         stop: StopFlag::default(),
         farewell: None,
+        valve: Valve::new(Default::default()),
         progress: Arc::default(),
         recorded: None,
         segments: Some(Segments { first: 0, records: SEGMENT_RECORDS }),

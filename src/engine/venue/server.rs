@@ -94,7 +94,7 @@ impl VenueServer {
             clients: vec![],
             runs,
             listed: book.instruments.clone(),
-            inbox: engine.inbox(),
+            inbox: engine.handle().inbox(),
             pending,
             ready_at,
             executions: Reader::open(&dir.join(EXECUTIONS_DIR))?,

@@ -7,8 +7,9 @@
 //!   |<------------------------- row "books" ------------------------------------------>|
 //! ```
 //!
-//! A replica starts empty in every round, so that growing is in the figure. The hash of the books
-//! is taken after the clock stopped, and must be the same in all rounds.
+//! A replica starts empty in every round, with room for the session's peak and its memory touched,
+//! as an engine does before it runs; growing is timed among the worst cases. The hash of the books is
+//! taken after the clock stopped, and must be the same in all rounds.
 
 mod rounds;
 mod streams;
