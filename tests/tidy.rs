@@ -14,7 +14,7 @@ mod sources;
 use sources::{root, rust_files};
 
 /// The modules in reading order, which is the order of the data: each may use those before it.
-const ORDER: [&str; 21] = [
+const ORDER: [&str; 22] = [
     "error",
     "units",
     "limits",
