@@ -14,11 +14,11 @@
 //!                            the venue
 //! ```
 //!
-//! What the venue says becomes events of the market ring: the gateway posts them to the inbox of the
-//! ring's writer, who gives them their place among the feed's. So they stand in the market journal,
+//! What the venue says becomes events of the market ring: the gateway posts them to the inbox of
+//! the ring's writer, who gives them their place among the feed's. So they stand in the market journal,
 //! the state stays a function of that journal, and `replay` of the run's directory repeats it
-//! without any venue. The strategy's side, the [door](crate::strategy), is in that state and knows no
-//! socket; a [`Gateway`] has no state that matters and knows no strategy.
+//! without any venue. The strategy's side, the [door](crate::strategy), is in that state and knows
+//! no socket; a [`Gateway`] has no state that matters and knows no strategy.
 //!
 //! # What is never lost or done twice
 //!
@@ -40,8 +40,8 @@
 //!
 //! [`message`] has every byte. [`Incoming`] reads messages out of a stream. The engine has one
 //! gateway that works, [`TcpGateway`](crate::engine::TcpGateway), and a venue to talk to,
-//! [`VenueServer`](crate::engine::VenueServer): `ringtape replay FEED --gateway tcp://HOST:PORT` and
-//! `ringtape venue`.
+//! [`VenueServer`](crate::engine::VenueServer): `ringtape replay FEED --gateway tcp://HOST:PORT`
+//! and `ringtape venue`.
 
 mod fields;
 pub mod message;

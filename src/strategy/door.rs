@@ -2,8 +2,9 @@
 
 use std::collections::{BTreeMap, VecDeque};
 
+use super::door_list::{Units, own, unsound};
 use crate::book::Replica;
-use crate::error::{Error, Result};
+use crate::error::Result;
 use crate::event::{Execution, ExecutionKind, Reason, payload};
 use crate::gateway::{Request, Standing, Terms};
 use crate::matching::venue::InFlight;
@@ -11,7 +12,7 @@ use crate::matching::{Command, NewOrder, OpenOrder, OrderState};
 use crate::units::{AccountId, InstrumentId, Nanos, OrderId, Price, Qty};
 
 /// Differences that are told one by one; all are counted.
-const NOTES_MAX: usize = 5;
+pub(super) const NOTES_MAX: usize = 5;
 
 /// An own order that is not over, as far as the venue has told.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -24,7 +25,7 @@ pub(super) struct Away {
 }
 
 impl Away {
-    fn leaves(&self) -> Qty {
+    pub(super) fn leaves(&self) -> Qty {
         Qty(self.terms.qty.0.saturating_sub(self.cum.0))
     }
 
@@ -42,7 +43,7 @@ impl Away {
     }
 
     /// A record about the order as it stands.
-    fn record(&self, order_id: OrderId, kind: ExecutionKind, at: Nanos) -> Execution {
+    pub(super) fn record(&self, order_id: OrderId, kind: ExecutionKind, at: Nanos) -> Execution {
         Execution {
             side: self.terms.side as u8,
             order_id: order_id.0,
@@ -366,56 +367,6 @@ impl Door {
         self.unanswered.remove(index).map(|(_, sent)| sent)
     }
 
-    /// Holds an order of the venue's list against the own one; at the end of the list what the
-    /// venue does not have is taken as cancelled.
-    fn hold_against(
-        &mut self,
-        head: &payload::Report,
-        more: &payload::ReportMore,
-        ts_event: Nanos,
-        books: &Replica,
-        out: &mut Vec<Execution>,
-    ) {
-        if more.order_id.0 != 0 {
-            let order_id = own(more.order_id);
-            self.listed.push(order_id);
-            let leaves = self.orders.get(&order_id).map(|away| {
-                let units = Units::of(away.terms.instrument, books);
-                (away.leaves(), units.and_then(|units| units.qty(head.leaves).ok()))
-            });
-            match leaves {
-                None => self.differ(format!("it has order {order_id}, which is over here")),
-                Some((here, there)) if there != Some(here) => self.differ(format!(
-                    "of order {order_id} it has {}, and {here} are open here",
-                    there.map_or("another quantity".to_owned(), |there| format!("{there} open"))
-                )),
-                Some(_) => {}
-            }
-            return;
-        }
-        let listed = std::mem::take(&mut self.listed);
-        let missing: Vec<(OrderId, Away)> = self
-            .orders
-            .iter()
-            .filter(|(order_id, away)| away.is_accepted && !listed.contains(order_id))
-            .map(|(&order_id, &away)| (order_id, away))
-            .collect();
-        for (order_id, away) in missing {
-            self.orders.remove(&order_id);
-            self.differ(format!("it does not have order {order_id}, which is open here"));
-            let record = away.record(order_id, ExecutionKind::Cancelled, ts_event);
-            let (qty, reason) = (away.leaves().0, Reason::UnknownOrder as u16);
-            out.push(Execution { qty, leaves: 0, reason, ..record });
-        }
-    }
-
-    fn differ(&mut self, note: String) {
-        self.differences += 1;
-        if self.notes.len() < NOTES_MAX {
-            self.notes.push(note);
-        }
-    }
-
     /// Own orders of an instrument: bids, then offers, best first, then those in flight.
     pub(super) fn open_orders(&self, instrument: InstrumentId) -> Vec<OpenOrder> {
         let own = self.orders.iter().filter(|(_, away)| away.terms.instrument == instrument);
@@ -483,60 +434,19 @@ impl Door {
         let mut warnings = vec![];
         if self.differences > 0 {
             warnings.push(format!(
-                "the venue's list of open orders differed {} times from the run's: {}; compare both \
-                 sides' journals",
+                "the venue's list of open orders differed {} times from the run's: {}; compare the \
+                 journals of both sides",
                 self.differences,
                 self.notes.join("; ")
             ));
         }
         if !self.orders.is_empty() {
             warnings.push(format!(
-                "{} orders were open when the run ended: --resume asks the venue what became of them",
+                "{} orders were open when the run ended: --resume asks the venue what became of \
+                 them",
                 self.orders.len()
             ));
         }
         warnings
-    }
-}
-
-/// The number of an own order, by the one that the venue knows it under.
-fn own(number: OrderId) -> OrderId {
-    OrderId(number.0 | OrderId::OWN)
-}
-
-/// The increments of an instrument.
-struct Units {
-    price: u64,
-    qty: u64,
-}
-
-impl Units {
-    fn of(instrument: InstrumentId, books: &Replica) -> Option<Self> {
-        let known = books.instruments().get(instrument)?;
-        Some(Self { price: known.price_increment.max(1), qty: known.qty_increment.max(1) })
-    }
-
-    /// A quantity of a message in increments.
-    fn qty(&self, told: u64) -> Result<Qty> {
-        match told.is_multiple_of(self.qty) {
-            true => Ok(Qty(told / self.qty)),
-            false => Err(unsound(format!("a quantity of {told} is no multiple of {}", self.qty))),
-        }
-    }
-
-    /// A price of a message in increments.
-    fn price(&self, told: u64) -> Result<Price> {
-        let (told, step) = (told.cast_signed(), self.price.cast_signed());
-        match told % step {
-            0 => Ok(Price(told / step)),
-            _ => Err(unsound(format!("a price of {told} is no multiple of {step}"))),
-        }
-    }
-}
-
-fn unsound(what: String) -> Error {
-    Error::CheckFailed {
-        what: format!("a report of the venue cannot be booked: {what}"),
-        cure: "stop trading there and compare its orders and fills with the run's".to_owned(),
     }
 }

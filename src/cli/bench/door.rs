@@ -1,5 +1,5 @@
-//! `ringtape bench door`: from a feed's event to an order's fill, with the venue in a process of its
-//! own.
+//! `ringtape bench door`: from a feed's event to an order's fill, with the venue in a process of
+//! its own.
 //!
 //! ```text
 //!   this process                                       ringtape venue

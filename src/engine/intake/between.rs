@@ -37,8 +37,8 @@ impl Intake {
         Ok(count)
     }
 
-    /// Whether nothing more is to come but the feed: a gateway is asked to end its session, and what
-    /// it tells of that still counts.
+    /// Whether nothing more is to come: a gateway is asked to end its session, and what it tells of
+    /// that still counts.
     pub(super) fn has_heard_all(&self) -> bool {
         let Some(farewell) = &self.parts.farewell else { return true };
         farewell.ask();

@@ -14,8 +14,8 @@
 //!
 //! In the journals an order's number is `run << 40 | the client's number`, its account
 //! `run << 8 | the client's account`, where runs are numbered from 1 as they first log in; 0 is the
-//! opening book. A mass cancel of account 2^32 - 1, which nobody has, is an echo: when its rejection
-//! is read, everything before it was.
+//! opening book. A mass cancel of account 2^32 - 1, which nobody has, is an echo: when its
+//! rejection is read, everything before it was.
 
 mod client;
 mod heed;
