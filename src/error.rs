@@ -231,10 +231,14 @@ fn io_cure(source: &io::Error) -> &'static str {
 }
 
 /// The candidate that is at most two typing errors away, the nearest first.
-pub(crate) fn nearest<'a>(
-    given: &str,
-    candidates: impl Iterator<Item = &'a str>,
-) -> Option<&'a str> {
+///
+/// ```
+/// use ringtape::error::nearest;
+///
+/// assert_eq!(nearest("stratgy", ["seed", "strategy"].into_iter()), Some("strategy"));
+/// assert_eq!(nearest("colour", ["seed", "strategy"].into_iter()), None);
+/// ```
+pub fn nearest<'a>(given: &str, candidates: impl Iterator<Item = &'a str>) -> Option<&'a str> {
     const TYPING_ERRORS_MAX: usize = 2;
     candidates
         .map(|name| (typing_errors(&given.to_lowercase(), &name.to_lowercase()), name))

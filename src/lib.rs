@@ -60,7 +60,7 @@
 //! | `portfolio` | positions, cash, marks, fees in exact integers | `error` `units` `hash` `state` `event` |
 //! | `gateway` | order entry at a real venue: messages, sequences, the trait | `error` `units` `event` `matching` |
 //! | `strategy` | the strategy trait, its desk, the risk gate, the built-in ones | `error` `units` `limits` `hash` `state` `event` `book` `matching` `portfolio` `gateway` |
-//! | `journal` | memory-mapped segments, generic over the record | `error` `limits` `map` `event` |
+//! | `journal` | memory-mapped segments, generic over the record | `error` `limits` `map` `event` `ring` |
 //! | `engine` | the wiring: one feed, two rings, agents on runners; the generator | `error` `units` `limits` `hash` `state` `clock` `event` `feed` `ring` `runtime` `book` `matching` `portfolio` `gateway` `strategy` `journal` |
 //! | `report` | a run as text, as JSON and as a page of charts | `error` `units` `clock` `event` `feed` `runtime` `book` `matching` `portfolio` `journal` `engine` |
 //! | `prelude` | the names that nearly every application writes | `error` `units` `state` `event` `feed` `ring` `bus` `book` `matching` `strategy` `engine` |
@@ -273,6 +273,7 @@
 //! | `json` | yes | raw recordings of JSON text (Binance) |
 //! | `zstd` | yes | feeds compressed by zstd |
 //! | `dbn` | yes | Databento's market-by-order recordings, and what `zstd` does |
+//! | `watch` | yes | the dashboard of `replay --watch` |
 //! | `pcap` | with `cli` | captures of packets, pcap and pcapng |
 //! | `udp` | with `cli` | live feeds |
 //! | `peers` | no | other crates' rings and matcher in `ringtape bench` |

@@ -55,3 +55,37 @@ fn a_feed_that_ends_early_differs_where_it_ends() {
     assert!(ran.json()["market"]["difference"]["sequence"].is_u64());
     assert_eq!(run(["compare", SAMPLE, "nowhere.itch"]).code, 2);
 }
+
+#[test]
+fn hashes_along_the_way_tell_between_which_messages_two_runs_part() {
+    let scratch = tempfile::tempdir().expect("a scratch folder");
+    let report = |name: &str, flags: &str| {
+        let ran = run_line(&format!("replay {SAMPLE} --json --hash-every 50k {flags}"));
+        assert_eq!(ran.code, 0, "{}", ran.all());
+        let path = scratch.path().join(name);
+        std::fs::write(&path, &ran.stdout).expect("a free disk");
+        (path, ran.json())
+    };
+    let (a, plain) = report("a.json", "--strategy maker:symbols=ACME,lots=1");
+    let journal = scratch.path().join("journal");
+    let flags = format!("--runners 1 --journal {}", journal.display());
+    let (b, _) = report("b.json", &format!("--strategy maker:symbols=ACME,lots=1 {flags}"));
+    let (c, _) = report("c.json", "--strategy maker:symbols=ACME,lots=2");
+
+    let points = plain["hash_every"].as_array().expect("points");
+    assert_eq!(points.len(), 7, "{points:?}");
+    assert_eq!(points[3]["messages"], 200_000);
+    assert_ne!(points[6]["portfolio"], points[3]["portfolio"]);
+
+    let same = compare(&a, &b);
+    assert_eq!((same.code, &same.json()["hashes"]["points"]), (0, &7.into()), "{}", same.all());
+    let other = compare(&a, &c);
+    let hashes = &other.json()["hashes"];
+    assert_eq!(other.code, 1, "{hashes}");
+    let of = hashes["difference"]["of"].as_array().expect("parts");
+    assert!(of.contains(&"orders".into()) && !of.contains(&"books".into()), "{hashes}");
+
+    let again = run_line(&format!("replay {} --json --hash-every 50k", journal.display()));
+    assert_eq!(again.json()["hash_every"], plain["hash_every"], "a journal repeats the run");
+    assert_eq!(run_line(&format!("replay {SAMPLE} --json --hash-every 0")).code, 2);
+}

@@ -96,8 +96,25 @@ fn a_file_gives_flags_by_their_names_and_its_mistakes_are_named() {
     let wrong = run(["replay", SAMPLE, "--config", path_text]);
     assert_eq!(wrong.code, 2, "{}", wrong.all());
     assert!(
-        wrong.stderr.contains("line 2") && wrong.stderr.contains("`strategy`"),
+        wrong.stderr.contains("line 2: unknown key `strategi`: did you mean `strategy`?"),
         "{}",
         wrong.all()
     );
+}
+
+#[test]
+fn a_misspelt_flag_or_key_of_any_file_is_told_with_the_nearest() {
+    let wrong = run(["replay", SAMPLE, "--stratgy", "maker"]);
+    assert_eq!(wrong.code, 2, "{}", wrong.all());
+    assert!(wrong.stderr.contains("'--strategy'"), "{}", wrong.all());
+    let scratch = tempfile::tempdir().expect("a scratch folder");
+    let path = scratch.path().join("rules.toml");
+    fs::write(&path, "[ACME]\n\nlott = 10\n").expect("a file");
+    let path = path.to_str().expect("letters");
+    let wrong = run(["replay", SAMPLE, "--instruments", path]);
+    assert_eq!(wrong.code, 2, "{}", wrong.all());
+    let told = "rules.toml, line 3: unknown key `lott`: did you mean `lot`?";
+    assert!(wrong.stderr.contains(told), "{}", wrong.all());
+    let wrong = run(["replay", SAMPLE, "--strategy", "maker:lotz=2"]);
+    assert!(wrong.stderr.contains("did you mean `lots`?"), "{}", wrong.all());
 }

@@ -220,6 +220,11 @@ impl Replica {
         &self.counts
     }
 
+    /// Orders in all books.
+    pub fn live_orders(&self) -> usize {
+        self.books.live_orders()
+    }
+
     /// Sizes over all books. Walks all books: for reports, not for every message.
     pub fn totals(&self) -> Totals {
         Totals {

@@ -1,4 +1,7 @@
-//! `ringtape compare`: two runs, journals or feeds, up to the first record that differs.
+//! `ringtape compare`: two runs, journals or feeds, up to the first record that differs; or two
+//! reports of `replay --json`, up to the first hashes that do.
+
+mod hashes;
 
 use std::path::{Path, PathBuf};
 
@@ -18,7 +21,7 @@ const BATCH: usize = 1024;
 
 #[derive(Debug, Args)]
 pub(super) struct CompareArgs {
-    /// Directory of a run's journal, or a recorded feed
+    /// Directory of a run's journal, a recorded feed, or the document of `replay --json`
     #[arg(value_name = "A")]
     a: PathBuf,
     /// What to hold against it
@@ -45,6 +48,9 @@ struct Difference {
 }
 
 pub(super) fn run(args: &CompareArgs) -> Result<Ending> {
+    if let (Some(a), Some(b)) = (hashes::read(&args.a)?, hashes::read(&args.b)?) {
+        return hashes::run([&a, &b], args.json);
+    }
     let mut instruments = InstrumentTable::default();
     let mut feeds = [&args.a, &args.b]
         .map(|path| input::open(std::slice::from_ref(path), None, None).map(Events::new));

@@ -1,6 +1,5 @@
 //! `run.toml`: everything that shapes the state of a run, in the words of the command line.
 
-use std::fs;
 use std::path::Path;
 
 use ringtape::engine::RUN_FILE;
@@ -13,7 +12,7 @@ use serde::{Deserialize, Deserializer, Serialize};
 use toml::Value;
 
 use super::instruments::{self, Instruments};
-use super::trading;
+use super::{toml_file, trading};
 
 /// The `book` of a feed of price levels.
 const OF_LEVELS: &str = "levels";
@@ -112,27 +111,14 @@ pub(super) struct RunConfig {
 impl RunConfig {
     /// The configuration that the run in `dir` was recorded with.
     pub(super) fn read(dir: &Path) -> Result<Self> {
-        let path = dir.join(RUN_FILE);
-        let text = fs::read_to_string(&path).map_err(|error| Error::io("read", &path, error))?;
-        toml::from_str(&text).map_err(|error| {
-            Error::usage(
-                format!("{}: {}", path.display(), error.message()),
-                "it is written by `replay --journal` and not meant to be edited",
-            )
-        })
+        let cure = "it is written by `replay --journal` and not meant to be edited";
+        toml_file::read(&dir.join(RUN_FILE), cure)
     }
 
     /// A configuration that the user wrote: the same names, strategies and limits also as tables.
     pub(super) fn read_file(path: &Path) -> Result<Self> {
-        let text = fs::read_to_string(path).map_err(|error| Error::io("read", path, error))?;
-        toml::from_str(&text).map_err(|error| {
-            let before = error.span().map_or("", |span| &text[..span.start]);
-            let line = before.matches('\n').count() + 1;
-            Error::usage(
-                format!("{}, line {line}: {}", path.display(), error.message()),
-                "its names are the flags of `ringtape replay --help` that shape the run",
-            )
-        })
+        let cure = "its names are the flags of `ringtape replay --help` that shape the run";
+        toml_file::read(path, cure)
     }
 
     /// As [`read`](Self::read); `None` for a directory without a run, or none at all.

@@ -10,7 +10,7 @@
 //! ```
 
 use std::collections::BTreeMap;
-use std::fs;
+use std::path::Path;
 use std::sync::Arc;
 
 use ringtape::error::{Error, Result};
@@ -19,7 +19,7 @@ use ringtape::event::{InstrumentOverride, InstrumentOverrides};
 use ringtape::units::Qty;
 use serde::{Deserialize, Serialize};
 
-use super::parse;
+use super::{parse, toml_file};
 
 /// Decimal places of 1e-9.
 const PLACES: u32 = 9;
@@ -59,13 +59,8 @@ struct Entry {
 
 /// Reads the file of a flag.
 pub(super) fn read(path: &str) -> Result<Instruments> {
-    let text = fs::read_to_string(path).map_err(|error| Error::io("read", path, error))?;
-    let instruments: Instruments = toml::from_str(&text).map_err(|error| {
-        Error::usage(
-            error.to_string().trim_end().to_owned(),
-            "write a table for each symbol, such as `[ACME]` with `lot = 10`",
-        )
-    })?;
+    let cure = "write a table for each symbol, such as `[ACME]` with `lot = 10`";
+    let instruments: Instruments = toml_file::read(Path::new(path), cure)?;
     instruments.overrides()?;
     Ok(instruments)
 }

@@ -31,8 +31,14 @@ mod report;
 mod story;
 mod sweep;
 mod term;
+mod toml_file;
 mod trading;
 mod venue;
+#[cfg(feature = "watch")]
+mod watch;
+#[cfg(not(feature = "watch"))]
+#[path = "no_watch.rs"]
+mod watch;
 
 use std::process::ExitCode;
 

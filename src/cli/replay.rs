@@ -1,11 +1,12 @@
 //! `ringtape replay`: the main job.
 
+use std::num::NonZeroU64;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use clap::Args;
 use ringtape::engine::{EXECUTIONS_DIR, MARKET_DIR};
-use ringtape::engine::{Engine, EngineConfig, JournalConfig, RunReport};
+use ringtape::engine::{Engine, EngineConfig, EngineHandle, JournalConfig, RunReport};
 use ringtape::error::{Error, Result};
 use ringtape::feed::Pace;
 use ringtape::feed::orders::ORDERS_FORMAT;
@@ -19,10 +20,15 @@ use super::control::{self, KillSignal};
 use super::door::DoorFlags;
 use super::instruments::Instruments;
 use super::report::ReportFlags;
+use super::watch::{self, Screen, Wish};
 use super::{Ending, dry_run, input, matching, metrics, parse, story, sweep, term, trading};
 
 /// Time between two looks at a running engine.
 const LOOK_INTERVAL: Duration = Duration::from_millis(5);
+
+/// What is said of a run over recorded market data with flags of its own.
+const NEW_RUN: &str = "this is a new run over the recorded market data, by other flags than the \
+                       recorded run: leave them out to repeat that one";
 
 #[derive(Debug, Args)]
 pub(super) struct ReplayArgs {
@@ -104,12 +110,20 @@ pub(super) struct ReplayArgs {
     /// Exit 1 unless the state hash is this one
     #[arg(long, value_name = "HASH")]
     expect_hash: Option<String>,
+    /// Record the hashes after every so many messages, in the JSON document, where `compare` of two
+    /// such documents finds the first that differ
+    #[arg(long, value_name = "N", requires = "json", conflicts_with_all = ["resume", "sweep"])]
+    hash_every: Option<String>,
     /// Print the report to stdout as one JSON document instead of to stderr as text
     #[arg(long)]
     json: bool,
     /// Only tell what the run would do: threads and cores, sizes, free space, what shapes it
     #[arg(long, conflicts_with_all = ["report", "metrics", "sweep"])]
     dry_run: bool,
+    /// Show a dashboard in the terminal while the run goes on: stages, books, positions, faults;
+    /// `q` closes it, the arrows show other books
+    #[arg(long, conflicts_with_all = ["sweep", "dry_run"])]
+    watch: bool,
     /// Serve the gauges for Prometheus on this machine alone: `127.0.0.1:9100`
     #[arg(long, value_name = "ADDRESS")]
     metrics: Option<String>,
@@ -121,6 +135,9 @@ pub(super) fn run(args: &ReplayArgs) -> Result<Ending> {
     let expected = args.expect_hash.as_deref().map(parse_hash).transpose()?;
     check_outputs(args)?;
     args.report.check()?;
+    if args.watch {
+        watch::check()?;
+    }
     let metrics = args.metrics.as_deref().map(metrics::listen).transpose()?;
     let run_dir = match &args.feeds[..] {
         [dir] if dir.is_dir() => Some(dir),
@@ -163,24 +180,25 @@ pub(super) fn run(args: &ReplayArgs) -> Result<Ending> {
     if let Some(grid) = &args.sweep {
         return sweep::run(&args.feeds, &shape, grid, args.audit, args.json);
     }
-    let stored_bytes = feed.description().stored_bytes;
+    let description = feed.description().clone();
+    let stored_bytes = description.stored_bytes;
     let portfolio = config.portfolio.clone();
 
-    let engine = Engine::start(feed, config)?;
-    stop_on_interrupt(&engine)?;
+    let mut engine = Engine::start(feed, config)?;
+    stop_on_interrupt(engine.handle())?;
     metrics.map_or(Ok(()), |listener| metrics::serve(listener, &engine))?;
     let kill_signal = KillSignal::listen()?;
     if let Some(path) = &args.control {
         control::follow(path, engine.handle().inbox())?;
     }
-    let samples = watch(args, &engine, stored_bytes, kill_signal);
+    let symbols = shape.symbols.as_deref().unwrap_or_default();
+    let open = || Screen::open(&mut engine, description, symbols, pace_text(args));
+    // A run that has begun is not given up for a picture of it.
+    let screen = args.watch.then(open).and_then(|opened| opened.map_err(term::tell).ok());
+    let samples = look_on(args, &engine, stored_bytes, kill_signal, screen);
     let mut report = engine.join();
     if recorded.is_some_and(|recorded| recorded != shape) {
-        report.feed.assumptions.push(
-            "this is a new run over the recorded market data, by other flags than the recorded \
-             run: leave them out to repeat that one"
-                .to_owned(),
-        );
+        report.feed.assumptions.push(NEW_RUN.to_owned());
     }
     let (journal, damage) = read_back(args.journal.as_deref(), &report);
     print_report(args, &report, journal.as_ref())?;
@@ -222,12 +240,22 @@ fn check_levels(args: &ReplayArgs, shape: &RunConfig) -> Result<()> {
     ))
 }
 
-/// Shows progress, samples the gauges and heeds the signal until all threads have ended.
-fn watch(
+/// How the feed is paced.
+fn pace_text(args: &ReplayArgs) -> String {
+    match (&args.speed, &args.rate) {
+        (Some(speed), _) => format!("speed {speed}"),
+        (None, Some(rate)) => format!("{rate} a second"),
+        (None, None) => "as fast as it goes".to_owned(),
+    }
+}
+
+/// Shows progress, samples the gauges and heeds signal and keys until all threads have ended.
+fn look_on(
     args: &ReplayArgs,
     engine: &Engine,
     stored_bytes: Option<u64>,
     mut kill_signal: KillSignal,
+    mut screen: Option<Screen>,
 ) -> Option<Samples> {
     let mut progress = term::Progress::new(stored_bytes);
     let mut samples = args.report.samples(engine);
@@ -239,8 +267,14 @@ fn watch(
             samples.look();
         }
         kill_signal.pass_on(&handle.inbox());
-        let stats = handle.stats();
-        progress.update(stats.messages, stats.stored_bytes);
+        let wish = screen.as_mut().map(|screen| screen.turn(handle.is_stopping()));
+        if wish == Some(Wish::Stop) {
+            interrupt(&handle);
+        }
+        if !watch::is_shown() {
+            let stats = handle.stats();
+            progress.update(stats.messages, stats.stored_bytes);
+        }
     }
     progress.clear();
     samples
@@ -273,7 +307,14 @@ fn engine_config(args: &ReplayArgs, shape: &RunConfig, is_of_orders: bool) -> Re
             "write --snapshot-every 1M, or leave it out",
         ));
     }
+    let hash_every = args.hash_every.as_deref().map(parse::count).transpose()?;
+    let hash_every = hash_every.map(|every| {
+        NonZeroU64::new(every).ok_or_else(|| {
+            Error::usage("hashes every 0 messages are none", "write --hash-every 100k")
+        })
+    });
     Ok(EngineConfig {
+        hash_every: hash_every.transpose()?,
         check_matching: args.check_matching,
         keep_fills: args.fills_out.is_some(),
         explain: explained(args, is_of_orders)?,
@@ -290,6 +331,7 @@ fn engine_config(args: &ReplayArgs, shape: &RunConfig, is_of_orders: bool) -> Re
         cores: args.cores.as_deref().map(parse::cores).transpose()?.unwrap_or_default(),
         wait: args.wait.parse::<Wait>()?,
         keep_executions: args.report.kept_executions(),
+        is_watched: args.watch,
         ..shaped
     })
 }
@@ -318,16 +360,20 @@ pub(super) fn shaped_config(shape: &RunConfig, is_of_orders: bool) -> Result<Eng
 }
 
 /// The first Ctrl-C stops the feed, so that everything drains and reports; the second aborts.
-fn stop_on_interrupt(engine: &Engine) -> Result<()> {
-    let handle = engine.handle();
-    ctrlc::set_handler(move || {
-        if handle.is_stopping() {
-            std::process::exit(i32::from(Ending::Interrupted.code()));
-        }
+fn stop_on_interrupt(handle: EngineHandle) -> Result<()> {
+    ctrlc::set_handler(move || interrupt(&handle))
+        .map_err(|error| Error::usage(format!("cannot handle Ctrl-C: {error}"), "report this"))
+}
+
+fn interrupt(handle: &EngineHandle) {
+    if handle.is_stopping() {
+        watch::restore();
+        std::process::exit(i32::from(Ending::Interrupted.code()));
+    }
+    if !watch::is_shown() {
         term::tell(format_args!("\nringtape: stopping; once more to abort"));
-        handle.stop();
-    })
-    .map_err(|error| Error::usage(format!("cannot handle Ctrl-C: {error}"), "report this"))
+    }
+    handle.stop();
 }
 
 /// Reads back what was journaled: what is there, `None` without a journal, and what is wrong.

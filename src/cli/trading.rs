@@ -13,7 +13,7 @@ use ringtape::strategy::{Strategy, StrategySpec, Trader, TraderConfig};
 use ringtape::units::Nanos;
 
 use super::config::RunConfig;
-use super::parse;
+use super::{parse, toml_file};
 
 /// Most ways that a file of recorded latencies may hold.
 const RECORDED_WAYS_MAX: usize = 10_000_000;
@@ -163,14 +163,8 @@ fn recorded_ways(path: &Path) -> Result<(Ways, String)> {
 /// The canonical text of limits, which may stand in a TOML file.
 pub(super) fn limits_text(given: &str) -> Result<String> {
     let text = if given.ends_with(".toml") {
-        let path = Path::new(given);
-        let text = fs::read_to_string(path).map_err(|error| Error::io("read", path, error))?;
-        let table: toml::Table = toml::from_str(&text).map_err(|error| {
-            Error::usage(
-                format!("{given}: {}", error.message()),
-                "write a limit a line, as in `position = 1000`",
-            )
-        })?;
+        let cure = "write a limit a line, as in `position = 1000`";
+        let table: toml::Table = toml_file::read(Path::new(given), cure)?;
         super::config::pairs(&table)
     } else {
         given.to_owned()

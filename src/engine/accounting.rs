@@ -4,13 +4,14 @@ use super::kept::Keeper;
 use super::run_state::{PORTFOLIO_SECTION, portfolio_section};
 use super::snapshots::{Part, Sink};
 use super::stats::{AccountingOutcome, Handover, hand_over};
+use super::watch::ToldByPortfolio;
 use crate::error::Result;
 use crate::event::kinds::Text;
 use crate::event::{Execution, ExecutionKind};
 use crate::limits::BATCH_RECORDS_MAX;
 use crate::portfolio::Portfolio;
 use crate::ring::Consumer;
-use crate::runtime::{Agent, StageMeter};
+use crate::runtime::Agent;
 use crate::units::{InstrumentId, Money, Nanos};
 
 /// Name of the agent.
@@ -64,7 +65,7 @@ pub(super) struct Accounting {
     keeper: Keeper,
     /// `None` when fills are not kept.
     fills: Option<Vec<FillRecord>>,
-    meter: StageMeter,
+    told: ToldByPortfolio,
     handover: Handover<AccountingOutcome>,
 }
 
@@ -77,6 +78,7 @@ pub(super) struct AccountingParts {
     pub(super) sink: Option<Sink>,
     pub(super) keeper: Keeper,
     pub(super) keeps_fills: bool,
+    pub(super) told: ToldByPortfolio,
     pub(super) handover: Handover<AccountingOutcome>,
 }
 
@@ -90,7 +92,7 @@ impl Accounting {
             sink: parts.sink,
             keeper: parts.keeper,
             fills: parts.keeps_fills.then(Vec::new),
-            meter: StageMeter::new(),
+            told: parts.told,
             handover: parts.handover,
         }
     }
@@ -104,6 +106,9 @@ impl Agent for Accounting {
     fn do_work(&mut self) -> Result<usize> {
         let batch = self.executions.poll(BATCH_RECORDS_MAX)?;
         for execution in batch.iter() {
+            if let Some(trail) = &mut self.told.trail {
+                trail.before(execution.cause, &self.portfolio);
+            }
             self.keeper.note(execution);
             self.portfolio.apply(execution)?;
             let is_checked =
@@ -119,13 +124,16 @@ impl Agent for Accounting {
                 sink.section(execution.order_id, PORTFOLIO_SECTION, bytes);
                 sink.done(execution.order_id, Part::Portfolio);
             }
-            self.meter.note(execution.ts_ingest);
+            self.told.meter.note(execution.ts_ingest);
+        }
+        if self.told.show.as_mut().is_some_and(|show| show.show(&self.portfolio).is_err()) {
+            self.told.show = None;
         }
         Ok(batch.len())
     }
 
     fn completed(&mut self, started: Nanos, now: Nanos) {
-        self.meter.complete_since(started, now);
+        self.told.meter.complete_since(started, now);
     }
 
     fn is_done(&self) -> bool {
@@ -139,14 +147,16 @@ impl Agent for Accounting {
 
     fn finish(&mut self) {
         self.sink = None;
+        let trail = self.told.trail.take().map(|trail| trail.finish(&self.portfolio));
         let outcome = AccountingOutcome {
             rows: self.portfolio.rows(),
             hash: self.portfolio.hash(),
             totals: self.portfolio.totals(),
             audits: self.audits,
+            trail: trail.unwrap_or_default(),
             fills: self.fills.take().unwrap_or_default(),
             kept: std::mem::replace(&mut self.keeper, Keeper::new(0)).into_kept(),
-            latency: std::mem::take(&mut self.meter),
+            latency: std::mem::take(&mut self.told.meter),
         };
         hand_over(&self.handover, outcome);
     }

@@ -1,5 +1,6 @@
 //! What an engine is told.
 
+use std::num::NonZeroU64;
 use std::path::PathBuf;
 use std::str::FromStr;
 use std::sync::Arc;
@@ -62,6 +63,10 @@ pub struct EngineConfig {
     pub ring_slots: usize,
     /// Executions to keep in memory for a report; 0 keeps none.
     pub keep_executions: usize,
+    /// Messages between two points at which the hashes are recorded; `None` records none.
+    pub hash_every: Option<NonZeroU64>,
+    /// Whether somebody is to look in while the engine runs, by [`Watch`](super::Watch).
+    pub is_watched: bool,
 }
 
 impl EngineConfig {
@@ -157,6 +162,8 @@ impl Default for EngineConfig {
             wait: Wait::Auto,
             ring_slots: RING_CAPACITY_DEFAULT,
             keep_executions: 0,
+            hash_every: None,
+            is_watched: false,
         }
     }
 }

@@ -1,12 +1,12 @@
 //! A running engine's gauges: how far everybody is, read from outside without disturbing anybody.
 
 use std::sync::Arc;
-use std::sync::atomic::Ordering;
+use std::sync::atomic::{AtomicU64, Ordering};
 
 use bytemuck::Pod;
 
-use super::intake::Progress;
 use crate::clock::Clock;
+use crate::feed::Position;
 use crate::ring::{Ring, StageCursor};
 use crate::units::Nanos;
 
@@ -56,6 +56,10 @@ pub struct Reading {
     pub messages: u64,
     /// Bytes of the feed, as it is stored, that were read.
     pub stored_bytes: u64,
+    /// Exchange time of the last of them, as the feed counts time.
+    pub ts_event: u64,
+    /// Messages that the feed's numbering says are missing.
+    pub missing: u64,
     /// Market ring and execution ring.
     pub rings: [RingReading; 2],
 }
@@ -69,6 +73,36 @@ pub struct RingReading {
     pub depth: u64,
     /// Records published and not yet released, by stage.
     pub lags: Vec<u64>,
+}
+
+/// How far the feed handler is, readable from any thread.
+#[derive(Debug, Default)]
+pub(super) struct Progress {
+    messages: AtomicU64,
+    stored_bytes: AtomicU64,
+    /// Exchange time of the last message.
+    ts_event: AtomicU64,
+    /// Messages that are missing.
+    missing: AtomicU64,
+}
+
+impl Progress {
+    /// Tells how far the feed was read, the exchange time there, and how many messages are missing.
+    pub(super) fn note(&self, position: Position, last_ts_event: u64, gaps: u64) {
+        let Self { messages, stored_bytes, ts_event, missing } = self;
+        messages.store(position.message, Ordering::Relaxed);
+        stored_bytes.store(position.stored_bytes, Ordering::Relaxed);
+        ts_event.store(last_ts_event, Ordering::Relaxed);
+        missing.store(gaps, Ordering::Relaxed);
+    }
+}
+
+impl RingReading {
+    /// Records that the stage at `index` has released.
+    pub fn handled_by(&self, index: usize) -> u64 {
+        let ahead = self.lags.iter().min().copied().unwrap_or(0);
+        (self.handled + ahead).saturating_sub(self.lags[index])
+    }
 }
 
 impl Gauges {
@@ -88,10 +122,13 @@ impl Gauges {
 
     /// Reads all gauges.
     pub fn read(&self) -> Reading {
+        let progress = |counter: &AtomicU64| counter.load(Ordering::Relaxed);
         Reading {
             at: Nanos(self.clock.now().0.saturating_sub(self.started.0)),
-            messages: self.progress.messages.load(Ordering::Relaxed),
-            stored_bytes: self.progress.stored_bytes.load(Ordering::Relaxed),
+            messages: progress(&self.progress.messages),
+            stored_bytes: progress(&self.progress.stored_bytes),
+            ts_event: progress(&self.progress.ts_event),
+            missing: progress(&self.progress.missing),
             rings: self.rings.each_ref().map(RingGauge::read),
         }
     }

@@ -1,11 +1,11 @@
 //! The feed handler: the agent that owns the feed and is the single writer of the market ring.
 
 use std::sync::Arc;
-use std::sync::atomic::{AtomicU64, Ordering};
 
 use super::definitions::Definitions;
 use super::filter::SymbolFilter;
 use super::gateway::Farewell;
+use super::gauges::Progress;
 use super::journals::Segments;
 use super::recorded::Recorded;
 use super::stats::{Handover, IntakeOutcome, hand_over};
@@ -24,13 +24,6 @@ mod between;
 
 /// Name of the agent.
 pub(super) const FEED: &str = "feed";
-
-/// How far the feed handler is, readable from any thread.
-#[derive(Debug, Default)]
-pub(super) struct Progress {
-    pub(super) messages: AtomicU64,
-    pub(super) stored_bytes: AtomicU64,
-}
 
 /// What the feed handler is made of.
 pub(super) struct IntakeParts {
@@ -56,6 +49,7 @@ pub(super) struct IntakeParts {
     pub(super) origin: u64,
     /// Messages between two marks of snapshots; `None` for no marks.
     pub(super) snapshot_every: Option<u64>,
+    pub(super) meter: StageMeter,
     pub(super) handover: Handover<IntakeOutcome>,
 }
 
@@ -111,6 +105,7 @@ impl Intake {
     pub(super) fn new(mut parts: IntakeParts) -> Self {
         let messages = parts.feed.position().message;
         let origin = parts.origin;
+        let meter = std::mem::take(&mut parts.meter);
         let (mut last_ts_event, mut snapshot) = (0, 0);
         let mut definitions = Definitions::default();
         if let Some(recorded) = &mut parts.recorded {
@@ -134,7 +129,7 @@ impl Intake {
             snapshot_at: messages,
             messages,
             state: State::Reading,
-            meter: StageMeter::new(),
+            meter,
             outcome: IntakeOutcome::default(),
         }
     }
@@ -301,9 +296,8 @@ impl Intake {
                 self.end();
             }
         }
-        let position = self.parts.feed.position();
-        self.parts.progress.messages.store(position.message, Ordering::Relaxed);
-        self.parts.progress.stored_bytes.store(position.stored_bytes, Ordering::Relaxed);
+        let (feed, progress) = (&self.parts.feed, &self.parts.progress);
+        progress.note(feed.position(), self.last_ts_event, feed.checks().gaps.count);
     }
 
     /// Times, filters and notes the `count` records that the feed just delivered.

@@ -7,18 +7,23 @@ use super::gateway::Errands;
 use super::run_state::{Market, Tally};
 use super::saver::Saver;
 use super::stats::{Handover, MatchingOutcome, StrategyReport, hand_over};
+use super::trail::Trail;
+use super::watch::{MarketShow, ToldByMatching};
 use crate::book::LOOK_AHEAD_EVENTS;
 use crate::clock::Clock;
 use crate::error::Result;
 use crate::event::{Event, Execution};
 use crate::limits::BATCH_RECORDS_MAX;
-use crate::ring::{Consumer, Producer};
+use crate::ring::{Consumer, Producer, Published};
 use crate::runtime::{Agent, StageMeter};
 use crate::strategy::Trader;
 use crate::units::Nanos;
 
 /// Name of the agent.
 pub(super) const MATCHING: &str = "matching";
+
+/// Name of the time from an event to the order in answer.
+pub(super) const TICK_TO_ORDER: &str = "tick_to_order";
 
 /// The matching agent.
 ///
@@ -39,6 +44,12 @@ pub(super) struct Matching {
     tick_to_order: StageMeter,
     /// The way to a real venue; `None` where orders go to a simulated one.
     errands: Option<Errands>,
+    /// What is shown to a watcher; `None` unless there is one.
+    show: Option<Box<MarketShow>>,
+    /// Hashes along the way; `None` unless they are wanted.
+    trail: Option<Trail>,
+    /// Instrument of the last record.
+    last_instrument: u32,
     handover: Handover<MatchingOutcome>,
 }
 
@@ -79,6 +90,7 @@ pub(super) struct MatchingParts {
     pub(super) explain: Option<u64>,
     /// The way to a real venue.
     pub(super) errands: Option<Errands>,
+    pub(super) told: ToldByMatching,
     pub(super) handover: Handover<MatchingOutcome>,
 }
 
@@ -92,6 +104,7 @@ impl Matching {
             tally: parts.tally,
             story: parts.explain.map(Story::of),
         };
+        let ToldByMatching { meter, tick_to_order, show, trail } = parts.told;
         Self {
             ring: parts.ring,
             origin: parts.origin,
@@ -100,30 +113,39 @@ impl Matching {
             saver: parts.saver,
             // What starts a run is in a snapshot.
             state: if parts.origin > 0 { State::Following } else { State::Starting },
-            meter: StageMeter::new(),
+            meter,
             clock: parts.clock,
-            tick_to_order: StageMeter::new(),
             errands: parts.errands,
+            tick_to_order,
+            show,
+            trail,
+            last_instrument: 0,
             handover: parts.handover,
         }
     }
 
     /// Applies the next batch to the books alone, up to a mark.
     fn follow_books(&mut self) -> Result<usize> {
-        let Self { ring, origin, outlet, market, saver, meter, .. } = self;
+        let Self { ring, origin, outlet, market, saver, trail, meter, .. } = self;
         let batch = ring.poll(BATCH_RECORDS_MAX)?;
+        let mut sequence = *origin + batch.first_sequence();
         let (first, second) = batch.slices();
+        self.last_instrument = last_instrument(first, self.last_instrument);
         let mark = saver.mark_in(batch.iter());
         let done = mark.map_or(batch.len(), |index| index + 1);
         let mut left = done;
         for events in [first, second] {
             let events = &events[..left.min(events.len())];
             left -= events.len();
-            if saver.is_saving() {
+            if saver.is_saving() || trail.is_some() {
                 for event in events {
                     saver.before(event, market.books.replica());
                     market.books.apply(event);
                     meter.note(event.ts_ingest);
+                    if let Some(trail) = trail {
+                        trail.note(sequence, event, market, outlet.tally);
+                    }
+                    sequence += 1;
                 }
             } else {
                 market.books.apply_each(events, |event| event, |event| meter.note(event.ts_ingest));
@@ -142,12 +164,23 @@ impl Matching {
     /// Applies events to books, own orders and strategy until their executions fill the ring.
     fn follow_trading(&mut self) -> Result<usize> {
         let Self {
-            ring, origin, outlet, market, saver, meter, clock, tick_to_order, errands, ..
+            ring,
+            origin,
+            outlet,
+            market,
+            saver,
+            trail,
+            meter,
+            clock,
+            tick_to_order,
+            errands,
+            ..
         } = self;
         let batch = ring.poll(BATCH_RECORDS_MAX)?;
         let first_sequence = *origin + batch.first_sequence();
         let mut done = 0;
         let (first, second) = batch.slices();
+        self.last_instrument = last_instrument(first, self.last_instrument);
         'batch: for chunk in first.chunks(LOOK_AHEAD_EVENTS).chain(second.chunks(LOOK_AHEAD_EVENTS))
         {
             market.books.replica().look_ahead(chunk, |event| event);
@@ -168,6 +201,9 @@ impl Matching {
                         errands.complete(clock.now());
                     }
                 }
+                if let Some(trail) = trail {
+                    trail.note(sequence, event, market, outlet.tally);
+                }
                 if has_answered {
                     tick_to_order.note(event.ts_ingest);
                     tick_to_order.complete(clock.now());
@@ -183,18 +219,22 @@ impl Matching {
 
     /// Lets the exchange take commands until its executions fill the ring.
     fn follow_orders(&mut self) -> Result<usize> {
-        let Self { ring, origin, outlet, market, saver, meter, .. } = self;
+        let Self { ring, origin, outlet, market, saver, trail, meter, .. } = self;
         let batch = ring.poll(BATCH_RECORDS_MAX)?;
         let first_sequence = *origin + batch.first_sequence();
         let mut done = 0;
+        self.last_instrument = last_instrument(batch.slices().0, self.last_instrument);
         for event in batch.iter() {
-            let Market { exchange: Some(exchange), .. } = market else { break };
-            exchange.apply(event, &mut outlet.pending);
+            market.apply(event, &mut outlet.pending)?;
             meter.note(event.ts_ingest);
             let sequence = first_sequence + done as u64;
             done += 1;
             saver.after(sequence, event, market, outlet.tally, &mut outlet.pending);
-            if !outlet.hand_on(sequence, event)? {
+            let is_all_out = outlet.hand_on(sequence, event)?;
+            if let Some(trail) = trail {
+                trail.note(sequence, event, market, outlet.tally);
+            }
+            if !is_all_out {
                 break;
             }
         }
@@ -212,6 +252,16 @@ impl Matching {
         errands.flush()
     }
 
+    /// Shows a watcher how things stand.
+    #[inline]
+    fn show(&mut self) {
+        let Some(show) = &mut self.show else { return };
+        let shown = show.show(&self.market, self.last_instrument, self.outlet.tally.count);
+        if shown.is_err() {
+            self.show = None;
+        }
+    }
+
     /// Lets strategy and orders come to their end.
     fn end(&mut self) -> Result<()> {
         self.saver.finish(self.market.books.replica());
@@ -220,6 +270,12 @@ impl Matching {
         self.outlet.stamp(self.origin + self.ring.position(), 0, None);
         Ok(())
     }
+}
+
+/// The instrument of the last record of a batch; that of the one before when there is none.
+#[inline]
+fn last_instrument(batch: &[Published<Event>], before: u32) -> u32 {
+    batch.last().map_or(before, |event| event.instrument)
 }
 
 impl Outlet {
@@ -306,6 +362,7 @@ impl Agent for Matching {
                     Market { trader: Some(_), .. } => self.follow_trading(),
                     Market { .. } => self.follow_books(),
                 }?;
+                self.show();
                 Ok(if done > 0 { done } else { usize::from(is_saving) })
             }
             State::Ending => {
@@ -334,13 +391,9 @@ impl Agent for Matching {
     }
 
     fn finish(&mut self) {
+        let (trades, books_hash) = (self.market.trades(), self.market.books_hash());
         let Market { books, trader, exchange, .. } = &mut self.market;
         let (trader, exchange) = (trader.as_ref(), exchange.as_ref());
-        let trades = match (trader, exchange) {
-            (_, Some(exchange)) => exchange.counts(),
-            (Some(trader), None) => trader.counts(),
-            (None, None) => Default::default(),
-        };
         let mut warnings = trader.map(Trader::warnings).unwrap_or_default();
         warnings.extend(exchange.iter().flat_map(|exchange| exchange.warnings()));
         let check = books.finish_check(&mut warnings);
@@ -349,7 +402,8 @@ impl Agent for Matching {
         let outcome = MatchingOutcome {
             totals: exchange.map_or_else(|| replica.totals(), Exchange::totals),
             counts: replica.counts().clone(),
-            books_hash: exchange.map_or_else(|| replica.books_hash(), Exchange::books_hash),
+            books_hash,
+            trail: self.trail.as_mut().map(Trail::take).unwrap_or_default(),
             orders_hash: self.outlet.tally.hash.value(),
             trades,
             executions: self.outlet.tally.count,

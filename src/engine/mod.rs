@@ -40,8 +40,10 @@ mod run_state;
 mod saver;
 mod snapshots;
 mod stats;
+mod trail;
 mod valve;
 mod venue;
+mod watch;
 mod wiring;
 
 pub use accounting::FillRecord;
@@ -58,5 +60,10 @@ pub use kept::KeptExecutions;
 pub use rederive::{Rederived, rederive};
 pub use snapshots::{NeededFrom, SnapshotRefused, SnapshotReport, SnapshotUsed, needed_from};
 pub use stats::{Hashes, JournalReport, RunReport, StageReport, StrategyReport};
+pub use trail::HashPoint;
 pub use venue::{OpeningBook, VenueCounts, VenueServer};
+pub use watch::{
+    BookView, MarketView, MoneyView, PositionView, WATCHED_BOOKS_MAX, WATCHED_LEVELS_MAX,
+    WATCHED_POSITIONS_MAX, Watch, WatchedLevel, WatchedSymbols,
+};
 pub use wiring::{EXECUTIONS_DIR, Engine, MARKET_DIR, RUN_FILE, SNAPSHOTS_DIR};

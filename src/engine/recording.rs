@@ -83,6 +83,11 @@ impl<R: Record> Recording<R> {
         Self { releases_durable, ..self }
     }
 
+    /// The same agent with a meter of its own.
+    pub(super) fn metered(self, meter: StageMeter) -> Self {
+        Self { meter, ..self }
+    }
+
     /// The same agent, on a ring whose first record has this sequence in the journal.
     pub(super) fn starting_at(self, origin: u64) -> Self {
         Self { origin, ..self }

@@ -12,7 +12,7 @@ use crate::hash::RunningHash;
 use crate::journal::snapshot::Snapshot;
 use crate::portfolio::Portfolio;
 use crate::state::{StateReader, StateWriter};
-use crate::strategy::Trader;
+use crate::strategy::{Trader, TraderCounts};
 
 /// Section of what matching counts itself.
 const MATCHING_SECTION: &str = "matching";
@@ -199,6 +199,23 @@ impl Market {
             exchange.end(out);
         }
         Ok(())
+    }
+
+    /// What own orders, or all orders of an order file, came to so far.
+    pub(super) fn trades(&self) -> TraderCounts {
+        match (&self.exchange, &self.trader) {
+            (Some(exchange), _) => exchange.counts(),
+            (None, Some(trader)) => trader.counts(),
+            (None, None) => TraderCounts::default(),
+        }
+    }
+
+    /// The hash of the books.
+    pub(super) fn books_hash(&self) -> u64 {
+        match &self.exchange {
+            Some(exchange) => exchange.books_hash(),
+            None => self.books.replica().books_hash(),
+        }
     }
 
     /// Whether everything here can be saved.

@@ -2,13 +2,15 @@
 
 use std::sync::{Arc, OnceLock};
 
-use super::accounting::FillRecord;
+use super::accounting::{FillRecord, PORTFOLIO};
 use super::config::Gate;
 use super::explain::Chapter;
 use super::gateway::GatewayReport;
 use super::journals::Resumed;
 use super::kept::KeptExecutions;
+use super::matching::{MATCHING, TICK_TO_ORDER};
 use super::snapshots::SnapshotReport;
+use super::trail::{HashPoint, completed};
 use crate::book::{ReplicaCounts, Totals};
 use crate::error::{Error, Result};
 use crate::feed::{Checks, Description};
@@ -19,6 +21,12 @@ use crate::portfolio::{AccountTotal, PositionRow};
 use crate::runtime::{Plan, RunnerReport, StageMeter};
 use crate::strategy::TraderCounts;
 use crate::units::{AccountId, Nanos};
+
+/// Stage of the feed handler's publication.
+pub(super) const RING_STAGE: &str = "ring";
+
+/// Stage of the market journal.
+pub(super) const JOURNAL_STAGE: &str = "journal";
 
 /// Where an agent leaves its outcome when it ends, for the thread that joins the run.
 pub(super) type Handover<T> = Arc<OnceLock<T>>;
@@ -65,6 +73,7 @@ pub(super) struct MatchingOutcome {
     pub(super) totals: Totals,
     pub(super) counts: ReplicaCounts,
     pub(super) books_hash: u64,
+    pub(super) trail: Vec<HashPoint>,
     pub(super) orders_hash: u64,
     pub(super) trades: TraderCounts,
     pub(super) executions: u64,
@@ -89,6 +98,7 @@ pub(super) struct AccountingOutcome {
     pub(super) rows: Vec<PositionRow>,
     pub(super) totals: Vec<AccountTotal>,
     pub(super) hash: u64,
+    pub(super) trail: Vec<u64>,
     pub(super) audits: u64,
     pub(super) fills: Vec<FillRecord>,
     pub(super) kept: Option<KeptExecutions>,
@@ -222,6 +232,8 @@ pub struct RunReport {
     pub kept: Option<KeptExecutions>,
     /// Hashes of the state.
     pub hashes: Hashes,
+    /// Hashes along the way, if they were to be recorded.
+    pub trail: Vec<HashPoint>,
     /// Time from the start of the first agent to the end of the last.
     pub wall: Nanos,
     /// Time from the first published event to the last handled one, in whichever stage.
@@ -280,12 +292,12 @@ impl RunReport {
             None => (None, None),
         };
         let stages = stages([
-            ("ring", Some(intake.latency)),
-            ("journal", journal_latency),
-            ("matching", Some(matching.latency)),
-            ("tick_to_order", matching.tick_to_order),
+            (RING_STAGE, Some(intake.latency)),
+            (JOURNAL_STAGE, journal_latency),
+            (MATCHING, Some(matching.latency)),
+            (TICK_TO_ORDER, matching.tick_to_order),
             ("tick_to_fill", matching.tick_to_fill),
-            ("portfolio", Some(accounting.latency)),
+            (PORTFOLIO, Some(accounting.latency)),
         ]);
         let last = stages.iter().filter_map(|stage| stage.latency.last()).max();
         let flow =
@@ -315,6 +327,7 @@ impl RunReport {
                 orders: matching.orders_hash,
                 portfolio: accounting.hash,
             },
+            trail: completed(matching.trail, &accounting.trail),
             wall: parts.wall,
             flow: Nanos(flow.unwrap_or(0)),
             first_event: intake.first_published.map(|at| Nanos(at.0 - parts.started.0)),

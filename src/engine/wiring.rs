@@ -7,10 +7,10 @@ use super::builder::EngineBuilder;
 use super::config::{EngineConfig, Gate};
 use super::filter::SymbolFilter;
 use super::gateway::{Door, GATEWAY};
-use super::gauges::{Gauges, RingGauge};
+use super::gauges::{Gauges, Progress, RingGauge};
 use super::guests::{Guest, Guests, Polled, Seated};
 use super::handle::EngineHandle;
-use super::intake::{FEED, Intake, IntakeParts, Progress};
+use super::intake::{FEED, Intake, IntakeParts};
 use super::journals::{self, Journals};
 use super::kept::Keeper;
 use super::matching::{MATCHING, Matching, MatchingParts};
@@ -19,9 +19,12 @@ use super::recording::{
 };
 use super::run_state::RunState;
 use super::saver::Saver;
-use super::snapshots::Collector;
-use super::stats::{Handover, Outcomes, RecordingOutcome, RunParts, RunReport};
+use super::snapshots::{Collector, Sink};
+use super::stats::{
+    Handover, JOURNAL_STAGE, Outcomes, RING_STAGE, RecordingOutcome, RunParts, RunReport,
+};
 use super::valve::{PauseFlag, Valve};
+use super::watch::{Watch, Watched};
 use crate::clock::Clock;
 use crate::error::{Error, Result};
 use crate::event::{Event, Execution};
@@ -32,7 +35,7 @@ use crate::limits::INBOX_CAPACITY;
 use crate::ring::{
     Consumer, InboxReceiver, InboxSender, Producer, RingBuilder, StageCursor, inbox,
 };
-use crate::runtime::{Agent, AgentLoad, Plan, Runner, StopFlag, allowed_cores};
+use crate::runtime::{Agent, AgentLoad, Plan, Runner, StageMeter, StopFlag, allowed_cores};
 use crate::strategy::Trader;
 use crate::units::{CoreId, Nanos};
 
@@ -83,6 +86,7 @@ pub struct Engine {
     started: Nanos,
     outcomes: Outcomes,
     collector: Option<Collector>,
+    watch: Option<Watch>,
     is_paced: bool,
 }
 
@@ -115,7 +119,9 @@ impl Engine {
             durability: config.journal.as_ref().map(|one| one.durability).unwrap_or_default(),
             ..Outcomes::default()
         };
+        let (watched, watch) = Watched::new(config.is_watched, config.hash_every)?;
         let outside = Outside {
+            watched,
             commands,
             inbox: inbox.clone(),
             clock: clock.clone(),
@@ -146,6 +152,7 @@ impl Engine {
             started,
             outcomes,
             collector: wired.collector,
+            watch,
             is_paced,
         })
     }
@@ -187,6 +194,12 @@ impl Engine {
         self.polled.1.take(name)
     }
 
+    /// The look into the engine; `None` unless the configuration asked for it, and once it was
+    /// taken.
+    pub fn take_watch(&mut self) -> Option<Watch> {
+        self.watch.take()
+    }
+
     /// Whether all threads have ended.
     pub fn is_finished(&self) -> bool {
         self.runners.iter().all(Runner::is_finished)
@@ -224,6 +237,8 @@ struct MarketRing {
 struct JournalStage {
     consumer: Consumer<Event>,
     cursor: StageCursor,
+    /// Whether records reach matching only when they are on the disk.
+    releases_durable: bool,
 }
 
 impl MarketRing {
@@ -252,9 +267,11 @@ impl MarketRing {
         let (producer, mut consumers) = builder.build()?;
         let guests = Guest::seat(guests, stages, &mut consumers)?;
         let journal = journal
-            .map(|stage| {
-                let cursor = consumers.cursor(stage)?;
-                consumers.take(stage).map(|consumer| JournalStage { consumer, cursor })
+            .map(|stage_id| {
+                let cursor = consumers.cursor(stage_id)?;
+                let releases_durable = config.gate == Gate::Durable;
+                let stage = |consumer| JournalStage { consumer, cursor, releases_durable };
+                consumers.take(stage_id).map(stage)
             })
             .transpose()?;
         Ok(Self { producer, matching: consumers.take(matching)?, journal, guests })
@@ -287,6 +304,7 @@ impl ExecutionRing {
 struct Outside {
     commands: InboxReceiver<Event>,
     inbox: InboxSender<Event>,
+    watched: Watched,
     clock: Clock,
     stop: StopFlag,
     valve: Valve,
@@ -308,7 +326,7 @@ fn agents(
     mut feed: Box<dyn Feed>,
     mut config: EngineConfig,
     guests: Guests,
-    outside: Outside,
+    mut outside: Outside,
     outcomes: &mut Outcomes,
     core: Option<CoreId>,
 ) -> Result<Wired> {
@@ -321,10 +339,7 @@ fn agents(
     let origins @ (origin, _) = journals.as_ref().map(Journals::origins).unwrap_or_default();
     let new_from = journals.as_ref().map_or(0, |journals| journals.market.next_sequence());
     outcomes.resumed = journals.as_mut().and_then(|journals| journals.resumed.take());
-    let identity = feed.description().identity;
-    let (sink, collector) =
-        Collector::start(config.journal.as_ref(), identity, &state, &mut outcomes.warnings)?
-            .unzip();
+    let (sink, collector) = collector(&*feed, &config, &state, outcomes)?;
     let saver =
         Saver::new(outside.clock.clone(), sink.clone(), new_from, outcomes.resumed.is_some());
     let journal = journals.as_ref().map(|journals| journals.market.header().journal_id);
@@ -348,6 +363,7 @@ fn agents(
         segments: journals.as_ref().map(Journals::segments),
         origin,
         snapshot_every: snapshot_every(&config).filter(|_| sink.is_some()),
+        meter: outside.watched.meter(RING_STAGE),
         handover: outcomes.intake.clone(),
     });
     let matching = Matching::new(MatchingParts {
@@ -360,6 +376,7 @@ fn agents(
         clock: outside.clock,
         explain: config.explain,
         errands: door.errands,
+        told: outside.watched.by_matching(),
         handover: outcomes.matching.clone(),
     });
     let accounting = Accounting::new(AccountingParts {
@@ -369,6 +386,7 @@ fn agents(
         sink: sink.clone(),
         keeper: Keeper::new(config.keep_executions),
         keeps_fills: config.keep_fills,
+        told: outside.watched.by_portfolio(),
         handover: outcomes.accounting.clone(),
     });
     let mut agents: Vec<Box<dyn Agent>> = vec![Box::new(intake), Box::new(matching)];
@@ -376,15 +394,27 @@ fn agents(
         (journals, market.journal, executions.journal)
     {
         let handovers = outcomes.recording.insert(Default::default());
-        let (records_market, records_executions) =
-            recordings(journals, origins, from_market, from_executions, handovers);
-        let records_market = records_market.telling(sink.clone().map(Marks::of_market));
-        agents.insert(1, Box::new(records_market.releasing_durable(config.gate == Gate::Durable)));
-        agents.push(Box::new(records_executions.telling(sink.map(Marks::of_executions))));
+        let told = (outside.watched.meter(JOURNAL_STAGE), sink);
+        let (of_market, of_executions) =
+            recordings(journals, origins, from_market, from_executions, handovers, told);
+        agents.insert(1, Box::new(of_market));
+        agents.push(Box::new(of_executions));
     }
     agents.push(Box::new(accounting));
     agents.extend(door.dispatch.map(|dispatch| Box::new(dispatch) as Box<dyn Agent>));
     Ok(Wired { agents, guests: (market.guests, executions.guests), rings, collector })
+}
+
+/// Where the parts of snapshots go and who collects them, if there are to be any.
+fn collector(
+    feed: &dyn Feed,
+    config: &EngineConfig,
+    state: &RunState,
+    outcomes: &mut Outcomes,
+) -> Result<(Option<Sink>, Option<Collector>)> {
+    let identity = feed.description().identity;
+    let warnings = &mut outcomes.warnings;
+    Ok(Collector::start(config.journal.as_ref(), identity, state, warnings)?.unzip())
 }
 
 /// The gauges of both rings.
@@ -397,14 +427,15 @@ fn snapshot_every(config: &EngineConfig) -> Option<u64> {
     config.journal.as_ref()?.snapshot_every
 }
 
-/// The agents of both journals, whose rings begin at `origins`; an execution waits until its cause
-/// is in the market journal.
+/// The agents of both journals, whose rings begin at `origins`, with the market's meter and where
+/// marks are told; an execution waits until its cause is in the market journal.
 fn recordings(
     journals: Journals,
     (origin, executions_origin): (u64, u64),
     from_market: JournalStage,
     from_executions: Consumer<Execution>,
     handovers: &[Handover<RecordingOutcome>; 2],
+    (meter, sink): (StageMeter, Option<Sink>),
 ) -> (Recording<Event>, Recording<Execution>) {
     let [market, executions] = handovers.clone();
     let gate = CauseGate {
@@ -430,7 +461,14 @@ fn recordings(
     );
     let past = journals.past_executions.map(|reader| PastRecords::new(reader, is_same));
     let records_executions = records_executions.comparing(past);
-    (records_market.starting_at(origin), records_executions.starting_at(executions_origin))
+    let records_market = records_market
+        .starting_at(origin)
+        .metered(meter)
+        .telling(sink.clone().map(Marks::of_market))
+        .releasing_durable(from_market.releases_durable);
+    let records_executions =
+        records_executions.starting_at(executions_origin).telling(sink.map(Marks::of_executions));
+    (records_market, records_executions)
 }
 
 /// Whether two executions say the same; when they were made does not count.

@@ -55,8 +55,7 @@ impl Instrument {
 
     /// `price` as a decimal with the places that the increment needs.
     pub fn format_price(&self, price: Price) -> String {
-        let scaled = i128::from(price.0) * i128::from(self.price_increment);
-        format_scaled(scaled, places(self.price_increment))
+        format_price(price, self.price_increment)
     }
 
     /// The payloads of the two records that define the instrument.
@@ -84,6 +83,18 @@ impl Instrument {
             multiplier: self.multiplier,
         }
     }
+}
+
+/// `price`, in increments of `increment` (in 1e-9), as a decimal with the places that needs.
+///
+/// ```
+/// use ringtape::event::format_price;
+/// use ringtape::units::Price;
+///
+/// assert_eq!(format_price(Price(3_201_400), 100_000), "320.1400");
+/// ```
+pub fn format_price(price: Price, increment: u64) -> String {
+    format_scaled(i128::from(price.0) * i128::from(increment), places(increment))
 }
 
 /// Decimal places that multiples of `increment` (in 1e-9) need.

@@ -21,7 +21,7 @@ pub use codes::{
     ExecutionKind, Instructions, Liquidity, OrderType, Reason, SelfTrade, TimeInForce,
 };
 pub use execution::{Execution, Listing, Quote};
-pub use instrument::{Instrument, InstrumentTable};
+pub use instrument::{Instrument, InstrumentTable, format_price};
 pub use kinds::{EventView, KINDS, Kind, Payload, payload};
 pub use overrides::{InstrumentOverride, InstrumentOverrides};
 

@@ -8,12 +8,13 @@
 //!
 //! Within an epoch a segment begins where the one before it is full. An epoch begins with a segment
 //! of its own at any sequence behind the first of the segment before it: whatever that one holds
-//! from there on counts no more.
+//! from there on counts no more. While segments behind such a place are cleared away, a file notes
+//! where that is, and the journal ends there.
 
 use std::io;
 use std::path::Path;
 
-use super::directory::{list_segments, segment_path};
+use super::directory::{begun_cut, list_segments, segment_path};
 use super::format::SegmentHeader;
 use super::segment::{Opening, Segment, bad, read_header};
 use crate::error::{Error, Result};
@@ -24,6 +25,8 @@ pub(super) struct Chain {
     links: Vec<Link>,
     /// The first sequences in the names of all segments there were, prepared ones included.
     named: Vec<u64>,
+    /// Where the journal ends, because it is being cut there.
+    cut: Option<u64>,
 }
 
 /// A segment in use.
@@ -46,8 +49,10 @@ impl Chain {
     }
 
     fn try_look(dir: &Path, until: u64) -> Result<Self> {
+        let cut = begun_cut(dir)?;
+        let end = cut.map_or(until, |cut| cut.min(until));
         let mut listed = list_segments(dir)?;
-        listed.retain(|&(start, _)| start < until);
+        listed.retain(|&(start, _)| start < end);
         let Some((_, last)) = listed.last() else {
             return Err(Error::usage(
                 format!("`{}` holds no journal", dir.display()),
@@ -68,14 +73,16 @@ impl Chain {
         if links.len() > 1 && Segment::open(last)?.opening()? == Opening::Prepared {
             links.pop();
         }
-        Ok(Self { links, named: listed.into_iter().map(|(start, _)| start).collect() })
+        Ok(Self { links, named: listed.into_iter().map(|(start, _)| start).collect(), cut })
     }
 
     /// Whether other segments are there than when this was looked at.
     pub(super) fn has_changed(&self, dir: &Path, until: u64) -> Result<bool> {
+        let cut = begun_cut(dir)?;
+        let end = cut.map_or(until, |cut| cut.min(until));
         let listed = list_segments(dir)?;
-        let now = listed.iter().map(|&(start, _)| start).filter(|&start| start < until);
-        Ok(!now.eq(self.named.iter().copied()))
+        let now = listed.iter().map(|&(start, _)| start).filter(|&start| start < end);
+        Ok(cut != self.cut || !now.eq(self.named.iter().copied()))
     }
 
     pub(super) fn first_sequence(&self) -> u64 {
@@ -107,9 +114,14 @@ impl Chain {
         self.from(header.first_sequence + 1).next()
     }
 
-    /// Where the segment of `header` ends because a later epoch begins there.
+    /// Where the segment of `header` ends because a later epoch begins there, or is about to.
     pub(super) fn superseded_at(&self, header: &SegmentHeader) -> Option<u64> {
-        self.after(header).filter(|next| next.epoch > header.epoch).map(|next| next.start)
+        match self.after(header) {
+            Some(next) => (next.epoch > header.epoch).then_some(next.start),
+            None => {
+                self.cut.filter(|cut| cut - header.first_sequence <= header.geometry().records())
+            }
+        }
     }
 }
 

@@ -21,6 +21,9 @@ const UNFINISHED_EXTENSION: &str = "unfinished";
 /// Digits of the first sequence in a segment's name: any `u64` fits, names sort as numbers.
 const NAME_DIGITS: usize = 20;
 
+/// Extension of the mark of a cut: what is at the sequence of its name or behind counts no more.
+const CUT_EXTENSION: &str = "cut";
+
 /// The file that the writer locks; its text is the writer's process id, for information.
 const LOCK_NAME: &str = "writer.lock";
 
@@ -43,28 +46,53 @@ pub(super) fn unfinished_path(segment: &Path) -> PathBuf {
 
 /// First sequences, by name, and paths of all segments of a directory, in order.
 pub(super) fn list_segments(dir: &Path) -> Result<Vec<(u64, PathBuf)>> {
-    let mut segments: Vec<_> =
-        list(dir)?.into_iter().filter_map(|path| Some((sequence_of(&path)?, path))).collect();
+    let named = |path: PathBuf| Some((sequence_of(&path, SEGMENT_EXTENSION)?, path));
+    let mut segments: Vec<_> = list(dir)?.into_iter().filter_map(named).collect();
     segments.sort_unstable();
     Ok(segments)
 }
 
-/// Whether `dir` holds a journal; `false` if it does not exist.
+/// Whether `dir` holds a journal; `false` if it does not exist, or if all of it was being cut off.
 ///
 /// # Errors
 ///
 /// [`Error::Io`] for a directory that cannot be listed.
 pub fn is_present(dir: &Path) -> Result<bool> {
-    match list_segments(dir) {
-        Err(Error::Io { source, .. }) if source.kind() == io::ErrorKind::NotFound => Ok(false),
-        listed => listed.map(|segments| !segments.is_empty()),
-    }
+    let first = match list_segments(dir) {
+        Err(Error::Io { source, .. }) if source.kind() == io::ErrorKind::NotFound => None,
+        listed => listed?.first().map(|&(start, _)| start),
+    };
+    let Some(first) = first else { return Ok(false) };
+    Ok(begun_cut(dir)?.is_none_or(|cut| first < cut))
 }
 
 /// Removes what a killed writer had not finished to prepare.
 pub(super) fn remove_unfinished(dir: &Path) -> Result<()> {
     for path in list(dir)? {
         if path.extension().is_some_and(|extension| extension == UNFINISHED_EXTENSION) {
+            fs::remove_file(&path).map_err(|source| Error::io("remove", path, source))?;
+        }
+    }
+    Ok(())
+}
+
+/// Notes that the journal of `dir` ends before `until`, whatever segments are there, until
+/// [`end_cut`].
+pub(super) fn begin_cut(dir: &Path, until: u64) -> Result<()> {
+    let path = segment_path(dir, until).with_extension(CUT_EXTENSION);
+    File::create(&path).map_err(|source| Error::io("write", path, source))?;
+    sync_directory(dir)
+}
+
+/// Where the journal of `dir` is being cut, or was when whoever did it was killed.
+pub(super) fn begun_cut(dir: &Path) -> Result<Option<u64>> {
+    Ok(list(dir)?.iter().filter_map(|path| sequence_of(path, CUT_EXTENSION)).min())
+}
+
+/// Notes that nothing is left to be cut off.
+pub(super) fn end_cut(dir: &Path) -> Result<()> {
+    for path in list(dir)? {
+        if sequence_of(&path, CUT_EXTENSION).is_some() {
             fs::remove_file(&path).map_err(|source| Error::io("remove", path, source))?;
         }
     }
@@ -105,9 +133,10 @@ fn list(dir: &Path) -> Result<Vec<PathBuf>> {
     entries.map_err(|source| Error::io("list directory", dir, source))
 }
 
-fn sequence_of(path: &Path) -> Option<u64> {
+/// The sequence in a name with this extension.
+fn sequence_of(path: &Path, extension: &str) -> Option<u64> {
     let stem = path.file_stem()?.to_str()?;
-    let is_name = path.extension()? == SEGMENT_EXTENSION
+    let is_name = path.extension()? == extension
         && stem.len() == NAME_DIGITS
         && stem.bytes().all(|byte| byte.is_ascii_digit());
     if is_name { stem.parse().ok() } else { None }

@@ -20,8 +20,8 @@ use super::prepare::WriteSegment;
 use super::storage::locked;
 use crate::error::{Error, Result};
 
-/// Bytes of a page at most, as far as writing one back goes.
-const PAGE_BYTES: usize = 4096;
+/// Bytes of a page, as far as writing one back goes.
+pub(super) const PAGE_BYTES: usize = 4096;
 
 /// What writer and flusher tell one another.
 #[derive(Debug)]

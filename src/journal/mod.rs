@@ -61,7 +61,7 @@
 //! | segments missing, swapped, renamed, repeated or foreign | refused by name; `repair` drops copies | `journal_damage`, `journal_recover` |
 //! | content of another epoch or journal in recycled blocks | never delivered | `journal_damage` |
 //! | a newer version or a needed feature | refused with advice | `journal_damage` |
-//! | a recovery stopped between any two of its steps | done again | `journal_recover`, `src/journal/recover.rs` |
+//! | a recovery stopped between any two of its steps | done again | `journal_recover`, `src/journal/interrupted.rs` |
 //! | a second writer, a repair beside a writer | refused with the process id | `journal_write_read`, `journal_recover` |
 //! | a power cut that keeps any of the pages not yet forced out | every durable record is there | `src/journal/faults.rs` |
 //! | a sync that fails | never asked again, the journal stays unsealed | `src/journal/faults.rs` |
@@ -105,6 +105,8 @@ mod faults;
 mod flusher;
 pub mod format;
 mod geometry;
+#[cfg(test)]
+mod interrupted;
 #[cfg(test)]
 mod memory;
 mod options;

@@ -19,8 +19,9 @@ use super::storage::{Backend, Store, locked};
 use crate::error::{Error, Result};
 use crate::limits::{POPULATE_AHEAD_BYTES, SEGMENT_HEADER_BYTES};
 
-/// Bytes that are populated at a time, and after which the writer tells the helper where it is.
-pub(super) const CHUNK_BYTES: usize = 1 << 20;
+/// Bytes that are populated at a time, and after which the writer tells the helper where it is: a
+/// huge page.
+pub(super) const CHUNK_BYTES: usize = 2 << 20;
 
 /// Jobs that may wait for the helper; one that finds no room is left out or waits, by its kind.
 const JOBS_MAX: usize = 32;

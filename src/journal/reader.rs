@@ -9,7 +9,8 @@ use super::format::SegmentHeader;
 use super::record::{Record, slot_bytes};
 use super::segment::bad;
 use super::tape::{Head, Tape};
-use crate::error::Result;
+use crate::error::{Error, Result};
+use crate::ring::Recording;
 
 /// What a [`Reader::read`] found.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -84,7 +85,11 @@ impl<R: Record> Reader<R> {
     /// [`Error::Usage`](crate::error::Error::Usage) if the journal does not reach there; the
     /// position stays.
     pub fn seek(&mut self, sequence: u64) -> Result<()> {
-        self.tape.seek(sequence)
+        if self.tape.seek(sequence)? {
+            return Ok(());
+        }
+        let what = format!("sequence {sequence} is not in the journal yet");
+        Err(Error::usage(what, "seek to one that is, or read up to it"))
     }
 
     /// Moves behind the last record that is there now.
@@ -131,6 +136,20 @@ impl<R: Record> Reader<R> {
     /// The header of the segment at the position.
     pub fn header(&self) -> &SegmentHeader {
         self.tape.header()
+    }
+}
+
+/// A stage that comes late reads the journal of its ring first, with
+/// [`Ring::attach_from`](crate::ring::Ring::attach_from).
+impl<R: Record> Recording<R> for Reader<R> {
+    fn read(&mut self, first: u64, records: &mut [R]) -> Result<usize> {
+        if self.position() != first && !self.tape.seek(first)? {
+            return Ok(0);
+        }
+        match self.read(records)? {
+            Read::Records(count) => Ok(count),
+            Read::Pending | Read::End => Ok(0),
+        }
     }
 }
 

@@ -19,8 +19,8 @@ use std::ops::Range;
 use std::path::{Path, PathBuf};
 
 use super::directory::{
-    WriterLock, WriterWatch, boot_id, list_segments, quarantine_path, quarantine_segment,
-    remove_unfinished, segment_path, sync_directory,
+    WriterLock, WriterWatch, begin_cut, boot_id, end_cut, list_segments, quarantine_path,
+    quarantine_segment, remove_unfinished, segment_path, sync_directory,
 };
 use super::durability::Durability;
 use super::format::{Progress, SegmentHeader};
@@ -237,7 +237,7 @@ impl Found {
         if let Some((start, last)) = kept.last() {
             recovery.quarantined.extend(copy_rest(dir, last, until - start)?);
         }
-        for cleared in clearing(dir, behind) {
+        for cleared in clearing(dir, until, behind) {
             recovery.quarantined.extend(cleared?);
         }
         for (_, path) in kept {
@@ -258,9 +258,12 @@ fn time_max<R: Record>(tape: &mut Tape, until: u64) -> Result<u64> {
         return Ok(0);
     };
     let last_crc = tape.last_crc();
-    tape.seek(last)?;
-    let (block, mut highest) = tape.block_start();
-    tape.seek(block)?;
+    let mut highest = 0;
+    if tape.seek(last)? {
+        let (block, before) = tape.block_start();
+        highest = before;
+        tape.seek(block)?;
+    }
     let mut words = vec![[0; 8]; words_each];
     while tape.position() < until && tape.read(words_each, &mut words)? > 0 {
         highest = highest.max(bytemuck::pod_read_unaligned::<R>(words.as_flattened()).time());
@@ -293,14 +296,27 @@ fn copy_bytes(from: &Path, range: Range<usize>, to: &Path) -> std::io::Result<()
     copy.sync_all()
 }
 
-/// Clears away segments that do not count, one at each step; says where each is now.
+/// Clears away segments that do not count from `until` on, one at each step; says where each is
+/// now.
 ///
-/// The last one first: whoever is killed between two steps leaves no gap between segments.
-fn clearing<'a>(
+/// First of all it is noted where the journal ends. The last segment goes first: whoever is killed
+/// between two steps leaves no gap between segments.
+pub(super) fn clearing<'a>(
     dir: &'a Path,
+    until: u64,
     behind: &'a [(u64, PathBuf)],
 ) -> impl Iterator<Item = Result<Option<PathBuf>>> + 'a {
-    behind.iter().rev().map(move |(_, path)| clear_away(dir, path))
+    let begins = behind.first().into_iter().map(move |_| begin_cut(dir, until).map(|()| None));
+    begins.chain(behind.iter().rev().map(move |(_, path)| clear_away(dir, path)))
+}
+
+/// Clears away what is left of a journal of which everything was being cut off.
+pub(super) fn clear_all(dir: &Path) -> Result<()> {
+    let listed = list_segments(dir)?;
+    for cleared in clearing(dir, 0, &listed) {
+        cleared?;
+    }
+    end_cut(dir)
 }
 
 /// Moves a segment that does not count to quarantine, or removes it if it holds nothing.
@@ -371,74 +387,5 @@ pub fn repair_any(dir: &Path, choice: Repair) -> Result<Recovery> {
             "repair it with the program that wrote it",
         )),
         (_, Err(error)) => Err(error),
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use std::os::unix::fs::FileExt;
-
-    use bytemuck::Zeroable;
-
-    use super::*;
-    use crate::journal::{JournalOptions, records_per_segment, verify};
-    use crate::limits::{SEGMENT_HEADER_BYTES, STAMP_BYTES};
-
-    /// Changes bytes of a file.
-    fn change(path: &Path, offset: usize, change: impl FnOnce(&mut [u8])) {
-        let file = fs::OpenOptions::new().read(true).write(true).open(path).expect("a segment");
-        let mut bytes = vec![0; SEGMENT_HEADER_BYTES];
-        file.read_exact_at(&mut bytes, offset as u64).expect("a segment");
-        change(&mut bytes);
-        file.write_all_at(&bytes, offset as u64).expect("a segment");
-    }
-
-    /// A journal of three segments and one prepared, of another boot, torn at record 500.
-    fn torn_after_a_crash_of_the_machine(dir: &Path) {
-        let segment_bytes = SEGMENT_BYTES_MIN;
-        let options = JournalOptions { segment_bytes, ..JournalOptions::default() };
-        let records = 2 * records_per_segment::<Event>(segment_bytes) + 10;
-        let mut writer = Writer::<Event>::create(dir, &options).expect("space");
-        let event = Event { ts_event: 7, ..Event::zeroed() };
-        (0..records).for_each(|_| writer.append(&event).expect("space"));
-        drop(writer);
-        for (_, path) in list_segments(dir).expect("a journal") {
-            change(&path, 0, |head| {
-                head[128] ^= 0xff;
-                let crc = crc32c::crc32c(&head[..4084]);
-                head[4084..4088].copy_from_slice(&crc.to_le_bytes());
-            });
-        }
-        let slot = SEGMENT_HEADER_BYTES + 501 * (STAMP_BYTES + size_of::<Event>());
-        change(&segment_path(dir, 0), slot, |slot| slot[20] ^= 1);
-    }
-
-    #[test]
-    fn a_recovery_that_is_stopped_between_any_two_segments_is_done_again() {
-        let mut tried = 0;
-        for steps in 0.. {
-            let scratch = tempfile::tempdir().expect("a folder");
-            let dir = scratch.path();
-            torn_after_a_crash_of_the_machine(dir);
-            let listed = list_segments(dir).expect("a journal");
-            assert!(listed.len() >= 3, "{listed:?}");
-            if steps == listed.len() {
-                break;
-            }
-            assert_eq!(
-                clearing(dir, &listed[1..]).take(steps).filter(Result::is_ok).count(),
-                steps
-            );
-            let torn = verify::<Event>(dir).expect("no gap").torn_tail.expect("a torn tail");
-            assert_eq!(torn.sequence, 500, "after {steps} of {} steps", listed.len() - 1);
-            let (writer, recovery) =
-                Writer::<Event>::resume(dir, Durability::PageCache, None).expect("no gap");
-            assert_eq!((recovery.next_sequence, recovery.epoch), (500, 1));
-            writer.close().expect("space");
-            assert_eq!(verify::<Event>(dir).expect("a whole journal").records, 500);
-            tried += 1;
-        }
-        println!("{tried} places to stop");
-        assert!(tried >= 3);
     }
 }

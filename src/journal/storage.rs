@@ -15,7 +15,7 @@ use std::io;
 use std::ops::Range;
 use std::os::unix::fs::FileExt;
 use std::path::Path;
-use std::sync::{Mutex, PoisonError};
+use std::sync::{LazyLock, Mutex, PoisonError};
 
 use rustix::fs::{FallocateFlags, fallocate};
 
@@ -86,7 +86,11 @@ impl Store {
 
 /// Segments as memory maps.
 #[derive(Debug)]
-pub(super) struct MappedFiles;
+pub(super) struct MappedFiles {
+    /// Bytes that are populated at a time: the file system makes one piece of them, as far as it
+    /// can, and writes it back as a whole.
+    pub(super) piece_bytes: usize,
+}
 
 /// Segments that are written by system calls.
 #[derive(Debug)]
@@ -96,7 +100,7 @@ impl Backend for MappedFiles {
     fn create(&self, dir: &Path, header: &SegmentHeader) -> Result<Store> {
         let file = create_file(dir, header)?;
         let map = WriteMap::new(&file, &segment_path(dir, header.first_sequence))?;
-        Ok(Store::Mapped(Mapped { file, map }))
+        Ok(Store::Mapped(Mapped { file, map, piece_bytes: self.piece_bytes }))
     }
 
     fn remove(&self, path: &Path) -> Result<()> {
@@ -155,16 +159,18 @@ fn make_file(path: &Path, unfinished: &Path, header: &SegmentHeader) -> io::Resu
 /// Gives a file its length with all blocks reserved.
 fn allocate(file: &File, bytes: u64) -> io::Result<()> {
     match fallocate(file, FallocateFlags::empty(), 0, bytes) {
-        Err(rustix::io::Errno::OPNOTSUPP) => write_zeros(file, 0..bytes as usize),
+        Err(rustix::io::Errno::OPNOTSUPP) => write_zeros(file, 0..bytes as usize, CHUNK_BYTES),
         done => Ok(done?),
     }
 }
 
-fn write_zeros(file: &File, range: Range<usize>) -> io::Result<()> {
-    let zeros = vec![0; CHUNK_BYTES.min(range.len())];
-    for from in range.clone().step_by(CHUNK_BYTES) {
-        let count = (range.end - from).min(CHUNK_BYTES);
-        file.write_all_at(&zeros[..count], from as u64)?;
+/// Writes zeros, at most [`CHUNK_BYTES`] at a time.
+fn write_zeros(file: &File, range: Range<usize>, piece_bytes: usize) -> io::Result<()> {
+    // Never written to, so that all of it is the one page of zeros that the system keeps.
+    static ZEROS: LazyLock<Vec<u8>> = LazyLock::new(|| vec![0; CHUNK_BYTES]);
+    for from in range.clone().step_by(piece_bytes) {
+        let count = (range.end - from).min(piece_bytes);
+        file.write_all_at(&ZEROS[..count], from as u64)?;
     }
     Ok(())
 }
@@ -193,6 +199,7 @@ fn give_back(file: &File, range: Range<usize>) -> io::Result<()> {
 pub(super) struct Mapped {
     file: File,
     map: WriteMap,
+    piece_bytes: usize,
 }
 
 impl Storage for Mapped {
@@ -215,7 +222,11 @@ impl Storage for Mapped {
         self.map.sync(range)
     }
 
+    /// WHY: what is written in one go comes in as one large page where the file system has them;
+    /// pages that were faulted in one by one took three times as long, and more than the records
+    /// that fill them.
     fn populate(&self, range: Range<usize>) -> io::Result<()> {
+        write_zeros(&self.file, range.clone(), self.piece_bytes)?;
         self.map.populate(range.start, range.len())
     }
 
@@ -252,7 +263,7 @@ impl Storage for Written {
     /// WHY: zeros, and on the disk, so that forcing a record out later writes its block and nothing
     /// else: no extent has to be noted as written in the file system's own journal.
     fn populate(&self, range: Range<usize>) -> io::Result<()> {
-        write_zeros(&self.file, range)?;
+        write_zeros(&self.file, range, CHUNK_BYTES)?;
         self.file.sync_data()
     }
 

@@ -5,6 +5,7 @@
 //!
 //! ```text
 //!   a later epoch begins here             -> that epoch's segment
+//!   the journal is being cut here         -> pending, or end if nobody is at it
 //!   a seal, closed                        -> end, sealed
 //!   a seal, rolled                        -> next segment
 //!   neither, something later is readable  -> corruption, or torn: see below
@@ -335,8 +336,17 @@ impl Tape {
         self.pass_to(&path, seal.last_crc)
     }
 
-    /// Goes on to the epoch that begins at the position.
+    /// Goes on to the epoch that begins at the position, once it does.
     fn pass_epoch(&mut self) -> Result<Head> {
+        if self.chain.after(&self.segment.header).is_none() {
+            let alive = self.watch.is_alive(&self.dir);
+            self.look_again(alive)?;
+            return Ok(match self.chain.after(&self.segment.header) {
+                Some(_) => Head::More,
+                None if alive => Head::Pending,
+                None => Head::End { sealed: false, torn_tail: None },
+            });
+        }
         let path = segment_path(&self.dir, self.position());
         // An epoch begins behind a record at least, which was read or which a seek looked at.
         self.pass_to(&path, self.last_crc.unwrap_or_default())
@@ -390,8 +400,9 @@ impl Tape {
         self.find_limit()
     }
 
-    /// Moves to `sequence`, which may be the one after the last record.
-    pub(super) fn seek(&mut self, sequence: u64) -> Result<()> {
+    /// Moves to `sequence`, which may be the one after the last record; `false` if it is behind
+    /// that, and the position stays.
+    pub(super) fn seek(&mut self, sequence: u64) -> Result<bool> {
         let chain = Chain::look(&self.dir, self.until)?;
         let Some(link) = chain.holding(sequence) else {
             return Err(Error::usage(
@@ -401,17 +412,16 @@ impl Tape {
         };
         let segment = Segment::open_in_use(&segment_path(&self.dir, link.start))?;
         let index = sequence - link.start;
-        if index > 0 && (index > segment.geometry.records() || !is_record(&segment, index - 1)) {
-            return Err(Error::usage(
-                format!("sequence {sequence} is not in the journal yet"),
-                "seek to one that is, or read up to it",
-            ));
+        let end = chain.superseded_at(&segment.header).unwrap_or(u64::MAX);
+        let reaches = sequence <= end && index <= segment.geometry.records();
+        if !reaches || index > 0 && !is_record(&segment, index - 1) {
+            return Ok(false);
         }
         self.chain = chain;
         let last_crc = index.checked_sub(1).map(|before| segment.stored_crc(before));
         self.enter(segment, last_crc)?;
         self.index = index;
-        Ok(())
+        Ok(true)
     }
 
     /// Moves behind the last record that is there now.

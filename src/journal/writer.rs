@@ -17,7 +17,7 @@ use std::sync::Arc;
 use bytemuck::Pod;
 
 use super::crc::SlotCrc;
-use super::directory::{WriterLock, list_segments, remove_unfinished, segment_path};
+use super::directory::{WriterLock, end_cut, is_present, remove_unfinished, segment_path};
 use super::durability::Durability;
 use super::flusher::Flusher;
 use super::format::{
@@ -29,6 +29,7 @@ use super::options::{
 };
 use super::prepare::{CHUNK_BYTES, Helper, WriteSegment};
 use super::record::{Record, slot_bytes, words_of};
+use super::recover::clear_all;
 use super::storage::Backend;
 use crate::error::{Error, Result};
 use crate::limits::{BLOCK_BYTES, SEGMENT_HEADER_BYTES};
@@ -94,13 +95,14 @@ impl<R: Record> Writer<R> {
         check_segment_bytes(options.segment_bytes)?;
         fs::create_dir_all(dir).map_err(|source| Error::io("create directory", dir, source))?;
         let lock = WriterLock::take(dir)?;
-        if !list_segments(dir)?.is_empty() {
+        if is_present(dir)? {
             return Err(Error::usage(
                 format!("`{}` already holds a journal", dir.display()),
                 "use another directory, or remove what is in it",
             ));
         }
         remove_unfinished(dir)?;
+        clear_all(dir)?;
         let start = Start {
             header: first_header::<R>(options),
             at: Progress::default(),
@@ -143,6 +145,7 @@ impl<R: Record> Writer<R> {
         segment.open(crc, at.last_crc)?;
         // A segment that begins an epoch must not lose the word that says so.
         segment.sync()?;
+        end_cut(dir)?;
         Ok(Self {
             segment,
             crc,

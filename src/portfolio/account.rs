@@ -231,6 +231,22 @@ impl Portfolio {
         self.positions.get(&(instrument.0, account)).map(|holding| &holding.position)
     }
 
+    /// All positions that ever had a fill, by instrument, then account.
+    pub fn positions(&self) -> impl ExactSizeIterator<Item = (AccountId, InstrumentId, &Position)> {
+        let holdings = self.positions.iter();
+        holdings.map(|(&(instrument, account), holding)| {
+            (account, InstrumentId(instrument), &holding.position)
+        })
+    }
+
+    /// What every account is worth in each of its currencies, as [`equity`](Self::equity) says.
+    pub fn equities(&self) -> impl Iterator<Item = (AccountId, Text<4>, Money)> {
+        let ledgers = self.ledgers.iter();
+        ledgers.map(|(&(account, currency), ledger)| {
+            (account, Text(currency), ledger.initial + ledger.gain)
+        })
+    }
+
     /// The open lots of an account in an instrument; `None` before its first fill.
     pub fn lots(&self, account: AccountId, instrument: InstrumentId) -> Option<&Lots> {
         self.positions.get(&(instrument.0, account)).map(|holding| &holding.lots)

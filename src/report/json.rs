@@ -9,7 +9,7 @@ use super::format::{books_of, messages_by_type};
 use super::journal_check::JournalCheck;
 use super::machine::Machine;
 use super::matching_check;
-use crate::engine::{RunReport, StrategyReport};
+use crate::engine::{HashPoint, Hashes, RunReport, StrategyReport};
 use crate::journal::{Recovery, VerifyReport};
 use crate::portfolio::{AccountTotal, Measured, PositionRow};
 use crate::runtime::LatencySummary;
@@ -39,13 +39,9 @@ pub fn run_json(run: &RunReport, machine: &Machine, check: Option<&JournalCheck>
             "crossed": run.counts.crossed.count,
             "venue_quotes": venue_quotes(run),
         },
-        "hashes": {
-            "books": format!("{:016x}", run.hashes.books),
-            "books_of": books_of(&run.feed),
-            "orders": format!("{:016x}", run.hashes.orders),
-            "portfolio": format!("{:016x}", run.hashes.portfolio),
-        },
+        "hashes": hashes(run),
         "state_hash": format!("{:016x}", run.hashes.state()),
+        "hash_every": run.trail.iter().map(hash_point).collect::<Vec<_>>(),
         "throughput": {
             "messages_per_s": run.messages_per_second(),
             "flow_s": seconds(run.flow.0),
@@ -78,6 +74,26 @@ pub fn run_json(run: &RunReport, machine: &Machine, check: Option<&JournalCheck>
 }
 
 /// What was read, and what was found wrong with it.
+fn hashes(run: &RunReport) -> Value {
+    let mut hashes = parts(&run.hashes);
+    hashes["books_of"] = books_of(&run.feed).into();
+    hashes
+}
+
+fn parts(hashes: &Hashes) -> Value {
+    json!({
+        "books": format!("{:016x}", hashes.books),
+        "orders": format!("{:016x}", hashes.orders),
+        "portfolio": format!("{:016x}", hashes.portfolio),
+    })
+}
+
+fn hash_point(point: &HashPoint) -> Value {
+    let mut value = parts(&point.hashes);
+    value["messages"] = point.messages.into();
+    value
+}
+
 fn feed(run: &RunReport) -> Value {
     let checks = &run.checks;
     let by_type: Map<String, Value> =

@@ -5,6 +5,7 @@
 
 use hdrhistogram::Histogram;
 
+use super::live::LiveMeter;
 use super::timeline::Timeline;
 use crate::limits::BATCH_RECORDS_MAX;
 use crate::units::Nanos;
@@ -110,6 +111,8 @@ pub struct StageMeter {
     meter: Meter,
     service: Meter,
     timeline: Timeline,
+    /// For a reader while the run goes on; `None` unless there is one.
+    live: Option<LiveMeter>,
     /// Runs of equal ingest times since the last batch end: time and length.
     runs: Vec<(u64, u64)>,
     events: u64,
@@ -124,11 +127,17 @@ impl StageMeter {
             meter: Meter::new(),
             service: Meter::new(),
             timeline: Timeline::new(),
+            live: None,
             runs: Vec::with_capacity(RUNS_MAX),
             events: 0,
             batches: 0,
             last: None,
         }
+    }
+
+    /// The same meter, whose durations are also told live.
+    pub fn telling(self, live: Option<LiveMeter>) -> Self {
+        Self { live, ..self }
     }
 
     /// Notes one event of the present batch; an ingest time of 0 means that it has none.
@@ -158,6 +167,9 @@ impl StageMeter {
             let ns = now.0.saturating_sub(time);
             self.meter.record_many(ns, count);
             self.timeline.record(now, ns, count);
+            if let Some(live) = &mut self.live {
+                live.record(ns, count);
+            }
             self.events += count;
         }
         self.batches += 1;

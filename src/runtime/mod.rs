@@ -13,6 +13,8 @@
 //! what it reads and writes, and drives the others on: nothing hangs.
 
 mod agent;
+mod buckets;
+mod live;
 mod meter;
 mod pin;
 mod plan;
@@ -22,6 +24,7 @@ mod timeline;
 mod usage;
 
 pub use agent::Agent;
+pub use live::{LiveMeter, LiveReader, Recent};
 pub use meter::{LatencySummary, Meter, StageMeter};
 pub use pin::{allowed_cores, pin_current_thread};
 pub use plan::{AgentLoad, Plan, PlannedRunner};

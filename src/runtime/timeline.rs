@@ -8,6 +8,7 @@
 //!
 //! A whole-run histogram hides when something happened; this shows a stall where it was.
 
+use super::buckets::{BUCKETS, P99_SAMPLES_MIN, bucket, percentile};
 use crate::units::Nanos;
 
 /// Intervals of a timeline at most.
@@ -15,15 +16,6 @@ const INTERVALS_MAX: usize = 512;
 
 /// Binary logarithm of the first width in ns: about a millisecond.
 const FIRST_SHIFT: u32 = 20;
-
-/// Buckets of an octave.
-const STEPS: usize = 4;
-
-/// Buckets of an interval: octaves up to an hour in ns.
-const BUCKETS: usize = 42 * STEPS;
-
-/// Samples that a 99th percentile of an interval needs.
-const P99_SAMPLES_MIN: u64 = 100;
 
 /// Durations by the time at which they ended.
 ///
@@ -109,21 +101,16 @@ impl Timeline {
         let counts = &self.counts[at];
         let count: u64 = counts.iter().map(|&count| u64::from(count)).sum();
         let max = self.longest[at];
-        let percentile = |percent: u64| {
-            let wanted = (count * percent).div_ceil(100);
-            let mut seen = 0;
-            let found = counts.iter().position(|&count| {
-                seen += u64::from(count);
-                seen >= wanted
-            });
-            found.map_or(max, |bucket| longest_in(bucket).min(max))
+        let at_most = |percent| {
+            let counts = counts.iter().map(|&count| u64::from(count));
+            percentile(counts, count, percent).map_or(max, |ns| ns.min(max))
         };
         Interval {
             start: Nanos(start),
             width: Nanos(width),
             count,
-            p50: percentile(50),
-            p99: (count >= P99_SAMPLES_MIN).then(|| percentile(99)),
+            p50: at_most(50),
+            p99: (count >= P99_SAMPLES_MIN).then(|| at_most(99)),
             max,
         }
     }
@@ -155,34 +142,9 @@ impl Default for Timeline {
     }
 }
 
-/// The bucket of a duration: four an octave.
-#[inline]
-fn bucket(ns: u64) -> usize {
-    let ns = ns.clamp(1, u64::MAX >> 2);
-    let octave = ns.ilog2();
-    let step = ((ns << 2) >> octave) as usize & (STEPS - 1);
-    (octave as usize * STEPS + step).min(BUCKETS - 1)
-}
-
-/// The longest duration of a bucket.
-fn longest_in(bucket: usize) -> u64 {
-    let (octave, step) = ((bucket / STEPS) as u32, (bucket % STEPS) as u64);
-    ((STEPS as u64 + step + 1) << octave).div_ceil(STEPS as u64) - 1
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
-
-    #[test]
-    fn every_duration_lies_in_its_bucket_and_not_in_the_one_before() {
-        for ns in (1..5_000).chain([1 << 20, (1 << 41) + 12_345]) {
-            let own = bucket(ns);
-            assert!(ns <= longest_in(own), "{ns}");
-            assert!(own == 0 || ns > longest_in(own - 1) || own < 8, "{ns}");
-        }
-        assert_eq!(bucket(u64::MAX), BUCKETS - 1);
-    }
 
     #[test]
     fn a_long_run_keeps_all_counts_and_the_time_of_its_stall() {

@@ -14,7 +14,7 @@ const BENCHES: [(&str, &str, &str); 5] = [
     ("ring", "", "--quick"),
     ("book", "", "--messages 1M --symbols 500 --live 60k --rounds 3"),
     ("match", "", "--quick"),
-    ("journal", "", "--records 1M --synced-records 20k --rounds 3"),
+    ("journal", "", "--records 1M --synced-records 20k --rounds 3 --paced-seconds 1"),
     ("pipeline", "", "--quick"),
 ];
 

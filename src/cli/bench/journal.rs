@@ -1,5 +1,7 @@
 //! `ringtape bench journal`: what a record costs to keep and to read back.
 
+mod paced;
+
 use std::path::{Path, PathBuf};
 use std::time::{Duration, Instant};
 
@@ -14,6 +16,7 @@ use ringtape::report::Machine;
 use ringtape::ring::RingBuilder;
 use serde_json::{Value, json};
 
+use self::paced::Paced;
 use crate::cli::{Ending, parse, term};
 
 /// Records of a batch, as a ring hands them out.
@@ -24,6 +27,9 @@ const DISTINCT_RECORDS: usize = 1 << 14;
 
 /// Bytes of a slot: commit word and event.
 const SLOT_BYTES: usize = 64;
+
+/// Durabilities at which a paced writer is watched.
+const PACED_LEVELS: [&str; 2] = ["pagecache", "interval:10ms"];
 
 /// Bytes of a segment, so that a round rolls.
 const SEGMENT_BYTES: u64 = 64 << 20;
@@ -39,6 +45,9 @@ pub(crate) struct JournalArgs {
     /// Rounds to take minimum, median and maximum of; the rows take turns
     #[arg(long, value_name = "N", default_value_t = 7)]
     rounds: usize,
+    /// Seconds at 1 M records/s for each durability, in which stalls are counted; 0 for none
+    #[arg(long, value_name = "N", default_value_t = 2)]
+    paced_seconds: u32,
     /// Directory on the disk to measure [default: that of temporary files]
     #[arg(long, value_name = "DIR")]
     dir: Option<PathBuf>,
@@ -91,12 +100,17 @@ pub(super) fn run(args: &JournalArgs) -> Result<Ending> {
         note("read and check", records, read(&dir.join("journal"), records)?);
         note("read, check and publish", records, publish(&dir.join("journal"), records)?);
     }
+    let paced = match args.paced_seconds {
+        0 => Vec::new(),
+        seconds => paced::run(&dir.join("journal"), &PACED_LEVELS, &events, seconds)?,
+    };
     remove(&dir)?;
     let checksum = hash_bytes(bytemuck::cast_slice(&events));
     if args.json {
-        term::print(format_args!("{:#}", document(&rows, checksum)))?;
+        term::print(format_args!("{:#}", document(&rows, &paced, checksum)))?;
     } else {
         describe(&rows, checksum, &base);
+        paced::describe(&paced);
     }
     Ok(Ending::Done)
 }
@@ -238,7 +252,7 @@ fn describe(rows: &[Row], checksum: u64, base: &Path) {
     }
 }
 
-fn document(rows: &[Row], checksum: u64) -> Value {
+fn document(rows: &[Row], paced: &[Paced], checksum: u64) -> Value {
     let ns = |tenths: u64| tenths as f64 / 10.0;
     let rows = rows.iter().map(|row| {
         let [min, median, max] = row.figures().map(ns);
@@ -259,5 +273,6 @@ fn document(rows: &[Row], checksum: u64) -> Value {
         "machine": { "cpu": machine.cpu, "cores_allowed": machine.cores_allowed },
         "stream": { "events": DISTINCT_RECORDS, "checksum": format!("{checksum:016x}") },
         "rows": rows.collect::<Vec<_>>(),
+        "paced": paced::document(paced),
     })
 }

@@ -34,6 +34,7 @@ fn parts(ring: Producer<Event>, inbox: InboxReceiver<Event>) -> IntakeParts {
         segments: Some(Segments { first: 0, records: SEGMENT_RECORDS }),
         origin: 0,
         snapshot_every: None,
+        meter: StageMeter::new(),
         handover: Handover::default(),
     }
 }
