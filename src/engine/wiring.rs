@@ -29,14 +29,11 @@ use crate::clock::Clock;
 use crate::error::{Error, Result};
 use crate::event::{Event, Execution};
 use crate::feed::{Feed, Pace, Pacer};
-use crate::gateway::RunId;
-use crate::journal::random_id;
 use crate::limits::INBOX_CAPACITY;
 use crate::ring::{
     Consumer, InboxReceiver, InboxSender, Producer, RingBuilder, StageCursor, inbox,
 };
 use crate::runtime::{Agent, AgentLoad, Plan, Runner, StageMeter, StopFlag, allowed_cores};
-use crate::strategy::Trader;
 use crate::units::{CoreId, Nanos};
 
 /// Expected cost of an event to each agent, in ns; it only decides who shares a thread.
@@ -342,8 +339,7 @@ fn agents(
     let (sink, collector) = collector(&*feed, &config, &state, outcomes)?;
     let saver =
         Saver::new(outside.clock.clone(), sink.clone(), new_from, outcomes.resumed.is_some());
-    let journal = journals.as_ref().map(|journals| journals.market.header().journal_id);
-    let run = RunId(journal.unwrap_or_else(random_id));
+    let run = Journals::run_id(journals.as_ref());
     let door =
         Door::of(config.gateway.take(), (&outside.inbox, &outside.stop), outcomes, run, new_from);
     let intake = Intake::new(IntakeParts {
@@ -478,12 +474,7 @@ pub(super) fn is_same(one: &Execution, other: &Execution) -> bool {
 
 /// The plan for the agents that `config` needs, and the guests behind them.
 fn plan(config: &EngineConfig, guests: &Guests) -> Result<Plan> {
-    if config.gateway.is_some() && !config.trader.as_ref().is_some_and(Trader::is_away) {
-        return Err(Error::usage(
-            "a gateway needs a trader whose orders go through it",
-            "make one with `Trader::through_gateway`, or leave the gateway out",
-        ));
-    }
+    Door::check(config)?;
     let is_needed = |name: &str| match name {
         MARKET_JOURNAL | EXECUTION_JOURNAL => config.journal.is_some(),
         GATEWAY => config.gateway.is_some(),

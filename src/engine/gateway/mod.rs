@@ -22,11 +22,14 @@ use errands::errands;
 pub(super) use farewell::Farewell;
 pub use tcp::TcpGateway;
 
+use super::config::EngineConfig;
 use super::stats::{Handover, Outcomes};
+use crate::error::{Error, Result};
 use crate::event::Event;
 use crate::gateway::{Gateway, GatewayCounts, RunId};
 use crate::ring::InboxSender;
 use crate::runtime::StopFlag;
+use crate::strategy::Trader;
 
 /// What became of a run's gateway.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -48,6 +51,17 @@ pub(super) struct Door {
 }
 
 impl Door {
+    /// Refuses a gateway without a trader that sends orders through it.
+    pub(super) fn check(config: &EngineConfig) -> Result<()> {
+        if config.gateway.is_some() && !config.trader.as_ref().is_some_and(Trader::is_away) {
+            return Err(Error::usage(
+                "a gateway needs a trader whose orders go through it",
+                "make one with `Trader::through_gateway`, or leave the gateway out",
+            ));
+        }
+        Ok(())
+    }
+
     /// The way to a real venue, if there is to be one, for a run whose new records begin at
     /// `new_from`; its reports go to the inbox, and the run is stopped if it fails.
     pub(super) fn of(
