@@ -78,6 +78,16 @@ pub enum Error {
         /// What to do about it.
         cure: String,
     },
+    /// Another process sent bytes that are no message of the protocol.
+    #[error("{peer}, byte {offset}: {what}: see who is there, and that both are of one version")]
+    BadMessage {
+        /// Who sent them.
+        peer: String,
+        /// Bytes of the stream before the message.
+        offset: u64,
+        /// What is wrong there.
+        what: String,
+    },
     /// A journal does not hold what it should.
     #[error("{}, byte {offset}: {what}: {cure}", path.display())]
     BadJournal {
@@ -195,6 +205,7 @@ impl Error {
             },
             Self::BadFeed { .. }
             | Self::BadOrders { .. }
+            | Self::BadMessage { .. }
             | Self::UnknownFormat { .. }
             | Self::BadJournal { .. }
             | Self::BadState { .. } => 3,

@@ -8,7 +8,7 @@
 //! # The picture
 //!
 //! ```text
-//!   recorded file · capture · stdin · journal                  commands
+//!   recorded file · capture · stdin · journal               commands, gateways
 //!                 | pull                                          | bounded inbox
 //!          +------v-------+   decode, group, pace, check, sequence |
 //!          | feed handler |<--------------------------------------+
@@ -58,9 +58,10 @@
 //! | `book` | full-depth books and the replica of a feed | `error` `units` `limits` `hash` `state` `map` `processor` `event` `feed` |
 //! | `matching` | the matching engine and its proof on a tape; the simulated venue: own orders beside the replica | `error` `units` `limits` `hash` `state` `event` `book` |
 //! | `portfolio` | positions, cash, marks, fees in exact integers | `error` `units` `hash` `state` `event` |
-//! | `strategy` | the strategy trait, its desk, the risk gate, the built-in ones | `error` `units` `limits` `hash` `state` `event` `book` `matching` `portfolio` |
+//! | `gateway` | order entry at a real venue: messages, sequences, the trait | `error` `units` `event` `matching` |
+//! | `strategy` | the strategy trait, its desk, the risk gate, the built-in ones | `error` `units` `limits` `hash` `state` `event` `book` `matching` `portfolio` `gateway` |
 //! | `journal` | memory-mapped segments, generic over the record | `error` `limits` `map` `event` `ring` |
-//! | `engine` | the wiring: one feed, two rings, agents on runners; the generator | `error` `units` `limits` `hash` `state` `clock` `processor` `event` `feed` `ring` `runtime` `book` `matching` `portfolio` `strategy` `journal` |
+//! | `engine` | the wiring: one feed, two rings, agents on runners; the generator | `error` `units` `limits` `hash` `state` `clock` `processor` `event` `feed` `ring` `runtime` `book` `matching` `portfolio` `gateway` `strategy` `journal` |
 //! | `report` | a run as text, as JSON and as a page of charts | `error` `units` `clock` `event` `feed` `runtime` `book` `matching` `portfolio` `journal` `engine` |
 //! | `prelude` | the names that nearly every application writes | `error` `units` `state` `event` `feed` `ring` `bus` `book` `matching` `strategy` `engine` |
 //! | `capi` | ring, journal reader and book for C, behind a feature; a place with `unsafe` | `error` `units` `limits` `event` `ring` `book` `journal` |
@@ -301,6 +302,7 @@ pub mod engine;
 pub mod error;
 pub mod event;
 pub mod feed;
+pub mod gateway;
 pub mod hash;
 pub mod journal;
 pub mod limits;

@@ -407,7 +407,7 @@ proptest! {
                 }
             }
             let trader = &stage.run.trader;
-            let open: Vec<_> = trader.venue().open_orders(X).collect();
+            let open: Vec<_> = trader.venue().expect("a simulated one").open_orders(X).collect();
             let sum = |side| open.iter().filter(|o| o.terms.side == side)
                 .map(|o| o.leaves.0 as i64).sum::<i64>();
             let held = stage.run.position();

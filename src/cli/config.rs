@@ -17,6 +17,9 @@ use super::{toml_file, trading};
 /// The `book` of a feed of price levels.
 const OF_LEVELS: &str = "levels";
 
+/// The `orders` of a run that trades at a real venue.
+const AWAY: &str = "gateway";
+
 /// The flags of `replay` that shape the state; the file beside a journal holds the same names.
 ///
 /// An empty string or list means that the flag was not given.
@@ -36,6 +39,10 @@ pub(super) struct RunConfig {
     #[arg(skip)]
     #[serde(skip_serializing_if = "Option::is_none")]
     pub(super) book: Option<String>,
+    /// `gateway` for a run whose orders went to a real venue
+    #[arg(skip)]
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(super) orders: Option<String>,
     /// Begin pacing, strategy and statistics at this time, HH:MM[:SS[.n]] in the feed's clock, with
     /// Z behind it in UTC; books are built from the start all the same
     #[arg(long, value_name = "TIME")]
@@ -158,6 +165,7 @@ impl RunConfig {
             date: self.date.or(recorded.date),
             clock: self.clock.or(recorded.clock),
             book: self.book.or(recorded.book),
+            orders: self.orders.or(recorded.orders),
             from: self.from.or(recorded.from),
             until: self.until.or(recorded.until),
             symbols: self.symbols.or(recorded.symbols),
@@ -192,10 +200,39 @@ impl RunConfig {
             if let Some(latency) = &mut self.latency {
                 *latency = trading::latency_with_hash(latency)?;
             }
-            self.latency.get_or_insert_with(|| format!("order={LATENCY_DEFAULT}ns"));
-            self.fills.get_or_insert_with(|| "default".to_owned());
+            if !self.is_away() {
+                self.latency.get_or_insert_with(|| format!("order={LATENCY_DEFAULT}ns"));
+                self.fills.get_or_insert_with(|| "default".to_owned());
+            }
         }
         Ok(self)
+    }
+
+    /// Whether orders go, or went, to a real venue.
+    pub(super) fn is_away(&self) -> bool {
+        self.orders.as_deref() == Some(AWAY)
+    }
+
+    /// The same run with its orders at a real venue.
+    pub(super) fn away(self) -> Self {
+        Self { orders: Some(AWAY.to_owned()), latency: None, fills: None, ..self }
+    }
+
+    /// The same run with its orders at the simulated venue.
+    pub(super) fn simulated(self) -> Self {
+        Self { orders: None, ..self }
+    }
+
+    /// Refuses flags of the simulated venue where there is none, because of `why`.
+    pub(super) fn check_simulation(&self, why: &str) -> Result<()> {
+        let given = [("latency", &self.latency), ("fills", &self.fills)];
+        match given.iter().find(|(_, value)| value.is_some()) {
+            Some((name, _)) => Err(Error::usage(
+                format!("--{name} is for the simulated venue: {why}"),
+                "leave it out, or leave --gateway out",
+            )),
+            None => Ok(()),
+        }
     }
 
     /// Takes note of what the feed itself says.

@@ -12,6 +12,7 @@ mod config;
 mod control;
 mod convert;
 mod doctor;
+mod door;
 mod dry_run;
 mod dump;
 mod executions;
@@ -33,6 +34,7 @@ mod sweep;
 mod term;
 mod toml_file;
 mod trading;
+mod venue;
 #[cfg(feature = "watch")]
 mod watch;
 #[cfg(not(feature = "watch"))]
@@ -68,6 +70,8 @@ enum Command {
     Export(export::ExportCommand),
     /// Run an order file through the matching engine, executions to stdout as CSV
     Match(matching::MatchArgs),
+    /// Run the matching engine as a venue that `replay --gateway` sends orders to
+    Venue(Box<venue::VenueArgs>),
     /// Check journals
     #[command(subcommand)]
     Journal(journal::JournalCommand),
@@ -114,6 +118,7 @@ pub(crate) fn main() -> ExitCode {
         Command::Book(args) => book::run(&args),
         Command::Export(command) => export::run(&command),
         Command::Match(args) => matching::run(&args),
+        Command::Venue(args) => venue::run(&args),
         Command::Journal(command) => journal::run(&command),
         Command::Generate(args) => generate::run(&args),
         Command::Bench(command) => bench::run(&command),

@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use clap::Args;
 use ringtape::engine::{EXECUTIONS_DIR, MARKET_DIR};
-use ringtape::engine::{Engine, EngineConfig, EngineHandle, Gate, JournalConfig, RunReport};
+use ringtape::engine::{Engine, EngineConfig, EngineHandle, JournalConfig, RunReport};
 use ringtape::error::{Error, Result};
 use ringtape::feed::Pace;
 use ringtape::feed::orders::ORDERS_FORMAT;
@@ -17,6 +17,7 @@ use ringtape::ring::Wait;
 
 use super::config::RunConfig;
 use super::control::{self, KillSignal};
+use super::door::DoorFlags;
 use super::instruments::Instruments;
 use super::report::ReportFlags;
 use super::watch::{self, Screen, Wish};
@@ -54,8 +55,11 @@ pub(super) struct ReplayArgs {
     #[arg(long, value_name = "LEVEL", default_value = "pagecache")]
     durability: String,
     /// What matching waits for before it acts on an event: `none`, `journaled` or `durable`
-    #[arg(long, value_name = "GATE", default_value = "none")]
-    gate: String,
+    /// [default: none; with --gateway journaled]
+    #[arg(long, value_name = "GATE")]
+    gate: Option<String>,
+    #[command(flatten)]
+    door: DoorFlags,
     /// Pace as recorded, times a factor: `1x`, `10x`, `0.5x`, or `max`
     #[arg(long, value_name = "X", conflicts_with = "rate")]
     speed: Option<String>,
@@ -142,10 +146,11 @@ pub(super) fn run(args: &ReplayArgs) -> Result<Ending> {
     let recorded = run_dir.map(|dir| RunConfig::read(dir)).transpose()?;
     let resumed = args.journal.as_deref().filter(|_| args.resume);
     let resumed = resumed.map(RunConfig::read_if_present).transpose()?.flatten();
+    let is_resumed = resumed.is_some();
     let base = resumed.or(recorded.clone()).unwrap_or_default();
     let written = args.config_file.as_deref().map(RunConfig::read_file).transpose()?;
     let given = args.config.clone().or(written.unwrap_or_default());
-    let shape = given.clone().or(base).spelled_out()?;
+    let shape = args.door.shape(&given, base, is_resumed)?.spelled_out()?;
     let instruments = shape.instruments.as_ref().map(Instruments::overrides).transpose()?;
     let feed = input::open(&args.feeds, shape.date.as_deref(), instruments.clone())?;
     if feed.description().arrival.is_some() {
@@ -166,7 +171,9 @@ pub(super) fn run(args: &ReplayArgs) -> Result<Ending> {
     }
     let from = shape.from.as_deref().map(|text| input::moment(&*feed, text)).transpose()?;
     let feed = input::until(feed, shape.until.as_deref())?;
-    let config = EngineConfig { from, instruments, ..engine_config(args, &shape, is_of_orders)? };
+    let mut config =
+        EngineConfig { from, instruments, ..engine_config(args, &shape, is_of_orders)? };
+    args.door.open(&mut config)?;
     given.check_flags(config.trader.is_some())?;
     if args.dry_run {
         return dry_run::run(feed.description(), &config, &shape, args.json);
@@ -206,8 +213,13 @@ pub(super) fn run(args: &ReplayArgs) -> Result<Ending> {
 /// Refuses what a live feed cannot do.
 fn check_live(args: &ReplayArgs) -> Result<()> {
     let given = [("speed", args.speed.is_some()), ("rate", args.rate.is_some())];
-    let given = given.into_iter().chain([("resume", args.resume)]).find(|(_, is_given)| *is_given);
-    match given {
+    if args.resume && !args.feeds.iter().any(|feed| feed.to_string_lossy().contains("request=")) {
+        return Err(Error::usage(
+            "without a server to ask, a live feed has nothing of what came before",
+            "name one with `request=`, or leave --resume out",
+        ));
+    }
+    match given.into_iter().find(|(_, is_given)| *is_given) {
         Some((name, _)) => Err(Error::usage(
             format!("--{name} does nothing for a live feed, which comes when it comes"),
             "leave it out",
@@ -322,7 +334,7 @@ fn engine_config(args: &ReplayArgs, shape: &RunConfig, is_of_orders: bool) -> Re
             snapshot_every,
             ..JournalConfig::new(dir, shape.to_toml())
         }),
-        gate: args.gate.parse::<Gate>()?,
+        gate: args.door.gate(args.gate.as_deref(), args.journal.is_some())?,
         pace,
         runners: args.runners,
         cores: args.cores.as_deref().map(parse::cores).transpose()?.unwrap_or_default(),
@@ -374,7 +386,10 @@ fn interrupt(handle: &EngineHandle) {
 }
 
 /// Reads back what was journaled: what is there, `None` without a journal, and what is wrong.
-fn read_back(dir: Option<&Path>, report: &RunReport) -> (Option<JournalCheck>, Option<Error>) {
+pub(super) fn read_back(
+    dir: Option<&Path>,
+    report: &RunReport,
+) -> (Option<JournalCheck>, Option<Error>) {
     let (Some(dir), Some(journal)) = (dir, &report.journal) else { return (None, None) };
     let [market, executions] =
         [(MARKET_DIR, &journal.market), (EXECUTIONS_DIR, &journal.executions)]

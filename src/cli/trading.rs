@@ -32,7 +32,8 @@ pub(super) fn trader(shape: &RunConfig) -> Result<Option<Trader>> {
         return Ok(None);
     }
     let built: Vec<Box<dyn Strategy>> = specs.iter().map(StrategySpec::build).collect();
-    Ok(Some(Trader::with_strategies(built, trader_config(shape)?)))
+    let trader = Trader::with_strategies(built, trader_config(shape)?);
+    Ok(Some(if shape.is_away() { trader.through_gateway() } else { trader }))
 }
 
 /// What shapes trading beside the strategies.

@@ -8,6 +8,7 @@ use std::sync::Arc;
 use crate::error::{Error, Result};
 use crate::event::InstrumentOverrides;
 use crate::feed::{Moment, Pace};
+use crate::gateway::Gateway;
 use crate::journal::Durability;
 use crate::limits::{RING_CAPACITY_DEFAULT, SEGMENT_BYTES_DEFAULT};
 use crate::matching::MatcherConfig;
@@ -33,6 +34,9 @@ pub struct EngineConfig {
     pub from: Option<Moment>,
     /// Strategy, venue and fees; `None` rebuilds books only.
     pub trader: Option<Trader>,
+    /// The way to a real venue for a trader whose orders go there
+    /// ([`Trader::through_gateway`]); such a trader without one repeats a recorded run.
+    pub gateway: Option<Box<dyn Gateway>>,
     /// The matching engine for a feed of orders, in place of books that follow a venue's.
     pub exchange: Option<MatcherConfig>,
     /// Whether to hold the matching engine against the feed's own executions.
@@ -144,6 +148,7 @@ impl Default for EngineConfig {
             instruments: None,
             from: None,
             trader: None,
+            gateway: None,
             exchange: None,
             check_matching: false,
             portfolio: PortfolioConfig::default(),

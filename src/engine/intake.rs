@@ -4,6 +4,7 @@ use std::sync::Arc;
 
 use super::definitions::Definitions;
 use super::filter::SymbolFilter;
+use super::gateway::Farewell;
 use super::gauges::Progress;
 use super::journals::Segments;
 use super::recorded::Recorded;
@@ -18,6 +19,8 @@ use crate::limits::{FEED_BATCH_RECORDS, FEED_MARK_RECORDS, MESSAGE_RECORDS_MAX};
 use crate::ring::{InboxReceiver, Producer};
 use crate::runtime::{Agent, StageMeter, StopFlag};
 use crate::units::Nanos;
+
+mod between;
 
 /// Name of the agent.
 pub(super) const FEED: &str = "feed";
@@ -34,6 +37,8 @@ pub(super) struct IntakeParts {
     pub(super) instruments: InstrumentOverrides,
     pub(super) begin: Begin,
     pub(super) stop: StopFlag,
+    /// What a gateway has to say before the run may end; `None` without one.
+    pub(super) farewell: Option<Farewell>,
     pub(super) valve: Valve,
     pub(super) progress: Arc<Progress>,
     /// What a run that goes on has in its journal already, and runs again first.
@@ -76,6 +81,8 @@ pub(super) struct Intake {
     /// Engine time at which a paced feed began, pauses left out.
     started: Option<Nanos>,
     last_ts_event: u64,
+    /// Exchange time of the last record that was published.
+    published_ts: u64,
     /// Number of the last snapshot, and messages before its mark.
     snapshot: u64,
     snapshot_at: u64,
@@ -117,6 +124,7 @@ impl Intake {
             messages_before: messages,
             started: None,
             last_ts_event,
+            published_ts: last_ts_event,
             snapshot,
             snapshot_at: messages,
             messages,
@@ -264,6 +272,7 @@ impl Intake {
             command.ts_ingest = self.parts.clock.now().0;
             self.staged[self.len] = command;
             self.len += 1;
+            self.since_mark = self.since_mark.map(|records| records + 1);
             self.outcome.commands += 1;
         }
     }
@@ -331,8 +340,11 @@ impl Intake {
         Ok(())
     }
 
-    /// Lets the stream end with a mark of how far the feed was read.
+    /// Lets the stream end with a mark of how far the feed was read, once nobody has more to say.
     fn end(&mut self) {
+        if !self.has_heard_all() {
+            return;
+        }
         if self.len < self.staged.len() {
             self.stage_mark();
         }
@@ -355,7 +367,7 @@ impl Intake {
         };
         let count = due.min(ring.free_slots()?);
         if count == 0 {
-            return Ok(0);
+            return if due == 0 { self.publish_between() } else { Ok(0) };
         }
         let Some(mut claim) = ring.try_claim(count)? else { return Ok(0) };
         for (index, event) in staged[..count].iter().enumerate() {
@@ -367,6 +379,7 @@ impl Intake {
             self.outcome.first_published = Some(self.parts.clock.now());
         }
         self.next += count;
+        self.published_ts = self.staged[self.next - 1].ts_event.max(self.published_ts);
         self.outcome.records += count as u64;
         Ok(count)
     }
@@ -411,6 +424,7 @@ impl Agent for Intake {
     }
 
     fn finish(&mut self) {
+        self.parts.farewell = None;
         let mut outcome = std::mem::take(&mut self.outcome);
         outcome.description = self.parts.feed.description().clone();
         outcome.checks = self.parts.feed.checks().clone();
@@ -422,73 +436,4 @@ impl Agent for Intake {
 }
 
 #[cfg(test)]
-mod tests {
-    use super::*;
-    use crate::engine::generate::{Generator, Profile};
-    use crate::event::Kind;
-    use crate::feed::itch::ItchFeed;
-    use crate::feed::{OpenOptions, Pace};
-    use crate::ring::{RingBuilder, inbox};
-    use crate::units::AccountId;
-
-    /// Records of a segment, few enough for many rolls.
-    const SEGMENT_RECORDS: u64 = 100;
-
-    fn parts(ring: Producer<Event>, inbox: InboxReceiver<Event>) -> IntakeParts {
-        let profile = Profile { messages: 5_000, symbols: 2, live: 100, seed: 5 };
-        let mut generator = Generator::new(&profile).expect("a valid profile");
-        let mut session = Vec::new();
-        while generator.fill(&mut session) > 0 {}
-        let feed = ItchFeed::from_bytes("session", session, &OpenOptions::default());
-        IntakeParts {
-            feed: Box::new(feed.expect("a valid session")),
-            ring: Some(ring),
-            inbox,
-            clock: Clock::new(),
-            pacer: Pacer::new(Pace::Max),
-            filter: SymbolFilter::new(&[]),
-            instruments: InstrumentOverrides::default(),
-            begin: Begin::at(None),
-            stop: StopFlag::default(),
-            valve: Valve::new(Default::default()),
-            progress: Arc::default(),
-            recorded: None,
-            segments: Some(Segments { first: 0, records: SEGMENT_RECORDS }),
-            origin: 0,
-            snapshot_every: None,
-            meter: StageMeter::new(),
-            handover: Handover::default(),
-        }
-    }
-
-    #[test]
-    fn segments_begin_with_definitions_and_a_mark_however_many_commands_come() {
-        let mut builder = RingBuilder::new("market", 512).expect("a capacity");
-        let stage = builder.stage("reader", &[]).expect("a new name");
-        let (producer, mut consumers) = builder.build().expect("a graph");
-        let mut reader = consumers.take(stage).expect("not taken before");
-        let (sender, receiver) = inbox(256);
-        let mut intake = Intake::new(parts(producer, receiver));
-        let kill = payload::Kill { account: AccountId(1), all_accounts: 0, pad: Raw([0; 24]) };
-        let mut records = Vec::new();
-        while !intake.is_done() {
-            while sender.post(Event::new(0, 0, kill)).is_ok() {}
-            intake.do_work().expect("nobody failed");
-            records.extend(reader.poll(usize::MAX).expect("nobody failed").iter().copied());
-        }
-
-        let segments = records.chunks(SEGMENT_RECORDS as usize);
-        assert!(segments.len() > 50, "{} segments", segments.len());
-        for segment in segments.skip(1) {
-            let is_definition = |event: &&Event| {
-                matches!(
-                    event.kind(),
-                    Some(Kind::Instrument | Kind::InstrumentTerms | Kind::InstrumentListing)
-                )
-            };
-            let definitions = segment.iter().take_while(is_definition).count();
-            let first = segment.get(definitions).expect("a record behind the definitions");
-            assert!(matches!(first.view(), EventView::FeedMark(_)), "{first:?}");
-        }
-    }
-}
+mod tests;

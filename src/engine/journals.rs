@@ -26,9 +26,12 @@ use super::wiring::{EXECUTIONS_DIR, MARKET_DIR, RUN_FILE, SNAPSHOTS_DIR};
 use crate::error::{Error, Result};
 use crate::event::{Event, Execution};
 use crate::feed::Feed;
+use crate::gateway::RunId;
 use crate::hash::hash_bytes;
 use crate::journal::snapshot::remove_unfinished;
-use crate::journal::{self, JournalOptions, Read, Reader, Recovery, Writer, records_per_segment};
+use crate::journal::{
+    self, JournalOptions, Read, Reader, Recovery, Writer, random_id, records_per_segment,
+};
 use crate::runtime::pin_current_thread;
 use crate::units::CoreId;
 
@@ -75,6 +78,12 @@ impl Segments {
 }
 
 impl Journals {
+    /// The number by which a venue knows the run: the market journal's, or one that nobody has.
+    pub(super) fn run_id(journals: Option<&Self>) -> RunId {
+        let journal = journals.map(|journals| journals.market.header().journal_id);
+        RunId(journal.unwrap_or_else(random_id))
+    }
+
     pub(super) fn segments(&self) -> Segments {
         let header = self.market.header();
         let records = records_per_segment::<Event>(header.segment_bytes);

@@ -3,6 +3,7 @@
 
 use super::exchange::Exchange;
 use super::explain::Story;
+use super::gateway::Errands;
 use super::run_state::{Market, Tally};
 use super::saver::Saver;
 use super::stats::{Handover, MatchingOutcome, StrategyReport, hand_over};
@@ -41,6 +42,8 @@ pub(super) struct Matching {
     /// From the intended time of the record that completed an exchange event to the publication of
     /// what the strategies sent in answer.
     tick_to_order: StageMeter,
+    /// The way to a real venue; `None` where orders go to a simulated one.
+    errands: Option<Errands>,
     /// What is shown to a watcher; `None` unless there is one.
     show: Option<Box<MarketShow>>,
     /// Hashes along the way; `None` unless they are wanted.
@@ -85,6 +88,8 @@ pub(super) struct MatchingParts {
     pub(super) clock: Clock,
     /// An order whose story is to be gathered.
     pub(super) explain: Option<u64>,
+    /// The way to a real venue.
+    pub(super) errands: Option<Errands>,
     pub(super) told: ToldByMatching,
     pub(super) handover: Handover<MatchingOutcome>,
 }
@@ -110,6 +115,7 @@ impl Matching {
             state: if parts.origin > 0 { State::Following } else { State::Starting },
             meter,
             clock: parts.clock,
+            errands: parts.errands,
             tick_to_order,
             show,
             trail,
@@ -158,7 +164,17 @@ impl Matching {
     /// Applies events to books, own orders and strategy until their executions fill the ring.
     fn follow_trading(&mut self) -> Result<usize> {
         let Self {
-            ring, origin, outlet, market, saver, trail, meter, clock, tick_to_order, ..
+            ring,
+            origin,
+            outlet,
+            market,
+            saver,
+            trail,
+            meter,
+            clock,
+            tick_to_order,
+            errands,
+            ..
         } = self;
         let batch = ring.poll(BATCH_RECORDS_MAX)?;
         let first_sequence = *origin + batch.first_sequence();
@@ -174,8 +190,17 @@ impl Matching {
                 meter.note(event.ts_ingest);
                 let sequence = first_sequence + done as u64;
                 done += 1;
+                let has_fill = errands.as_mut().is_some_and(|errands| {
+                    market.send(sequence, event, errands, &outlet.pending[outlet.stamped..])
+                });
                 saver.after(sequence, event, market, outlet.tally, &mut outlet.pending);
-                let is_all_out = outlet.hand_on(sequence, event)?;
+                let mut is_all_out = outlet.hand_on(sequence, event)?;
+                if let Some(errands) = errands {
+                    is_all_out &= errands.flush();
+                    if has_fill {
+                        errands.complete(clock.now());
+                    }
+                }
                 if let Some(trail) = trail {
                     trail.note(sequence, event, market, outlet.tally);
                 }
@@ -215,6 +240,16 @@ impl Matching {
         }
         batch.end_at(done);
         Ok(done)
+    }
+
+    /// Hands commands on to the gateway, which is opened once the run has caught up; whether all
+    /// are out.
+    fn flush_errands(&mut self) -> bool {
+        let Some(errands) = &mut self.errands else { return true };
+        if self.state == State::Following {
+            errands.catch_up(self.origin + self.ring.position(), self.market.trader.as_ref());
+        }
+        errands.flush()
     }
 
     /// Shows a watcher how things stand.
@@ -305,6 +340,9 @@ impl Agent for Matching {
         if !self.outlet.is_empty() && !self.outlet.publish()? {
             return Ok(self.outlet.published - before);
         }
+        if !self.flush_errands() {
+            return Ok(0);
+        }
         match self.state {
             State::Starting => {
                 self.market.start(&mut self.outlet.pending)?;
@@ -381,6 +419,8 @@ impl Agent for Matching {
             }),
             story: self.outlet.story.as_mut().map(Story::take),
             tick_to_order: trader.map(|_| std::mem::take(&mut self.tick_to_order)),
+            tick_to_fill: self.errands.as_mut().map(Errands::take_meter),
+            differences: trader.map_or(0, Trader::differences),
             longest_pause_ns,
             snapshots_skipped,
             latency: std::mem::take(&mut self.meter),

@@ -23,6 +23,7 @@ mod exchange;
 mod explain;
 mod filter;
 mod follower;
+mod gateway;
 mod gauges;
 pub mod generate;
 mod guests;
@@ -41,6 +42,7 @@ mod snapshots;
 mod stats;
 mod trail;
 mod valve;
+mod venue;
 mod watch;
 mod wiring;
 
@@ -49,6 +51,7 @@ pub use builder::EngineBuilder;
 pub use config::{EngineConfig, Gate, JournalConfig};
 pub use exchange::Exchange;
 pub use explain::Chapter;
+pub use gateway::{GatewayAddress, GatewayReport, TcpGateway};
 pub use gauges::{Gauges, Reading, RingGauge, RingReading};
 pub use handle::EngineHandle;
 pub use journal_feed::{JOURNAL_FORMAT, JournalFeed};
@@ -58,6 +61,7 @@ pub use rederive::{Rederived, rederive};
 pub use snapshots::{NeededFrom, SnapshotRefused, SnapshotReport, SnapshotUsed, needed_from};
 pub use stats::{Hashes, JournalReport, RunReport, StageReport, StrategyReport};
 pub use trail::HashPoint;
+pub use venue::{OpeningBook, VenueCounts, VenueServer};
 pub use watch::{
     BookView, MarketView, MoneyView, PositionView, WATCHED_BOOKS_MAX, WATCHED_LEVELS_MAX,
     WATCHED_POSITIONS_MAX, Watch, WatchedLevel, WatchedSymbols,

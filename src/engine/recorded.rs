@@ -228,8 +228,11 @@ pub(super) fn skip_to(tail: &Tail, feed: &mut dyn Feed, config: &EngineConfig) -
 }
 
 fn fill(feed: &mut dyn Feed, out: &mut [Event]) -> Result<usize> {
+    // The silences of a live feed are others when it is asked again.
+    let is_silence = |event: &Event| event.kind() == Some(Kind::Time);
     loop {
         match feed.fill(out)? {
+            Fill::Records(1) if feed.description().arrival.is_some() && is_silence(&out[0]) => {}
             Fill::Records(count) => return Ok(count),
             Fill::Pending => std::thread::yield_now(),
             Fill::End => return Err(another_feed(feed)),

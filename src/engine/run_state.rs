@@ -3,6 +3,7 @@
 use super::config::EngineConfig;
 use super::exchange::Exchange;
 use super::follower::Follower;
+use super::gateway::Errands;
 use crate::book::{Replica, SAVED_PIECES};
 use crate::error::Result;
 use crate::event::{Event, Execution, ExecutionKind, Flags, Kind};
@@ -154,8 +155,13 @@ impl Market {
     #[inline]
     pub(super) fn trade(&mut self, event: &Event, out: &mut Vec<Execution>) -> Result<bool> {
         let Self { books, trader: Some(trader), begin, .. } = self else { return Ok(false) };
-        if matches!(event.kind(), Some(Kind::Kill | Kind::Limits)) {
-            trader.command(event, books.replica(), out)?;
+        match event.kind() {
+            Some(Kind::Kill | Kind::Limits) => trader.command(event, books.replica(), out)?,
+            Some(Kind::Session | Kind::Report | Kind::ReportMore) => {
+                trader.command(event, books.replica(), out)?;
+                return Ok(false);
+            }
+            _ => {}
         }
         if !begin.has_come() {
             if !begin.look(event)? {
@@ -169,6 +175,19 @@ impl Market {
         let sent = trader.orders_sent();
         trader.after(event, &change, books.replica(), out)?;
         Ok(trader.orders_sent() != sent && event.has(Flags::LAST))
+    }
+
+    /// Takes what strategies sent to a real venue in answer to the event at `sequence`, and notes
+    /// its fills among `executions`; as [`Errands::take`].
+    pub(super) fn send(
+        &mut self,
+        sequence: u64,
+        event: &Event,
+        errands: &mut Errands,
+        executions: &[Execution],
+    ) -> bool {
+        let Self { books, trader: Some(trader), .. } = self else { return false };
+        errands.take(sequence, event, trader, books.replica(), executions)
     }
 
     /// Lets strategy and orders come to their end.

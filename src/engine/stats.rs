@@ -5,6 +5,7 @@ use std::sync::{Arc, OnceLock};
 use super::accounting::{FillRecord, PORTFOLIO};
 use super::config::Gate;
 use super::explain::Chapter;
+use super::gateway::GatewayReport;
 use super::journals::Resumed;
 use super::kept::KeptExecutions;
 use super::matching::{MATCHING, TICK_TO_ORDER};
@@ -85,6 +86,10 @@ pub(super) struct MatchingOutcome {
     pub(super) latency: StageMeter,
     /// `None` without a strategy.
     pub(super) tick_to_order: Option<StageMeter>,
+    /// `None` without a gateway.
+    pub(super) tick_to_fill: Option<StageMeter>,
+    /// Orders of which a real venue said something else than the run knew.
+    pub(super) differences: u64,
 }
 
 /// What the portfolio agent did.
@@ -106,6 +111,8 @@ pub(super) struct Outcomes {
     pub(super) intake: Handover<IntakeOutcome>,
     pub(super) matching: Handover<MatchingOutcome>,
     pub(super) accounting: Handover<AccountingOutcome>,
+    /// `None` without a gateway.
+    pub(super) gateway: Option<Handover<GatewayReport>>,
     /// How the journals were kept.
     pub(super) durability: Durability,
     pub(super) gate: Gate,
@@ -148,7 +155,9 @@ impl Hashes {
 #[derive(Clone, Debug)]
 pub struct StageReport {
     /// The stage; `ring` is the feed handler's publication, `tick_to_order` the time from the
-    /// record that completed an exchange event to the publication of the orders sent in answer.
+    /// record that completed an exchange event to the publication of the orders sent in answer,
+    /// `tick_to_fill` that to the first fill of each of them at a real venue, as the strategy has
+    /// heard of it.
     pub name: &'static str,
     /// Latencies and batch lengths.
     pub latency: StageMeter,
@@ -243,6 +252,8 @@ pub struct RunReport {
     pub runners: Vec<RunnerReport>,
     /// What was journaled; `None` without a journal.
     pub journal: Option<JournalReport>,
+    /// What became of the gateway to a real venue; `None` without one.
+    pub gateway: Option<GatewayReport>,
     /// What became of snapshots; `None` when none were asked for or they are impossible.
     pub snapshots: Option<SnapshotReport>,
     /// What the run took up; `None` when it started from the beginning.
@@ -285,6 +296,7 @@ impl RunReport {
             (JOURNAL_STAGE, journal_latency),
             (MATCHING, Some(matching.latency)),
             (TICK_TO_ORDER, matching.tick_to_order),
+            ("tick_to_fill", matching.tick_to_fill),
             (PORTFOLIO, Some(accounting.latency)),
         ]);
         let last = stages.iter().filter_map(|stage| stage.latency.last()).max();
@@ -324,6 +336,10 @@ impl RunReport {
             plan: parts.plan,
             runners: parts.runners,
             journal,
+            gateway: parts.outcomes.gateway.map(|gateway| GatewayReport {
+                differences: matching.differences,
+                ..take(gateway)
+            }),
             snapshots: parts.outcomes.snapshots.map(|snapshots| SnapshotReport {
                 skipped: matching.snapshots_skipped,
                 longest_pause_ns: matching.longest_pause_ns,
@@ -373,7 +389,7 @@ fn journal_report(
 }
 
 /// The stages that a run had, in pipeline order.
-fn stages(all: [(&'static str, Option<StageMeter>); 5]) -> Vec<StageReport> {
+fn stages(all: [(&'static str, Option<StageMeter>); 6]) -> Vec<StageReport> {
     let had = all.into_iter().filter_map(|(name, latency)| Some((name, latency?)));
     had.map(|(name, latency)| StageReport { name, latency }).collect()
 }

@@ -6,6 +6,7 @@ use super::accounting::{Accounting, AccountingParts, PORTFOLIO};
 use super::builder::EngineBuilder;
 use super::config::{EngineConfig, Gate};
 use super::filter::SymbolFilter;
+use super::gateway::{Door, GATEWAY};
 use super::gauges::{Gauges, Progress, RingGauge};
 use super::guests::{Guest, Guests, Polled, Seated};
 use super::handle::EngineHandle;
@@ -29,13 +30,21 @@ use crate::error::{Error, Result};
 use crate::event::{Event, Execution};
 use crate::feed::{Feed, Pace, Pacer};
 use crate::limits::INBOX_CAPACITY;
-use crate::ring::{Consumer, InboxReceiver, Producer, RingBuilder, StageCursor, inbox};
+use crate::ring::{
+    Consumer, InboxReceiver, InboxSender, Producer, RingBuilder, StageCursor, inbox,
+};
 use crate::runtime::{Agent, AgentLoad, Plan, Runner, StageMeter, StopFlag, allowed_cores};
 use crate::units::{CoreId, Nanos};
 
 /// Expected cost of an event to each agent, in ns; it only decides who shares a thread.
-const LOADS: [(&str, u32); 5] =
-    [(FEED, 25), (MARKET_JOURNAL, 15), (MATCHING, 90), (EXECUTION_JOURNAL, 1), (PORTFOLIO, 1)];
+const LOADS: [(&str, u32); 6] = [
+    (FEED, 25),
+    (MARKET_JOURNAL, 15),
+    (MATCHING, 90),
+    (EXECUTION_JOURNAL, 1),
+    (PORTFOLIO, 1),
+    (GATEWAY, 1),
+];
 
 /// File that says what shaped the state of a run.
 pub const RUN_FILE: &str = "run.toml";
@@ -111,6 +120,7 @@ impl Engine {
         let outside = Outside {
             watched,
             commands,
+            inbox: inbox.clone(),
             clock: clock.clone(),
             stop: stop.clone(),
             valve: Valve::new(pause.clone()),
@@ -290,6 +300,7 @@ impl ExecutionRing {
 /// What the feed handler shares with the threads outside.
 struct Outside {
     commands: InboxReceiver<Event>,
+    inbox: InboxSender<Event>,
     watched: Watched,
     clock: Clock,
     stop: StopFlag,
@@ -328,6 +339,9 @@ fn agents(
     let (sink, collector) = collector(&*feed, &config, &state, outcomes)?;
     let saver =
         Saver::new(outside.clock.clone(), sink.clone(), new_from, outcomes.resumed.is_some());
+    let run = Journals::run_id(journals.as_ref());
+    let door =
+        Door::of(config.gateway.take(), (&outside.inbox, &outside.stop), outcomes, run, new_from);
     let intake = Intake::new(IntakeParts {
         feed,
         ring: Some(market.producer),
@@ -339,6 +353,7 @@ fn agents(
         begin: state.market.begin.clone(),
         recorded: journals.as_mut().and_then(|journals| journals.recorded.take()),
         stop: outside.stop,
+        farewell: door.farewell,
         valve: outside.valve,
         progress: outside.progress,
         segments: journals.as_ref().map(Journals::segments),
@@ -356,6 +371,7 @@ fn agents(
         saver,
         clock: outside.clock,
         explain: config.explain,
+        errands: door.errands,
         told: outside.watched.by_matching(),
         handover: outcomes.matching.clone(),
     });
@@ -381,6 +397,7 @@ fn agents(
         agents.push(Box::new(of_executions));
     }
     agents.push(Box::new(accounting));
+    agents.extend(door.dispatch.map(|dispatch| Box::new(dispatch) as Box<dyn Agent>));
     Ok(Wired { agents, guests: (market.guests, executions.guests), rings, collector })
 }
 
@@ -457,11 +474,15 @@ pub(super) fn is_same(one: &Execution, other: &Execution) -> bool {
 
 /// The plan for the agents that `config` needs, and the guests behind them.
 fn plan(config: &EngineConfig, guests: &Guests) -> Result<Plan> {
-    let has_journal = config.journal.is_some();
-    let is_needed = |name| has_journal || (name != MARKET_JOURNAL && name != EXECUTION_JOURNAL);
+    Door::check(config)?;
+    let is_needed = |name: &str| match name {
+        MARKET_JOURNAL | EXECUTION_JOURNAL => config.journal.is_some(),
+        GATEWAY => config.gateway.is_some(),
+        _ => true,
+    };
     let loads: Vec<AgentLoad> = LOADS
         .iter()
-        .filter(|(name, _)| is_needed(*name))
+        .filter(|(name, _)| is_needed(name))
         .map(|&(name, weight)| AgentLoad { name, weight })
         .chain(guests.loads())
         .collect();

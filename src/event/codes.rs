@@ -261,4 +261,6 @@ impl Instructions {
     pub const HIDDEN: u8 = 4;
     /// A stop that looks at the best bid and offer, not at trades.
     pub const TRIGGER_BIDASK: u8 = 8;
+    /// All of them.
+    pub const ALL: u8 = 15;
 }

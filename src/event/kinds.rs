@@ -392,6 +392,49 @@ kinds! {
         /// Filling.
         pad: Raw<24>,
     }
+    /// A session of order entry begins or ends.
+    Command "session" Session = 73 {
+        /// Number of the command that the venue takes next; 0 when it did not say.
+        next_command: u64,
+        /// Number of the session's run at the venue.
+        run_number: u32,
+        /// 1 when the session begins.
+        is_up: u8,
+        /// 1 when orders are cancelled once the connection ends.
+        cancel_on_disconnect: u8,
+        /// Filling.
+        pad: u16,
+        /// The run whose session it is.
+        run: Raw<16>,
+    }
+    /// What a venue says of an own order, or of all open ones; the next record completes it.
+    Command "report" Report = 74 {
+        /// Number of the report; 0 when it tells of an open order.
+        number: u64,
+        /// The order that replaces this one; 0 when none.
+        new_order_id: OrderId,
+        /// Quantity still open, in 1e-9 of a unit; orders that are open at the end of their list.
+        leaves: u64,
+        /// Account of the order.
+        account: AccountId,
+        /// What happened, as executions have it: 1 accepted, 2 rejected, 3 filled...
+        report: u8,
+        /// Which side of a match it was, as executions have it; 0 when nothing traded.
+        liquidity: u8,
+        /// Why, as executions have it.
+        reason: u16,
+    }
+    /// Completes a report.
+    Command "report_more" ReportMore = 75 {
+        /// The order; 0 at the end of the list of open ones.
+        order_id: OrderId,
+        /// Price of a fill, else the order's limit, in 1e-9 of the currency.
+        price: u64,
+        /// Quantity of the fill or change, in 1e-9 of a unit.
+        qty: u64,
+        /// Number of the match; 0 when nothing traded.
+        match_id: MatchId,
+    }
     /// Live time, after a while without another event.
     Engine "time" Time = 96 {
         /// Filling.
@@ -433,38 +476,4 @@ impl Kind {
 }
 
 #[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn codes_ascend_and_lead_back_to_their_kind() {
-        assert!(KINDS.is_sorted_by(|a, b| (a.kind as u8) < (b.kind as u8)));
-        for info in KINDS {
-            assert_eq!(Kind::from_code(info.kind as u8), Some(info.kind));
-            assert_eq!(info.kind.name(), info.name);
-        }
-        assert_eq!(Kind::from_code(0), None);
-    }
-
-    #[test]
-    fn fields_fill_the_payload_without_a_hole() {
-        for info in KINDS {
-            let mut next = PAYLOAD_OFFSET;
-            for field in info.fields {
-                assert_eq!(field.offset, next, "{}.{}", info.name, field.name);
-                next += field.bytes;
-            }
-            assert_eq!(next, size_of::<Event>(), "{}", info.name);
-        }
-    }
-
-    #[test]
-    fn prices_quantities_and_match_numbers_lie_at_the_same_place_in_every_kind() {
-        for info in KINDS.iter().filter(|info| info.group == Group::Market) {
-            for (name, offset) in [("order_id", 24), ("price", 32), ("qty", 40), ("match_id", 48)] {
-                let field = info.fields.iter().find(|field| field.name == name);
-                assert!(field.is_none_or(|f| f.offset == offset), "{}.{name}", info.name);
-            }
-        }
-    }
-}
+mod tests;

@@ -249,7 +249,7 @@ pub(super) fn new_header(
 }
 
 /// A random UUID (version 4): the hash keys that the system gave, over time and process.
-fn random_id() -> [u8; 16] {
+pub(crate) fn random_id() -> [u8; 16] {
     let now = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default().as_nanos();
     let half = |part: u8| RandomState::new().hash_one((part, now, std::process::id()));
     let mut id: [u8; 16] = bytemuck::cast([half(0), half(1)]);

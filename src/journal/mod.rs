@@ -126,6 +126,7 @@ mod verify;
 mod writer;
 
 pub use directory::is_present;
+pub(crate) use directory::random_id;
 pub use durability::Durability;
 pub use format::SegmentHeader;
 pub use options::{ClockCalibration, JournalOptions, Summary};

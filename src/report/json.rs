@@ -3,6 +3,7 @@
 use serde_json::{Map, Value, json};
 
 use super::carrier;
+use super::door;
 use super::findings::{self, DataFaults, warnings};
 use super::format::{books_of, messages_by_type};
 use super::journal_check::JournalCheck;
@@ -59,6 +60,7 @@ pub fn run_json(run: &RunReport, machine: &Machine, check: Option<&JournalCheck>
             "cancelled": run.trades.cancelled,
         },
         "fills": run.trades.fills,
+        "gateway": door::json(run),
         "strategies": run.strategies.iter().map(strategy).collect::<Vec<_>>(),
         "audits": run.audits,
         "portfolio": run.portfolio.iter().map(position).collect::<Vec<_>>(),

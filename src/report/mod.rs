@@ -4,6 +4,7 @@
 mod bench_page;
 pub mod carrier;
 pub mod chart;
+mod door;
 mod findings;
 pub mod format;
 pub mod generated;

@@ -3,6 +3,7 @@
 use std::fmt::Write;
 
 use super::carrier;
+use super::door;
 use super::findings::{self, warnings};
 use super::format::{books_of, bytes, duration, messages_by_type, thousands, time_of_day};
 use super::journal_check::JournalCheck;
@@ -269,6 +270,7 @@ fn trading(text: &mut String, run: &RunReport) {
         );
         row(text, &one.name, &content);
     }
+    door::lines(run).iter().for_each(|(label, content)| row(text, label, content));
     if run.audits > 0 {
         row(text, "audit", &format!("identity held {} times", thousands(run.audits)));
     }

@@ -1,19 +1,20 @@
 //! What a strategy can see and do.
 
 use super::counts::TraderCounts;
+use super::entry::OrderEntry;
 use super::risk::{Circumstances, RiskGate, RiskLimits};
 use super::timers::{TimerId, Timers};
 use crate::book::Replica;
 use crate::event::{Execution, ExecutionKind, Reason};
 use crate::hash::SplitMix64;
-use crate::matching::{Command, NewOrder, OpenOrder, Venue};
+use crate::matching::{Command, NewOrder, OpenOrder};
 use crate::portfolio::Portfolio;
 use crate::units::{AccountId, InstrumentId, Money, Nanos, OrderId, Price, Qty};
 
 /// What all strategies of a trader share: venue, accounts, gate, timers, time.
 #[derive(Debug)]
 pub(super) struct Office {
-    pub(super) venue: Venue,
+    pub(super) venue: OrderEntry,
     pub(super) account: Portfolio,
     pub(super) gate: RiskGate,
     pub(super) timers: Timers,
@@ -96,9 +97,8 @@ impl<'a> Desk<'a> {
     /// Own orders of an instrument: those at the venue, bids before offers and best first, then
     /// those in flight. Each has its place in the queue.
     pub fn open_orders(&self, instrument: InstrumentId) -> impl Iterator<Item = OpenOrder> {
-        let (venue, account) = (&self.office.venue, self.seat.account);
-        let in_flight = venue.in_flight().filter(move |o| o.terms.instrument == instrument);
-        let orders = venue.open_orders(instrument).chain(in_flight);
+        let account = self.seat.account;
+        let orders = self.office.venue.open_orders(instrument);
         orders.filter(move |order| order.account == account)
     }
 

@@ -31,8 +31,13 @@
 //! | `vwap` | works a parent order with the market's volume | `symbols`, `side`, `qty`, `every`, `rate` |
 
 mod arrivals;
+mod away;
 mod counts;
 mod desk;
+mod door;
+mod door_list;
+mod door_save;
+mod entry;
 mod idle;
 mod maker;
 mod member;

@@ -4,6 +4,7 @@ use std::collections::{BTreeMap, VecDeque};
 
 use super::counts::TraderCounts;
 use super::desk::Office;
+use super::entry::OrderEntry;
 use super::member::{Call, Member};
 use super::risk::{Limit, RiskGate, RiskLimits};
 use super::settle::quote_of;
@@ -140,7 +141,7 @@ impl Trader {
             ..PortfolioConfig::default()
         };
         let office = Office {
-            venue: Venue::new(config.venue.clone()),
+            venue: OrderEntry::Simulated(Box::new(Venue::new(config.venue.clone()))),
             account: Portfolio::new(account),
             gate: RiskGate::new(config.limits),
             timers: Timers::default(),
@@ -270,11 +271,12 @@ impl Trader {
         Ok(())
     }
 
-    /// A command to the trader from the market ring: a limit or the kill switch; others pass by.
+    /// A command to the trader from the market ring: a limit, the kill switch, or what a gateway
+    /// tells; others pass by.
     ///
     /// # Errors
     ///
-    /// A value beyond what money can hold.
+    /// A value beyond what money can hold; a report that cannot be booked.
     pub fn command(
         &mut self,
         event: &Event,
@@ -295,7 +297,7 @@ impl Trader {
                     }
                 }
             }
-            _ => {}
+            _ => return self.hear(event, replica, out),
         }
         self.settle(replica, out)
     }
@@ -361,9 +363,12 @@ impl Trader {
         &self.office.account
     }
 
-    /// The venue with the own orders.
-    pub fn venue(&self) -> &Venue {
-        &self.office.venue
+    /// The simulated venue with the own orders; `None` where they go to a real one.
+    pub fn venue(&self) -> Option<&Venue> {
+        match &self.office.venue {
+            OrderEntry::Simulated(venue) => Some(venue),
+            OrderEntry::Away(_) => None,
+        }
     }
 
     /// The risk gate.
@@ -375,7 +380,9 @@ impl Trader {
     pub fn warnings(&self) -> Vec<String> {
         let mut warnings: Vec<String> =
             self.members.iter().flat_map(|member| member.strategy.warnings()).collect();
-        if self.config.venue.latency.is_zero() && self.office.counts.fills > 0 {
+        if let OrderEntry::Away(door) = &self.office.venue {
+            warnings.extend(door.warnings());
+        } else if self.config.venue.latency.is_zero() && self.office.counts.fills > 0 {
             warnings.push(
                 "order latency is zero, so the P&L is an upper bound: set one with --latency"
                     .into(),

@@ -71,6 +71,7 @@ impl Run {
     pub(crate) fn resting(&self) -> Vec<(Side, i64, u64)> {
         self.trader
             .venue()
+            .expect("a simulated one")
             .open_orders(X)
             .filter(|order| order.state == OrderState::Resting)
             .map(|order| (order.terms.side, order.terms.price.0 / 100, order.leaves.0))

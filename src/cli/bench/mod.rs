@@ -3,6 +3,7 @@
 mod all;
 mod book;
 mod compare;
+mod door;
 mod journal;
 mod matching;
 mod pipeline;
@@ -23,6 +24,8 @@ pub(super) enum BenchCommand {
     Book(book::BookArgs),
     /// Two documents of `bench ... --json`: what differs by more than its noise; exit 1 if worse
     Compare(compare::CompareArgs),
+    /// From a feed's event to an order's fill at a venue in another process, over TCP
+    Door(door::DoorArgs),
     /// The matcher on flows of commands in memory, beside the crate `matchcore`
     ///
     /// matchcore comes with the feature `peers`; the rounds take turns. Allocations are not counted
@@ -45,6 +48,7 @@ pub(super) fn run(command: &BenchCommand) -> Result<Ending> {
     match command {
         BenchCommand::All(args) => all::run(args),
         BenchCommand::Compare(args) => compare::run(args),
+        BenchCommand::Door(args) => door::run(args),
         BenchCommand::Book(args) => book::run(args),
         BenchCommand::Match(args) => matching::run(args),
         BenchCommand::Journal(args) => journal::run(args),

@@ -83,5 +83,7 @@ pub use latency::{LATENCY_DEFAULT, LatencyModel};
 pub use levels::QueueModel;
 pub use new_order::NewOrder;
 pub use order::{OpenOrder, OrderState};
+pub(crate) use save::{load_in_flight, load_terms, save_in_flight, save_terms};
 pub use simulated::{Venue, VenueConfig};
 pub use wire::Command;
+pub(crate) use wire::InFlight;

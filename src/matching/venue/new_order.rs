@@ -163,8 +163,8 @@ impl NewOrder {
         matches!(self.time_in_force, TimeInForce::Opening | TimeInForce::Closing)
     }
 
-    /// The terms as the matcher checks them.
-    pub(super) fn terms(&self) -> Terms {
+    /// The bits of [`Instructions`].
+    pub(crate) fn instructions(&self) -> u8 {
         let instructions = [
             (self.is_post_only, Instructions::POST_ONLY),
             (self.is_repriced, Instructions::REPRICE),
@@ -172,7 +172,12 @@ impl NewOrder {
             (self.is_bidask_triggered, Instructions::TRIGGER_BIDASK),
         ];
         let asked = instructions.into_iter().filter(|(is_asked, _)| *is_asked);
-        let bits = asked.fold(0, |bits, (_, bit)| bits | bit);
+        asked.fold(0, |bits, (_, bit)| bits | bit)
+    }
+
+    /// The terms as the matcher checks them.
+    pub(super) fn terms(&self) -> Terms {
+        let bits = self.instructions();
         Terms {
             codes: Codes::new(self.order_type, self.time_in_force, SelfTrade::None, bits),
             side: self.side,

@@ -92,7 +92,7 @@ impl Venue {
     }
 }
 
-fn save_terms(terms: &NewOrder, writer: &mut StateWriter) {
+pub(crate) fn save_terms(terms: &NewOrder, writer: &mut StateWriter) {
     writer.put_u32(terms.instrument.0);
     writer.put_u8(terms.side as u8);
     writer.put_i64(terms.price.0);
@@ -108,7 +108,7 @@ fn save_terms(terms: &NewOrder, writer: &mut StateWriter) {
     writer.put_u64(terms.expire_ts.0);
 }
 
-fn load_terms(reader: &mut StateReader<'_>) -> Result<NewOrder> {
+pub(crate) fn load_terms(reader: &mut StateReader<'_>) -> Result<NewOrder> {
     let instrument = load_instrument(reader)?;
     let side = reader.u8()?;
     let side = Side::from_code(side).ok_or_else(|| reader.bad(format!("no side is {side}")))?;
@@ -172,7 +172,7 @@ fn load_order(reader: &mut StateReader<'_>) -> Result<OwnOrder> {
     })
 }
 
-fn save_in_flight(in_flight: &InFlight, writer: &mut StateWriter) {
+pub(crate) fn save_in_flight(in_flight: &InFlight, writer: &mut StateWriter) {
     writer.put_u64(in_flight.due.0);
     writer.put_u32(in_flight.account.0);
     writer.put_u32(in_flight.instrument.0);
@@ -201,7 +201,7 @@ fn save_in_flight(in_flight: &InFlight, writer: &mut StateWriter) {
     }
 }
 
-fn load_in_flight(reader: &mut StateReader<'_>) -> Result<InFlight> {
+pub(crate) fn load_in_flight(reader: &mut StateReader<'_>) -> Result<InFlight> {
     let (due, account) = (Nanos(reader.u64()?), AccountId(reader.u32()?));
     let instrument = load_instrument(reader)?;
     let code = reader.u8()?;

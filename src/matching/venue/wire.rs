@@ -42,12 +42,12 @@ pub enum Command {
 
 /// A command with its way behind or before it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) struct InFlight {
-    pub(super) due: Nanos,
-    pub(super) account: AccountId,
+pub(crate) struct InFlight {
+    pub(crate) due: Nanos,
+    pub(crate) account: AccountId,
     /// The instrument that the sender meant; of an order that is gone, it is what it was.
-    pub(super) instrument: InstrumentId,
-    pub(super) command: Command,
+    pub(crate) instrument: InstrumentId,
+    pub(crate) command: Command,
 }
 
 /// Commands in flight, in the order in which they were sent.
