@@ -238,7 +238,7 @@ impl Door {
             return Ok(());
         }
         if head.number > self.next_report {
-            return Err(unsound(format!(
+            return Err(unsound(&format!(
                 "report {} came where {} was awaited",
                 head.number, self.next_report
             )));
@@ -266,13 +266,13 @@ impl Door {
             known.map(|away| (away.account, away.terms.instrument)).or(sent)
         else {
             if kind == ExecutionKind::Filled {
-                return Err(unsound(format!("order {} of this run is none", more.order_id)));
+                return Err(unsound(&format!("order {} of this run is none", more.order_id)));
             }
-            self.differ(format!("it told of order {}, which this run does not have", order_id));
+            self.differ(format!("it told of order {order_id}, which this run does not have"));
             return Ok(None);
         };
         let units = Units::of(instrument, books)
-            .ok_or_else(|| unsound(format!("instrument {instrument} is not defined")))?;
+            .ok_or_else(|| unsound(&format!("instrument {instrument} is not defined")))?;
         let qty = units.qty(more.qty)?;
         let price = units.price(more.price)?;
         let leaves = units.qty(head.leaves)?;

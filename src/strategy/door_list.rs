@@ -79,7 +79,7 @@ impl Units {
     pub(super) fn qty(&self, told: u64) -> Result<Qty> {
         match told.is_multiple_of(self.qty) {
             true => Ok(Qty(told / self.qty)),
-            false => Err(unsound(format!("a quantity of {told} is no multiple of {}", self.qty))),
+            false => Err(unsound(&format!("a quantity of {told} is no multiple of {}", self.qty))),
         }
     }
 
@@ -88,12 +88,12 @@ impl Units {
         let (told, step) = (told.cast_signed(), self.price.cast_signed());
         match told % step {
             0 => Ok(Price(told / step)),
-            _ => Err(unsound(format!("a price of {told} is no multiple of {step}"))),
+            _ => Err(unsound(&format!("a price of {told} is no multiple of {step}"))),
         }
     }
 }
 
-pub(super) fn unsound(what: String) -> Error {
+pub(super) fn unsound(what: &str) -> Error {
     Error::CheckFailed {
         what: format!("a report of the venue cannot be booked: {what}"),
         cure: "stop trading there and compare its orders and fills with the run's".to_owned(),
