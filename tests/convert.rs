@@ -138,28 +138,31 @@ fn an_order_file_makes_the_matching_engine_build_the_same_books() {
             ["book", SAMPLE, "--symbol", symbol, "--at", "12:00", "--depth", "5000", "--json"];
         let told = run(asked).json();
         for (side, key) in [("buy", "bids"), ("sell", "asks")] {
-            let mut levels: Vec<(f64, u64)> = Vec::new();
+            // Prices in ten-thousandths, whatever digits they are written with.
+            let price_of =
+                |text: &str| (text.parse::<f64>().expect("a price") * 1e4).round() as i64;
+            let mut levels: Vec<(i64, u64)> = Vec::new();
             let prefix = format!("{symbol},{side},");
             for row in book.lines().filter_map(|row| row.strip_prefix(&prefix)) {
                 let fields: Vec<&str> = row.split(',').collect();
-                let price: f64 = fields[0].parse().expect("a price");
+                let price = price_of(fields[0]);
                 let qty: u64 = fields[3].parse().expect("a quantity");
                 match levels.last_mut() {
                     Some(level) if level.0 == price => level.1 += qty,
                     _ => levels.push((price, qty)),
                 }
             }
-            let mut told: Vec<(f64, u64)> = told[key]
+            let mut told: Vec<(i64, u64)> = told[key]
                 .as_array()
                 .expect("levels")
                 .iter()
                 .map(|level| {
                     let price = level["price"].as_str().expect("a price");
-                    (price.parse().expect("a number"), level["qty"].as_u64().expect("a quantity"))
+                    (price_of(price), level["qty"].as_u64().expect("a quantity"))
                 })
                 .collect();
             for side in [&mut levels, &mut told] {
-                side.sort_by(|a, b| a.0.total_cmp(&b.0));
+                side.sort_unstable();
             }
             assert!(levels.len() > 10, "{symbol} {side}: {} levels", levels.len());
             assert_eq!(levels, told, "{symbol} {side}");

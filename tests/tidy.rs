@@ -242,6 +242,9 @@ fn function_lengths(text: &str) -> Vec<(String, usize)> {
         let head = line.trim_start().trim_start_matches("pub(super) ");
         let head = head.trim_start_matches("pub(crate) ").trim_start_matches("pub ");
         let Some(rest) = head.trim_start_matches("const ").strip_prefix("fn ") else { continue };
+        if line.ends_with(';') {
+            continue;
+        }
         let name = rest.split(['(', '<']).next().unwrap_or(rest).to_owned();
         let end = lines[start..]
             .iter()

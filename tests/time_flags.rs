@@ -181,7 +181,7 @@ fn the_users_instruments_take_the_place_of_the_feeds_and_travel_in_the_journal()
     let wrong = write(folder, "wrong.toml", "[ACME]\ntick = 2\n");
     let refused = run(["replay", SAMPLE, "--instruments", &wrong]);
     assert_eq!(refused.code, 2, "{}", refused.all());
-    assert!(refused.stderr.contains("unknown field `tick`"), "{}", refused.stderr);
+    assert!(refused.stderr.contains("line 2: unknown key `tick`"), "{}", refused.stderr);
 }
 
 #[test]

@@ -1,5 +1,6 @@
 //! `ringtape replay`: the main job.
 
+use std::net::TcpListener;
 use std::num::NonZeroU64;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
@@ -8,8 +9,8 @@ use clap::Args;
 use ringtape::engine::{EXECUTIONS_DIR, MARKET_DIR};
 use ringtape::engine::{Engine, EngineConfig, EngineHandle, JournalConfig, RunReport};
 use ringtape::error::{Error, Result};
-use ringtape::feed::Pace;
 use ringtape::feed::orders::ORDERS_FORMAT;
+use ringtape::feed::{Feed, Pace};
 use ringtape::journal::{Durability, Summary, VerifyReport, verify_any};
 use ringtape::portfolio::PortfolioConfig;
 use ringtape::report::{self, DataFaults, JournalCheck, Machine, Samples};
@@ -181,10 +182,30 @@ pub(super) fn run(args: &ReplayArgs) -> Result<Ending> {
     if let Some(grid) = &args.sweep {
         return sweep::run(&args.feeds, &shape, grid, args.audit, args.json);
     }
+    let portfolio = config.portfolio.clone();
+    let (mut report, samples) = drive(args, feed, config, &shape, metrics)?;
+    if recorded.is_some_and(|recorded| recorded != shape) {
+        report.feed.assumptions.push(NEW_RUN.to_owned());
+    }
+    report.feed.assumptions.extend(queue_assumption(&shape));
+    let (journal, damage) = read_back(args.journal.as_deref(), &report);
+    print_report(args, &report, journal.as_ref())?;
+    write_tables(args, &report)?;
+    args.report.write(&args.feeds, &report, samples.as_ref(), &shape, &portfolio)?;
+    report.error = report.error.or(damage);
+    ending(report, args.strict, expected)
+}
+
+/// Runs the engine to its end, with all that looks on and steers.
+fn drive(
+    args: &ReplayArgs,
+    feed: Box<dyn Feed>,
+    config: EngineConfig,
+    shape: &RunConfig,
+    metrics: Option<TcpListener>,
+) -> Result<(RunReport, Option<Samples>)> {
     let description = feed.description().clone();
     let stored_bytes = description.stored_bytes;
-    let portfolio = config.portfolio.clone();
-
     let mut engine = Engine::start(feed, config)?;
     stop_on_interrupt(engine.handle())?;
     metrics.map_or(Ok(()), |listener| metrics::serve(listener, &engine))?;
@@ -197,17 +218,7 @@ pub(super) fn run(args: &ReplayArgs) -> Result<Ending> {
     // A run that has begun is not given up for a picture of it.
     let screen = args.watch.then(open).and_then(|opened| opened.map_err(term::tell).ok());
     let samples = look_on(args, &engine, stored_bytes, kill_signal, screen);
-    let mut report = engine.join();
-    if recorded.is_some_and(|recorded| recorded != shape) {
-        report.feed.assumptions.push(NEW_RUN.to_owned());
-    }
-    report.feed.assumptions.extend(queue_assumption(&shape));
-    let (journal, damage) = read_back(args.journal.as_deref(), &report);
-    print_report(args, &report, journal.as_ref())?;
-    write_tables(args, &report)?;
-    args.report.write(&args.feeds, &report, samples.as_ref(), &shape, &portfolio)?;
-    report.error = report.error.or(damage);
-    ending(report, args.strict, expected)
+    Ok((engine.join(), samples))
 }
 
 /// Refuses what a live feed cannot do.

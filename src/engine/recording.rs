@@ -3,8 +3,10 @@
 //! In a run that goes on, the first records are in the journal already: those of the market come
 //! from there, and those that matching makes of them are compared with it.
 
+use super::journals::Journals;
 use super::snapshots::{Part, Sink};
 use super::stats::{Handover, RecordingOutcome, hand_over};
+use super::wiring::is_same;
 use crate::error::{Error, Result};
 use crate::event::{Event, EventView, Execution, ExecutionKind};
 use crate::journal::{Read, Reader, Record, Writer};
@@ -28,6 +30,57 @@ pub(super) struct CauseGate<R> {
     pub(super) origin: u64,
     /// The market sequence that caused a record.
     pub(super) cause: fn(&R) -> u64,
+}
+
+/// The journal's end of the market ring.
+pub(super) struct JournalStage {
+    pub(super) consumer: Consumer<Event>,
+    pub(super) cursor: StageCursor,
+    /// Whether records reach matching only when they are on the disk.
+    pub(super) releases_durable: bool,
+}
+
+/// The agents of both journals, whose rings begin at `origins`, with the market's meter and where
+/// marks are told; an execution waits until its cause is in the market journal.
+pub(super) fn recordings(
+    journals: Journals,
+    (origin, executions_origin): (u64, u64),
+    (from_market, from_executions): (JournalStage, Consumer<Execution>),
+    handovers: &[Handover<RecordingOutcome>; 2],
+    (meter, sink): (StageMeter, Option<Sink>),
+) -> (Recording<Event>, Recording<Execution>) {
+    let [market, executions] = handovers.clone();
+    let gate = CauseGate {
+        journaled: from_market.cursor,
+        origin,
+        cause: |execution: &Execution| execution.cause,
+    };
+    let records_market = Recording::new(
+        MARKET_JOURNAL,
+        from_market.consumer,
+        journals.market,
+        None,
+        |event| event.ts_ingest,
+        market,
+    );
+    let records_executions = Recording::new(
+        EXECUTION_JOURNAL,
+        from_executions,
+        journals.executions,
+        Some(gate),
+        |execution| execution.ts_ingest,
+        executions,
+    );
+    let past = journals.past_executions.map(|reader| PastRecords::new(reader, is_same));
+    let records_executions = records_executions.comparing(past);
+    let records_market = records_market
+        .starting_at(origin)
+        .metered(meter)
+        .telling(sink.clone().map(Marks::of_market))
+        .releasing_durable(from_market.releases_durable);
+    let records_executions =
+        records_executions.starting_at(executions_origin).telling(sink.map(Marks::of_executions));
+    (records_market, records_executions)
 }
 
 /// An agent that writes a ring's records to a journal.

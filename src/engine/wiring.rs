@@ -14,15 +14,11 @@ use super::intake::{FEED, Intake, IntakeParts};
 use super::journals::{self, Journals};
 use super::kept::Keeper;
 use super::matching::{MATCHING, Matching, MatchingParts};
-use super::recording::{
-    CauseGate, EXECUTION_JOURNAL, MARKET_JOURNAL, Marks, PastRecords, Recording,
-};
+use super::recording::{EXECUTION_JOURNAL, JournalStage, MARKET_JOURNAL, recordings};
 use super::run_state::RunState;
 use super::saver::Saver;
 use super::snapshots::{Collector, Sink};
-use super::stats::{
-    Handover, JOURNAL_STAGE, Outcomes, RING_STAGE, RecordingOutcome, RunParts, RunReport,
-};
+use super::stats::{JOURNAL_STAGE, Outcomes, RING_STAGE, RunParts, RunReport};
 use super::valve::{PauseFlag, Valve};
 use super::watch::{Watch, Watched};
 use crate::clock::Clock;
@@ -30,10 +26,8 @@ use crate::error::{Error, Result};
 use crate::event::{Event, Execution};
 use crate::feed::{Feed, Pace, Pacer};
 use crate::limits::INBOX_CAPACITY;
-use crate::ring::{
-    Consumer, InboxReceiver, InboxSender, Producer, RingBuilder, StageCursor, inbox,
-};
-use crate::runtime::{Agent, AgentLoad, Plan, Runner, StageMeter, StopFlag, allowed_cores};
+use crate::ring::{Consumer, InboxReceiver, InboxSender, Producer, RingBuilder, inbox};
+use crate::runtime::{Agent, AgentLoad, Plan, Runner, StopFlag, allowed_cores};
 use crate::units::{CoreId, Nanos};
 
 /// Expected cost of an event to each agent, in ns; it only decides who shares a thread.
@@ -230,14 +224,6 @@ struct MarketRing {
     guests: Seated<Event>,
 }
 
-/// The journal's end of the market ring.
-struct JournalStage {
-    consumer: Consumer<Event>,
-    cursor: StageCursor,
-    /// Whether records reach matching only when they are on the disk.
-    releases_durable: bool,
-}
-
 impl MarketRing {
     fn build(config: &EngineConfig, guests: Vec<Guest<Event>>) -> Result<Self> {
         let mut builder = RingBuilder::new("market", config.ring_slots)?;
@@ -331,11 +317,9 @@ fn agents(
     let executions = ExecutionRing::build(&config, guests.executions)?;
     let rings = gauges_of(&market, &executions);
     let mut state = RunState::new(&mut config);
-    let open = |journal| journals::open(journal, &mut *feed, &config, core, &mut state);
-    let mut journals = config.journal.as_ref().map(open).transpose()?;
+    let mut journals = open_journals(&config, &mut *feed, core, &mut state, outcomes)?;
     let origins @ (origin, _) = journals.as_ref().map(Journals::origins).unwrap_or_default();
     let new_from = journals.as_ref().map_or(0, |journals| journals.market.next_sequence());
-    outcomes.resumed = journals.as_mut().and_then(|journals| journals.resumed.take());
     let (sink, collector) = collector(&*feed, &config, &state, outcomes)?;
     let saver =
         Saver::new(outside.clock.clone(), sink.clone(), new_from, outcomes.resumed.is_some());
@@ -386,19 +370,30 @@ fn agents(
         handover: outcomes.accounting.clone(),
     });
     let mut agents: Vec<Box<dyn Agent>> = vec![Box::new(intake), Box::new(matching)];
-    if let (Some(journals), Some(from_market), Some(from_executions)) =
-        (journals, market.journal, executions.journal)
-    {
+    if let Some((journals, from)) = journals.zip(market.journal.zip(executions.journal)) {
         let handovers = outcomes.recording.insert(Default::default());
         let told = (outside.watched.meter(JOURNAL_STAGE), sink);
-        let (of_market, of_executions) =
-            recordings(journals, origins, from_market, from_executions, handovers, told);
+        let (of_market, of_executions) = recordings(journals, origins, from, handovers, told);
         agents.insert(1, Box::new(of_market));
         agents.push(Box::new(of_executions));
     }
     agents.push(Box::new(accounting));
     agents.extend(door.dispatch.map(|dispatch| Box::new(dispatch) as Box<dyn Agent>));
     Ok(Wired { agents, guests: (market.guests, executions.guests), rings, collector })
+}
+
+/// The journals of a run that keeps some, and `state` as they have it.
+fn open_journals(
+    config: &EngineConfig,
+    feed: &mut dyn Feed,
+    core: Option<CoreId>,
+    state: &mut RunState,
+    outcomes: &mut Outcomes,
+) -> Result<Option<Journals>> {
+    let Some(kept) = &config.journal else { return Ok(None) };
+    let mut journals = journals::open(kept, feed, config, core, state)?;
+    outcomes.resumed = journals.resumed.take();
+    Ok(Some(journals))
 }
 
 /// Where the parts of snapshots go and who collects them, if there are to be any.
@@ -421,50 +416,6 @@ fn gauges_of(market: &MarketRing, executions: &ExecutionRing) -> [RingGauge; 2] 
 /// How often snapshots are asked for.
 fn snapshot_every(config: &EngineConfig) -> Option<u64> {
     config.journal.as_ref()?.snapshot_every
-}
-
-/// The agents of both journals, whose rings begin at `origins`, with the market's meter and where
-/// marks are told; an execution waits until its cause is in the market journal.
-fn recordings(
-    journals: Journals,
-    (origin, executions_origin): (u64, u64),
-    from_market: JournalStage,
-    from_executions: Consumer<Execution>,
-    handovers: &[Handover<RecordingOutcome>; 2],
-    (meter, sink): (StageMeter, Option<Sink>),
-) -> (Recording<Event>, Recording<Execution>) {
-    let [market, executions] = handovers.clone();
-    let gate = CauseGate {
-        journaled: from_market.cursor,
-        origin,
-        cause: |execution: &Execution| execution.cause,
-    };
-    let records_market = Recording::new(
-        MARKET_JOURNAL,
-        from_market.consumer,
-        journals.market,
-        None,
-        |event| event.ts_ingest,
-        market,
-    );
-    let records_executions = Recording::new(
-        EXECUTION_JOURNAL,
-        from_executions,
-        journals.executions,
-        Some(gate),
-        |execution| execution.ts_ingest,
-        executions,
-    );
-    let past = journals.past_executions.map(|reader| PastRecords::new(reader, is_same));
-    let records_executions = records_executions.comparing(past);
-    let records_market = records_market
-        .starting_at(origin)
-        .metered(meter)
-        .telling(sink.clone().map(Marks::of_market))
-        .releasing_durable(from_market.releases_durable);
-    let records_executions =
-        records_executions.starting_at(executions_origin).telling(sink.map(Marks::of_executions));
-    (records_market, records_executions)
 }
 
 /// Whether two executions say the same; when they were made does not count.

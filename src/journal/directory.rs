@@ -66,6 +66,18 @@ pub fn is_present(dir: &Path) -> Result<bool> {
     Ok(begun_cut(dir)?.is_none_or(|cut| first < cut))
 }
 
+/// Whether all of the journal in `dir` was being cut off when its writer stopped.
+///
+/// # Errors
+///
+/// [`Error::Io`] for a directory that cannot be listed.
+pub fn is_cut_off(dir: &Path) -> Result<bool> {
+    match begun_cut(dir) {
+        Err(Error::Io { source, .. }) if source.kind() == io::ErrorKind::NotFound => Ok(false),
+        begun => Ok(begun?.is_some() && !is_present(dir)?),
+    }
+}
+
 /// Removes what a killed writer had not finished to prepare.
 pub(super) fn remove_unfinished(dir: &Path) -> Result<()> {
     for path in list(dir)? {

@@ -125,8 +125,8 @@ mod tape;
 mod verify;
 mod writer;
 
-pub use directory::is_present;
 pub(crate) use directory::random_id;
+pub use directory::{is_cut_off, is_present};
 pub use durability::Durability;
 pub use format::SegmentHeader;
 pub use options::{ClockCalibration, JournalOptions, Summary};

@@ -40,6 +40,9 @@ use crate::cli::{Ending, parse, term};
 /// The stages of the way, as reports name them.
 const STAGES: [&str; 4] = ["ring", "matching", "tick_to_order", "tick_to_fill"];
 
+/// Messages of the shortest session that is generated.
+const MESSAGES_MIN: u64 = 5_000;
+
 /// Orders rest at the venue at this price, so that every buy trades at once.
 const OPENING: &str = "action,order_id,symbol,side,price,qty\n";
 
@@ -177,7 +180,7 @@ pub(super) fn run(args: &DoorArgs) -> Result<Ending> {
 
 /// A session of one instrument.
 fn generate(messages: u64) -> Result<Arc<[u8]>> {
-    let profile = Profile { messages: messages.max(1_000), symbols: 1, live: 200, seed: 42 };
+    let profile = Profile { messages: messages.max(MESSAGES_MIN), symbols: 1, live: 200, seed: 42 };
     let mut generator = Generator::new(&profile)?;
     let mut session = Vec::new();
     while generator.fill(&mut session) > 0 {}

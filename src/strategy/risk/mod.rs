@@ -25,8 +25,8 @@
 //! A replacement is a message and is tested as an order in the place of the old one. Cancels and
 //! reductions count as messages and always pass. What is on its way counts as open. Values are
 //! price x quantity x multiplier, at the mark for what is held or where there is none at the
-//! order's limit, else its stop price, else the other side of the market, in the base currency where rates
-//! are known.
+//! order's limit, else its stop price, else the other side of the market, in the base currency
+//! where rates are known.
 //!
 //! Limits are read from text or a file, one set for every account, and changed while the market
 //! runs by `limits` and `kill` records of the market ring, so that a replay of its journal repeats
