@@ -317,9 +317,8 @@ fn agents(
     let executions = ExecutionRing::build(&config, guests.executions)?;
     let rings = gauges_of(&market, &executions);
     let mut state = RunState::new(&mut config);
-    let mut journals = open_journals(&config, &mut *feed, core, &mut state, outcomes)?;
-    let origins @ (origin, _) = journals.as_ref().map(Journals::origins).unwrap_or_default();
-    let new_from = journals.as_ref().map_or(0, |journals| journals.market.next_sequence());
+    let (mut journals, origins, new_from) =
+        open_journals(&config, &mut *feed, core, &mut state, outcomes)?;
     let (sink, collector) = collector(&*feed, &config, &state, outcomes)?;
     let saver =
         Saver::new(outside.clock.clone(), sink.clone(), new_from, outcomes.resumed.is_some());
@@ -341,7 +340,7 @@ fn agents(
         valve: outside.valve,
         progress: outside.progress,
         segments: journals.as_ref().map(Journals::segments),
-        origin,
+        origin: origins.0,
         snapshot_every: snapshot_every(&config).filter(|_| sink.is_some()),
         meter: outside.watched.meter(RING_STAGE),
         handover: outcomes.intake.clone(),
@@ -349,7 +348,7 @@ fn agents(
     let matching = Matching::new(MatchingParts {
         ring: market.matching,
         executions: executions.producer,
-        origin,
+        origin: origins.0,
         market: state.market,
         tally: state.tally,
         saver,
@@ -382,18 +381,20 @@ fn agents(
     Ok(Wired { agents, guests: (market.guests, executions.guests), rings, collector })
 }
 
-/// The journals of a run that keeps some, and `state` as they have it.
+/// The journals of a run that keeps some, where its rings begin in them, and the first sequence that
+/// is new; `state` becomes what the journals hold.
 fn open_journals(
     config: &EngineConfig,
     feed: &mut dyn Feed,
     core: Option<CoreId>,
     state: &mut RunState,
     outcomes: &mut Outcomes,
-) -> Result<Option<Journals>> {
-    let Some(kept) = &config.journal else { return Ok(None) };
+) -> Result<(Option<Journals>, (u64, u64), u64)> {
+    let Some(kept) = &config.journal else { return Ok((None, (0, 0), 0)) };
     let mut journals = journals::open(kept, feed, config, core, state)?;
+    let (origins, new_from) = (journals.origins(), journals.market.next_sequence());
     outcomes.resumed = journals.resumed.take();
-    Ok(Some(journals))
+    Ok((Some(journals), origins, new_from))
 }
 
 /// Where the parts of snapshots go and who collects them, if there are to be any.
