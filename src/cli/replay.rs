@@ -9,8 +9,7 @@ use clap::Args;
 use ringtape::engine::{EXECUTIONS_DIR, MARKET_DIR};
 use ringtape::engine::{Engine, EngineConfig, EngineHandle, JournalConfig, RunReport};
 use ringtape::error::{Error, Result};
-use ringtape::feed::orders::ORDERS_FORMAT;
-use ringtape::feed::{Feed, Pace};
+use ringtape::feed::{Feed, Pace, orders::ORDERS_FORMAT};
 use ringtape::journal::{Durability, Summary, VerifyReport, verify_any};
 use ringtape::portfolio::PortfolioConfig;
 use ringtape::report::{self, DataFaults, JournalCheck, Machine, Samples};
@@ -210,9 +209,8 @@ fn drive(
     stop_on_interrupt(engine.handle())?;
     metrics.map_or(Ok(()), |listener| metrics::serve(listener, &engine))?;
     let kill_signal = KillSignal::listen()?;
-    if let Some(path) = &args.control {
-        control::follow(path, engine.handle().inbox())?;
-    }
+    let follow = |path: &PathBuf| control::follow(path, engine.handle().inbox());
+    args.control.as_ref().map_or(Ok(()), follow)?;
     let symbols = shape.symbols.as_deref().unwrap_or_default();
     let open = || Screen::open(&mut engine, description, symbols, pace_text(args));
     // A run that has begun is not given up for a picture of it.

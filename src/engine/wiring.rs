@@ -381,8 +381,8 @@ fn agents(
     Ok(Wired { agents, guests: (market.guests, executions.guests), rings, collector })
 }
 
-/// The journals of a run that keeps some, where its rings begin in them, and the first sequence that
-/// is new; `state` becomes what the journals hold.
+/// The journals of a run that keeps some, where its rings begin in them, and the first sequence
+/// that is new; `state` becomes what the journals hold.
 fn open_journals(
     config: &EngineConfig,
     feed: &mut dyn Feed,

@@ -16,9 +16,9 @@
 //!
 //! What the venue says becomes events of the market ring: the gateway posts them to the inbox of
 //! the ring's writer, who gives them their place among the feed's. So they stand in the market
-//! journal, the state stays a function of that journal, and `replay` of the run's directory repeats
-//! it without any venue. The strategy's side, the [door](crate::strategy), is in that state and knows
-//! no socket; a [`Gateway`] has no state that matters and knows no strategy.
+//! journal, the state stays a function of that journal, and `replay` of the run's directory
+//! repeats it without any venue. The strategy's side, the [door](crate::strategy), is in that
+//! state and knows no socket; a [`Gateway`] has no state that matters and knows no strategy.
 //!
 //! # What is never lost or done twice
 //!
