@@ -12,7 +12,7 @@ use std::path::Path;
 use std::process::{Child, ChildStderr, Stdio};
 use std::time::{Duration, Instant};
 
-use common::program::{Ran, ringtape, run};
+use common::program::{end, ringtape, run, start};
 use rustix::process::{Pid, Signal, kill_process};
 use serde_json::Value;
 
@@ -77,20 +77,6 @@ fn trading(dir: &Path, gateway: &str, rest: &[&str]) -> Vec<String> {
     let what = ["replay", DAY, "--until", "10:00", "--strategy", STRATEGY, "--json", "--audit"];
     let how = ["--gateway", gateway, "--journal", &dir, "--durability", "interval:10ms"];
     [&what[..], &how, rest].concat().into_iter().map(str::to_owned).collect()
-}
-
-fn start(arguments: &[String]) -> Child {
-    let mut command = ringtape(arguments);
-    command.stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().expect("the program starts")
-}
-
-fn finish(child: Child) -> Ran {
-    let output = child.wait_with_output().expect("an end");
-    Ran {
-        code: output.status.code().unwrap_or(-1),
-        stdout: String::from_utf8(output.stdout).expect("text"),
-        stderr: String::from_utf8(output.stderr).expect("text"),
-    }
 }
 
 /// A fill: order without the venue's part of its number, side, price, quantity, filled so far.
@@ -172,7 +158,7 @@ fn a_run_trades_at_a_venue_in_another_process_and_its_journal_repeats_it() {
     let folder = tempfile::tempdir().expect("a folder");
     let dir = folder.path();
     let venue = Venue::start(dir, "127.0.0.1:0");
-    let ran = finish(start(&trading(dir, &venue.gateway(), &["--rate", "20k"])));
+    let ran = end(start(trading(dir, &venue.gateway(), &["--rate", "20k"])));
     assert_eq!(ran.code, 0, "{}", ran.all());
     let live = ran.json();
     let told = venue.close();
@@ -196,14 +182,14 @@ fn a_venue_that_is_killed_and_opened_again_loses_and_repeats_no_fill() {
     let dir = folder.path();
     let mut venue = Venue::start(dir, "127.0.0.1:0");
     let (address, gateway) = (venue.address.clone(), venue.gateway());
-    let mut client = start(&trading(dir, &gateway, &["--rate", "5k"]));
+    let mut client = start(trading(dir, &gateway, &["--rate", "5k"]));
     for _ in 1..=2 {
         wait_for_more(&mut client, dir, 10);
         venue.kill();
         std::thread::sleep(Duration::from_millis(100));
         venue = Venue::start(dir, &address);
     }
-    let ran = finish(client);
+    let ran = end(client);
     assert_eq!(ran.code, 0, "{}", ran.all());
     let live = ran.json();
     venue.close();
@@ -221,14 +207,14 @@ fn a_run_that_is_killed_and_resumed_loses_and_repeats_no_fill() {
     let dir = folder.path();
     let venue = Venue::start(dir, "127.0.0.1:0");
     let gateway = venue.gateway();
-    let mut client = start(&trading(dir, &gateway, &["--rate", "10k", "--resume"]));
+    let mut client = start(trading(dir, &gateway, &["--rate", "10k", "--resume"]));
     for _ in 1..=3 {
         wait_for_more(&mut client, dir, 10);
         client.kill().expect("it runs");
         client.wait().expect("it ends");
-        client = start(&trading(dir, &gateway, &["--rate", "10k", "--resume"]));
+        client = start(trading(dir, &gateway, &["--rate", "10k", "--resume"]));
     }
-    let ran = finish(client);
+    let ran = end(client);
     assert_eq!(ran.code, 0, "{}", ran.all());
     let live = ran.json();
     let told = venue.close();
@@ -251,7 +237,7 @@ fn ctrl_c_cancels_what_is_open_and_hears_of_it() {
     let mut client = start(&arguments);
     wait_for_more(&mut client, dir, 10);
     signal(&client, Signal::INT);
-    let ran = finish(client);
+    let ran = end(client);
     assert_eq!(ran.code, 130, "{}", ran.all());
     let live = ran.json();
     venue.close();
@@ -305,13 +291,13 @@ fn a_venue_that_lost_reports_or_commands_is_not_traded_with() {
     let folder = tempfile::tempdir().expect("a folder");
     let dir = folder.path();
     let venue = Venue::start(dir, "127.0.0.1:0");
-    let ran = finish(start(&trading(dir, &venue.gateway(), &["--rate", "10k"])));
+    let ran = end(start(trading(dir, &venue.gateway(), &["--rate", "10k"])));
     assert_eq!(ran.code, 0, "{}", ran.all());
     venue.close();
     // Another venue, which has never heard of the run.
     fs::remove_dir_all(dir.join("venue")).expect("it was there");
     let venue = Venue::start(dir, "127.0.0.1:0");
-    let again = finish(start(&trading(dir, &venue.gateway(), &["--resume"])));
+    let again = end(start(trading(dir, &venue.gateway(), &["--resume"])));
     assert_eq!(again.code, 1, "{}", again.all());
     assert!(again.stderr.contains("has made 0 reports to this run"), "{}", again.stderr);
     venue.close();

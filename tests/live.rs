@@ -7,10 +7,9 @@
 mod common;
 
 use std::path::Path;
-use std::process::{Child, Stdio};
 use std::time::Duration;
 
-use common::program::{Ran, ringtape, run};
+use common::program::{Ran, end, run, start};
 use serde_json::Value;
 
 /// A place of its own for each test: groups and ports.
@@ -35,20 +34,6 @@ impl Place {
             address += &format!("&request=127.0.0.1:{}", port + 1);
         }
         address + rest
-    }
-}
-
-fn start(arguments: &[&str]) -> Child {
-    let mut command = ringtape(arguments);
-    command.stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().expect("the program starts")
-}
-
-fn finish(child: Child) -> Ran {
-    let output = child.wait_with_output().expect("an end");
-    Ran {
-        code: output.status.code().unwrap_or(-1),
-        stdout: String::from_utf8(output.stdout).expect("text"),
-        stderr: String::from_utf8(output.stderr).expect("text"),
     }
 }
 
@@ -94,7 +79,7 @@ fn play(day: &str, to: &str, at: &str, sending: &[&str]) -> (Value, Ran) {
     let listener = start(&["replay", at, "--json"]);
     std::thread::sleep(Duration::from_millis(400));
     let sender = start(&[&["convert", day, to], sending].concat());
-    let (heard, sent) = (finish(listener), finish(sender));
+    let (heard, sent) = (end(listener), end(sender));
     assert_eq!(sent.code, 0, "{}", sent.all());
     assert_eq!(heard.code, 0, "{}", heard.all());
     (heard.json(), sent)
@@ -172,9 +157,9 @@ fn joining_in_the_middle_gets_what_came_before_from_the_server() {
     let address = Place::new(4).address(true, true, "");
     let sender = start(&["convert", &day, &address, "--rate", "50k"]);
     std::thread::sleep(Duration::from_millis(700));
-    let heard = finish(start(&["replay", &address, "--json"]));
+    let heard = end(start(&["replay", &address, "--json"]));
     assert_eq!(heard.code, 0, "{}", heard.all());
-    let sent = finish(sender);
+    let sent = end(sender);
     assert_eq!(sent.code, 0, "{}", sent.all());
     let report = heard.json();
     assert_eq!(report["feed"]["gaps"], 0, "{}", report["feed"]);
@@ -197,7 +182,7 @@ fn the_journal_of_a_live_run_repeats_it_with_its_times() {
     let listener = start(&live);
     std::thread::sleep(Duration::from_millis(400));
     let sender = start(&["convert", &day, &address, "--rate", "50k"]);
-    let (heard, sent) = (finish(listener), finish(sender));
+    let (heard, sent) = (end(listener), end(sender));
     assert_eq!((heard.code, sent.code), (0, 0), "{}\n{}", heard.all(), sent.all());
     let (live, repeated) = (heard.json(), replay_file(&run_dir));
     for part in ["hashes", "state_hash", "orders", "fills", "portfolio"] {
@@ -218,7 +203,7 @@ fn ctrl_c_ends_a_live_run_with_its_report() {
     std::thread::sleep(Duration::from_millis(400));
     let id = rustix::process::Pid::from_raw(listener.id() as i32).expect("a process");
     rustix::process::kill_process(id, rustix::process::Signal::INT).expect("it runs");
-    let heard = finish(listener);
+    let heard = end(listener);
     assert_eq!(heard.code, 130, "{}", heard.all());
     assert_eq!(heard.json()["interrupted"], true);
 }

@@ -1,7 +1,7 @@
 //! The program `ringtape`, run as a user runs it.
 
 use std::ffi::OsStr;
-use std::process::{Command, Stdio};
+use std::process::{Child, Command, Output, Stdio};
 
 /// The built program with `arguments`, in the project's folder.
 pub fn ringtape<S: AsRef<OsStr>>(arguments: impl IntoIterator<Item = S>) -> Command {
@@ -36,7 +36,21 @@ pub fn run<S: AsRef<OsStr>>(arguments: impl IntoIterator<Item = S>) -> Ran {
 
 /// Runs a command to its end.
 pub fn finish(command: &mut Command) -> Ran {
-    let output = command.output().expect("the program starts");
+    ran(command.output().expect("the program starts"))
+}
+
+/// Starts `ringtape`, whose output is kept for [`end`].
+pub fn start<S: AsRef<OsStr>>(arguments: impl IntoIterator<Item = S>) -> Child {
+    let mut command = ringtape(arguments);
+    command.stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().expect("the program starts")
+}
+
+/// Waits for the end of a program that was started.
+pub fn end(child: Child) -> Ran {
+    ran(child.wait_with_output().expect("an end"))
+}
+
+fn ran(output: Output) -> Ran {
     Ran {
         code: output.status.code().expect("no signal ended it"),
         stdout: String::from_utf8(output.stdout).expect("text"),
