@@ -159,6 +159,23 @@ fn kill_after(wait: Duration, dir: &Path, more: &str) {
 }
 
 #[test]
+fn executions_of_a_market_journal_that_was_being_cut_off_are_kept_in_quarantine() {
+    let scratch = tempfile::tempdir().expect("a scratch folder");
+    let dir: PathBuf = scratch.path().join("run");
+    let uninterrupted = finish(&mut ringtape(replay(&dir, "")));
+    let first = format!("{:020}", 0);
+    // As recovery leaves it when it is killed between both journals.
+    std::fs::write(dir.join(MARKET_DIR).join(format!("{first}.cut")), "").expect("a journal");
+    let resumed = finish(&mut ringtape(replay(&dir, "--resume")));
+    assert_eq!(resumed.code, 0, "{}", resumed.all());
+    assert_eq!(hashes(&resumed), hashes(&uninterrupted));
+    for part in ["market", "executions"] {
+        let kept = std::fs::read_dir(dir.join(part).join("quarantine")).expect("a quarantine");
+        assert!(kept.count() > 0, "{part}");
+    }
+}
+
+#[test]
 fn a_run_that_is_killed_at_any_moment_goes_on_to_the_same_hashes() {
     let rounds =
         std::env::var("RINGTAPE_KILL_ROUNDS").map_or(4, |text| text.parse().expect("a number"));

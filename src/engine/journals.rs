@@ -121,14 +121,15 @@ pub(super) fn open(
     let run_file = config.dir.join(RUN_FILE);
     if config.resume {
         check_configuration(config, &run_file)?;
-        if journal::is_cut_off(&parts[0])? {
+        if journal::is_present(&parts[1])? {
+            if !journal::is_cut_off(&parts[0])? {
+                return Err(Error::usage(
+                    format!("{} holds executions without a market journal", config.dir.display()),
+                    "restore `market` from a copy, or name another directory",
+                ));
+            }
             // Recovery had found no record in the market journal: nothing caused an execution.
-            remove(&parts[1])?;
-        } else if journal::is_present(&parts[1])? {
-            return Err(Error::usage(
-                format!("{} holds executions without a market journal", config.dir.display()),
-                "restore `market` from a copy, or name another directory",
-            ));
+            journal::set_aside(&parts[1])?;
         }
     } else if run_file.exists() || parts.iter().any(|part| part.exists()) {
         return Err(Error::usage(
@@ -137,14 +138,6 @@ pub(super) fn open(
         ));
     }
     create(config, feed.description().identity, core)
-}
-
-/// Removes a directory and all in it, if it is there.
-fn remove(dir: &Path) -> Result<()> {
-    match fs::remove_dir_all(dir) {
-        Err(error) if error.kind() != ErrorKind::NotFound => Err(Error::io("remove", dir, error)),
-        _ => Ok(()),
-    }
 }
 
 /// Creates both journals and the file that says what shapes the run.

@@ -132,7 +132,7 @@ pub use format::SegmentHeader;
 pub use options::{ClockCalibration, JournalOptions, Summary};
 pub use reader::{Read, Reader};
 pub use record::{Record, records_per_segment, schema_hash};
-pub use recover::{Recovery, Repair, recover, recover_any, repair, repair_any};
+pub use recover::{Recovery, Repair, recover, recover_any, repair, repair_any, set_aside};
 pub use retain::{Fate, Hold, Limits, retain};
 pub use tailer::{From, Tailer};
 pub use tape::TornTail;

@@ -310,6 +310,16 @@ pub(super) fn clearing<'a>(
     begins.chain(behind.iter().rev().map(move |(_, path)| clear_away(dir, path)))
 }
 
+/// Moves all records of a journal to its quarantine, so that another may begin in its place.
+///
+/// # Errors
+///
+/// [`Error::Io`], and whatever [`Writer::create`] says of a journal that somebody writes.
+pub fn set_aside(dir: &Path) -> Result<()> {
+    let _lock = WriterLock::take(dir)?;
+    clear_all(dir)
+}
+
 /// Clears away what is left of a journal of which everything was being cut off.
 pub(super) fn clear_all(dir: &Path) -> Result<()> {
     let listed = list_segments(dir)?;
