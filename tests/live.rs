@@ -76,9 +76,9 @@ fn has_multicast() -> bool {
 
 /// Sends `day` to one who listens; the listener's report and what the sender said.
 fn play(day: &str, to: &str, at: &str, sending: &[&str]) -> (Value, Ran) {
-    let listener = start(&["replay", at, "--json"]);
+    let listener = start(["replay", at, "--json"]);
     std::thread::sleep(Duration::from_millis(400));
-    let sender = start(&[&["convert", day, to], sending].concat());
+    let sender = start([&["convert", day, to], sending].concat());
     let (heard, sent) = (end(listener), end(sender));
     assert_eq!(sent.code, 0, "{}", sent.all());
     assert_eq!(heard.code, 0, "{}", heard.all());
@@ -155,9 +155,9 @@ fn joining_in_the_middle_gets_what_came_before_from_the_server() {
     let day = session(folder.path(), "100k");
     let expected = replay_file(&day);
     let address = Place::new(4).address(true, true, "");
-    let sender = start(&["convert", &day, &address, "--rate", "50k"]);
+    let sender = start(["convert", &day, &address, "--rate", "50k"]);
     std::thread::sleep(Duration::from_millis(700));
-    let heard = end(start(&["replay", &address, "--json"]));
+    let heard = end(start(["replay", &address, "--json"]));
     assert_eq!(heard.code, 0, "{}", heard.all());
     let sent = end(sender);
     assert_eq!(sent.code, 0, "{}", sent.all());
@@ -181,7 +181,7 @@ fn the_journal_of_a_live_run_repeats_it_with_its_times() {
         ["replay", &address, "--journal", &run_dir, "--strategy", "maker:symbols=ACME", "--json"];
     let listener = start(&live);
     std::thread::sleep(Duration::from_millis(400));
-    let sender = start(&["convert", &day, &address, "--rate", "50k"]);
+    let sender = start(["convert", &day, &address, "--rate", "50k"]);
     let (heard, sent) = (end(listener), end(sender));
     assert_eq!((heard.code, sent.code), (0, 0), "{}\n{}", heard.all(), sent.all());
     let (live, repeated) = (heard.json(), replay_file(&run_dir));
@@ -199,7 +199,7 @@ fn ctrl_c_ends_a_live_run_with_its_report() {
         return;
     }
     let address = Place::new(6).address(false, false, "");
-    let listener = start(&["replay", &address, "--json"]);
+    let listener = start(["replay", &address, "--json"]);
     std::thread::sleep(Duration::from_millis(400));
     let id = rustix::process::Pid::from_raw(listener.id() as i32).expect("a process");
     rustix::process::kill_process(id, rustix::process::Signal::INT).expect("it runs");
