@@ -179,7 +179,7 @@ fn the_journal_of_a_live_run_repeats_it_with_its_times() {
     let run_dir = folder.path().join("run").display().to_string();
     let live =
         ["replay", &address, "--journal", &run_dir, "--strategy", "maker:symbols=ACME", "--json"];
-    let listener = start(&live);
+    let listener = start(live);
     std::thread::sleep(Duration::from_millis(400));
     let sender = start(["convert", &day, &address, "--rate", "50k"]);
     let (heard, sent) = (end(listener), end(sender));
