@@ -14,6 +14,7 @@
 
 mod agent;
 mod buckets;
+mod idler;
 mod live;
 mod meter;
 mod pin;

@@ -43,7 +43,7 @@ pub struct PlannedRunner {
 pub struct Plan {
     /// The threads, in pipeline order.
     pub runners: Vec<PlannedRunner>,
-    /// How each of them waits when its agents had nothing to do; never [`Wait::Auto`].
+    /// How each of them waits when its agents had nothing to do.
     pub wait: Wait,
 }
 
@@ -52,7 +52,8 @@ impl Plan {
     ///
     /// Without a number there are as many runners as cores, at most one an agent. Neighbours in the
     /// pipeline are fused where the heaviest runner comes out lightest. With more runners than
-    /// cores none is pinned. An automatic wait pauses with a core for each runner, else it yields.
+    /// cores none is pinned, and an automatic wait yields; else it pauses as long as no other
+    /// thread of the machine wants the runner's core.
     ///
     /// # Errors
     ///
@@ -70,7 +71,6 @@ impl Plan {
         let is_oversubscribed = count > cores.len();
         let wait = match wait {
             Wait::Auto if is_oversubscribed => Wait::Yield,
-            Wait::Auto => Wait::Pause,
             wait => wait,
         };
         let groups = lightest_cut(agents, count);

@@ -3,9 +3,9 @@
 use std::any::Any;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::thread::JoinHandle;
-use std::time::Duration;
 
 use super::agent::Agent;
+use super::idler::Idler;
 use super::meter::Meter;
 use super::pin::pin_current_thread;
 use super::plan::PlannedRunner;
@@ -14,9 +14,6 @@ use crate::clock::Clock;
 use crate::error::{Error, Result};
 use crate::ring::Wait;
 use crate::units::{CoreId, Nanos};
-
-/// How long a parked runner sleeps.
-const PARK: Duration = Duration::from_micros(50);
 
 /// A thread that drives agents until all of them are done.
 #[derive(Debug)]
@@ -138,14 +135,14 @@ impl Duty {
 
     fn run(mut self, wait: Wait) -> RunnerReport {
         let mut last = self.clock.now();
-        let mut was_idle = false;
+        let (mut was_idle, mut idler) = (false, Idler::new(wait));
         while !self.active.is_empty() {
             let worked = self.cycle(&mut last);
             if worked {
                 was_idle = false;
                 continue;
             }
-            idle(wait);
+            idler.idle(&self.clock);
             let now = self.clock.now();
             let gap = now.0.saturating_sub(last.0);
             self.report.idle.0 += gap;
@@ -215,17 +212,6 @@ impl Duty {
             agent.finish();
         }));
         self.report.failures.push(Failure { agent: agent.name().to_owned(), error });
-    }
-}
-
-/// Waits once between two cycles in which no agent had work.
-fn idle(wait: Wait) {
-    match wait {
-        Wait::Spin => {}
-        Wait::Pause => std::hint::spin_loop(),
-        Wait::Yield | Wait::Auto => std::thread::yield_now(),
-        // A runner has agents on several rings and nobody who rings for all of them.
-        Wait::Park => std::thread::sleep(PARK),
     }
 }
 

@@ -60,7 +60,7 @@ pub(crate) struct DoorArgs {
     /// How threads of both processes wait: auto, spin, pause, yield or park
     #[arg(long, value_name = "WAIT", default_value = "auto")]
     wait: String,
-    /// Threads of each process beside the venue's server; one a core unless given
+    /// Threads of each process beside the venue's server; half the cores unless given
     #[arg(long, value_name = "N")]
     runners: Option<usize>,
     /// Two rounds of a second
@@ -69,6 +69,13 @@ pub(crate) struct DoorArgs {
     /// Print the figures to stdout as one JSON document
     #[arg(long)]
     json: bool,
+}
+
+impl DoorArgs {
+    /// Threads of each process; two processes share the cores.
+    fn runners(&self) -> usize {
+        self.runners.unwrap_or_else(|| (allowed_cores().len() / 2).max(1))
+    }
 }
 
 /// Buys one share of the first instrument after each exchange event, while no order is out.
@@ -124,7 +131,7 @@ impl Venue {
         let mut command = Command::new(std::env::current_exe().map_err(failed)?);
         command.arg("venue").arg(orders).args(["--listen", "127.0.0.1:0", "--wait", &args.wait]);
         command.arg("--journal").arg(dir.join("venue"));
-        command.args(args.runners.iter().flat_map(|count| ["--runners".into(), count.to_string()]));
+        command.args(["--runners", &args.runners().to_string()]);
         command.stdin(Stdio::null()).stdout(Stdio::null()).stderr(Stdio::piped());
         let mut child = command.spawn().map_err(failed)?;
         let mut line = String::new();
@@ -233,7 +240,7 @@ fn trade(
             ..JournalConfig::new(dir.join("run"), "")
         }),
         gate: ringtape::engine::Gate::Journaled,
-        runners: args.runners,
+        runners: Some(args.runners()),
         wait,
         pace,
         ..EngineConfig::default()
