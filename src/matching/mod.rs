@@ -142,6 +142,7 @@ mod leave;
 mod matcher;
 pub mod proof;
 mod queries;
+mod rank;
 mod save;
 mod scratch;
 mod self_trade;

@@ -12,6 +12,7 @@
 
 use super::hand::{Match, Shown};
 use super::matcher::Matcher;
+use super::rank::{Part, Rank};
 use crate::book::{BookId, NIL};
 use crate::event::{Execution, ExecutionKind, Liquidity, OrderType, Reason, TimeInForce, payload};
 use crate::units::{InstrumentId, Price, Qty, Side};
@@ -45,21 +46,10 @@ pub(super) struct Indicative {
     pub(super) side: u8,
 }
 
-/// Which part of an order takes part.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
-enum Part {
-    Displayed,
-    Hidden,
-    Reserve,
-}
-
 /// An order, or a part of it, that may trade in an uncross; sorts by priority.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub(super) struct Participant {
-    is_limit: bool,
-    /// Smaller is the better limit; 0 for market orders.
-    key: i64,
-    part: Part,
+    rank: Rank,
     entered: u64,
     handle: u32,
     /// What the part has left to trade.
@@ -254,12 +244,9 @@ impl Matcher {
         price: Price,
         list: &mut Vec<Participant>,
     ) {
-        let key = |limit: Price| if side == Side::Buy { !limit.0 } else { limit.0 };
-        let mut note = |handle: u32, is_limit: bool, limit: Price, part: Part, open: u64| {
+        let mut note = |handle: u32, limit: Option<Price>, part: Part, open: u64| {
             list.push(Participant {
-                is_limit,
-                key: if is_limit { key(limit) } else { 0 },
-                part,
+                rank: Rank::new(side, limit, part),
                 entered: self.books.priority(handle),
                 handle,
                 open,
@@ -276,10 +263,10 @@ impl Matcher {
                 let mut handle = front;
                 while handle != NIL {
                     let shown = self.books.qty(handle);
-                    note(handle, true, level.price, part, shown.0);
+                    note(handle, Some(level.price), part, shown.0);
                     let reserve = self.leaves(handle).0 - shown.0;
                     if reserve > 0 {
-                        note(handle, true, level.price, Part::Reserve, reserve);
+                        note(handle, Some(level.price), Part::Reserve, reserve);
                     }
                     handle = self.books.next(handle);
                 }
@@ -289,11 +276,11 @@ impl Matcher {
             let Shown { side: own, price: limit, leaves, .. } = self.shown(handle);
             let codes = self.terms[handle].codes;
             // A market order's cap bounds it as a limit would.
-            let is_limit = limit.0 != 0;
-            if own == side && !(is_limit && side.is_better(price, limit)) {
+            let limit = Some(limit).filter(|limit| limit.0 != 0);
+            if own == side && !limit.is_some_and(|limit| side.is_better(price, limit)) {
                 let is_hidden = codes.order_type() == OrderType::Limit && codes.is_hidden();
                 let part = if is_hidden { Part::Hidden } else { Part::Displayed };
-                note(handle, is_limit, limit, part, leaves.0);
+                note(handle, limit, part, leaves.0);
             }
         }
     }
@@ -325,7 +312,7 @@ impl Matcher {
     /// Brings an order's open quantity up to date after its fills; parts come in order of priority,
     /// an iceberg's displayed part before its reserve.
     fn settle(&mut self, part: &Participant) {
-        if part.part == Part::Reserve {
+        if part.rank.part == Part::Reserve {
             return;
         }
         let handle = part.handle;

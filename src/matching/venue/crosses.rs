@@ -1,5 +1,6 @@
 //! A cross of the tape, and the own orders that take part in it.
 
+use super::super::rank::{Part, Rank};
 use super::lane::{Lane, LaneFill};
 use super::order::OwnOrder;
 use crate::book::Replica;
@@ -38,21 +39,10 @@ impl Auction {
     }
 }
 
-/// Which part of an order takes part.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
-enum Part {
-    Displayed,
-    Hidden,
-    Reserve,
-}
-
 /// A part of an own order in a cross; sorts by priority.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 struct Participant {
-    is_limit: bool,
-    /// Smaller is the better limit; 0 for market orders.
-    key: i64,
-    part: Part,
+    rank: Rank,
     /// Resting orders before those that wait for trading, before those for this auction.
     queue: usize,
     index: usize,
@@ -62,18 +52,11 @@ impl Participant {
     /// The parts of an order that stands at a place.
     fn of(own: &OwnOrder, queue: usize, index: usize) -> impl Iterator<Item = Self> {
         let terms = &own.terms;
-        let is_limit = !terms.order_type.is_market();
-        let key = match terms.side {
-            _ if !is_limit => 0,
-            Side::Buy => !terms.price.0,
-            Side::Sell => terms.price.0,
-        };
+        let limit = (!terms.order_type.is_market()).then_some(terms.price);
         let first = if terms.is_hidden { Part::Hidden } else { Part::Displayed };
         let reserve = own.is_iceberg().then_some(Part::Reserve);
         [Some(first), reserve].into_iter().flatten().map(move |part| Self {
-            is_limit,
-            key,
-            part,
+            rank: Rank::new(terms.side, limit, part),
             queue,
             index,
         })
@@ -92,7 +75,7 @@ impl Lane {
     ) {
         let mut left = shares.0;
         for side in [Side::Buy, Side::Sell] {
-            for Participant { part, queue, index, .. } in self.participants(side, price, auction) {
+            for Participant { rank, queue, index } in self.participants(side, price, auction) {
                 let Self { resting, halted, waiting, .. } = self;
                 let own = match queue {
                     0 => &mut resting[side.index()][index],
@@ -100,7 +83,7 @@ impl Lane {
                     _ => &mut waiting[index],
                 };
                 // The part that an iceberg displays went before, if there was enough for it.
-                let open = if part == Part::Reserve { own.leaves() } else { own.front() };
+                let open = if rank.part == Part::Reserve { own.leaves() } else { own.front() };
                 let qty = open.0.min(left);
                 if qty == 0 {
                     continue;
