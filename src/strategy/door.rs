@@ -268,11 +268,19 @@ impl Door {
             if kind == ExecutionKind::Filled {
                 return Err(unsound(&format!("order {} of this run is none", more.order_id)));
             }
-            self.differ(format!("it told of order {order_id}, which this run does not have"));
+            self.differ(format!(
+                "it told of order {}, which this run does not have",
+                more.order_id
+            ));
             return Ok(None);
         };
-        let units = Units::of(instrument, books)
-            .ok_or_else(|| unsound(&format!("instrument {instrument} is not defined")))?;
+        // A command about an order that is over has no instrument, and its rejection no amounts.
+        let units = match Units::of(instrument, books) {
+            None if kind == ExecutionKind::Rejected => Some(Units::ONE),
+            units => units,
+        };
+        let units =
+            units.ok_or_else(|| unsound(&format!("instrument {instrument} is not defined")))?;
         let qty = units.qty(more.qty)?;
         let price = units.price(more.price)?;
         let leaves = units.qty(head.leaves)?;

@@ -25,9 +25,10 @@ impl Door {
                 (away.leaves(), units.and_then(|units| units.qty(head.leaves).ok()))
             });
             match leaves {
-                None => self.differ(format!("it has order {order_id}, which is over here")),
+                None => self.differ(format!("it has order {}, which is over here", more.order_id)),
                 Some((here, there)) if there != Some(here) => self.differ(format!(
-                    "of order {order_id} it has {}, and {here} are open here",
+                    "of order {} it has {}, and {here} are open here",
+                    more.order_id,
                     there.map_or("another quantity".to_owned(), |there| format!("{there} open"))
                 )),
                 Some(_) => {}
@@ -43,7 +44,8 @@ impl Door {
             .collect();
         for (order_id, away) in missing {
             self.orders.remove(&order_id);
-            self.differ(format!("it does not have order {order_id}, which is open here"));
+            let number = order_id.0 & !OrderId::OWN;
+            self.differ(format!("it does not have order {number}, which is open here"));
             let record = away.record(order_id, ExecutionKind::Cancelled, ts_event);
             let (qty, reason) = (away.leaves().0, Reason::UnknownOrder as u16);
             out.push(Execution { qty, leaves: 0, reason, ..record });
@@ -70,6 +72,9 @@ pub(super) struct Units {
 }
 
 impl Units {
+    /// Amounts as they are told.
+    pub(super) const ONE: Self = Self { price: 1, qty: 1 };
+
     pub(super) fn of(instrument: InstrumentId, books: &Replica) -> Option<Self> {
         let known = books.instruments().get(instrument)?;
         Some(Self { price: known.price_increment.max(1), qty: known.qty_increment.max(1) })

@@ -114,6 +114,8 @@ pub(super) fn is_client_account(account: u32) -> bool {
 #[derive(Clone, Debug, Default)]
 pub(super) struct Runs {
     runs: Vec<Run>,
+    /// Instruments that the matcher knows.
+    pub(super) listings: usize,
     /// Orders of the opening book that were sent.
     pub(super) opened: u64,
     /// Echoes that were sent, and those that were heard.
@@ -167,6 +169,7 @@ impl Runs {
     /// Takes in an execution; the run that is to hear of it, if one is.
     pub(super) fn note(&mut self, execution: &Execution) -> Option<usize> {
         self.echoes += u64::from(is_echo(execution));
+        self.listings += usize::from(execution.listing().is_some());
         let run = self.concerned(execution)?;
         self.runs[run].note(execution);
         Some(run)
