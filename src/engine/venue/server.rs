@@ -218,9 +218,14 @@ impl Server {
             Err(error) if error.kind() == ErrorKind::ConnectionAborted => return Ok(0),
             Err(source) => return Err(Error::io("accept at", "the address", source)),
         };
-        let connection = Connection::new(stream, peer.to_string(), LOGIN)?;
-        let since = Instant::now();
-        self.clients.push(Client { connection, stage: Stage::Silent, since });
+        match Connection::new(stream, peer.to_string(), LOGIN) {
+            Ok(connection) => {
+                let since = Instant::now();
+                self.clients.push(Client { connection, stage: Stage::Silent, since });
+            }
+            // One that is gone already is nobody else's end.
+            Err(error) => self.note_break(&error),
+        }
         Ok(1)
     }
 
@@ -359,9 +364,13 @@ impl Server {
         if let Some(index) = gone.run() {
             self.leave(index);
         }
-        if let Some(error) = error.filter(|_| gone.stage != Stage::Over)
-            && self.counts.breaks.len() < BREAKS_MAX
-        {
+        if let Some(error) = error.filter(|_| gone.stage != Stage::Over) {
+            self.note_break(error);
+        }
+    }
+
+    fn note_break(&mut self, error: &Error) {
+        if self.counts.breaks.len() < BREAKS_MAX {
             self.counts.breaks.push(error.to_string());
         }
     }
