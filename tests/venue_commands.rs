@@ -5,7 +5,9 @@
 
 mod venue_tape;
 
-use ringtape::event::Reason;
+use std::sync::Arc;
+
+use ringtape::event::{InstrumentOverride, InstrumentOverrides, Reason};
 use ringtape::matching::{Command, NewOrder, VenueConfig};
 use ringtape::units::{AccountId, InstrumentId, Nanos, OrderId, Price, Qty, Side};
 use venue_tape::*;
@@ -44,6 +46,46 @@ fn what_cannot_be_an_order_is_rejected_with_its_reason() {
     ] {
         assert_eq!(reason(&tape.command(command)), ("rejected", Reason::UnknownOrder));
     }
+}
+
+#[test]
+fn rules_that_the_feed_does_not_tell_hold_for_own_orders_too() {
+    let own_rules = InstrumentOverride {
+        lot: Some(Qty(10)),
+        qty_min: Some(Qty(20)),
+        qty_max: Some(Qty(500)),
+        price_max: Some(20_000_000_000),
+        collar: Some(50_000_000),
+        ..InstrumentOverride::default()
+    };
+    let instruments = Arc::new(InstrumentOverrides::new([("X".to_owned(), own_rules)]));
+    let latency = Nanos(0).into();
+    let mut tape = Tape::with(VenueConfig { instruments, latency, ..VenueConfig::default() });
+    for (terms, expected) in [
+        (limit(Buy, d(1000), 25), Reason::OffLot),
+        (limit(Buy, d(1000), 10), Reason::BadQuantity),
+        (limit(Buy, d(1000), 510), Reason::BadQuantity),
+        (limit(Sell, d(2001), 20), Reason::BadPrice),
+    ] {
+        let out = tape.order(terms).1;
+        assert_eq!((out.len(), reason(&out)), (1, ("rejected", expected)));
+    }
+    tape.rest(Sell, d(2000), 20);
+    let order_id = tape.rest(Buy, d(900), 20);
+    let too_large =
+        Command::Replace { order_id, new_order_id: own(9), price: d(900), qty: Qty(25) };
+    assert_eq!(reason(&tape.command(too_large)), ("rejected", Reason::OffLot));
+    // A market order goes as far from the last trade as the collar lets it, and no farther.
+    for (id, cents) in [(1, 1000), (2, 1005), (3, 1006)] {
+        tape.play(add(id, Sell, d(cents), 40));
+    }
+    tape.play(execute(1, 20));
+    let out = tape.order(NewOrder::market(X, Buy, Qty(100))).1;
+    assert_eq!(
+        fills(&out).iter().map(|fill| (fill.1, fill.2)).collect::<Vec<_>>(),
+        [(20, d(1000)), (40, d(1005)),]
+    );
+    assert_eq!(reason(&out), ("cancelled", Reason::Collar));
 }
 
 #[test]

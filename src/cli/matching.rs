@@ -26,15 +26,8 @@ pub(super) struct MatchArgs {
     /// Write the final book to this file as CSV
     #[arg(long, value_name = "FILE")]
     book_out: Option<PathBuf>,
-    /// Place of a replaced order: `standard`, or `cme` where a pure reduction keeps it
-    #[arg(long, value_name = "RULE")]
-    priority: Option<String>,
-    /// Who trades at a price: `fifo`, `pro-rata`, or `pro-rata:top` with the first order before all
-    #[arg(long, value_name = "RULE")]
-    allocation: Option<String>,
-    /// Live orders at most, such as 1M; more are rejected
-    #[arg(long, value_name = "N")]
-    capacity: Option<String>,
+    #[command(flatten)]
+    matcher: MatcherFlags,
     /// Terms and rules of instruments, a table for each symbol
     #[arg(long, value_name = "FILE.toml", value_parser = instruments::read)]
     instruments: Option<Instruments>,
@@ -47,11 +40,7 @@ pub(super) struct MatchArgs {
 }
 
 pub(super) fn run(args: &MatchArgs) -> Result<Ending> {
-    let config = matcher_config(
-        args.priority.as_deref(),
-        args.allocation.as_deref(),
-        args.capacity.as_deref(),
-    )?;
+    let config = args.matcher.config()?;
     if let Some(path) = &args.book_out {
         term::check_overwrite(path, args.force)?;
     }
@@ -78,6 +67,28 @@ pub(super) fn run(args: &MatchArgs) -> Result<Ending> {
     }
     term::tell(session.summary().trim_end());
     Ok(Ending::Done)
+}
+
+/// The flags that shape a matcher.
+#[derive(Clone, Debug, Args)]
+pub(super) struct MatcherFlags {
+    /// Place of a replaced order: `standard`, or `cme` where a pure reduction keeps it
+    #[arg(long, value_name = "RULE")]
+    pub(super) priority: Option<String>,
+    /// Who trades at a price: `fifo`, `pro-rata`, or `pro-rata:top` with the first order before all
+    #[arg(long, value_name = "RULE")]
+    pub(super) allocation: Option<String>,
+    /// Live orders at most, such as 1M; more are rejected
+    #[arg(long, value_name = "N")]
+    pub(super) capacity: Option<String>,
+}
+
+impl MatcherFlags {
+    /// The matcher that they shape.
+    pub(super) fn config(&self) -> Result<MatcherConfig> {
+        let Self { priority, allocation, capacity } = self;
+        matcher_config(priority.as_deref(), allocation.as_deref(), capacity.as_deref())
+    }
 }
 
 /// A matcher as flags shape it.

@@ -32,6 +32,7 @@ mod report;
 mod story;
 mod sweep;
 mod term;
+mod threads;
 mod toml_file;
 mod trading;
 mod venue;

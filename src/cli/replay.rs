@@ -13,13 +13,13 @@ use ringtape::feed::{Feed, Pace, orders::ORDERS_FORMAT};
 use ringtape::journal::{Durability, Summary, VerifyReport, verify_any};
 use ringtape::portfolio::PortfolioConfig;
 use ringtape::report::{self, DataFaults, JournalCheck, Machine, Samples};
-use ringtape::ring::Wait;
 
 use super::config::RunConfig;
 use super::control::{self, KillSignal};
 use super::door::DoorFlags;
 use super::instruments::Instruments;
 use super::report::ReportFlags;
+use super::threads::ThreadFlags;
 use super::watch::{self, Screen, Wish};
 use super::{Ending, dry_run, input, matching, metrics, parse, story, sweep, term, trading};
 
@@ -66,15 +66,8 @@ pub(super) struct ReplayArgs {
     /// Pace evenly, so many messages a second
     #[arg(long, value_name = "N")]
     rate: Option<String>,
-    /// Cores to run on, `0,2-3`; all that are allowed unless given
-    #[arg(long, value_name = "LIST")]
-    cores: Option<String>,
-    /// Number of threads; one a core unless given
-    #[arg(long, value_name = "N")]
-    runners: Option<usize>,
-    /// How threads wait: auto, spin, pause, yield or park
-    #[arg(long, value_name = "WAIT", default_value = "auto")]
-    wait: String,
+    #[command(flatten)]
+    threads: ThreadFlags,
     /// Write every fill, with the queue ahead of it at entry and at the fill, to this CSV file
     #[arg(long, value_name = "FILE")]
     fills_out: Option<PathBuf>,
@@ -331,7 +324,7 @@ fn engine_config(args: &ReplayArgs, shape: &RunConfig, is_of_orders: bool) -> Re
             Error::usage("hashes every 0 messages are none", "write --hash-every 100k")
         })
     });
-    Ok(EngineConfig {
+    args.threads.shape(EngineConfig {
         hash_every: hash_every.transpose()?,
         check_matching: args.check_matching,
         keep_fills: args.fills_out.is_some(),
@@ -345,9 +338,6 @@ fn engine_config(args: &ReplayArgs, shape: &RunConfig, is_of_orders: bool) -> Re
         }),
         gate: args.door.gate(args.gate.as_deref(), args.journal.is_some())?,
         pace,
-        runners: args.runners,
-        cores: args.cores.as_deref().map(parse::cores).transpose()?.unwrap_or_default(),
-        wait: args.wait.parse::<Wait>()?,
         keep_executions: args.report.kept_executions(),
         is_watched: args.watch,
         ..shaped

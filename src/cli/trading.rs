@@ -13,6 +13,7 @@ use ringtape::strategy::{Strategy, StrategySpec, Trader, TraderConfig};
 use ringtape::units::Nanos;
 
 use super::config::RunConfig;
+use super::instruments::Instruments;
 use super::{parse, toml_file};
 
 /// Most ways that a file of recorded latencies may hold.
@@ -43,6 +44,10 @@ pub(super) fn trader_config(shape: &RunConfig) -> Result<TraderConfig> {
             latency: latency(shape.latency.as_deref())?,
             conservative: is_conservative(shape.fills.as_deref())?,
             queue: queue_model(shape.queue.as_deref())?,
+            instruments: shape
+                .instruments
+                .as_ref()
+                .map_or_else(|| Ok(Arc::default()), Instruments::overrides)?,
         },
         fees: shape.fees.as_deref().map(str::parse).transpose()?.unwrap_or_default(),
         marks: mark_rule(shape.mark_max_spread.as_deref())?,

@@ -11,13 +11,18 @@ use ringtape::engine::{
     Engine, EngineConfig, JournalConfig, OpeningBook, RunReport, VenueCounts, VenueServer,
 };
 use ringtape::error::{Error, Result};
+use ringtape::event::InstrumentOverrides;
+use ringtape::feed::orders::ORDERS_FORMAT;
+use ringtape::matching::MatcherConfig;
 use ringtape::report::{self, Machine};
-use ringtape::ring::Wait;
 use serde_json::json;
 
 use super::config::RunConfig;
+use super::instruments::{self, Instruments};
+use super::matching::MatcherFlags;
 use super::replay::read_back;
-use super::{Ending, input, matching, parse, term};
+use super::threads::ThreadFlags;
+use super::{Ending, input, term};
 
 /// How often an end is looked for.
 const LOOK: Duration = Duration::from_millis(20);
@@ -46,24 +51,14 @@ pub(super) struct VenueArgs {
     /// Open with the books as they are before the first message at or after this time
     #[arg(long, value_name = "TIME")]
     until: Option<String>,
-    /// Place of a replaced order: `standard`, or `cme`
-    #[arg(long, value_name = "RULE")]
-    priority: Option<String>,
-    /// Who trades at a price: `fifo`, `pro-rata`, or `pro-rata:top`
-    #[arg(long, value_name = "RULE")]
-    allocation: Option<String>,
-    /// Live orders at most; more are rejected
-    #[arg(long, value_name = "N")]
-    capacity: Option<String>,
-    /// Cores to run on, `0,2-3`; all that are allowed unless given
-    #[arg(long, value_name = "LIST")]
-    cores: Option<String>,
-    /// Number of threads beside the server's; one a core unless given
-    #[arg(long, value_name = "N")]
-    runners: Option<usize>,
-    /// How threads wait: auto, spin, pause, yield or park
-    #[arg(long, value_name = "WAIT", default_value = "auto")]
-    wait: String,
+    #[command(flatten)]
+    matcher: MatcherFlags,
+    /// Terms and rules of instruments, a table for each symbol: orders off the tick or lot, too
+    /// small or too large are rejected
+    #[arg(long, value_name = "FILE.toml", value_parser = instruments::read)]
+    instruments: Option<Instruments>,
+    #[command(flatten)]
+    threads: ThreadFlags,
     /// Print the report to stdout as one JSON document instead of to stderr as text
     #[arg(long)]
     json: bool,
@@ -72,29 +67,29 @@ pub(super) struct VenueArgs {
 pub(super) fn run(args: &VenueArgs) -> Result<Ending> {
     let listener = TcpListener::bind(&args.listen)
         .map_err(|source| Error::io("listen at", &args.listen, source))?;
-    let (rules, book) = open_book(args)?;
-    let wait = args.wait.parse::<Wait>()?;
+    let instruments = args.instruments.as_ref().map(Instruments::overrides).transpose()?;
+    let (rules, book) = open_book(args, instruments.clone())?;
+    let MatcherFlags { priority, allocation, capacity } = args.matcher.clone();
     let shape = RunConfig {
-        priority: args.priority.clone(),
-        allocation: args.allocation.clone(),
-        capacity: args.capacity.clone(),
+        priority,
+        allocation,
+        capacity,
+        instruments: args.instruments.clone(),
         ..RunConfig::default()
     };
-    let config = EngineConfig {
+    let config = args.threads.shape(EngineConfig {
         exchange: Some(rules),
+        instruments,
         journal: Some(JournalConfig {
             resume: args.resume,
             durability: args.durability.parse()?,
             ..JournalConfig::new(&args.journal, shape.of_orders()?.to_toml())
         }),
-        runners: args.runners,
-        cores: args.cores.as_deref().map(parse::cores).transpose()?.unwrap_or_default(),
-        wait,
         ..EngineConfig::default()
-    };
+    })?;
     let engine = Engine::start(book.feed(), config)?;
     let is_stopped = stop_on_interrupt()?;
-    let server = VenueServer::start(listener, &engine, &args.journal, &book, wait)?;
+    let server = VenueServer::start(listener, &engine, &args.journal, &book, args.threads.wait()?)?;
     let (instruments, orders) = book.sizes();
     term::tell(format_args!(
         "ringtape: listening at {}, with {instruments} instruments and {orders} orders",
@@ -125,11 +120,15 @@ pub(super) fn run(args: &VenueArgs) -> Result<Ending> {
 }
 
 /// The rules of the matching engine, and what it opens with.
-fn open_book(args: &VenueArgs) -> Result<(ringtape::matching::MatcherConfig, OpeningBook)> {
-    let [priority, allocation, capacity] =
-        [&args.priority, &args.allocation, &args.capacity].map(Option::as_deref);
-    let rules = matching::matcher_config(priority, allocation, capacity)?;
-    let feed = input::open(&args.feeds, args.date.as_deref(), None)?;
+fn open_book(
+    args: &VenueArgs,
+    instruments: Option<Arc<InstrumentOverrides>>,
+) -> Result<(MatcherConfig, OpeningBook)> {
+    let rules = args.matcher.config()?;
+    let feed = input::open(&args.feeds, args.date.as_deref(), instruments.clone())?;
+    if feed.description().format != ORDERS_FORMAT {
+        args.instruments.as_ref().map_or(Ok(()), Instruments::check_recorded)?;
+    }
     if feed.description().arrival.is_some() {
         return Err(Error::usage(
             "a live feed is never over, so there is no book that it ends with",
@@ -137,7 +136,7 @@ fn open_book(args: &VenueArgs) -> Result<(ringtape::matching::MatcherConfig, Ope
         ));
     }
     let feed = input::until(feed, args.until.as_deref())?;
-    Ok((rules, OpeningBook::of(feed, rules)?))
+    Ok((rules, OpeningBook::of(feed, rules, instruments.unwrap_or_default())?))
 }
 
 /// The flag that the first Ctrl-C sets; the second aborts.

@@ -158,14 +158,7 @@ impl Matcher {
 
     /// Quantity and lot.
     pub(super) fn check_size(&self, instrument: InstrumentId, qty: Qty) -> Result<(), Reason> {
-        let lane = self.lane(instrument);
-        if !lane.takes_qty(qty) {
-            return Err(Reason::BadQuantity);
-        }
-        if !qty.0.is_multiple_of(lane.rules.lot.0) {
-            return Err(Reason::OffLot);
-        }
-        Ok(())
+        self.lane(instrument).rules.check_qty(qty)
     }
 
     /// A limit or cap alone, of an order that may do without it or not.
@@ -179,7 +172,7 @@ impl Matcher {
         if may_be_none && price.0 == 0 {
             return Ok(());
         }
-        if !lane.takes_price(price) {
+        if !lane.rules.takes_price(price) {
             return Err(Reason::BadPrice);
         }
         if !lane.is_on_tick(price) {

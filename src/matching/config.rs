@@ -1,8 +1,8 @@
 //! What shapes a matcher: limits, policies, and the rules of each instrument.
 
 use crate::book::ORDER_QTY_MAX;
-use crate::event::{Instrument, InstrumentOverride};
-use crate::units::{Price, Qty};
+use crate::event::{Instrument, InstrumentOverride, Reason};
+use crate::units::{Price, Qty, Side};
 
 /// Live orders of a matcher unless set otherwise: 4 Mi.
 pub const MATCHER_ORDERS_MAX_DEFAULT: usize = 1 << 22;
@@ -105,6 +105,33 @@ impl InstrumentRules {
             qty_min: own.qty_min.unwrap_or(default.qty_min),
             qty_max: own.qty_max.unwrap_or(default.qty_max),
             previous_close: price(own.previous_close),
+        }
+    }
+
+    /// Why an order may not have a quantity.
+    pub(super) fn check_qty(&self, qty: Qty) -> Result<(), Reason> {
+        let most = self.qty_max.min(ORDER_QTY_MAX);
+        if qty.0 == 0 || qty < self.qty_min || qty > most {
+            return Err(Reason::BadQuantity);
+        }
+        qty.0.is_multiple_of(self.lot.0).then_some(()).ok_or(Reason::OffLot)
+    }
+
+    /// Whether a price is one that an order may have.
+    pub(super) fn takes_price(&self, price: Price) -> bool {
+        price.0 > 0 && self.price_max.is_none_or(|most| price <= most)
+    }
+
+    /// How far a market order trades: to its cap, or to the collar around the last trade.
+    pub(super) fn bound(&self, side: Side, cap: Price, last_price: Option<Price>) -> Price {
+        if cap.0 != 0 {
+            return cap;
+        }
+        match (self.collar, last_price, side) {
+            (Some(collar), Some(last), Side::Buy) => Price(last.0.saturating_add(collar.0)),
+            (Some(collar), Some(last), Side::Sell) => Price(last.0.saturating_sub(collar.0)),
+            (_, _, Side::Buy) => Price(i64::MAX),
+            (_, _, Side::Sell) => Price(i64::MIN),
         }
     }
 }

@@ -5,7 +5,7 @@ use super::heap::Heap;
 use super::uncross::Indicative;
 use crate::book::{NIL, ORDER_QTY_MAX, OrderStore};
 use crate::event::Instrument;
-use crate::units::{Price, Qty, Side};
+use crate::units::{Price, Side};
 
 /// An instrument's state and rules; the first cache line is what plain orders read.
 #[derive(Clone, Debug)]
@@ -103,26 +103,7 @@ impl Lane {
 
     /// How far a market order trades: to its cap, or to the collar around the last trade.
     pub(super) fn bound(&self, side: Side, cap: Price) -> Price {
-        if cap.0 != 0 {
-            return cap;
-        }
-        match (self.rules.collar, self.last_price, side) {
-            (Some(collar), Some(last), Side::Buy) => Price(last.0.saturating_add(collar.0)),
-            (Some(collar), Some(last), Side::Sell) => Price(last.0.saturating_sub(collar.0)),
-            (_, _, Side::Buy) => Price(i64::MAX),
-            (_, _, Side::Sell) => Price(i64::MIN),
-        }
-    }
-
-    /// Whether a quantity is one that an order may have.
-    pub(super) fn takes_qty(&self, qty: Qty) -> bool {
-        let most = self.rules.qty_max.min(ORDER_QTY_MAX);
-        qty.0 > 0 && qty >= self.rules.qty_min && qty <= most
-    }
-
-    /// Whether a price is one that an order may have.
-    pub(super) fn takes_price(&self, price: Price) -> bool {
-        price.0 > 0 && self.rules.price_max.is_none_or(|most| price <= most)
+        self.rules.bound(side, cap, self.last_price)
     }
 }
 

@@ -1,9 +1,11 @@
 //! What a venue has when it opens: instruments, and the orders on their books.
 
+use std::sync::Arc;
+
 use crate::book::Replica;
 use crate::engine::Exchange;
 use crate::error::Result;
-use crate::event::{Event, Flags, InstrumentTable, TimeInForce, payload};
+use crate::event::{Event, Flags, InstrumentOverrides, InstrumentTable, TimeInForce, payload};
 use crate::feed::orders::ORDERS_FORMAT;
 use crate::feed::{Checks, Description, Feed, Fill, Position};
 use crate::hash::hash_bytes;
@@ -26,15 +28,20 @@ pub struct OpeningBook {
 }
 
 impl OpeningBook {
-    /// What `feed` ends with; an order file is run through a matching engine of these rules.
+    /// What `feed` ends with; an order file is run through a matching engine of these rules, for
+    /// all instruments and for some.
     ///
     /// # Errors
     ///
     /// What the feed reports.
-    pub fn of(mut feed: Box<dyn Feed>, rules: MatcherConfig) -> Result<Self> {
+    pub fn of(
+        mut feed: Box<dyn Feed>,
+        rules: MatcherConfig,
+        own: Arc<InstrumentOverrides>,
+    ) -> Result<Self> {
         let mut opening = Self { origin: feed.description().origin.clone(), ..Self::default() };
         let mut exchange =
-            (feed.description().format == ORDERS_FORMAT).then(|| Exchange::new(rules));
+            (feed.description().format == ORDERS_FORMAT).then(|| Exchange::new(rules).knowing(own));
         let (mut replica, mut executions) = (Replica::new(), Vec::new());
         let mut events = [Event::default(); FEED_BATCH_RECORDS];
         loop {

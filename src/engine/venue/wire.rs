@@ -12,6 +12,9 @@ use crate::units::{AccountId, InstrumentId, MatchId, OrderId, Price, Qty};
 /// The bit of a mass cancel's criteria that stands for the account.
 const BY_ACCOUNT: u32 = 1;
 
+/// A price that no order may have.
+const NO_PRICE: Price = Price(-1);
+
 /// An instrument that no record defines.
 const UNLISTED: InstrumentId = InstrumentId(u32::MAX);
 
@@ -27,7 +30,8 @@ pub(super) struct Desk<'a> {
 impl Desk<'_> {
     /// A new order's records: its terms, if it has such, and itself.
     ///
-    /// What the venue cannot take as it was meant gets no quantity, and the matcher rejects it.
+    /// What the venue has no step for becomes a price or quantity that no order may have, and the
+    /// matcher rejects it.
     pub(super) fn new_order(&self, order: &NewOrder) -> Vec<Event> {
         let id = self.listed.find(order.symbol.as_str()).unwrap_or(UNLISTED);
         let steps = Steps::of(self.listed.get(id));
@@ -36,9 +40,8 @@ impl Desk<'_> {
             && steps.qty.is_multiple_of(order.qty_increment.max(1));
         let prices = [order.price, order.stop_price, order.trail].map(|price| steps.price(price));
         let qtys = [order.qty, order.display_qty, order.min_qty].map(|qty| steps.qty(qty));
-        let is_sound =
-            is_told && prices.iter().all(Option::is_some) && qtys.iter().all(Option::is_some);
-        let [price, stop_price, trail] = prices.map(Option::unwrap_or_default);
+        let is_sound = is_told && qtys.iter().all(Option::is_some);
+        let [price, stop_price, trail] = prices.map(|price| price.unwrap_or(NO_PRICE));
         let [qty, display_qty, min_qty] = qtys.map(Option::unwrap_or_default);
         let of_side = |event: Event| Event { side: order.side as u8, ..event };
         let mut events = Vec::with_capacity(3);
@@ -94,7 +97,7 @@ impl Desk<'_> {
         let steps = self.steps_of(replace.order_id);
         let payload = payload::ReplaceOrder {
             order_id: OrderId(self.run.order(replace.order_id.0)),
-            price: steps.price(replace.price).unwrap_or(Price(-1)),
+            price: steps.price(replace.price).unwrap_or(NO_PRICE),
             qty: steps.qty(replace.qty).unwrap_or(Qty(u64::MAX)),
             new_order_id: OrderId(self.run.order(replace.new_order_id.0)),
         };

@@ -1,11 +1,13 @@
 //! Whether the venue takes an order: the first check that fails is the reason.
 
 use super::entry::Arrival;
+use super::new_order::NewOrder;
 use super::order::OwnOrder;
 use super::simulated::Venue;
-use crate::book::{ORDER_QTY_MAX, Replica};
+use crate::book::Replica;
 use crate::event::{Instrument, Reason, TimeInForce};
 use crate::limits::INSTRUMENTS_MAX;
+use crate::matching::InstrumentRules;
 use crate::units::{InstrumentId, Price, Qty, Side};
 
 impl Venue {
@@ -21,14 +23,15 @@ impl Venue {
         if self.find_live(order.id).is_ok() {
             return Err(Reason::DuplicateOrder);
         }
-        if terms.qty.0 == 0 || terms.qty > ORDER_QTY_MAX {
-            return Err(Reason::BadQuantity);
-        }
+        let rules = self.rules(known);
+        rules.check_qty(terms.qty)?;
         let is_on_tick = |price: Price| price.0 % known.tick(price) == 0;
         let asked = terms.terms();
         let price_checked = match terms.price {
             Price(0) if terms.order_type.is_market() => Ok(()),
-            price if price.0 <= 0 || !is_representable(price, known) => Err(Reason::BadPrice),
+            price if !rules.takes_price(price) || !is_representable(price, known) => {
+                Err(Reason::BadPrice)
+            }
             price => is_on_tick(price).then_some(()).ok_or(Reason::OffTick),
         };
         asked.check_prices(price_checked, is_on_tick)?;
@@ -45,6 +48,23 @@ impl Venue {
         let mut order = *order;
         order.terms.price = price;
         Ok(order)
+    }
+
+    /// What an order of an instrument is held to.
+    fn rules(&self, instrument: &Instrument) -> InstrumentRules {
+        let own = self.config().instruments.get(instrument.symbol.as_str());
+        own.map_or_else(InstrumentRules::default, |own| InstrumentRules::of(own, instrument))
+    }
+
+    /// The price that a market order without one goes to at the most; `None` without a collar.
+    pub(super) fn collar(&self, order: &OwnOrder, replica: &Replica) -> Option<Price> {
+        let NewOrder { instrument, side, price, order_type, .. } = order.terms;
+        if !order_type.is_market() || price.0 != 0 {
+            return None;
+        }
+        let rules = self.rules(replica.instruments().get(instrument)?);
+        let last_price = replica.last_price(instrument).filter(|_| rules.collar.is_some())?;
+        Some(rules.bound(side, price, Some(last_price)))
     }
 
     /// The limit of an order: of a post-only one that would take, one tick off the best price where

@@ -157,6 +157,7 @@ impl Venue {
     pub(super) fn enter(&mut self, mut order: OwnOrder, at: Arrival<'_>, out: &mut Vec<Execution>) {
         let Arrival { ts_event, replica, .. } = at;
         let instrument = order.terms.instrument;
+        let collar = self.collar(&order, replica);
         let lane_index = self.make_lane(instrument);
         let lane = &mut self.lanes[lane_index];
         let cancelled =
@@ -166,6 +167,7 @@ impl Venue {
             self.note_live(&order);
             return;
         }
+        order.terms.price = collar.unwrap_or(order.terms.price);
         let is_all_or_none = order.terms.time_in_force == TimeInForce::Fok;
         if is_all_or_none && lane.takeable(&order, replica) < order.leaves() {
             out.push(cancelled(&order, Reason::NotFillable));

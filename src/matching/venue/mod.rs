@@ -31,9 +31,9 @@
 //!
 //! | kind | rule |
 //! |---|---|
-//! | market | takes up to its cap, or all that is displayed, and never rests; the rest is cancelled with `collar` where more is displayed, else with `no_liquidity`; while halted it queues, and takes part in crosses |
-//! | day, opening, closing | expire at the end of the feed |
-//! | GTC, GTD | outlast it; GTD expires before the first event at or past its time, by time, then number |
+//! | market | takes up to its cap, else up to the instrument's collar around the last trade, else all that is displayed, and never rests; the rest is cancelled with `collar` where more is displayed, else with `no_liquidity`; while halted it queues, and takes part in crosses |
+//! | day, opening, closing | expire before the first event of another day, and at the end of the feed |
+//! | GTC, GTD | outlast both; GTD expires before the first event at or past its time, by time, then number |
 //! | opening | waits for the first cross of the session; a closing cross ends it; `auction_over` after it |
 //! | closing | waits for a closing cross (type C, or one without a type that is not the first); `auction_over` after it |
 //! | post-only | rejected with `would_take`; with reprice moved one tick off the best price that has shares left |
@@ -60,7 +60,8 @@
 //! | level of the other side that crosses ours | own fill at our price from what came, once |
 //! | book cleared | own orders keep what is ahead until their level is told again |
 //!
-//! Quantities are any multiple of the quantity increment (one share); prices lie on the tick.
+//! Prices lie on the tick. Quantities are any multiple of the quantity increment (one share),
+//! unless [`VenueConfig::instruments`] has rules for the instrument: those of the matcher.
 
 mod checks;
 mod crosses;

@@ -1,5 +1,7 @@
 //! The venue: takes commands after their latency, and lets the tape fill own orders.
 
+use std::sync::Arc;
+
 use super::crosses::Auction;
 use super::entry::{Arrival, unknown_order};
 use super::expiry::Expiries;
@@ -9,7 +11,9 @@ use super::levels::QueueModel;
 use super::order::{OpenOrder, OrderState, OwnOrder};
 use super::wire::{Command, InFlight, Wire};
 use crate::book::{Change, Replica};
-use crate::event::{Event, EventView, Execution, ExecutionKind, Flags, Reason, TimeInForce};
+use crate::event::{
+    Event, EventView, Execution, ExecutionKind, Flags, InstrumentOverrides, Reason, TimeInForce,
+};
 use crate::units::{AccountId, InstrumentId, Nanos, OrderId};
 
 /// What shapes the simulated venue.
@@ -21,6 +25,9 @@ pub struct VenueConfig {
     pub conservative: bool,
     /// Where in the queue of a price level the shares stood that leave it without a print.
     pub queue: QueueModel,
+    /// Rules of instruments that the feed does not tell: lots, smallest and largest quantities,
+    /// highest prices, collars.
+    pub instruments: Arc<InstrumentOverrides>,
 }
 
 /// No lane yet.
