@@ -59,7 +59,7 @@
 //! | `matching` | the matching engine and its proof on a tape; the simulated venue: own orders beside the replica | `error` `units` `limits` `hash` `state` `event` `book` |
 //! | `portfolio` | positions, cash, marks, fees in exact integers | `error` `units` `hash` `state` `event` |
 //! | `gateway` | order entry at a real venue: messages, sequences, the trait | `error` `units` `event` `matching` |
-//! | `strategy` | the strategy trait, its desk, the risk gate, the built-in ones | `error` `units` `limits` `hash` `state` `event` `book` `matching` `portfolio` `gateway` |
+//! | `strategy` | the strategy trait, its desk, the risk gate, the built-in ones | `error` `units` `limits` `hash` `state` `event` `feed` `book` `matching` `portfolio` `gateway` |
 //! | `journal` | memory-mapped segments, generic over the record | `error` `limits` `map` `event` `ring` |
 //! | `engine` | the wiring: one feed, two rings, agents on runners; the generator | `error` `units` `limits` `hash` `state` `clock` `processor` `event` `feed` `ring` `runtime` `book` `matching` `portfolio` `gateway` `strategy` `journal` |
 //! | `report` | a run as text, as JSON and as a page of charts | `error` `units` `clock` `event` `feed` `runtime` `book` `matching` `portfolio` `journal` `engine` |

@@ -132,3 +132,42 @@ fn several_files_are_one_feed_for_the_program_and_its_journal() {
     assert_eq!(dates.code, 2, "{}", dates.all());
     assert_eq!(replay(&[&one, &two, "--date", "2024-08-07,2024-08-08"])["feed"]["messages"], 3);
 }
+
+#[test]
+fn day_orders_expire_between_two_files_of_two_days_and_a_journal_repeats_that() {
+    let scratch = tempfile::tempdir().expect("a scratch folder");
+    let folder = scratch.path();
+    // A book of one bid and one offer in the morning; at noon something far away comes and goes.
+    let rows = |bid: u32, offer: u32| {
+        let touch = format!("36000.5,1,1,900,{bid},1\n36000.6,1,2,900,{offer},-1\n");
+        touch + "43200.5,1,3,10,4000000,1\n43200.6,3,3,10,4000000,1\n"
+    };
+    let one = write(folder, "AB_1.csv", &rows(5_000_000, 5_010_000));
+    let two = write(folder, "AB_2.csv", &rows(5_000_000, 5_010_000));
+    let dir = folder.join("run").display().to_string();
+    let days = [&one, &two, "--date", "2024-08-07,2024-08-08", "--strategy", "maker:symbols=AB"];
+    let live = replay(&[&days[..], &["--journal", &dir]].concat());
+    let executions = folder.join("run/executions").display().to_string();
+    let tail = run(["journal", "tail", &executions, "--json"]);
+    let told: Vec<(String, u64)> = tail
+        .stdout
+        .lines()
+        .map(|line| serde_json::from_str::<Value>(line).expect("a document a line"))
+        .filter(|row| ["accepted", "expired"].map(Value::from).contains(&row["kind"]))
+        .map(|row| {
+            // Hours since midnight of the first day in New York.
+            let hour = row["ts_ns"].as_u64().unwrap_or(0) / 3_600_000_000_000 - 478_612;
+            (row["kind"].as_str().unwrap_or_default().to_owned(), hour)
+        })
+        .collect();
+    let (accepted, expired) = ("accepted", "expired");
+    // The second order of a day is on its way until noon. Those of the first day expire as the
+    // second begins, those of the second at its end.
+    let first = [(accepted, 10), (accepted, 12), (expired, 34), (expired, 34)];
+    let second = [(accepted, 34), (accepted, 36), (expired, 36), (expired, 36)];
+    let expected = [first, second].concat();
+    let expected: Vec<_> = expected.iter().map(|row| (row.0.to_owned(), row.1)).collect();
+    assert_eq!(told, expected, "{}", tail.all());
+    assert_eq!(replay(&[&dir])["state_hash"], live["state_hash"]);
+    assert_eq!(replay(&days)["state_hash"], live["state_hash"]);
+}

@@ -2,14 +2,15 @@
 //!
 //! Would catch: a timer inside an exchange event or out of turn, an account that sees another's
 //! orders, liquidity that two strategies both took, a report told before it arrived, randomness
-//! that another run does not repeat, a parent order that is overfilled.
+//! that another run does not repeat, a parent order that is overfilled, an order that outlives its
+//! day.
 
 mod venue_tape;
 
 use std::sync::{Arc, Mutex};
 
 use ringtape::error::Result;
-use ringtape::event::{Event, Execution, ExecutionKind, Instrument};
+use ringtape::event::{Event, Execution, ExecutionKind, Instrument, Reason, TimeInForce};
 use ringtape::matching::{LatencyModel, NewOrder, VenueConfig};
 use ringtape::state::{StateReader, StateWriter};
 use ringtape::strategy::{Desk, Strategy, StrategySpec, TimerId, Trader, TraderConfig};
@@ -99,6 +100,56 @@ fn timers_fire_in_turn_before_the_first_event_at_or_past_their_time() {
     assert_eq!(lines(&log)[2..], ["timer 4 at 7000"]);
     run.play_all(&[Event { ts_event: 20_000, ..delete(99) }]);
     assert_eq!(lines(&log)[3..], ["timer 1 at 9000"]);
+}
+
+#[test]
+fn a_day_order_expires_with_its_day_and_others_stay_for_the_next() {
+    const DAY: u64 = 86_400_000_000_000;
+    let day = |order: NewOrder| order.with_time_in_force(TimeInForce::Day);
+    let later = NewOrder::limit(X, Buy, d(900), Qty(1));
+    for (order, is_over) in [
+        (day(later), true),
+        (later.with_time_in_force(TimeInForce::Closing), true),
+        (later.with_time_in_force(TimeInForce::Gtc), false),
+        (later.until(Nanos(DAY + 70_000)), false),
+    ] {
+        let (strategy, log) = diary(Some(order), &[DAY]);
+        let mut run = Run::new(Trader::with_strategy(strategy, config(500)));
+        run.play_all(&[add(1, Buy, d(1000), 1)]);
+        let last = Event { ts_event: DAY - 1, ..delete(99) };
+        run.play_all(&[last]);
+        assert_eq!(lines(&log)[1..], ["accepted at 3500, sees 1"], "{order:?}");
+        // It expires at midnight, which is before what happens then.
+        let expired = ["expired at 86400000000000, sees 0".to_owned()];
+        let timer = ["timer 1 at 86400000000000".to_owned()];
+        let told = [&expired[..usize::from(is_over)], &timer].concat();
+        let out = run.play_all_and_tell(&[Event { ts_event: DAY + 60_000, ..delete(99) }]);
+        assert_eq!(lines(&log)[2..], told, "{order:?}");
+        let reasons: Vec<_> = out.iter().map(|one| (one.ts_event, one.reason())).collect();
+        let ended = [(DAY + 60_000, Reason::EndOfDay)];
+        assert_eq!(reasons, ended[..usize::from(is_over)], "{order:?}");
+        let mut left = lines(&log).len();
+        run.play_all(&[Event { ts_event: DAY + 80_000, ..delete(99) }]);
+        // The one that is good until a time is over by now.
+        left += usize::from(order.expire_ts.0 > 0);
+        assert_eq!(lines(&log).len(), left, "{order:?}");
+    }
+}
+
+#[test]
+fn what_was_sent_before_midnight_arrives_on_its_day_and_what_is_on_its_way_the_next() {
+    const DAY: u64 = 86_400_000_000_000;
+    let order = NewOrder::limit(X, Buy, d(900), Qty(1)).with_time_in_force(TimeInForce::Day);
+    for (latency, told) in [
+        (500, &["accepted at 86399999999999, sees 1", "expired at 86400000000000, sees 0"][..]),
+        (501, &["accepted at 86400000000000, sees 1"]),
+    ] {
+        let (strategy, log) = diary(Some(order), &[]);
+        let mut run = Run::new(Trader::with_strategy(strategy, config(latency)));
+        run.play_all(&[Event { ts_event: DAY - 501, ..add(1, Buy, d(1000), 1) }]);
+        run.play_all(&[Event { ts_event: DAY + 60_000, ..delete(99) }]);
+        assert_eq!(lines(&log)[1..], *told, "{latency}");
+    }
 }
 
 #[test]

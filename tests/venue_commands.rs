@@ -168,7 +168,7 @@ fn the_kill_switch_cancels_everything_and_rejects_what_arrives_later() {
 fn at_the_end_orders_expire_and_what_is_in_flight_is_rejected() {
     let mut tape = one_resting_and_one_in_flight();
     let mut out = vec![];
-    tape.venue.end_of_day(Nanos(tape.now), &mut out);
+    tape.venue.end(Nanos(tape.now), &mut out);
     assert_eq!(kinds(&out), ["expired", "rejected"]);
     assert!(out.iter().all(|execution| execution.reason() == Reason::EndOfDay));
     assert!(!tape.venue.is_active(X) && tape.venue.next_due().is_none());

@@ -8,7 +8,7 @@ mod venue_tape;
 
 use ringtape::event::{Execution, Reason, TimeInForce};
 use ringtape::matching::{Command, NewOrder, OrderState, VenueConfig};
-use ringtape::units::{Nanos, Price, Qty, Side};
+use ringtape::units::{Nanos, OrderId, Price, Qty, Side};
 use venue_tape::*;
 
 use Side::{Buy, Sell};
@@ -71,7 +71,7 @@ fn gtc_outlasts_the_end_of_the_feed_and_day_does_not() {
     let (kept, _) = tape.order(limit(Buy, d(999), 10).with_time_in_force(TimeInForce::Gtc));
     tape.order(limit(Buy, d(998), 10).with_time_in_force(TimeInForce::Closing));
     let mut out = vec![];
-    tape.venue.end_of_day(Nanos(tape.now), &mut out);
+    tape.venue.end(Nanos(tape.now), &mut out);
     assert_eq!(kinds(&out), ["expired", "expired"]);
     assert!(out.iter().all(|execution| execution.reason() == Reason::EndOfDay));
     assert_eq!(tape.state(kept).state, OrderState::Resting);
@@ -132,6 +132,26 @@ fn opening_and_closing_orders_wait_for_their_cross_and_go_with_it() {
     assert_eq!(tape.venue.open_orders(X).count(), 0);
     let late = tape.order(for_auction(limit(Sell, d(900), 70), closing)).1;
     assert_eq!(reason(&late), ("rejected", Reason::AuctionOver));
+}
+
+#[test]
+fn auctions_of_another_day_are_its_own() {
+    let mut tape = Tape::new();
+    let for_auction = |price, tif| limit(Buy, d(price), 10).with_time_in_force(tif);
+    let (opening, closing) = (TimeInForce::Opening, TimeInForce::Closing);
+    for day in 0..2 {
+        let first = tape.order(for_auction(1001, opening)).0;
+        let last = tape.order(for_auction(1001, closing)).0;
+        let number = |id: OrderId| id.0 & !OrderId::OWN;
+        assert_eq!(fills(&tape.play(cross_of(b'O', d(1000), 100))), [(number(first), 10, d(1000))]);
+        let late = tape.order(for_auction(1001, opening)).1;
+        assert_eq!(reason(&late), ("rejected", Reason::AuctionOver), "day {day}");
+        assert_eq!(fills(&tape.play(cross_of(b'C', d(1000), 100))), [(number(last), 10, d(1000))]);
+        let late = tape.order(for_auction(1001, closing)).1;
+        assert_eq!(reason(&late), ("rejected", Reason::AuctionOver), "day {day}");
+        // The book of the day before goes.
+        tape.play(clear());
+    }
 }
 
 #[test]

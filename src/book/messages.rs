@@ -300,6 +300,7 @@ impl Replica {
     pub(super) fn cross(&mut self, instrument: InstrumentId, message: &payload::Cross) {
         let tape = &mut self.tapes[instrument.0 as usize];
         add(&mut tape.stats.cross_qty, message.qty);
+        add(&mut tape.session_cross_qty, message.qty);
         if message.qty.0 > 0 && message.cross_type.0 == b'C' {
             tape.close_price = Some(message.price);
         }

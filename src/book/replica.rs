@@ -121,6 +121,8 @@ impl Replica {
                 change.kind = ChangeKind::Cleared;
                 self.books.clear(instrument);
                 self.level_books.clear(instrument);
+                let tape = &mut self.tapes[instrument.0 as usize];
+                (tape.close_price, tape.session_cross_qty) = (None, Qty(0));
             }
             EventView::LevelSet(level) => change = self.set_level(event, level),
             EventView::Quote(quote) => self.compare(event.ts_event, instrument, quote),
@@ -211,9 +213,14 @@ impl Replica {
         self.tapes.get(instrument.0 as usize)?.last_price
     }
 
-    /// Price of the closing cross, if one traded.
+    /// Price of the closing cross, if one traded since the book was last cleared.
     pub fn close_price(&self, instrument: InstrumentId) -> Option<Price> {
         self.tapes.get(instrument.0 as usize)?.close_price
+    }
+
+    /// What crossed since the book was last cleared.
+    pub(crate) fn session_cross_qty(&self, instrument: InstrumentId) -> Qty {
+        self.tapes.get(instrument.0 as usize).map_or(Qty(0), |tape| tape.session_cross_qty)
     }
 
     /// What was traded in an instrument.

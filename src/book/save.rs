@@ -177,6 +177,7 @@ pub(super) fn save_tape(tape: &Tape, writer: &mut StateWriter) {
         writer.put_bool(price.is_some());
         writer.put_i64(price.map_or(0, |price| price.0));
     }
+    writer.put_u64(tape.session_cross_qty.0);
     writer.put_u64(tape.turnover.value as u64);
     writer.put_u64((tape.turnover.value >> 64) as u64);
     writer.put_u64(tape.turnover.qty.0);
@@ -201,6 +202,7 @@ fn load_tape(reader: &mut StateReader<'_>) -> Result<Tape> {
         Ok(is_known.then_some(price))
     };
     let (last_price, close_price) = (price()?, price()?);
+    let session_cross_qty = Qty(reader.u64()?);
     let (low, high) = (reader.u64()?, reader.u64()?);
     let value = (u128::from(high) << 64 | u128::from(low)).cast_signed();
     let turnover = Turnover { value, qty: Qty(reader.u64()?) };
@@ -213,7 +215,7 @@ fn load_tape(reader: &mut StateReader<'_>) -> Result<Tape> {
         broken_qty: Qty(reader.u64()?),
         trades: reader.u64()?,
     };
-    Ok(Tape { stats, last_price, close_price, turnover })
+    Ok(Tape { stats, last_price, close_price, session_cross_qty, turnover })
 }
 
 pub(super) fn save_instrument(id: InstrumentId, one: &Instrument, writer: &mut StateWriter) {

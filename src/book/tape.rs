@@ -34,6 +34,8 @@ pub(super) struct Tape {
     pub(super) stats: InstrumentStats,
     pub(super) last_price: Option<Price>,
     pub(super) close_price: Option<Price>,
+    /// What crossed since the book was last cleared, as it is before another day.
+    pub(super) session_cross_qty: Qty,
     pub(super) turnover: Turnover,
 }
 

@@ -54,6 +54,7 @@ pub(super) fn trader_config(shape: &RunConfig) -> Result<TraderConfig> {
         rates: rates(shape.rates.as_deref())?,
         limits: shape.limits.as_deref().map(str::parse).transpose()?.unwrap_or_default(),
         seed: shape.seed.unwrap_or(1),
+        clock: shape.zone(),
         ..TraderConfig::default()
     })
 }

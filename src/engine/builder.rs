@@ -82,7 +82,7 @@ impl EngineBuilder {
         self
     }
 
-    /// Venue, latency, fees and limits of the strategies added here.
+    /// Venue, latency, fees and limits of the strategies added here; the clock is the feed's.
     pub fn trading(self, trading: TraderConfig) -> Self {
         Self { trading, ..self }
     }
@@ -200,6 +200,7 @@ impl EngineBuilder {
     /// keeps the journals from being created. Nothing has been started then.
     pub fn start(mut self) -> Result<Engine> {
         if !self.strategies.is_empty() {
+            self.trading.clock = self.feed.description().zone;
             self.config.trader = Some(Trader::with_strategies(self.strategies, self.trading));
         }
         Engine::wire(self.feed, self.config, self.guests)

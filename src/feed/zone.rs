@@ -73,6 +73,16 @@ impl Zone {
         date.0 * DAY + offset_hours * HOUR
     }
 
+    /// The end of the day, in this zone, that a feed's time lies in.
+    pub(crate) fn day_end(self, ns: u64) -> u64 {
+        match ns {
+            0..UNDATED_BELOW => (ns / DAY + 1) * DAY,
+            // The last days that 64 bits reach have no end.
+            _ if ns > u64::MAX - 2 * DAY => u64::MAX,
+            _ => self.midnight_ns(Date(self.date_at(ns).0 + 1)),
+        }
+    }
+
     /// The date in this zone at a time since the Unix epoch.
     fn date_at(self, ns: u64) -> Date {
         let date = Date(ns / DAY);
@@ -259,10 +269,21 @@ mod tests {
             assert_eq!(midnight, seconds * SECOND, "{text}");
             assert_eq!(Zone::Eastern.date_at(midnight), date, "{text}");
             assert_eq!(Zone::Eastern.date_at(midnight - 1), Date(date.0 - 1), "{text}");
+            assert_eq!(Zone::Eastern.day_end(midnight - 1), midnight, "{text}");
+            assert!(Zone::Eastern.day_end(midnight) > midnight + 22 * HOUR, "{text}");
         }
         for text in ["2023-02-29", "9999-01-01", "2020-x-01-30", "2020-01"] {
             assert!(text.parse::<Date>().is_err(), "{text}");
         }
+    }
+
+    #[test]
+    fn a_day_without_a_date_has_24_hours_and_the_last_one_never_ends() {
+        for zone in [Zone::Eastern, Zone::Utc] {
+            assert_eq!([0, DAY - 1, DAY].map(|ns| zone.day_end(ns)), [DAY, DAY, 2 * DAY]);
+            assert_eq!(zone.day_end(u64::MAX - 1), u64::MAX);
+        }
+        assert_eq!(Zone::Utc.day_end(18_262 * DAY), 18_263 * DAY);
     }
 
     #[test]

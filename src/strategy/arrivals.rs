@@ -10,6 +10,31 @@ use crate::limits::COMMANDS_PER_EVENT_MAX;
 use crate::units::Nanos;
 
 impl Trader {
+    /// An event of another day has come: what was due before midnight comes first, then orders of
+    /// the day expire, and what is held gets the day's last mark.
+    #[cold]
+    pub(super) fn turn_day(
+        &mut self,
+        until: Nanos,
+        ts_event: Nanos,
+        replica: &Replica,
+        out: &mut Vec<Execution>,
+    ) -> Result<()> {
+        let next = Nanos(self.config.clock.day_end(until.0));
+        let midnight = std::mem::replace(&mut self.day_end, next);
+        // The first event ends no day.
+        if midnight == Nanos(0) {
+            return Ok(());
+        }
+        self.receive(Nanos(midnight.0 - 1), ts_event, replica, out)?;
+        self.office.now = midnight.max(self.office.now);
+        self.office.venue.end_day(ts_event, &mut self.office.reports);
+        self.settle(replica, out)?;
+        self.tell(replica, out)?;
+        self.quote_close(ts_event, replica, out)?;
+        self.settle(replica, out)
+    }
+
     /// When the next order or report arrives or the next timer fires.
     #[inline]
     pub(super) fn next_due(&self) -> Option<Nanos> {

@@ -83,10 +83,17 @@ impl OrderEntry {
         }
     }
 
-    /// The feed ended; a real venue's day goes on.
-    pub(super) fn end_of_day(&mut self, ts_event: Nanos, out: &mut Vec<Execution>) {
+    /// A day of the feed ended; a real venue says itself when its own does.
+    pub(super) fn end_day(&mut self, ts_event: Nanos, out: &mut Vec<Execution>) {
+        if let Self::Simulated(venue) = self {
+            venue.end_day(ts_event, out);
+        }
+    }
+
+    /// The feed ended.
+    pub(super) fn end(&mut self, ts_event: Nanos, out: &mut Vec<Execution>) {
         match self {
-            Self::Simulated(venue) => venue.end_of_day(ts_event, out),
+            Self::Simulated(venue) => venue.end(ts_event, out),
             Self::Away(door) => while door.receive(ts_event, ts_event, out).is_some() {},
         }
     }

@@ -13,6 +13,7 @@ impl Trader {
     pub fn save(&self, writer: &mut StateWriter) {
         let office = &self.office;
         writer.put_u64(office.now.0);
+        writer.put_u64(self.day_end.0);
         writer.put_u64(office.orders);
         office.counts.save(writer);
         office.venue.save(writer);
@@ -42,6 +43,7 @@ impl Trader {
     /// State that this trader did not write. The trader is of no use then.
     pub fn load(&mut self, reader: &mut StateReader<'_>) -> Result<()> {
         self.office.now = Nanos(reader.u64()?);
+        self.day_end = Nanos(reader.u64()?);
         self.office.orders = reader.u64()?;
         self.office.counts = TraderCounts::load(reader)?;
         self.office.venue.load(reader)?;

@@ -171,7 +171,7 @@ impl Trader {
         Ok(())
     }
 
-    pub(super) fn write_quote(
+    fn write_quote(
         &mut self,
         instrument: InstrumentId,
         ts_event: Nanos,
@@ -184,6 +184,25 @@ impl Trader {
         self.office.account.apply(&execution)?;
         out.push(execution);
         self.guard_losses();
+        Ok(())
+    }
+
+    /// Writes the last quotes of a day, with the closing cross if there was one, where something is
+    /// held or was lately.
+    pub(super) fn quote_close(
+        &mut self,
+        ts_event: Nanos,
+        replica: &Replica,
+        out: &mut Vec<Execution>,
+    ) -> Result<()> {
+        for index in 0..self.interest.len() {
+            let instrument = InstrumentId(index as u32);
+            if self.interest[index] & (HELD | RECENT) != 0 {
+                let close_price = replica.close_price(instrument);
+                let quote = Quote { close_price, ..quote_of(instrument, replica) };
+                self.write_quote(instrument, ts_event, &quote, out)?;
+            }
+        }
         Ok(())
     }
 
@@ -209,7 +228,7 @@ impl Trader {
 }
 
 /// What the books say of an instrument now; the closing cross is left for the end of the day.
-pub(super) fn quote_of(instrument: InstrumentId, replica: &Replica) -> Quote {
+fn quote_of(instrument: InstrumentId, replica: &Replica) -> Quote {
     let touch = replica.touch(instrument);
     Quote {
         bid_price: touch.bid_price,

@@ -7,12 +7,12 @@ use super::desk::Office;
 use super::entry::OrderEntry;
 use super::member::{Call, Member};
 use super::risk::{Limit, RiskGate, RiskLimits};
-use super::settle::quote_of;
 use super::timers::Timers;
 use super::{Strategy, StrategySpec};
 use crate::book::{Change, Replica};
 use crate::error::Result;
 use crate::event::{Event, EventView, Execution, Flags, Kind, Quote, Reason};
+use crate::feed::Zone;
 use crate::limits::COMMANDS_PER_EVENT_MAX;
 use crate::matching::{Venue, VenueConfig};
 use crate::portfolio::{FeeSchedule, MarkRule, Portfolio, PortfolioConfig, Rates};
@@ -35,6 +35,8 @@ pub struct TraderConfig {
     pub limits: RiskLimits,
     /// Seed of the randomness that strategies may use.
     pub seed: u64,
+    /// The clock at whose midnight a day ends: that of the feed.
+    pub clock: Zone,
 }
 
 /// An execution on its way to its strategy.
@@ -106,6 +108,8 @@ pub struct Trader {
     pub(super) untold: VecDeque<Told>,
     /// The instrument of the last event: while its exchange event is open, no timer fires.
     pub(super) last_instrument: InstrumentId,
+    /// When the day ends that the last event lies in; 0 before the first.
+    pub(super) day_end: Nanos,
     /// Whether the feed has lost messages and not recovered.
     pub(super) is_cut_off: bool,
     /// Whether reports take no time.
@@ -161,6 +165,7 @@ impl Trader {
             quotes: BTreeMap::new(),
             untold: VecDeque::new(),
             last_instrument: InstrumentId(0),
+            day_end: Nanos(0),
             is_cut_off: false,
             tells_at_once: config.venue.latency.tells_at_once(),
             config,
@@ -199,6 +204,9 @@ impl Trader {
             return Ok(());
         }
         let until = self.office.now.max(Nanos(event.ts_event));
+        if until >= self.day_end {
+            self.turn_day(until, Nanos(event.ts_event), replica, out)?;
+        }
         if self.next_due().is_some_and(|due| due <= until) {
             self.receive(until, Nanos(event.ts_event), replica, out)?;
         }
@@ -313,21 +321,13 @@ impl Trader {
         self.call_all(Call::End, replica, out)?;
         // Twice: what a strategy sends in answer to the first round is rejected in the second.
         for _ in 0..2 {
-            self.office.venue.end_of_day(now, &mut self.office.reports);
+            self.office.venue.end(now, &mut self.office.reports);
             self.settle(replica, out)?;
             for told in std::mem::take(&mut self.untold) {
                 self.tell_owner(&told.execution, replica, out)?;
             }
         }
-        for index in 0..self.interest.len() as u32 {
-            let instrument = InstrumentId(index);
-            if self.interest[index as usize] & (HELD | RECENT) != 0 {
-                let close_price = replica.close_price(instrument);
-                let quote = Quote { close_price, ..quote_of(instrument, replica) };
-                self.write_quote(instrument, now, &quote, out)?;
-            }
-        }
-        Ok(())
+        self.quote_close(now, replica, out)
     }
 
     /// What the trader did so far, all strategies together.

@@ -97,7 +97,7 @@ impl Venue {
 /// Whether the auction that an order is for has traded already.
 fn is_over(time_in_force: TimeInForce, instrument: InstrumentId, replica: &Replica) -> bool {
     match time_in_force {
-        TimeInForce::Opening => replica.stats(instrument).cross_qty > Qty(0),
+        TimeInForce::Opening => replica.session_cross_qty(instrument) > Qty(0),
         TimeInForce::Closing => replica.close_price(instrument).is_some(),
         _ => false,
     }

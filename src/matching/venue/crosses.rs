@@ -21,7 +21,7 @@ impl Auction {
     /// The first of a session is the opening one unless it says that it is the closing one; one
     /// without a type that is not the first is taken for the closing one.
     pub(super) fn of(cross: &payload::Cross, instrument: InstrumentId, replica: &Replica) -> Self {
-        let is_first = replica.stats(instrument).cross_qty <= cross.qty;
+        let is_first = replica.session_cross_qty(instrument) <= cross.qty;
         let is_closing = match cross.cross_type {
             Letter(b'C') => true,
             Letter(0) => !is_first,

@@ -173,13 +173,18 @@ impl Venue {
         self.lane_index(instrument).is_some_and(|lane| !self.lanes[lane].is_idle())
     }
 
-    /// Ends the session: day orders and those for auctions expire, what is in flight is rejected.
-    pub fn end_of_day(&mut self, ts_event: Nanos, out: &mut Vec<Execution>) {
+    /// Ends a day: day orders and those for auctions expire.
+    pub fn end_day(&mut self, ts_event: Nanos, out: &mut Vec<Execution>) {
         let ends = |order: &OwnOrder| {
             let time_in_force = order.terms.time_in_force;
             !matches!(time_in_force, TimeInForce::Gtc | TimeInForce::Gtd)
         };
         self.end_orders(ends, ExecutionKind::Expired, Reason::EndOfDay, ts_event, out);
+    }
+
+    /// Ends the feed: its last day ends, and what is in flight is rejected.
+    pub fn end(&mut self, ts_event: Nanos, out: &mut Vec<Execution>) {
+        self.end_day(ts_event, out);
         // A cancel in flight finds its order gone: there is nothing to reject.
         for in_flight in self.wire.drain() {
             let rejected = match in_flight.command {
