@@ -1,19 +1,35 @@
 //! Two processes, a run and a venue: orders out, fills back, and either killed in the middle.
 //!
-//! Would catch a fill that is lost or booked twice, an order that is sent late or again, a journal
-//! that does not repeat the run, and a run that trades without being kept.
+//! Would catch a fill that is lost or booked twice wherever a connection breaks, an order that is sent
+//! late or again, a difference of open orders that nobody hears of, a rule of the venue that is not
+//! kept, a journal or a snapshot that does not repeat the run, and a run that trades without being
+//! kept.
 #![cfg(feature = "cli")]
 
 mod common;
 
+#[path = "gateway_venue/cuts.rs"]
+mod cuts;
+#[path = "gateway_venue/differences.rs"]
+mod differences;
+#[path = "gateway_venue/inside.rs"]
+mod inside;
+#[path = "gateway_venue/peer.rs"]
+mod peer;
+#[path = "gateway_venue/proxy.rs"]
+mod proxy;
+#[path = "gateway_venue/rules.rs"]
+mod rules;
+
 use std::fs;
-use std::io::{BufRead, BufReader, Read};
 use std::path::Path;
-use std::process::{Child, ChildStderr, Stdio};
+use std::process::Child;
 use std::time::{Duration, Instant};
 
-use common::program::{end, ringtape, run, start};
-use rustix::process::{Pid, Signal, kill_process};
+use common::program::{end, run, start};
+use common::venue::{Fill, Venue, same_fills, signal};
+use ringtape::journal::snapshot::snapshots;
+use rustix::process::Signal;
 use serde_json::Value;
 
 const DAY: &str = "feeds/sample.itch.gz";
@@ -21,96 +37,12 @@ const DAY: &str = "feeds/sample.itch.gz";
 /// Follows whoever trades more, and so trades often.
 const STRATEGY: &str = "momentum:symbols=ACME,size=10,limit=500,window=5s,threshold=1,hold=20s";
 
-/// A venue in a process of its own.
-struct Venue {
-    child: Child,
-    address: String,
-    stderr: BufReader<ChildStderr>,
-}
-
-impl Venue {
-    /// Opens a venue whose books are those of the sample's noon.
-    fn start(dir: &Path, listen: &str) -> Self {
-        let dir = dir.join("venue").display().to_string();
-        let fixed = ["venue", DAY, "--until", "12:00", "--journal", &dir, "--resume", "--json"];
-        let mut command = ringtape([&fixed[..], &["--listen", listen]].concat());
-        command.stdout(Stdio::piped()).stderr(Stdio::piped());
-        let mut child = command.spawn().expect("the program starts");
-        let mut stderr = BufReader::new(child.stderr.take().expect("piped"));
-        let mut line = String::new();
-        stderr.read_line(&mut line).expect("a line");
-        let address = line
-            .strip_prefix("ringtape: listening at ")
-            .and_then(|rest| rest.split(',').next())
-            .unwrap_or_else(|| panic!("no address: {line}"));
-        Self { address: address.to_owned(), child, stderr }
-    }
-
-    fn gateway(&self) -> String {
-        format!("tcp://{}?heartbeat=500ms", self.address)
-    }
-
-    fn kill(mut self) {
-        self.child.kill().expect("it runs");
-        self.child.wait().expect("it ends");
-    }
-
-    /// Closes the venue and gives its report.
-    fn close(mut self) -> Value {
-        signal(&self.child, Signal::INT);
-        let mut told = String::new();
-        self.stderr.read_to_string(&mut told).expect("text");
-        let output = self.child.wait_with_output().expect("an end");
-        assert_eq!(output.status.code(), Some(130), "{told}");
-        serde_json::from_slice(&output.stdout).unwrap_or_else(|error| panic!("{error}: {told}"))
-    }
-}
-
-fn signal(child: &Child, signal: Signal) {
-    let id = Pid::from_raw(child.id() as i32).expect("a process");
-    kill_process(id, signal).expect("it runs");
-}
-
 /// The arguments of a run that trades at a venue.
 fn trading(dir: &Path, gateway: &str, rest: &[&str]) -> Vec<String> {
     let dir = dir.join("run").display().to_string();
     let what = ["replay", DAY, "--until", "10:00", "--strategy", STRATEGY, "--json", "--audit"];
     let how = ["--gateway", gateway, "--journal", &dir, "--durability", "interval:10ms"];
     [&what[..], &how, rest].concat().into_iter().map(str::to_owned).collect()
-}
-
-/// A fill: order without the venue's part of its number, side, price, quantity, filled so far.
-type Fill = (u64, String, String, u64, u64);
-
-/// The fills of an execution journal, with the side that is ours.
-fn fills(dir: &Path, is_ours: impl Fn(u64) -> bool) -> Vec<Fill> {
-    let dir = dir.join("executions").display().to_string();
-    let ran = run(["journal", "tail", &dir, "--kind", "filled", "--json"]);
-    assert_eq!(ran.code, 0, "{}", ran.all());
-    let text = |row: &Value, key: &str| row[key].as_str().unwrap_or_default().to_owned();
-    let number = |row: &Value, key: &str| row[key].as_u64().unwrap_or_default();
-    ran.stdout
-        .lines()
-        .map(|line| serde_json::from_str::<Value>(line).expect("a document a line"))
-        .filter(|row| is_ours(number(row, "order_id")))
-        .map(|row| {
-            let order = number(&row, "order_id") & ((1 << 40) - 1);
-            let (side, price) = (text(&row, "side"), row["price"].to_string());
-            (order, side, price, number(&row, "qty"), number(&row, "cum"))
-        })
-        .collect()
-}
-
-/// Both sides' fills, which must be the same, each once.
-fn same_fills(dir: &Path) -> Vec<Fill> {
-    let own = fills(&dir.join("run"), |_| true);
-    let told = fills(&dir.join("venue"), |order| order >> 40 > 0);
-    let mut sorted = own.clone();
-    sorted.sort();
-    sorted.dedup();
-    assert_eq!(sorted.len(), own.len(), "a fill is booked twice: {own:?}");
-    assert_eq!(own, told);
-    own
 }
 
 /// What fills come to.
@@ -135,6 +67,17 @@ fn wait_for_more(client: &mut Child, dir: &Path, more: usize) {
     let (begin, before) = (Instant::now(), count());
     while count() < before + more && client.try_wait().expect("a child").is_none() {
         assert!(begin.elapsed() < Duration::from_secs(60), "{before} records and no more");
+        std::thread::sleep(Duration::from_millis(20));
+    }
+}
+
+/// Waits until a run has left a snapshot, or is over.
+fn wait_for_snapshot(client: &mut Child, dir: &Path) {
+    let folder = dir.join("run/snapshots");
+    let is_there = || snapshots(&folder).is_ok_and(|found| !found.is_empty());
+    let begin = Instant::now();
+    while !is_there() && client.try_wait().expect("a child").is_none() {
+        assert!(begin.elapsed() < Duration::from_secs(60), "no snapshot");
         std::thread::sleep(Duration::from_millis(20));
     }
 }
@@ -224,6 +167,33 @@ fn a_run_that_is_killed_and_resumed_loses_and_repeats_no_fill() {
     assert_eq!(live["gateway"]["differences"], 0, "{}", live["warnings"]);
     assert_eq!(told["venue"]["runs"], 1, "{}", told["venue"]);
     assert!(told["venue"]["sessions"].as_u64() > Some(1), "{}", told["venue"]);
+    assert_repeats(dir, &live);
+}
+
+#[test]
+fn a_run_that_goes_on_from_a_snapshot_loses_and_repeats_no_fill() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let dir = folder.path();
+    let venue = Venue::start(dir, "127.0.0.1:0");
+    let often = ["--rate", "10k", "--resume", "--snapshot-every", "1k"];
+    let arguments = trading(dir, &venue.gateway(), &often);
+    let mut client = start(&arguments);
+    for _ in 1..=2 {
+        wait_for_more(&mut client, dir, 10);
+        wait_for_snapshot(&mut client, dir);
+        client.kill().expect("it runs");
+        client.wait().expect("it ends");
+        client = start(&arguments);
+    }
+    let ran = end(client);
+    assert_eq!(ran.code, 0, "{}", ran.all());
+    let live = ran.json();
+    venue.close();
+    let fills = same_fills(dir);
+    let took_up = &live["journal"]["resumed"];
+    assert!(took_up["snapshot"]["market"].as_u64() > Some(0), "{took_up}");
+    assert_eq!(own_position(&live), position(&fills));
+    assert_eq!(live["gateway"]["differences"], 0, "{}", live["warnings"]);
     assert_repeats(dir, &live);
 }
 

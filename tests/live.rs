@@ -10,6 +10,7 @@ use std::path::Path;
 use std::time::Duration;
 
 use common::program::{Ran, end, run, start};
+use common::venue::{Venue, same_fills};
 use serde_json::Value;
 
 /// A place of its own for each test: groups and ports.
@@ -191,6 +192,40 @@ fn the_journal_of_a_live_run_repeats_it_with_its_times() {
     let times = run(["journal", "tail", &run_dir, "--kind", "time", "--json", "--limit", "3"]);
     assert_eq!(times.code, 0, "{}", times.all());
     assert!(times.stdout.lines().count() >= 1, "silence was told");
+}
+
+#[test]
+fn a_live_run_trades_at_a_venue_and_its_journal_repeats_it() {
+    if !has_multicast() {
+        return;
+    }
+    let folder = tempfile::tempdir().expect("a folder");
+    let dir = folder.path();
+    let day = session(dir, "60k");
+    let venue = Venue::open(dir, &[&day, "--until", "12:00"], "127.0.0.1:0");
+    let address = Place::new(7).address(true, true, "");
+    let run_dir = dir.join("run").display().to_string();
+    let gateway = venue.gateway();
+    let strategy = "momentum:symbols=ACME,size=10,limit=500,window=5s,threshold=1,hold=20s";
+    let listener = start(
+        [
+            &["replay", &address, "--strategy", strategy, "--json", "--audit"][..],
+            &["--journal", &run_dir, "--durability", "interval:10ms", "--gateway", &gateway],
+        ]
+        .concat(),
+    );
+    std::thread::sleep(Duration::from_millis(400));
+    let sender = start(["convert", &day, &address, "--rate", "30k"]);
+    let (heard, sent) = (end(listener), end(sender));
+    assert_eq!((heard.code, sent.code), (0, 0), "{}\n{}", heard.all(), sent.all());
+    venue.close();
+    let fills = same_fills(dir);
+    assert!(!fills.is_empty(), "{}", heard.all());
+    let (live, repeated) = (heard.json(), replay_file(&run_dir));
+    assert_eq!(live["gateway"]["differences"], 0, "{}", live["warnings"]);
+    for part in ["hashes", "state_hash", "orders", "fills", "portfolio"] {
+        assert_eq!(repeated[part], live[part], "{part}");
+    }
 }
 
 #[test]

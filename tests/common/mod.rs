@@ -3,6 +3,7 @@
 
 pub mod program;
 pub mod runs;
+pub mod venue;
 
 use std::path::{Path, PathBuf};
 
