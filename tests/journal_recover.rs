@@ -5,11 +5,14 @@
 //! recovery that destroys bytes or cannot be repeated, a reader that skips or repeats records where
 //! one epoch ends and the next begins.
 
+mod common;
+
 use std::fs::{self, File, OpenOptions};
-use std::os::unix::fs::FileExt;
+use std::os::unix::fs::{FileExt, MetadataExt};
 use std::path::{Path, PathBuf};
 
 use bytemuck::Zeroable;
+use common::runs::{reboot, tapes};
 use proptest::prelude::*;
 use ringtape::error::Error;
 use ringtape::event::Event;
@@ -78,27 +81,6 @@ fn open(path: &Path) -> File {
 
 fn slot_offset(index: u64) -> u64 {
     4096 + index / 1023 * BLOCK + (index % 1023 + 1) * 64
-}
-
-/// Makes the segments of a journal those of a machine that has been started again since.
-fn reboot(dir: &Path) {
-    for path in tapes(dir) {
-        let file = open(&path);
-        let mut head = vec![0; 4096];
-        file.read_exact_at(&mut head, 0).unwrap();
-        head[128] ^= 0xff;
-        let crc = crc32c::crc32c(&head[..4084]);
-        head[4084..4088].copy_from_slice(&crc.to_le_bytes());
-        file.write_all_at(&head, 0).unwrap();
-    }
-}
-
-fn tapes(dir: &Path) -> Vec<PathBuf> {
-    let paths = fs::read_dir(dir).unwrap().map(|entry| entry.unwrap().path());
-    let mut tapes: Vec<_> =
-        paths.filter(|path| path.extension().is_some_and(|end| end == "tape")).collect();
-    tapes.sort();
-    tapes
 }
 
 /// Damages the record at `index` of the segment at `path`.
@@ -182,6 +164,8 @@ fn a_torn_last_record_is_set_aside_and_the_journal_goes_on() {
     assert!(copy.starts_with(dir.path().join("quarantine")));
     assert_eq!(fs::read(copy).unwrap(), torn);
     assert_eq!(fs::read(&path).unwrap(), whole, "the old segment is left as it was");
+    let kept = fs::metadata(&path).unwrap().blocks() * 512;
+    assert!(kept < 1 << 20, "{kept} bytes for 3,000 records");
     append(&mut writer, 100);
     drop(writer);
     assert_eq!(check_whole(dir.path()).records, 3099);

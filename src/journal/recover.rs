@@ -28,7 +28,7 @@ use super::options::{Start, Summary, Tally, backend};
 use super::reader::check_record_type;
 use super::record::{Record, slot_bytes};
 use super::segment::{Opening, Segment, read_header};
-use super::storage::sync_file;
+use super::storage::{punch_hole, sync_file};
 use super::tape::{Tape, TornTail};
 use super::verify::{verify_with, walk_until};
 use super::writer::Writer;
@@ -236,6 +236,7 @@ impl Found {
         };
         if let Some((start, last)) = kept.last() {
             recovery.quarantined.extend(copy_rest(dir, last, until - start)?);
+            give_back(last, until - start)?;
         }
         for cleared in clearing(dir, until, behind) {
             recovery.quarantined.extend(cleared?);
@@ -286,6 +287,15 @@ fn copy_rest(dir: &Path, path: &Path, index: u64) -> Result<Option<PathBuf>> {
     copy_bytes(path, rest, &to)
         .map_err(|source| Error::io("quarantine a copy of", path, source))?;
     Ok(Some(to))
+}
+
+/// Gives back the space behind all that a segment holds, which is not written any more: a run that
+/// is killed ten times would else take ten whole segments.
+fn give_back(path: &Path, index: u64) -> Result<()> {
+    let unused = Segment::open(path)?.unused(index);
+    let mut options = fs::OpenOptions::new();
+    let given = options.write(true).open(path).and_then(|file| punch_hole(&file, unused));
+    given.map_err(|source| Error::io("punch a hole in", path, source))
 }
 
 fn copy_bytes(from: &Path, range: Range<usize>, to: &Path) -> std::io::Result<()> {

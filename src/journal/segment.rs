@@ -5,12 +5,14 @@ use std::io::{self, Read as _};
 use std::ops::Range;
 use std::path::{Path, PathBuf};
 
+use rustix::fs::{SeekFrom, seek};
+
 use super::crc::SlotCrc;
 use super::format::{BlockHeader, OPENING_OFFSET, Seal, SegmentHeader, SlotBuffer, opening_word};
 use super::geometry::Geometry;
 use crate::error::{Error, Result};
 use crate::limits::SEGMENT_HEADER_BYTES;
-use crate::map::ReadMap;
+use crate::map::{ReadMap, WORD_BYTES};
 
 /// A mapped segment whose header was found sound.
 #[derive(Debug)]
@@ -18,6 +20,7 @@ pub(super) struct Segment {
     pub(super) path: PathBuf,
     pub(super) header: SegmentHeader,
     pub(super) geometry: Geometry,
+    file: File,
     map: ReadMap,
     crc: SlotCrc,
 }
@@ -118,6 +121,7 @@ impl Segment {
             path: path.to_owned(),
             header,
             geometry: header.geometry(),
+            file,
             map,
             crc: SlotCrc::new(header.epoch),
         })
@@ -234,7 +238,7 @@ impl Segment {
         let geometry = self.geometry;
         let next = move |&index: &u64| {
             let from = geometry.slot_offset(index) + geometry.slot_bytes;
-            let found = geometry.index_at(self.map.find_nonzero(from..self.map.bytes())?);
+            let found = geometry.index_at(self.first_nonzero(from)?);
             // The header of the block that was already looked at lies before its first slot.
             Some(found.max(index + 1)).filter(|&found| found <= geometry.records())
         };
@@ -268,7 +272,7 @@ impl Segment {
 
     /// The first byte, as a multiple of 8, that is not zero though nothing readable is there.
     pub(super) fn first_garbage(&self, index: u64) -> Option<usize> {
-        self.map.find_nonzero(self.end_offset(index)..self.map.bytes())
+        self.first_nonzero(self.end_offset(index))
     }
 
     /// The CRC in the commit word of the record at `index`.
@@ -305,8 +309,25 @@ impl Segment {
     /// end of the last slot that is not zero.
     pub(super) fn rest(&self, index: u64) -> Range<usize> {
         let from = self.end_offset(index);
-        let last = self.map.find_last_nonzero(from..self.map.bytes());
+        let last = self.last_nonzero(from);
         from..last.map_or(from, |last| (last + 1).next_multiple_of(self.geometry.slot_bytes))
+    }
+
+    /// The bytes behind the slot of `index` and behind everything that is not zero.
+    pub(super) fn unused(&self, index: u64) -> Range<usize> {
+        let end = self.rest(index).end.max(self.geometry.slot_offset(index));
+        end.min(self.map.bytes())..self.map.bytes()
+    }
+
+    /// The offset of the first word from `from` on that is not zero.
+    fn first_nonzero(&self, from: usize) -> Option<usize> {
+        stored(&self.file, from..self.map.bytes()).find_map(|range| self.map.find_nonzero(range))
+    }
+
+    /// The offset of the last word from `from` on that is not zero.
+    fn last_nonzero(&self, from: usize) -> Option<usize> {
+        let ranges: Vec<_> = stored(&self.file, from..self.map.bytes()).collect();
+        ranges.into_iter().rev().find_map(|range| self.map.find_last_nonzero(range))
     }
 
     /// Whether the slot of `index` is a seal and nothing of `rest` is behind it.
@@ -318,5 +339,56 @@ impl Segment {
     /// Whether the first block's header or first record is there.
     pub(super) fn is_begun(&self) -> bool {
         self.is_evidence(0)
+    }
+}
+
+/// The parts of a range, which begins and ends at words, that the file system holds anything in;
+/// all of it where that cannot be told. What is in between reads as zeros.
+///
+/// WHY: most of a segment that a killed writer left was never written. To look at 256 MiB of it
+/// took 0.1 s, and a recovery looks several times.
+fn stored(file: &File, range: Range<usize>) -> impl Iterator<Item = Range<usize>> {
+    let Range { start, end } = range;
+    let next = move |from: usize| {
+        if from >= end {
+            return None;
+        }
+        let found = match seek(file, SeekFrom::Data(from as u64)) {
+            Ok(found) => found as usize,
+            Err(rustix::io::Errno::NXIO) => return None,
+            Err(_) => return Some(from..end),
+        };
+        let until = seek(file, SeekFrom::Hole(found as u64)).map_or(end, |hole| hole as usize);
+        let whole_words = found / WORD_BYTES * WORD_BYTES..until.next_multiple_of(WORD_BYTES);
+        let found = whole_words.start.max(from)..whole_words.end.min(end);
+        (!found.is_empty()).then_some(found)
+    };
+    std::iter::successors(next(start), move |found| next(found.end))
+}
+
+#[cfg(test)]
+mod tests {
+    use std::os::unix::fs::FileExt;
+
+    use super::*;
+
+    #[test]
+    fn only_what_is_stored_is_looked_at_and_nothing_of_that_is_left_out() {
+        let file = tempfile::tempfile().expect("a file");
+        file.set_len(16 << 20).expect("space");
+        assert_eq!(stored(&file, 8..16 << 20).count(), 0);
+        let written = [5 << 20, (5 << 20) + 4096, 12 << 20, (16 << 20) - 8];
+        for at in written {
+            file.write_all_at(&[1], at as u64).expect("space");
+        }
+        let holds = |range: Range<usize>, at| {
+            let found: Vec<_> = stored(&file, range.clone()).collect();
+            assert!(found.iter().all(|one| one.start >= range.start && one.end <= range.end));
+            assert!(found.iter().map(Range::len).sum::<usize>() < 1 << 20, "{found:?}");
+            found.iter().any(|one| one.contains(&at))
+        };
+        assert!(written.iter().all(|&at| holds(0..16 << 20, at)));
+        assert!(holds((12 << 20) - 8..(12 << 20) + 8, 12 << 20));
+        assert!(!holds((5 << 20) + 8..16 << 20, 5 << 20));
     }
 }

@@ -186,7 +186,10 @@ pub(super) fn sync_file(path: &Path) -> Result<()> {
 }
 
 /// Punches a hole; a file system that cannot keeps the space.
-fn give_back(file: &File, range: Range<usize>) -> io::Result<()> {
+pub(super) fn punch_hole(file: &File, range: Range<usize>) -> io::Result<()> {
+    if range.is_empty() {
+        return Ok(());
+    }
     let hole = FallocateFlags::PUNCH_HOLE | FallocateFlags::KEEP_SIZE;
     match fallocate(file, hole, range.start as u64, range.len() as u64) {
         Ok(()) | Err(rustix::io::Errno::OPNOTSUPP) => Ok(()),
@@ -231,7 +234,7 @@ impl Storage for Mapped {
     }
 
     fn give_back(&self, offset: usize) -> io::Result<()> {
-        give_back(&self.file, offset..self.map.bytes())
+        punch_hole(&self.file, offset..self.map.bytes())
     }
 }
 
@@ -268,7 +271,7 @@ impl Storage for Written {
     }
 
     fn give_back(&self, offset: usize) -> io::Result<()> {
-        give_back(&self.file, offset..self.bytes)
+        punch_hole(&self.file, offset..self.bytes)
     }
 }
 

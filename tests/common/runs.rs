@@ -1,6 +1,8 @@
 //! Whole runs over generated sessions, with journals that go on.
 
-use std::path::Path;
+use std::fs::{self, OpenOptions};
+use std::os::unix::fs::FileExt;
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use ringtape::engine::generate::{Generator, Profile};
@@ -8,7 +10,7 @@ use ringtape::engine::{Engine, EngineConfig, JournalConfig, MARKET_DIR, RunRepor
 use ringtape::error::Result;
 use ringtape::event::Event;
 use ringtape::feed::itch::ItchFeed;
-use ringtape::feed::{Feed, OpenOptions};
+use ringtape::feed::{self, Feed};
 use ringtape::journal::{Durability, Writer};
 use ringtape::limits::SEGMENT_BYTES_MIN;
 use ringtape::strategy::{StrategySpec, Trader, TraderConfig};
@@ -31,7 +33,7 @@ pub fn session(messages: u64, seed: u64) -> Arc<[u8]> {
 }
 
 pub fn feed(session: &Arc<[u8]>) -> Box<dyn Feed> {
-    let feed = ItchFeed::from_bytes("session", session.clone(), &OpenOptions::default());
+    let feed = ItchFeed::from_bytes("session", session.clone(), &feed::OpenOptions::default());
     Box::new(feed.expect("a valid session"))
 }
 
@@ -68,4 +70,34 @@ pub fn cut_market(dir: &Path, at: u64) {
         Writer::<Event>::resume(&dir.join(MARKET_DIR), Durability::PageCache, Some(at))
             .expect("a journal"),
     );
+}
+
+/// The segments of a journal, in order.
+pub fn tapes(dir: &Path) -> Vec<PathBuf> {
+    let paths = fs::read_dir(dir).expect("a folder").map(|entry| entry.expect("one").path());
+    let mut tapes: Vec<_> =
+        paths.filter(|path| path.extension().is_some_and(|end| end == "tape")).collect();
+    tapes.sort();
+    tapes
+}
+
+/// Makes the segments of a journal those of a machine that has been started again since.
+pub fn reboot(dir: &Path) {
+    for path in tapes(dir) {
+        let file = OpenOptions::new().read(true).write(true).open(path).expect("a segment");
+        let mut head = vec![0; 4096];
+        file.read_exact_at(&mut head, 0).expect("a header");
+        head[128] ^= 0xff;
+        let crc = crc32c::crc32c(&head[..4084]);
+        head[4084..4088].copy_from_slice(&crc.to_le_bytes());
+        file.write_all_at(&head, 0).expect("space");
+    }
+}
+
+/// Flips a bit of a file.
+pub fn flip(path: &Path, offset: u64) {
+    let file = OpenOptions::new().read(true).write(true).open(path).expect("a file");
+    let mut byte = [0];
+    file.read_exact_at(&mut byte, offset).expect("a byte");
+    file.write_all_at(&[byte[0] ^ 4], offset).expect("space");
 }
