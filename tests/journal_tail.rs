@@ -6,6 +6,7 @@
 mod common;
 
 use std::fs;
+use std::os::unix::fs::FileExt;
 use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
 use std::time::Duration;
@@ -118,6 +119,82 @@ fn a_tailer_begins_at_the_first_record_of_a_time_wherever_that_is() {
     assert_eq!((tailer.position(), read_all(&mut tailer)), (0, count));
     let now = Tailer::<Event>::open(dir.path(), &From::Now).unwrap();
     assert_eq!(now.position(), count);
+}
+
+/// Reads until a tailer is at `want`; it must not take many looks.
+fn read_up_to(tailer: &mut Tailer<Event>, want: u64) {
+    let mut events = vec![Event::zeroed(); 500];
+    for _ in 0..200 {
+        if tailer.position() == want {
+            return;
+        }
+        let from = tailer.position();
+        if let Read::Records(count) = tailer.read(&mut events).unwrap() {
+            for (sequence, found) in (from..).zip(&events[..count]) {
+                assert_eq!(*found, event(sequence), "sequence {sequence}");
+            }
+        }
+    }
+    panic!("stuck at {} before {want}", tailer.position());
+}
+
+#[test]
+fn a_tailer_that_looks_while_an_epoch_is_about_to_begin_goes_on_once_it_has() {
+    let dir = tempfile::tempdir().unwrap();
+    let dir = dir.path();
+    drop(write(dir, 100));
+    let (mut writer, _) = Writer::resume(dir, Durability::PageCache, None).unwrap();
+    // As between the two moments at which a segment gets its name and is taken into use.
+    let next = dir.join(format!("{:020}.tape", 100 + records_per_segment::<Event>(SEGMENT)));
+    while !next.exists() {
+        std::thread::sleep(Duration::from_millis(1));
+    }
+    fs::remove_file(next).unwrap();
+    let epoch = fs::OpenOptions::new().read(true).write(true).open(segment(dir, 100)).unwrap();
+    let mut opening = [0; 8];
+    epoch.read_exact_at(&mut opening, 4088).unwrap();
+    epoch.write_all_at(&[0; 8], 4088).unwrap();
+    let mut tailer = Tailer::<Event>::open(dir, &From::First).unwrap();
+    read_up_to(&mut tailer, 100);
+    for _ in 0..100 {
+        assert_eq!(tailer.read(&mut [Event::zeroed()]).unwrap(), Read::Pending);
+    }
+    epoch.write_all_at(&opening, 4088).unwrap();
+    append(&mut writer, 10);
+    read_up_to(&mut tailer, 110);
+}
+
+#[test]
+fn a_tailer_waits_while_the_epoch_it_stands_in_gives_way_to_another() {
+    // Nothing at all was written, or nothing in the last epoch.
+    for count in [0, 100] {
+        let dir = tempfile::tempdir().unwrap();
+        let dir = dir.path();
+        drop(write(dir, count));
+        let (writer, _) = Writer::<Event>::resume(dir, Durability::PageCache, None).unwrap();
+        drop(writer);
+        let mut tailer = Tailer::<Event>::open(dir, &From::First).unwrap();
+        while tailer.position() < count || tailer.header().first_sequence < count {
+            let _ = tailer.read(&mut vec![Event::zeroed(); 500]).unwrap();
+        }
+        // As while a recovery has taken the segment away and not put another there.
+        let (path, aside) = (segment(dir, count), dir.join("aside"));
+        let lock = fs::File::open(dir.join("writer.lock")).unwrap();
+        lock.lock().unwrap();
+        fs::rename(&path, &aside).unwrap();
+        for _ in 0..100 {
+            assert_eq!(tailer.read(&mut [Event::zeroed()]).unwrap(), Read::Pending);
+        }
+        fs::rename(&aside, &path).unwrap();
+        lock.unlock().unwrap();
+        let (mut writer, _) = Writer::resume(dir, Durability::PageCache, None).unwrap();
+        append(&mut writer, 10);
+        read_up_to(&mut tailer, count + 10);
+    }
+}
+
+fn segment(dir: &Path, first_sequence: u64) -> PathBuf {
+    dir.join(format!("{first_sequence:020}.tape"))
 }
 
 #[test]

@@ -27,6 +27,8 @@ pub(super) struct Chain {
     named: Vec<u64>,
     /// Where the journal ends, because it is being cut there.
     cut: Option<u64>,
+    /// Whether an epoch is about to begin: its segment is there and not in use.
+    awaits_epoch: bool,
 }
 
 /// A segment in use.
@@ -39,6 +41,17 @@ pub(super) struct Link {
 impl Chain {
     /// Looks at the segments whose names are below `until` and checks that they are one journal.
     pub(super) fn look(dir: &Path, until: u64) -> Result<Self> {
+        Self::look_if_any(dir, until)?.ok_or_else(|| {
+            Error::usage(
+                format!("`{}` holds no journal", dir.display()),
+                "name the directory that holds the `.tape` files",
+            )
+        })
+    }
+
+    /// As [`look`](Self::look); `None` where there is no segment, as for the moment in which a
+    /// recovery replaces the only one.
+    pub(super) fn look_if_any(dir: &Path, until: u64) -> Result<Option<Self>> {
         match Self::try_look(dir, until) {
             // A writer that closed or recovered meanwhile has removed a segment.
             Err(Error::Io { source, .. }) if source.kind() == io::ErrorKind::NotFound => {
@@ -48,17 +61,12 @@ impl Chain {
         }
     }
 
-    fn try_look(dir: &Path, until: u64) -> Result<Self> {
+    fn try_look(dir: &Path, until: u64) -> Result<Option<Self>> {
         let cut = begun_cut(dir)?;
         let end = cut.map_or(until, |cut| cut.min(until));
         let mut listed = list_segments(dir)?;
         listed.retain(|&(start, _)| start < end);
-        let Some((_, last)) = listed.last() else {
-            return Err(Error::usage(
-                format!("`{}` holds no journal", dir.display()),
-                "name the directory that holds the `.tape` files",
-            ));
-        };
+        let Some((_, last)) = listed.last() else { return Ok(None) };
         let mut links: Vec<Link> = Vec::with_capacity(listed.len());
         let mut before: Option<SegmentHeader> = None;
         for (named, path) in &listed {
@@ -70,14 +78,22 @@ impl Chain {
             links.push(Link { start: *named, epoch: header.epoch });
             before = Some(header);
         }
-        if links.len() > 1 && Segment::open(last)?.opening()? == Opening::Prepared {
+        let mut awaits_epoch = false;
+        if let [.., before, prepared] = links[..]
+            && Segment::open(last)?.opening()? == Opening::Prepared
+        {
+            awaits_epoch = prepared.epoch > before.epoch;
             links.pop();
         }
-        Ok(Self { links, named: listed.into_iter().map(|(start, _)| start).collect(), cut })
+        let named = listed.into_iter().map(|(start, _)| start).collect();
+        Ok(Some(Self { links, named, cut, awaits_epoch }))
     }
 
-    /// Whether other segments are there than when this was looked at.
+    /// Whether other segments are there, or may be in use, than when this was looked at.
     pub(super) fn has_changed(&self, dir: &Path, until: u64) -> Result<bool> {
+        if self.awaits_epoch {
+            return Ok(true);
+        }
         let cut = begun_cut(dir)?;
         let end = cut.map_or(until, |cut| cut.min(until));
         let listed = list_segments(dir)?;

@@ -18,6 +18,7 @@
 //! the writer's, a gap is torn if it lies at or above the highest sequence that was known to be on
 //! the disk, and corruption below.
 
+use std::io::ErrorKind;
 use std::path::{Path, PathBuf};
 
 use super::chain::{Chain, RESTORE, check_neighbours};
@@ -25,6 +26,8 @@ use super::directory::{WriterWatch, boot_id, segment_path};
 use super::format::{SEAL_CLOSE, Seal, SegmentHeader};
 use super::segment::{Opening, Segment, Slot, bad, read_header};
 use crate::error::{Error, Result};
+
+mod seek;
 
 /// Reads at a silent head between two questions whether the writer is still alive.
 const POLLS_PER_QUESTION: u32 = 32;
@@ -189,6 +192,18 @@ impl Tape {
 
     /// Says what is at a position where [`read`](Self::read) found no record.
     pub(super) fn head(&mut self) -> Result<Head> {
+        match self.look_at_head() {
+            // A recovery puts a segment in the place of one that nothing was written to.
+            Err(Error::Io { source, .. })
+                if source.kind() == ErrorKind::NotFound && self.watch.is_alive(&self.dir) =>
+            {
+                Ok(Head::Pending)
+            }
+            head => head,
+        }
+    }
+
+    fn look_at_head(&mut self) -> Result<Head> {
         if self.is_superseded && self.index == self.limit {
             return self.pass_epoch();
         }
@@ -233,8 +248,10 @@ impl Tape {
             self.segment = Segment::open(&self.segment.path)?;
             self.in_block = false;
         }
-        if !alive || self.chain.has_changed(&self.dir, self.until)? {
-            self.chain = Chain::look(&self.dir, self.until)?;
+        if (!alive || self.chain.has_changed(&self.dir, self.until)?)
+            && let Some(chain) = Chain::look_if_any(&self.dir, self.until)?
+        {
+            self.chain = chain;
             self.find_limit()?;
         }
         Ok(self.is_superseded && self.index == self.limit)
@@ -399,88 +416,4 @@ impl Tape {
         self.idle = 0;
         self.find_limit()
     }
-
-    /// Moves to `sequence`, which may be the one after the last record; `false` if it is behind
-    /// that, and the position stays.
-    pub(super) fn seek(&mut self, sequence: u64) -> Result<bool> {
-        let chain = Chain::look(&self.dir, self.until)?;
-        let Some(link) = chain.holding(sequence) else {
-            return Err(Error::usage(
-                format!("sequence {sequence} is no longer in the journal"),
-                format!("the first is {}", chain.first_sequence()),
-            ));
-        };
-        let segment = Segment::open_in_use(&segment_path(&self.dir, link.start))?;
-        let index = sequence - link.start;
-        let end = chain.superseded_at(&segment.header).unwrap_or(u64::MAX);
-        let reaches = sequence <= end && index <= segment.geometry.records();
-        if !reaches || index > 0 && !is_record(&segment, index - 1) {
-            return Ok(false);
-        }
-        self.chain = chain;
-        let last_crc = index.checked_sub(1).map(|before| segment.stored_crc(before));
-        self.enter(segment, last_crc)?;
-        self.index = index;
-        Ok(true)
-    }
-
-    /// Moves behind the last record that is there now.
-    pub(super) fn seek_end(&mut self) -> Result<()> {
-        self.chain = Chain::look(&self.dir, self.until)?;
-        self.enter_at(self.chain.last().start)?;
-        self.go_to_block(self.blocks().saturating_sub(1));
-        let words_each = self.segment.geometry.slot_words();
-        let mut batch = vec![[0; 8]; words_each * self.segment.geometry.block_records as usize];
-        loop {
-            while self.read(words_each, &mut batch)? > 0 {}
-            if !matches!(self.head()?, Head::More) {
-                return Ok(());
-            }
-        }
-    }
-
-    /// Moves to the start of the block before which all times are below `time`, and in which or
-    /// behind which the first that is not must be.
-    pub(super) fn seek_block_before(&mut self, time: u64) -> Result<()> {
-        self.chain = Chain::look(&self.dir, self.until)?;
-        let starts: Vec<u64> = self.chain.from(0).map(|link| link.start).collect();
-        let (mut from, mut to) = (0, starts.len());
-        while to - from > 1 {
-            let middle = from + (to - from) / 2;
-            self.enter_at(starts[middle])?;
-            let begins_earlier = self.segment.block(0).is_some_and(|block| block.time_max < time);
-            (from, to) = if begins_earlier { (middle, to) } else { (from, middle) };
-        }
-        self.enter_at(starts[from])?;
-        let (mut from, mut to) = (0, self.blocks().max(1));
-        while to - from > 1 {
-            let middle = from + (to - from) / 2;
-            let begins_earlier =
-                self.segment.block(middle).is_some_and(|block| block.time_max < time);
-            (from, to) = if begins_earlier { (middle, to) } else { (from, middle) };
-        }
-        self.go_to_block(from);
-        Ok(())
-    }
-
-    fn enter_at(&mut self, start: u64) -> Result<()> {
-        self.enter(Segment::open_in_use(&segment_path(&self.dir, start))?, None)
-    }
-
-    /// Blocks of the present segment that were begun and count.
-    fn blocks(&self) -> u64 {
-        let counting = self.limit.div_ceil(self.segment.geometry.block_records);
-        self.segment.blocks_begun().min(counting)
-    }
-
-    /// Moves to the start of a block of the present segment.
-    fn go_to_block(&mut self, number: u64) {
-        self.index = number * self.segment.geometry.block_records;
-        self.in_block = false;
-        self.last_crc = self.index.checked_sub(1).map(|before| self.segment.stored_crc(before));
-    }
-}
-
-fn is_record(segment: &Segment, index: u64) -> bool {
-    matches!(segment.slot(index), Slot::Record)
 }

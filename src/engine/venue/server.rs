@@ -31,9 +31,6 @@ const LOGIN: Duration = Duration::from_secs(5);
 /// Time that the last commands may take when the server is stopped.
 const STOP: Duration = Duration::from_secs(2);
 
-/// Time after which a journal that has not all of what was is opened again.
-const LOOK_AGAIN: Duration = Duration::from_millis(10);
-
 /// What a server did.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct VenueCounts {
@@ -98,7 +95,6 @@ impl VenueServer {
             pending,
             ready_at,
             executions: Reader::open(&dir.join(EXECUTIONS_DIR))?,
-            looked: Instant::now(),
             room: vec![Execution::zeroed(); BATCH_RECORDS_MAX].into(),
             dir: dir.join(EXECUTIONS_DIR),
             clock: clock.clone(),
@@ -155,8 +151,6 @@ pub(super) struct Server {
     /// The echo that must be heard before anybody may log in: all reports are counted then.
     ready_at: u64,
     executions: Reader<Execution>,
-    /// When that was opened.
-    looked: Instant,
     /// Room for reading.
     room: Box<[Execution]>,
     dir: PathBuf,
@@ -231,9 +225,7 @@ impl Server {
 
     /// Takes in what became of orders, and tells those whose orders they are; how much.
     fn follow(&mut self) -> Result<usize> {
-        let Read::Records(count) = self.executions.read(&mut self.room)? else {
-            return self.look_again().map(|()| 0);
-        };
+        let Read::Records(count) = self.executions.read(&mut self.room)? else { return Ok(0) };
         for execution in &self.room[..count] {
             let Some(index) = self.runs.note(execution) else { continue };
             let number = self.runs.get(index).reports;
@@ -244,20 +236,6 @@ impl Server {
             }
         }
         Ok(count)
-    }
-
-    /// Opens the execution journal once more until all of an earlier life's was read.
-    ///
-    /// WHY: a reader that was opened before the engine had begun its segment stays where the killed
-    /// venue's segment ends.
-    fn look_again(&mut self) -> Result<()> {
-        if self.runs.echoes < self.ready_at && self.looked.elapsed() > LOOK_AGAIN {
-            let position = self.executions.position();
-            self.executions = Reader::open(&self.dir)?;
-            self.executions.seek(position)?;
-            self.looked = Instant::now();
-        }
-        Ok(())
     }
 
     /// Sends the reports of a run from `from` on once more, as far as executions were read.
