@@ -146,6 +146,29 @@ fn a_failed_sync_poisons_the_writer_and_is_never_tried_again() {
 }
 
 #[test]
+fn the_disk_is_asked_once_a_batch_at_each_interval_or_not_at_all() {
+    let lock = tempfile::tempdir().unwrap();
+    let asked = |durability, is_buffered| {
+        let disk = MemoryDisk::new(is_buffered, Faults::default());
+        let mut writer = create(lock.path(), &disk, durability).unwrap();
+        let before = disk.syncs();
+        for _ in 0..50 {
+            append(&mut writer, 100).unwrap();
+            while durability == INTERVAL && writer.durable() < writer.next_sequence() {
+                std::thread::yield_now();
+            }
+        }
+        let asked = disk.syncs() - before;
+        writer.close().unwrap();
+        assert!(disk.syncs() > before + asked, "{durability}: a close forces everything out");
+        asked
+    };
+    assert_eq!(asked(BATCH, true), 50);
+    assert_eq!(asked(Durability::PageCache, false), 0);
+    assert!(asked(INTERVAL, false) >= 50);
+}
+
+#[test]
 fn a_flusher_that_fails_stops_the_writer_and_durability() {
     let lock = tempfile::tempdir().unwrap();
     let disk = MemoryDisk::new(false, Faults::default());

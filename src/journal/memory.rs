@@ -9,6 +9,7 @@ use std::io;
 use std::ops::Range;
 use std::os::unix::fs::FileExt;
 use std::path::{Path, PathBuf};
+use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex};
 
 use super::directory::segment_path;
@@ -38,6 +39,8 @@ pub(super) struct Faults {
 pub(super) struct MemoryDisk {
     segments: Mutex<BTreeMap<PathBuf, Arc<Segment>>>,
     faults: Arc<Mutex<Faults>>,
+    /// How often a segment was forced out.
+    syncs: Arc<AtomicUsize>,
     /// Whether what is published waits for a write, as with `pwrite`.
     is_buffered: bool,
 }
@@ -51,6 +54,7 @@ struct Segment {
     pending: Mutex<Pending>,
     is_buffered: bool,
     faults: Arc<Mutex<Faults>>,
+    syncs: Arc<AtomicUsize>,
 }
 
 /// A file as a crash left it.
@@ -59,7 +63,12 @@ pub(super) type Image = (PathBuf, Vec<u8>);
 impl MemoryDisk {
     pub(super) fn new(is_buffered: bool, faults: Faults) -> Arc<Self> {
         let (segments, faults) = (Mutex::default(), Arc::new(Mutex::new(faults)));
-        Arc::new(Self { segments, faults, is_buffered })
+        Arc::new(Self { segments, faults, syncs: Arc::default(), is_buffered })
+    }
+
+    /// How often a segment was forced out so far.
+    pub(super) fn syncs(&self) -> usize {
+        self.syncs.load(Ordering::Relaxed)
     }
 
     /// Changes what goes wrong from now on.
@@ -131,6 +140,7 @@ impl Backend for MemoryDisk {
             pending: Mutex::default(),
             is_buffered: self.is_buffered,
             faults: Arc::clone(&self.faults),
+            syncs: Arc::clone(&self.syncs),
         });
         locked(&self.segments).insert(path, Arc::clone(&segment));
         Ok(Store::Other(Box::new(segment)))
@@ -196,6 +206,7 @@ impl Storage for Arc<Segment> {
     }
 
     fn sync(&self, range: Range<usize>) -> io::Result<()> {
+        self.syncs.fetch_add(1, Ordering::Relaxed);
         let mut faults = locked(&self.faults);
         match &mut faults.syncs {
             Some(0) => {

@@ -52,6 +52,11 @@
 //! | fault | what is owed | tried by |
 //! |---|---|---|
 //! | the writer killed at any moment, rolls included | nothing that was acknowledged is lost | `journal_kill` |
+//! | a writer killed before any system call that changes a file: preparing, populating, forcing out, a cursor, retention, the close | nothing that was acknowledged is lost, and it goes on | `journal_kill` |
+//! | the same of a recovery; of a run with snapshots | done again; goes on to the same hashes | `journal_kill` |
+//! | a disk that is full, or fails, at any one of those calls | code 4 or nothing lost, no panic; goes on later | `journal_kill` |
+//! | a level of durability that forces less to the disk than it says | its calls are counted | `journal_kill`, `src/journal/faults.rs` |
+//! | a reader at the end of a killed writer's segment while a recovery replaces it | waits, then goes on | `journal_tail` |
 //! | a run killed at any moment, also while a snapshot is written | goes on to the same hashes | `journal_resume` |
 //! | a run cut before any record, at rolls and at marks | goes on to the same hashes | `journal_resume`, `journal_snapshot` |
 //! | any bit of a header, block header or record flipped, records behind it | corruption, nothing wrong delivered | `journal_damage` |
