@@ -14,6 +14,7 @@ use common::program::run_line;
 use common::runs::{STRATEGY, cut_market, feed, folder, resuming, session, start, trader};
 use rand_xoshiro::Xoshiro256PlusPlus;
 use rand_xoshiro::rand_core::{Rng, SeedableRng};
+use ringtape::engine::generate::{Generator, Profile};
 use ringtape::engine::{
     EXECUTIONS_DIR, Engine, EngineConfig, Exchange, Hashes, JournalConfig, JournalFeed, MARKET_DIR,
     RunReport, SNAPSHOTS_DIR, needed_from, rederive,
@@ -24,6 +25,7 @@ use ringtape::feed::orders::OrderFeed;
 use ringtape::feed::{Feed, OpenOptions};
 use ringtape::journal::snapshot::{Snapshot, SnapshotWriter, snapshots};
 use ringtape::journal::{Limits, retain, verify};
+use ringtape::limits::SNAPSHOT_PIECE_BYTES;
 use ringtape::matching::MatcherConfig;
 use ringtape::state::{StateReader, StateWriter};
 use ringtape::strategy::{Strategy, StrategySpec, Trader, TraderConfig};
@@ -123,6 +125,29 @@ fn assert_goes_on_from_snapshots(symbols: &[&str]) {
 #[test]
 fn a_run_goes_on_from_the_newest_snapshot_to_the_same_state() {
     assert_goes_on_from_snapshots(&[]);
+}
+
+#[test]
+fn a_snapshot_is_handed_in_piece_by_piece_however_many_books_a_batch_changes() {
+    let profile = Profile { messages: 400_000, symbols: 300, live: 80_000, seed: 4 };
+    let mut generator = Generator::new(&profile).expect("a valid profile");
+    let mut session = Vec::new();
+    while generator.fill(&mut session) > 0 {}
+    let session: Arc<[u8]> = session.into();
+    let scratch = folder();
+    let dir = scratch.path();
+    let report = start(feed(&session), Some(with_snapshots(dir, 300_000)), &[]).expect("a run");
+    assert_eq!(report.snapshots.expect("snapshots").written, 1);
+    let bytes = fs::read(&snapshot_paths(dir)[0]).expect("a snapshot");
+    // A frame is a piece: 40 bytes of head, in which its length is, then as much and a filling.
+    let (mut at, mut largest) = (32, 0);
+    while at < bytes.len() {
+        let length = u64::from_le_bytes(bytes[at + 24..at + 32].try_into().expect("eight bytes"));
+        largest = largest.max(length as usize);
+        at += 40 + length.next_multiple_of(8) as usize;
+    }
+    assert!(bytes.len() > 3 * SNAPSHOT_PIECE_BYTES, "{} bytes are too few", bytes.len());
+    assert!(largest < 2 * SNAPSHOT_PIECE_BYTES, "{largest} of {} bytes at once", bytes.len());
 }
 
 #[test]
