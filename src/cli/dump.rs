@@ -1,5 +1,7 @@
 //! `ringtape dump`: a feed or journal in lines.
 
+mod executions;
+
 use std::fmt::Write;
 
 use clap::Args;
@@ -7,8 +9,9 @@ use ringtape::book::Replica;
 use ringtape::error::{Error, Result};
 use ringtape::event::fields::FieldValue;
 use ringtape::event::kinds::KINDS;
-use ringtape::event::{Event, InstrumentTable, Kind};
+use ringtape::event::{Event, Execution, InstrumentTable, Kind};
 use ringtape::feed::{Begin, Feed, Fill};
+use ringtape::journal::Reader;
 use ringtape::limits::FEED_BATCH_RECORDS;
 use ringtape::matching::EVERY_INSTRUMENT;
 use ringtape::report::format::time_of_day;
@@ -43,6 +46,12 @@ pub(super) struct DumpArgs {
 }
 
 pub(super) fn run(args: &DumpArgs) -> Result<Ending> {
+    if let [dir] = &args.input.feeds[..]
+        && dir.is_dir()
+        && let Ok(reader) = Reader::<Execution>::open(dir)
+    {
+        return executions::run(args, dir, reader);
+    }
     let mut feed = args.input.open(None)?;
     let mut dump = Dump::new(args, feed.as_ref())?;
     if args.csv {

@@ -72,17 +72,16 @@ pub(super) fn csv(
     format!("{line},{seq},{}", fields.join(","))
 }
 
-/// An execution as JSON: names as in [`HEADER`], prices as decimals in strings, null for none.
+/// An execution as JSON, behind two numbers: names as in [`HEADER`], prices as decimals in strings,
+/// null for none.
 pub(super) fn json(
-    line: u64,
-    seq: u64,
+    numbers: [(&str, u64); 2],
     execution: &Execution,
     instruments: &InstrumentTable,
 ) -> Value {
     const TEXTS: [&str; 6] = ["event", "symbol", "side", "price", "liquidity", "reason"];
     let mut object = Map::new();
-    object.insert("line".to_owned(), line.into());
-    object.insert("seq".to_owned(), seq.into());
+    object.extend(numbers.map(|(name, number)| (name.to_owned(), number.into())));
     let fields = fields(execution, instruments);
     for (name, field) in HEADER.split(',').skip(2).zip(fields) {
         let value = match field.parse::<u64>() {

@@ -1,6 +1,11 @@
 //! `ringtape info`: what a feed or journal is.
 
+mod journals;
+
+use std::path::Path;
+
 use clap::Args;
+use ringtape::engine::{JOURNAL_FORMAT, MARKET_DIR};
 use ringtape::error::Result;
 use ringtape::event::{Event, InstrumentTable};
 use ringtape::feed::{Begin, Checks, Description, Feed, Fill, Located};
@@ -10,6 +15,7 @@ use ringtape::report::format::{bytes, messages_by_type, thousands, time_of_day};
 use ringtape::units::InstrumentId;
 use serde_json::{Map, Value, json};
 
+use self::journals::Journals;
 use super::input::Input;
 use super::{Ending, term};
 
@@ -29,17 +35,43 @@ pub(super) struct InfoArgs {
 }
 
 pub(super) fn run(args: &InfoArgs) -> Result<Ending> {
+    let dir = match &args.input.feeds[..] {
+        [dir] if dir.is_dir() => Some(dir),
+        _ => None,
+    };
+    if let Some(dir) = dir.filter(|dir| !dir.join(MARKET_DIR).is_dir()) {
+        return one_journal(dir, args.json);
+    }
+    let journals = dir.map(|dir| Journals::look(dir)).transpose()?;
     let mut feed = args.input.open(None)?;
     let mut census = Census::new(args.input.begin(feed.as_ref())?, &args.symbols);
     let read = census.take(feed.as_mut());
     let description = feed.description();
     if args.json {
-        term::print(format_args!("{:#}", json_of(description, &census)))?;
+        let mut document = json_of(description, &census);
+        journals.iter().for_each(|journals| journals.add_to(&mut document));
+        term::print(format_args!("{document:#}"))?;
     } else {
-        describe(description, &census)?;
+        describe(description, &census, journals.as_ref())?;
     }
     // What was read before a fault has been told; now the fault.
     read.map(|()| Ending::Done)
+}
+
+/// Says what the journal in `dir` is, which may be of any program.
+fn one_journal(dir: &Path, as_json: bool) -> Result<Ending> {
+    let journals = Journals::look(dir)?;
+    if as_json {
+        let mut document =
+            json!({ "schema": 1, "origin": dir.display().to_string(), "format": JOURNAL_FORMAT });
+        journals.add_to(&mut document);
+        term::print(format_args!("{document:#}"))?;
+        return Ok(Ending::Done);
+    }
+    let mut out = term::Stdout::lock();
+    journals.describe(true, &mut out)?;
+    out.finish()?;
+    Ok(Ending::Done)
 }
 
 /// Messages by instrument, and what the feed counted from the time to begin on.
@@ -132,7 +164,7 @@ impl Census {
     }
 }
 
-fn describe(description: &Description, census: &Census) -> Result<()> {
+fn describe(description: &Description, census: &Census, journals: Option<&Journals>) -> Result<()> {
     let checks = &census.checks;
     let mut out = term::Stdout::lock();
     out.line(format_args!("feed          {}", description.origin))?;
@@ -177,6 +209,9 @@ fn describe(description: &Description, census: &Census) -> Result<()> {
     out.line(if census.symbols.is_empty() { "busiest" } else { "symbols" })?;
     for (symbol, count) in census.top() {
         out.line(format_args!("  {symbol:<12}{:>14}", thousands(count)))?;
+    }
+    if let Some(journals) = journals {
+        journals.describe(false, &mut out)?;
     }
     out.finish()
 }

@@ -4,7 +4,7 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use clap::Args;
-use ringtape::engine::JournalFeed;
+use ringtape::engine::{JournalFeed, MARKET_DIR};
 use ringtape::error::{Error, Result};
 use ringtape::event::InstrumentOverrides;
 use ringtape::feed::orders::ORDERS_FORMAT;
@@ -102,6 +102,9 @@ fn open_one(
     instruments: Option<Arc<InstrumentOverrides>>,
 ) -> Result<Box<dyn Feed>> {
     if path.is_dir() {
+        // The market journal of a run stands for it.
+        let run = path.parent().filter(|run| *path == run.join(MARKET_DIR) && is_run(run));
+        let path = run.unwrap_or(path);
         let recorded = RunConfig::read(path)?;
         if date.is_some() && date != recorded.date.as_deref() {
             return Err(Error::usage(
@@ -122,6 +125,10 @@ fn open_one(
         ));
     }
     Ok(feed)
+}
+
+fn is_run(dir: &Path) -> bool {
+    matches!(RunConfig::read_if_present(dir), Ok(Some(_)))
 }
 
 /// `feed` up to a time, if one is given.

@@ -167,7 +167,8 @@ impl Session {
                 }
                 let instruments = self.exchange.matcher().instruments();
                 if self.is_json {
-                    let document = executions::json(line, self.seq, &execution, instruments);
+                    let numbers = [("line", line), ("seq", self.seq)];
+                    let document = executions::json(numbers, &execution, instruments);
                     self.documents.push(document);
                 } else {
                     out.line(executions::csv(line, self.seq, &execution, instruments))?;

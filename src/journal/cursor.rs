@@ -77,8 +77,13 @@ impl Cursor {
     }
 }
 
-/// Names and positions of all cursors of the journal in `dir`, the one furthest behind first.
-pub(super) fn cursors(dir: &Path, journal_id: [u8; 16]) -> Result<Vec<(u64, String)>> {
+/// Positions and names of all cursors of the journal in `dir`, whose headers have `journal_id`; the
+/// one furthest behind first.
+///
+/// # Errors
+///
+/// [`Error::BadJournal`] for a cursor that is damaged or another journal's; [`Error::Io`].
+pub fn cursors(dir: &Path, journal_id: [u8; 16]) -> Result<Vec<(u64, String)>> {
     let directory = dir.join(CURSORS_NAME);
     let entries = match fs::read_dir(&directory) {
         Ok(entries) => entries,

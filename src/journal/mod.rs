@@ -130,6 +130,7 @@ mod tape;
 mod verify;
 mod writer;
 
+pub use cursor::cursors;
 pub(crate) use directory::random_id;
 pub use directory::{is_cut_off, is_present};
 pub use durability::Durability;

@@ -14,6 +14,8 @@ use ringtape::error::Result;
 
 use super::Ending;
 
+pub(super) use verify::{torn_json, torn_text};
+
 #[derive(Debug, Subcommand)]
 pub(super) enum JournalCommand {
     /// Check every record, block and segment; exit 3 on corruption
@@ -39,7 +41,7 @@ pub(super) fn run(command: &JournalCommand) -> Result<Ending> {
 }
 
 /// The journals in a run's directory, or the one that `dir` itself is.
-fn journals(dir: &Path) -> Vec<(String, PathBuf)> {
+pub(super) fn journals(dir: &Path) -> Vec<(String, PathBuf)> {
     let parts: Vec<_> = [MARKET_DIR, EXECUTIONS_DIR]
         .into_iter()
         .map(|name| (name.to_owned(), dir.join(name)))

@@ -113,7 +113,7 @@ fn describe(name: &str, found: &VerifyReport) {
 }
 
 /// A torn tail in a sentence.
-pub(super) fn torn_text(torn: &TornTail) -> String {
+pub(in crate::cli) fn torn_text(torn: &TornTail) -> String {
     let how = match torn.later {
         None => "the writer was stopped in mid-record".to_owned(),
         Some(later) => format!(
@@ -130,7 +130,7 @@ pub(super) fn torn_text(torn: &TornTail) -> String {
 }
 
 /// A torn tail in JSON.
-pub(super) fn torn_json(torn: &TornTail) -> Value {
+pub(in crate::cli) fn torn_json(torn: &TornTail) -> Value {
     json!({
         "segment": torn.path.display().to_string(),
         "sequence": torn.sequence,
