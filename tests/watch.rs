@@ -73,6 +73,7 @@ fn the_dashboard_shows_stages_books_and_positions_and_leaves_the_report_behind()
     let plain = run(["replay", SAMPLE, "--strategy", "maker:symbols=ACME", "--json"]).json();
     let arguments = format!("replay {SAMPLE} --strategy maker:symbols=ACME --rate 100k --watch");
     let Some(screen) = Screen::open("whole", &arguments) else { return };
+    screen.showing("ask size");
     let shown = screen.showing("positions");
     for part in ["stages", "matching", "tick to order", "ask size", "messages/s", "US Eastern"] {
         assert!(shown.contains(part), "{part}\n{shown}");
@@ -94,7 +95,8 @@ fn a_key_closes_the_view_and_the_run_goes_on_and_ctrl_c_stops_it() {
     let turned = screen.showing("book 2 of");
     assert_ne!(shown, turned);
     screen.press("q");
-    let shown = screen.showing("left, ");
+    // Only the line of progress that takes over has a comma there.
+    let shown = screen.showing(" %, ");
     assert!(!shown.contains("closes this view"), "{shown}");
     screen.press("C-c");
     screen.showing("exit 130");
@@ -104,6 +106,22 @@ fn a_key_closes_the_view_and_the_run_goes_on_and_ctrl_c_stops_it() {
     screen.press("C-c");
     let shown = screen.showing("exit 130");
     assert!(shown.contains("state"), "a stopped run reports\n{shown}");
+}
+
+#[test]
+fn a_narrow_terminal_shows_whole_figures_one_below_the_other() {
+    let arguments = format!("replay {SAMPLE} --strategy maker:symbols=ACME --rate 20k --watch");
+    let Some(screen) = Screen::open("narrow", &arguments) else { return };
+    screen.tmux(&["resize-window", "-x", "60", "-y", "30"]);
+    screen.showing(" books   Ctrl-C stops ");
+    let shown = screen.showing(" fills│");
+    let words: Vec<&str> = shown.split_whitespace().collect();
+    for part in ["ask", "size", "held", "net", "left,", "Eastern", "stops"] {
+        assert!(words.contains(&part), "{part}\n{shown}");
+    }
+    let is_figure = |word: &&&str| word.bytes().all(|byte| b"0123456789.,".contains(&byte));
+    let merged = words.iter().filter(is_figure).filter(|word| word.matches('.').count() > 1);
+    assert_eq!(merged.count(), 0, "figures run into each other\n{shown}");
 }
 
 #[test]

@@ -28,6 +28,9 @@ const CURVE_ROWS_MAX: u16 = 9;
 /// Columns from which a row of a position says everything.
 const POSITION_COLUMNS: u16 = 72;
 
+/// Columns from which the keys are explained in full.
+const KEYS_COLUMNS: u16 = 78;
+
 /// Draws everything.
 pub(super) fn draw(frame: &mut Frame<'_>, board: &Board) {
     let palette = Palette::of_environment();
@@ -44,7 +47,9 @@ pub(super) fn draw(frame: &mut Frame<'_>, board: &Board) {
     draw_head(frame, head, board, palette);
     draw_progress(frame, progress, board, palette);
     draw_stages(frame, table, board, palette);
-    let [books, right] = Layout::horizontal([Constraint::Fill(1); 2]).areas(middle);
+    let is_wide = middle.width >= 2 * BOOK_COLUMNS;
+    let sides = if is_wide { Layout::horizontal } else { Layout::vertical };
+    let [books, right] = sides([Constraint::Fill(1); 2]).areas(middle);
     draw_books(frame, books, board, palette);
     draw_right(frame, right, board, palette);
     draw_faults(frame, faults, board, palette);
@@ -80,23 +85,37 @@ fn draw_head(frame: &mut Frame<'_>, area: Rect, board: &Board, palette: Palette)
         Span::styled(format!("  {}", feed.format), palette.dim()),
     ]);
     let ts = board.now.ts_event.saturating_sub(feed.midnight_ns);
-    let time = format!("{} {} ", &time_of_day(ts)[..12], feed.zone.name());
-    frame.render_widget(Paragraph::new(left), area);
-    let right = Line::styled(time, palette.strong());
-    frame.render_widget(Paragraph::new(right).alignment(Alignment::Right), area);
+    let time = format!(" {} {} ", &time_of_day(ts)[..12], feed.zone.name());
+    draw_ends(frame, area, left, Line::styled(time, palette.strong()));
+}
+
+/// Draws a line with something at its right end, which keeps its room.
+fn draw_ends(frame: &mut Frame<'_>, area: Rect, left: Line<'_>, right: Line<'_>) {
+    let ends = [Constraint::Fill(1), Constraint::Length(right.width() as u16)];
+    let [left_area, right_area] = Layout::horizontal(ends).areas(area);
+    frame.render_widget(left, left_area);
+    frame.render_widget(right, right_area);
 }
 
 fn draw_progress(frame: &mut Frame<'_>, area: Rect, board: &Board, palette: Palette) {
-    let mut text = format!(" {} messages, {}", thousands(board.now.messages), board.pace);
-    text += &format!(", {} running", duration(board.now.at.0));
-    if let Some(left) = board.left_ns().filter(|&left| left > 0) {
-        text += &format!(", {} left", duration(left));
-    }
-    if board.is_stopping {
-        text += ", stopping";
-    }
     let permille = board.permille();
     let percent = permille.map_or(String::new(), |done| format!(" {:>3} % ", done / 10));
+    let left = board.left_ns().filter(|&left| left > 0);
+    let parts = [
+        board.is_stopping.then(|| "stopping".to_owned()),
+        left.map(|left| format!("{} left", duration(left))),
+        Some(format!("{} messages", thousands(board.now.messages))),
+        Some(board.pace.clone()),
+        Some(format!("{} running", duration(board.now.at.0))),
+    ];
+    let mut text = String::new();
+    for part in parts.into_iter().flatten() {
+        let comma = if text.is_empty() { " " } else { ", " };
+        let columns = text.chars().count() + comma.len() + part.chars().count();
+        if columns + percent.len() < usize::from(area.width) {
+            text = text + comma + &part;
+        }
+    }
     let room = usize::from(area.width).saturating_sub(text.chars().count() + percent.len() + 2);
     let mut spans = vec![Span::raw(" ")];
     if let Some(done) = permille {
@@ -114,14 +133,8 @@ fn draw_stages(frame: &mut Frame<'_>, area: Rect, board: &Board, palette: Palett
     let head = ["rate/s", "lag", "p50", "p99", "longest"].map(right);
     let head = Row::new([Cell::from("")].into_iter().chain(head)).style(palette.dim());
     let rows = board.stages.iter().map(|stage| stage_row(stage, palette));
-    let widths = [
-        Constraint::Fill(2),
-        Constraint::Fill(1),
-        Constraint::Fill(1),
-        Constraint::Fill(1),
-        Constraint::Fill(1),
-        Constraint::Fill(1),
-    ];
+    let figures = [Constraint::Fill(1); 5];
+    let widths = [Constraint::Fill(2)].into_iter().chain(figures);
     let mut depths = vec![Span::raw(" ")];
     for (name, depth, slots) in board.rings() {
         let eighths = (depth * 8 * 8).div_ceil(slots as u64).min(64);
@@ -321,16 +334,18 @@ fn draw_faults(frame: &mut Frame<'_>, area: Rect, board: &Board, palette: Palett
 }
 
 fn draw_keys(frame: &mut Frame<'_>, area: Rect, board: &Board, palette: Palette) {
-    let keys = [("q", "closes this view"), ("← →", "other books"), ("Ctrl-C", "stops the run")];
+    let keys = match area.width >= KEYS_COLUMNS {
+        true => [("q", "closes this view"), ("← →", "other books"), ("Ctrl-C", "stops the run")],
+        false => [("q", "closes"), ("← →", "books"), ("Ctrl-C", "stops")],
+    };
     let mut spans = vec![Span::raw(" ")];
     for (key, what) in keys {
         spans.push(Span::styled(key, palette.strong()));
         spans.push(Span::styled(format!(" {what}   "), palette.dim()));
     }
-    frame.render_widget(Paragraph::new(Line::from(spans)), area);
     let (first, count) = board.books.place();
-    let place = Line::styled(format!("book {first} of {count} "), palette.dim());
-    frame.render_widget(Paragraph::new(place).alignment(Alignment::Right), area);
+    let place = Line::styled(format!(" book {first} of {count} "), palette.dim());
+    draw_ends(frame, area, Line::from(spans), place);
 }
 
 /// A bar of which `eighths` eighths of a cell are filled, and the rail that makes it `cells` long.
