@@ -125,6 +125,23 @@ fn a_narrow_terminal_shows_whole_figures_one_below_the_other() {
 }
 
 #[test]
+fn a_feed_that_is_cut_gives_the_terminal_back_and_says_so() {
+    let scratch = tempfile::tempdir().expect("a scratch folder");
+    let feed = scratch.path().join("sample.itch");
+    run(["convert".as_ref(), SAMPLE.as_ref(), feed.as_os_str()]);
+    let arguments = format!("replay {} --rate 20k --watch", feed.display());
+    let Some(screen) = Screen::open("cut", &arguments) else { return };
+    screen.showing("closes this view");
+    let file = std::fs::OpenOptions::new().write(true).open(&feed).expect("a feed");
+    file.set_len(4_096).expect("a shorter feed");
+    let shown = screen.showing("exit 4");
+    assert!(shown.contains("was cut, or its disk failed, while it was mapped"), "{shown}");
+    assert!(!shown.contains("closes this view"), "the dashboard was left behind\n{shown}");
+    // A terminal left raw would not go back to the first column after a line.
+    assert!(shown.lines().any(|line| line == "exit 4"), "{shown}");
+}
+
+#[test]
 fn a_terminal_that_goes_away_ends_the_run_as_an_interrupt_does() {
     let scratch = tempfile::tempdir().expect("a scratch folder");
     let journal = scratch.path().join("journal");

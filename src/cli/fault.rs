@@ -4,11 +4,14 @@
 //! disk fails, the next access is a SIGBUS, which by default ends the program without a word.
 //!
 //! This file is one of the few that may use `unsafe`: a signal handler is set by a system call that
-//! takes a function's address, and it may only do what is safe at any moment: one write of a
-//! constant and the end of the process. Going on would repeat the access for ever.
+//! takes a function's address, and it may only do what is safe at any moment: give the terminal
+//! back as it was, write constants, and end the process. Going on would repeat the access for ever.
 #![allow(unsafe_code)]
 
 use std::ptr;
+use std::sync::OnceLock;
+
+use super::watch;
 
 /// Exit code: the run failed.
 const CODE: i32 = 4;
@@ -17,8 +20,20 @@ const MESSAGE: &[u8] = b"ringtape: a feed or journal was cut, or its disk failed
     mapped: stop who truncates files in use and look at the disk; `ringtape journal verify` tells \
     what is whole\n";
 
+/// Leaves the dashboard's screen and shows the cursor again, as terminals have it.
+const LEAVE_DASHBOARD: &[u8] = b"\x1b[?1049l\x1b[?25h";
+
+/// How the terminal was set when the program began.
+static TERMINAL: OnceLock<libc::termios> = OnceLock::new();
+
 /// Lets the program end with a message when a mapped file loses bytes.
 pub(super) fn install() {
+    // SAFETY: all zeros is a value of this plain structure of numbers.
+    let mut settings: libc::termios = unsafe { std::mem::zeroed() };
+    // SAFETY: `settings` is writable for the call; where stderr is no terminal, nothing is written.
+    if unsafe { libc::tcgetattr(libc::STDERR_FILENO, &raw mut settings) } == 0 {
+        TERMINAL.get_or_init(|| settings);
+    }
     let handler: extern "C" fn(libc::c_int) = tell_and_end;
     // SAFETY: all zeros is a value of this plain structure: no flags, an empty mask.
     let mut action: libc::sigaction = unsafe { std::mem::zeroed() };
@@ -29,8 +44,18 @@ pub(super) fn install() {
 }
 
 extern "C" fn tell_and_end(_signal: libc::c_int) {
-    // SAFETY: `write` may be called in a handler; the bytes are constant.
-    unsafe { libc::write(libc::STDERR_FILENO, MESSAGE.as_ptr().cast(), MESSAGE.len()) };
+    if let Some(settings) = TERMINAL.get().filter(|_| watch::is_shown()) {
+        tell(LEAVE_DASHBOARD);
+        // SAFETY: `tcsetattr` may be called in a handler; the settings are never written again.
+        unsafe { libc::tcsetattr(libc::STDERR_FILENO, libc::TCSANOW, settings) };
+    }
+    tell(MESSAGE);
     // SAFETY: `_exit` may be called in a handler and does not return.
     unsafe { libc::_exit(CODE) };
+}
+
+/// Writes constant bytes to stderr.
+fn tell(bytes: &'static [u8]) {
+    // SAFETY: `write` may be called in a handler; the bytes are constant.
+    unsafe { libc::write(libc::STDERR_FILENO, bytes.as_ptr().cast(), bytes.len()) };
 }
