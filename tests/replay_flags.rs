@@ -118,3 +118,20 @@ fn a_misspelt_flag_or_key_of_any_file_is_told_with_the_nearest() {
     let wrong = run(["replay", SAMPLE, "--strategy", "maker:lotz=2"]);
     assert!(wrong.stderr.contains("did you mean `lots`?"), "{}", wrong.all());
 }
+
+#[test]
+fn a_misspelt_limit_is_told_with_file_and_line_in_a_file_of_its_own_and_in_a_configuration() {
+    let scratch = tempfile::tempdir().expect("a scratch folder");
+    for (flag, name, text) in [
+        ("--limits", "limits.toml", "# Carefully.\norder-qty = 10\npositon = 1000\n"),
+        ("--config", "run.toml", "[limits]\nloss = \"1.00\"\npositon = 1000\n"),
+    ] {
+        let path = scratch.path().join(name);
+        fs::write(&path, text).expect("a file");
+        let path = path.to_str().expect("letters");
+        let wrong = run(["replay", SAMPLE, "--strategy", "maker:symbols=ACME", flag, path]);
+        assert_eq!(wrong.code, 2, "{}", wrong.all());
+        let told = format!("{name}, line 3: unknown limit `positon`: did you mean `position`?");
+        assert!(wrong.stderr.contains(&told), "{}", wrong.all());
+    }
+}

@@ -123,7 +123,11 @@ impl RunConfig {
     /// A configuration that the user wrote: the same names, strategies and limits also as tables.
     pub(super) fn read_file(path: &Path) -> Result<Self> {
         let cure = "its names are the flags of `ringtape replay --help` that shape the run";
-        toml_file::read(path, cure)
+        let config: Self = toml_file::read(path, cure)?;
+        if let Some(limits) = config.limits.as_ref().filter(|text| !text.ends_with(".toml")) {
+            trading::check_limits(path, limits)?;
+        }
+        Ok(config)
     }
 
     /// As [`read`](Self::read); `None` for a directory without a run, or none at all.

@@ -184,9 +184,21 @@ pub(super) fn limits_text(given: &str) -> Result<String> {
     let text = if given.ends_with(".toml") {
         let cure = "write a limit a line, as in `position = 1000`";
         let table: toml::Table = toml_file::read(Path::new(given), cure)?;
-        super::config::pairs(&table)
+        let text = super::config::pairs(&table);
+        check_limits(Path::new(given), &text)?;
+        text
     } else {
         given.to_owned()
     };
     Ok(text.parse::<RiskLimits>()?.to_string())
+}
+
+/// Refuses limits of the file at `path` that are none, and says on which line.
+pub(super) fn check_limits(path: &Path, text: &str) -> Result<()> {
+    for item in text.split(',') {
+        let name = item.split('=').next().unwrap_or(item).trim();
+        let read = item.parse::<RiskLimits>();
+        read.map_err(|error| toml_file::at_entry(path, &[name, "limits"], error))?;
+    }
+    Ok(())
 }
