@@ -83,7 +83,18 @@ fn isolated() -> Check {
     Check::new("isolated", found, json!({ "isolated": isolated, "nohz_full": tickless })).costs(
         isolated.is_empty(),
         "other threads and the timer interrupt the runners: stalls of 5 us to some ms",
-        "boot with `isolcpus=2-3 nohz_full=2-3 rcu_nocbs=2-3`, then run with `--cores 2,3`",
+        isolation(&allowed_cores()),
+    )
+}
+
+/// How to keep the later half of the cores for the runners; the first ones stay the system's.
+fn isolation(allowed: &[CoreId]) -> String {
+    let own = list(&allowed[allowed.len().div_ceil(2)..]);
+    if own.is_empty() {
+        return "run where two cores or more are allowed, and isolate all but the first".to_owned();
+    }
+    format!(
+        "boot with `isolcpus={own} nohz_full={own} rcu_nocbs={own}`, then run with `--cores {own}`"
     )
 }
 
@@ -247,4 +258,17 @@ fn network() -> Check {
         "a burst of multicast that comes while the reader is stopped is lost",
         "`sysctl -w net.core.rmem_max=33554432 net.core.netdev_max_backlog=10000`",
     )
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_cores_to_isolate_are_some_that_there_are_and_leave_the_system_one() {
+        let advice = |count: usize| isolation(&(0..count).map(CoreId).collect::<Vec<_>>());
+        assert!(advice(1).contains("two cores or more"), "{}", advice(1));
+        assert!(advice(2).contains("`isolcpus=1 nohz_full=1 rcu_nocbs=1`"), "{}", advice(2));
+        assert!(advice(5).ends_with("`--cores 3,4`"), "{}", advice(5));
+    }
 }
