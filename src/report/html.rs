@@ -24,7 +24,10 @@ grid-template-columns:repeat(auto-fit,minmax(min(100%,560px),1fr))}\
 figure{margin:0;padding:14px 14px 10px;min-width:0}figcaption{font-weight:600;margin-bottom:2px}\
 figure p{color:var(--dim);font-size:13px}\
 .legend{display:flex;flex-wrap:wrap;gap:2px 14px;font-size:13px;color:var(--dim);margin:4px 0 6px}\
-.legend i{display:inline-block;width:11px;height:11px;border-radius:2px;margin-right:5px}\
+.legend i{display:inline-block;width:11px;height:11px;border-radius:2px;margin-right:5px;\
+background:var(--c)}\
+.legend .dash{background:linear-gradient(90deg,var(--c) 40%,#0000 40% 60%,var(--c) 60%)}\
+.legend .dot{background:repeating-linear-gradient(90deg,var(--c) 0 2px,#0000 2px 4.5px)}\
 .box{padding:6px 14px;overflow-x:auto}table{border-collapse:collapse;width:100%;font-size:13px}\
 th,td{padding:5px 10px;text-align:right;white-space:nowrap;border-bottom:1px solid var(--grid)}\
 th{color:var(--dim);font-weight:500}tr:last-child td{border-bottom:0}\
@@ -124,8 +127,9 @@ impl Html {
             }
             named.push(&series.name);
             let (name, color) = (escape(&series.name), series.color);
+            let class = series.shape.legend_class();
             self.put(format_args!(
-                "<span><i style=\"background:var(--c{color})\"></i>{name}</span>"
+                "<span><i class=\"{class}\" style=\"--c:var(--c{color})\"></i>{name}</span>"
             ));
         }
         let svg = chart.to_svg(false);

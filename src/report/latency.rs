@@ -11,6 +11,9 @@ const POINTS_PER_DECADE: i32 = 12;
 /// Samples above a percentile without which it says nothing.
 const SAMPLES_ABOVE_MIN: f64 = 10.0;
 
+/// What stands before the name of a stage where its handler alone is meant.
+const SERVICE: &str = "service_";
+
 /// Stages whose latency over time says most about a run, the best first.
 const KEY_STAGES: [&str; 3] = ["tick_to_order", "matching", "ring"];
 
@@ -31,7 +34,7 @@ pub fn meters(run: &RunReport) -> Vec<NamedMeter<'_>> {
     let stages = run.stages.iter().flat_map(|stage| {
         [
             named(stage.name.to_owned(), stage.latency.meter()),
-            named(format!("service_{}", stage.name), stage.latency.service()),
+            named(format!("{SERVICE}{}", stage.name), stage.latency.service()),
         ]
     });
     let runners = run.runners.iter().enumerate().map(|(index, runner)| NamedMeter {
@@ -67,18 +70,26 @@ pub(super) fn percentiles(meters: &[NamedMeter<'_>], basis: &str) -> Chart {
         x,
         Axis::log(Unit::Duration),
     );
-    chart.note = "Dashed: the machine's own hiccups, gaps between clock reads of idle runners. \
-                  What lies below them is not the engine's. A curve ends where fewer than ten \
-                  samples lie above, then goes to its maximum."
-        .to_owned();
-    let (mut stages, mut idle) = (0, 0);
+    if meters.iter().any(|named| named.name.starts_with(SERVICE)) {
+        chart.note += "Dotted: the handler alone. ";
+    }
+    chart.note += "Dashed: the machine's own hiccups, gaps between clock reads of idle runners. \
+                   What lies below them is not the engine's. A curve ends where fewer than ten \
+                   samples lie above, then goes to its maximum.";
+    let (mut stages, mut idle) = (Vec::new(), 0);
     for named in meters {
+        let handled = named.name.strip_prefix(SERVICE);
+        let stage = handled.unwrap_or(&named.name);
         let (color, shape) = if named.is_idle {
             idle += 1;
             (8 - idle.min(2), Shape::Dashed)
         } else {
-            stages += 1;
-            ((stages - 1) % 6, Shape::Line)
+            let known = stages.iter().position(|&known| known == stage);
+            let place = known.unwrap_or_else(|| {
+                stages.push(stage);
+                stages.len() - 1
+            });
+            (place % 6, if handled.is_some() { Shape::Dotted } else { Shape::Line })
         };
         chart.series.push(Series::new(&named.name, color, shape).with(curve(named.meter)));
     }

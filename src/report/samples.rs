@@ -1,6 +1,7 @@
 //! Samples of a running engine's gauges, and the charts of them.
 
 use super::chart::{Axis, Chart, Series, Shape, Unit};
+use super::format::thousands;
 use crate::engine::{Gauges, Reading};
 use crate::units::Nanos;
 
@@ -93,7 +94,7 @@ impl Samples {
             Axis::new(Unit::Elapsed).labelled("time since the start"),
             Axis::new(Unit::Count),
         );
-        let slots = self.gauges.rings()[0].slots;
+        let slots = thousands(self.gauges.rings()[0].slots as u64);
         chart.note = format!(
             "Records that were published and not yet handled, by stage; the area is the market \
              ring's depth, of {slots} slots. A full ring holds the feed back."

@@ -29,7 +29,8 @@ svg.chart{display:block;width:100%;height:auto;font:13px system-ui,sans-serif;co
 svg.chart text{fill:var(--dim)}svg.chart .grid{stroke:var(--grid);fill:none}\
 svg.chart .axis{stroke:var(--dim);fill:none}\
 svg.chart .line{fill:none;stroke-width:1.6;stroke-linejoin:round}\
-svg.chart .dash{stroke-dasharray:5 4}svg.chart .area{stroke:none;opacity:.22}\
+svg.chart .dash{stroke-dasharray:5 4}svg.chart .dot{stroke-dasharray:1.5 2.5}\
+svg.chart .area{stroke:none;opacity:.22}\
 svg.chart .mark{stroke:var(--card);stroke-width:.6}svg.chart .hit{fill:transparent}\
 svg.chart .hit:hover{fill:var(--hover)}\
 @media(max-width:640px){svg.chart text{font-size:21px}svg.chart .odd{display:none}}";
@@ -41,6 +42,8 @@ pub enum Shape {
     Line,
     /// A dashed line through the points.
     Dashed,
+    /// A dotted line through the points.
+    Dotted,
     /// A line that keeps each value until the next point.
     Step,
     /// The area between the points and the bottom.
@@ -54,6 +57,15 @@ pub enum Shape {
 impl Shape {
     fn is_mark(self) -> bool {
         matches!(self, Self::Up | Self::Down)
+    }
+
+    /// The class of a line's legend; empty for what is whole.
+    pub(super) fn legend_class(self) -> &'static str {
+        match self {
+            Self::Dashed => "dash",
+            Self::Dotted => "dot",
+            _ => "",
+        }
     }
 }
 

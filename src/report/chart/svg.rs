@@ -11,14 +11,33 @@ const WIDTH: f64 = 720.0;
 /// Height of the paper in a page.
 const HEIGHT: f64 = 330.0;
 
-/// Room for title and legend of a chart on its own.
-const HEAD: f64 = 52.0;
+/// Room for title and legend of a chart on its own: without the legend, and for each line of it.
+const HEAD: f64 = 34.0;
+const LEGEND_LINE: f64 = 18.0;
+
+/// Width of a letter, as far as one may be foretold.
+const LETTER: f64 = 7.0;
 
 /// Columns that show their values when pointed at.
 const COLUMNS: usize = 96;
 
 /// Half the width of a triangle.
 const MARK: f64 = 4.0;
+
+/// Where the name of each series stands above a chart on its own: its x and its line.
+fn legend(chart: &Chart) -> Vec<(f64, usize)> {
+    let (mut x, mut line) = (16.0, 0);
+    let place = |series: &Series| {
+        let width = 40.0 + LETTER * series.name.chars().count() as f64;
+        if x > 16.0 && x + width > WIDTH {
+            (x, line) = (16.0, line + 1);
+        }
+        let place = (x, line);
+        x += width;
+        place
+    };
+    chart.series.iter().map(place).collect()
+}
 
 /// Paper with a plot on it.
 struct Paper<'a> {
@@ -34,7 +53,8 @@ struct Paper<'a> {
 }
 
 pub(super) fn draw(chart: &Chart, alone: bool) -> String {
-    let head = if alone { HEAD } else { 0.0 };
+    let lines = legend(chart).last().map_or(0, |&(_, line)| line + 1);
+    let head = if alone { HEAD + LEGEND_LINE * lines as f64 } else { 0.0 };
     let (left, top, bottom) = (88.0, head + 12.0, head + HEIGHT - 52.0);
     let right = WIDTH - if chart.right.is_some() { 88.0 } else { 22.0 };
     let of_axis = |is_right: bool| {
@@ -81,6 +101,7 @@ impl Paper<'_> {
             let class = match series.shape {
                 Shape::Area => "area",
                 Shape::Dashed => "line dash",
+                Shape::Dotted => "line dot",
                 _ => "line",
             };
             let paint = if series.shape == Shape::Area { "fill" } else { "stroke" };
@@ -112,15 +133,17 @@ impl Paper<'_> {
              style=\"fill:var(--card)\"/><text x=\"16\" y=\"22\" \
              style=\"fill:var(--ink);font-size:16px\">{title}</text>"
         ));
-        let mut x = 16.0;
-        for series in &chart.series {
-            let (name, color) = (escape(&series.name), series.color);
+        for (series, (x, line)) in chart.series.iter().zip(legend(chart)) {
+            let (name, color, class) = (escape(&series.name), series.color, series.shape);
+            let (class, y) = (class.legend_class(), HEAD + LEGEND_LINE * line as f64);
             self.put(format_args!(
-                "<rect x=\"{x}\" y=\"34\" width=\"12\" height=\"10\" \
-                 style=\"fill:var(--c{color})\"/><text x=\"{}\" y=\"44\">{name}</text>",
-                x + 17.0
+                "<path class=\"{class}\" d=\"M{x} {}h12\" \
+                 style=\"stroke:var(--c{color});stroke-width:9\"/><text x=\"{}\" \
+                 y=\"{}\">{name}</text>",
+                y + 5.0,
+                x + 17.0,
+                y + 10.0
             ));
-            x += 40.0 + 7.0 * series.name.chars().count() as f64;
         }
     }
 
@@ -143,14 +166,19 @@ impl Paper<'_> {
             let x = right + 8.0;
             self.put(format_args!("<text x=\"{x}\" y=\"{:.1}\">{text}</text>", y + 4.5));
         }
-        let ticks = self.x.ticks();
-        for (index, (value, text)) in ticks.iter().enumerate() {
-            let Some(x) = self.x.place(*value) else { continue };
+        let (mut labels, mut taken) = (0, 0.0);
+        for (value, text) in self.x.ticks() {
+            let Some(x) = self.x.place(value) else { continue };
+            self.put(format_args!("<path class=\"grid\" d=\"M{x:.1} {top}V{bottom}\"/>"));
+            let half = text.chars().count() as f64 * LETTER / 2.0;
+            if x - half < taken || x + half > WIDTH {
+                continue;
+            }
             // On a phone every second one makes room for the others.
-            let class = if index % 2 == 1 { " class=\"odd\"" } else { "" };
+            let class = if labels % 2 == 1 { " class=\"odd\"" } else { "" };
+            (labels, taken) = (labels + 1, x + half);
             self.put(format_args!(
-                "<path class=\"grid\" d=\"M{x:.1} {top}V{bottom}\"/><text{class} x=\"{x:.1}\" \
-                 y=\"{}\" text-anchor=\"middle\">{text}</text>",
+                "<text{class} x=\"{x:.1}\" y=\"{}\" text-anchor=\"middle\">{text}</text>",
                 bottom + 21.0
             ));
         }
@@ -308,5 +336,42 @@ mod tests {
         let path = line.split('"').nth(3).expect("a path");
         assert_eq!(path.matches('M').count(), 2, "{path}");
         assert!(svg.matches("step: 7").count() > 90 && !svg.contains("http"));
+    }
+    /// The x and the text of every `<text>` of a drawing.
+    fn texts(svg: &str) -> Vec<(f64, String)> {
+        let text = |piece: &str| {
+            let x = piece.split("x=\"").nth(1)?.split('"').next()?.parse().ok()?;
+            let text = piece.split('>').nth(1)?.split('<').next()?;
+            Some((x, text.to_owned()))
+        };
+        svg.split("<text").skip(1).filter_map(text).collect()
+    }
+
+    #[test]
+    fn labels_of_an_axis_leave_each_other_room() {
+        let mut chart = Chart::new("p", "p", Axis::log(Unit::Percentile), Axis::new(Unit::Count));
+        chart.series.push(Series::new("s", 0, Shape::Line).with([(1.0, 1.0), (2e8, 2.0)]));
+        let texts = texts(&chart.to_svg(false));
+        let labels: Vec<_> = texts.iter().filter(|(_, text)| text.ends_with(" %")).collect();
+        assert!(labels.len() > 5, "{texts:?}");
+        let half = |text: &str| text.chars().count() as f64 * LETTER / 2.0;
+        for pair in labels.windows(2) {
+            let (left, right) = (pair[0].0 + half(&pair[0].1), pair[1].0 - half(&pair[1].1));
+            assert!(left <= right, "{pair:?}");
+        }
+        assert!(labels.iter().all(|(x, text)| x + half(text) <= WIDTH), "{labels:?}");
+    }
+
+    #[test]
+    fn the_names_above_a_chart_on_its_own_stay_on_the_paper() {
+        let mut chart = Chart::new("n", "n", Axis::new(Unit::Count), Axis::new(Unit::Count));
+        let names: Vec<String> = (0..12).map(|number| format!("service_stage_{number}")).collect();
+        let series = names.iter().map(|name| Series::new(name, 0, Shape::Dotted).with([]));
+        chart.series.extend(series);
+        let texts = texts(&chart.to_svg(true));
+        for name in &names {
+            let (x, _) = texts.iter().find(|(_, text)| text == name).expect("a name");
+            assert!(x + LETTER * name.len() as f64 <= WIDTH, "{name} at {x}");
+        }
     }
 }
