@@ -1,8 +1,8 @@
 //! `replay --report`: the page, its drawings and its histograms.
 //!
 //! Would catch a page that needs the network, a figure on it that is not the run's, a chart or
-//! histogram that is missing, a directory that is overwritten unasked, and a report that changes
-//! what it reports on.
+//! histogram that is missing, a finding about the machine that is not told, a directory that is
+//! overwritten unasked, and a report that changes what it reports on.
 
 mod common;
 
@@ -52,6 +52,14 @@ fn the_page_needs_nothing_but_itself_and_shows_the_runs_own_figures() {
     assert!(page.contains("ringtape replay feeds/sample.itch.gz"), "no command to repeat it");
     assert!(page.contains(&format!("&quot;{STRATEGY}")), "no configuration");
     assert!(page.contains("<td>buy</td>") && page.contains("<td>sell</td>"), "no orders");
+    let doctor = run(["doctor", "--json"]).json();
+    for check in doctor["checks"].as_array().expect("checks") {
+        let Some(cure) = check["cure"].as_str() else { continue };
+        let name = check["name"].as_str().expect("a name");
+        if ["isolated", "timer_slack", "network"].contains(&name) {
+            assert!(page.contains(&format!("Cure: {cure}.")), "{check}");
+        }
+    }
 }
 
 #[test]

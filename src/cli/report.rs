@@ -12,7 +12,7 @@ use ringtape::report::{self, Machine, MarketPicture, MoneyStory, Page, ReportFil
 
 use super::config::RunConfig;
 use super::instruments::Instruments;
-use super::{input, term};
+use super::{doctor, input, term};
 
 /// Executions that are kept in memory for a report: 30 MiB of them.
 const KEPT_EXECUTIONS: usize = 1 << 18;
@@ -65,6 +65,7 @@ impl ReportFlags {
         let page = Page {
             run,
             machine: &Machine::look(),
+            costs: &doctor::costs(),
             command: &command(),
             config: &shape.to_toml(),
             samples,

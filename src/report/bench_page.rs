@@ -16,6 +16,8 @@ pub struct BenchPage<'a> {
     pub tiles: &'a [(String, String)],
     /// The machine.
     pub machine: &'a Machine,
+    /// What costs latency on it, and what cures it, in a line each.
+    pub costs: &'a [String],
     /// The command that repeats it.
     pub command: &'a str,
     /// Names of the table's columns.
@@ -59,6 +61,7 @@ impl BenchPage<'_> {
         ];
         facts.extend_from_slice(self.facts);
         html.facts(&facts);
+        html.costs(self.costs);
         html.heading("To measure again");
         html.verbatim(self.command);
         let page = ReportFile { name: "index.html".to_owned(), text: html.finish() };

@@ -104,6 +104,14 @@ impl Html {
         self.0.push_str("</ul></div>\n");
     }
 
+    /// What costs latency on a machine, if anything does.
+    pub(super) fn costs(&mut self, costs: &[String]) {
+        if !costs.is_empty() {
+            self.heading("What costs latency here");
+            self.list(costs);
+        }
+    }
+
     /// Charts side by side where there is room.
     pub(super) fn charts<'a>(&mut self, charts: impl IntoIterator<Item = &'a Chart>) {
         self.0.push_str("<div class=\"charts\">");

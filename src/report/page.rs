@@ -30,6 +30,8 @@ pub struct Page<'a> {
     pub run: &'a RunReport,
     /// The machine that it ran on.
     pub machine: &'a Machine,
+    /// What costs latency on that machine, and what cures it, in a line each.
+    pub costs: &'a [String],
     /// The command that repeats it.
     pub command: &'a str,
     /// Everything that shaped the run, as TOML.
@@ -130,6 +132,7 @@ impl Page<'_> {
         self.tables(&mut html);
         html.heading("Machine and build");
         html.facts(&self.facts());
+        html.costs(self.costs);
         html.heading("To repeat this run");
         html.verbatim(self.command);
         html.paragraph("What shaped it, as TOML:");

@@ -6,6 +6,7 @@ use ringtape::report::{BenchPage, Machine, NamedMeter, ReportFile};
 use ringtape::runtime::Meter;
 
 use super::sweep::{Rate, STAGE, Stage, Sweep};
+use crate::cli::doctor;
 use crate::cli::report::command;
 
 impl Sweep {
@@ -33,6 +34,7 @@ impl Sweep {
             verdict: &self.verdict(),
             tiles: &self.tiles(median),
             machine,
+            costs: &doctor::costs(),
             command: &command(),
             head: &["rate", "stage", "p50", "p90", "p99", "p99.9", "p99.99", "max"],
             rows: &self.rows(),

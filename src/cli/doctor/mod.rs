@@ -81,6 +81,15 @@ impl Check {
     }
 }
 
+/// What the system tells that costs latency, with the cure, in a line each; nothing is measured.
+pub(super) fn costs() -> Vec<String> {
+    let line = |Check { name, found, finding, .. }: Check| {
+        let Finding { effect, cure } = finding?;
+        Some(format!("{}: {found}. Costs: {effect}. Cure: {cure}.", name.replace('_', " ")))
+    };
+    facts::all().into_iter().filter_map(line).collect()
+}
+
 pub(super) fn run(args: &DoctorArgs) -> Result<Ending> {
     let dir = args.dir.clone().unwrap_or_else(|| PathBuf::from("."));
     let machine = Machine::look();
