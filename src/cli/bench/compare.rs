@@ -1,8 +1,6 @@
 //! `ringtape bench compare`: two documents of `bench --json`, figure by figure.
 //!
-//! A difference is claimed when all rounds of the one lie on one side of all rounds of the other,
-//! when chance alone would do that in fewer than one of five comparisons with as many figures and
-//! rounds, and when the medians are apart by 3 % or more. Anything less is "no difference".
+//! What is a difference, and what only looks like one, is decided in [`super::verdict`].
 
 use std::fs;
 use std::path::{Path, PathBuf};
@@ -11,6 +9,7 @@ use clap::Args;
 use ringtape::error::{Error, Result};
 use serde_json::{Map, Value, json};
 
+use super::verdict::{Range, Verdict};
 use crate::cli::{Ending, term};
 
 /// Keys by which the elements of a list are told apart.
@@ -32,80 +31,8 @@ pub(crate) struct CompareArgs {
     json: bool,
 }
 
-/// Share of comparisons of equal things in which a difference may be claimed.
-const CHANCE_MAX: f64 = 0.2;
-
-/// Difference of medians in per cent below which it is the layout of the code in memory.
-const DIFFERENCE_PERCENT_MIN: f64 = 3.0;
-
 /// Rounds of a figure that does not say how many it had.
 const ROUNDS_ASSUMED: usize = 3;
-
-/// A figure over the rounds: where most of them lie.
-#[derive(Clone, Copy, Debug, PartialEq)]
-struct Range {
-    rounds: usize,
-    low: f64,
-    median: f64,
-    high: f64,
-}
-
-impl Range {
-    /// The range of an object with a minimum, a median and a maximum; the middle half of the rounds
-    /// where it has that too.
-    fn of(object: &Map<String, Value>, rounds: usize) -> Option<Self> {
-        let number = |key: &str| object.get(key).and_then(Value::as_f64);
-        let median = number("median")?;
-        let low = number("lower_quartile").or_else(|| number("min"))?;
-        let high = number("upper_quartile").or_else(|| number("max"))?;
-        Some(Self { rounds, low, median, high })
-    }
-
-    fn overlaps(self, other: Self) -> bool {
-        self.low <= other.high && other.low <= self.high
-    }
-
-    /// How likely two ranges of so many rounds of the same thing lie apart: of all orders in which
-    /// the rounds of both may come, two keep them apart.
-    fn chance(self, other: Self) -> f64 {
-        let (own, all) = (self.rounds as u64, (self.rounds + other.rounds) as u64);
-        let orders = (1..=own).map(|k| (all - own + k) as f64 / k as f64).product::<f64>();
-        2.0 / orders
-    }
-
-    /// Half the width in per cent of the median: what a difference must exceed to be seen.
-    fn noise_percent(self) -> f64 {
-        if self.median > 0.0 { (self.high - self.low) * 50.0 / self.median } else { 0.0 }
-    }
-}
-
-/// What became of a figure.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-enum Verdict {
-    NoDifference,
-    Better,
-    Worse,
-}
-
-impl Verdict {
-    /// The verdict on one of so many `figures`.
-    fn of(is_more_better: bool, a: Range, b: Range, figures: usize) -> Self {
-        let percent = (b.median - a.median).abs() * 100.0 / a.median.abs().max(f64::MIN_POSITIVE);
-        let is_chance = a.chance(b) * figures as f64 > CHANCE_MAX;
-        if a.overlaps(b) || is_chance || percent < DIFFERENCE_PERCENT_MIN {
-            return Self::NoDifference;
-        }
-        if (b.median > a.median) == is_more_better { Self::Better } else { Self::Worse }
-    }
-
-    fn words(self) -> &'static str {
-        match self {
-            Self::NoDifference => "no difference",
-            Self::Better => "better",
-            Self::Worse => "worse",
-        }
-    }
-}
 
 /// A figure of a document.
 #[derive(Clone, Debug)]
@@ -117,21 +44,37 @@ struct Figure {
 
 /// What the objects around a figure say about it.
 #[derive(Clone, Copy, Debug)]
-struct Surroundings {
-    rounds: usize,
+struct Surroundings<'a> {
+    count: usize,
+    /// The rounds, where they are listed.
+    rounds: &'a [Value],
     /// `None` where only the figure's name tells.
     is_more_better: Option<bool>,
 }
 
-impl Surroundings {
-    fn within(self, object: &Map<String, Value>) -> Self {
-        let rounds = match object.get("rounds") {
-            Some(Value::Array(rounds)) => Some(rounds.len()),
-            Some(number) => number.as_u64().map(|rounds| rounds as usize),
-            None => None,
+impl<'a> Surroundings<'a> {
+    fn within(self, object: &'a Map<String, Value>) -> Self {
+        let (count, rounds) = match object.get("rounds") {
+            Some(Value::Array(rounds)) => (rounds.len(), rounds.as_slice()),
+            Some(number) => (number.as_u64().map_or(self.count, |count| count as usize), &[][..]),
+            None => (self.count, self.rounds),
         };
         let more = object.get("better").and_then(Value::as_str).map(|word| word == "more");
-        Self { rounds: rounds.unwrap_or(self.rounds), is_more_better: more.or(self.is_more_better) }
+        Self { count, rounds, is_more_better: more.or(self.is_more_better) }
+    }
+
+    /// The figure called `name`: an object with a minimum, a median and a maximum. Its rounds are
+    /// numbers, or objects with a number of its name.
+    fn range(self, name: &str, object: &Map<String, Value>) -> Option<Range> {
+        let number = |key: &str| object.get(key).and_then(Value::as_f64);
+        let round = |round: &Value| round.as_f64().or_else(|| round.get(name)?.as_f64());
+        Some(Range {
+            low: number("min")?,
+            median: number("median")?,
+            high: number("max")?,
+            count: self.count,
+            rounds: self.rounds.iter().map(round).collect::<Option<_>>().unwrap_or_default(),
+        })
     }
 }
 
@@ -158,12 +101,13 @@ impl Document {
             ));
         }
         let mut document = Self::default();
-        document.walk(&value, "", Surroundings { rounds: ROUNDS_ASSUMED, is_more_better: None });
+        let around = Surroundings { count: ROUNDS_ASSUMED, rounds: &[], is_more_better: None };
+        document.walk(&value, "", around);
         Ok((document, value))
     }
 
     /// Takes in what lies under `path`, in the light of what stands around it.
-    fn walk(&mut self, value: &Value, path: &str, around: Surroundings) {
+    fn walk(&mut self, value: &Value, path: &str, around: Surroundings<'_>) {
         let under = |name: &str| match path {
             "" => name.to_owned(),
             _ => format!("{path} / {name}"),
@@ -171,7 +115,8 @@ impl Document {
         match value {
             Value::Object(object) => {
                 let around = around.within(object);
-                if let Some(range) = Range::of(object, around.rounds) {
+                let name = path.rsplit(" / ").next().unwrap_or_default();
+                if let Some(range) = around.range(name, object) {
                     let more = around.is_more_better;
                     let is_more_better = more.unwrap_or_else(|| path.contains("per_s"));
                     self.figures.push(Figure { path: path.to_owned(), range, is_more_better });
@@ -221,12 +166,12 @@ pub(super) fn run(args: &CompareArgs) -> Result<Ending> {
     check_streams(&a, &b)?;
     let pair = |figure: &Figure| {
         let other = b.figures.iter().find(|other| other.path == figure.path)?;
-        Some((figure.clone(), other.range))
+        Some((figure.clone(), other.range.clone()))
     };
     let pairs: Vec<(Figure, Range)> = a.figures.iter().filter_map(pair).collect();
     let count = pairs.len();
     let line = |(Figure { path, range: a, is_more_better }, b)| {
-        let verdict = Verdict::of(is_more_better, a, b, count);
+        let verdict = Verdict::of(is_more_better, &a, &b, count);
         Line { path, a, b, verdict }
     };
     let lines: Vec<Line> = pairs.into_iter().map(line).collect();
@@ -269,12 +214,12 @@ fn describe(lines: &[Line], has_same_machine: bool) -> Result<()> {
     for Line { path, a, b, verdict } in lines {
         let change = (b.median / a.median - 1.0) * 100.0;
         let words = match verdict {
-            Verdict::NoDifference if a.overlaps(*b) => {
+            Verdict::NoDifference if a.overlaps(b) => {
                 let noise = a.noise_percent().max(b.noise_percent());
                 format!("no difference (the rounds themselves differ by {noise:.1} %)")
             }
-            Verdict::NoDifference if a.chance(*b) * lines.len() as f64 > CHANCE_MAX => {
-                let rounds = a.rounds.min(b.rounds);
+            Verdict::Unsure => {
+                let rounds = a.count.min(b.count);
                 format!("no difference that {rounds} rounds could show ({change:+.1} %)")
             }
             Verdict::NoDifference => format!("no difference ({change:+.1} %)"),
@@ -313,31 +258,4 @@ fn to_json(lines: &[Line], has_same_machine: bool) -> Value {
         "same_machine": has_same_machine,
         "figures": rows.collect::<Vec<_>>(),
     })
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn figures_that_overlap_do_not_differ_and_the_direction_follows_the_unit() {
-        let range = |low, high| Range { rounds: 7, low, median: (low + high) / 2.0, high };
-        let (slow, fast) = (range(10.0, 20.0), range(30.0, 40.0));
-        let rate = |a, b| Verdict::of(true, a, b, 10);
-        let time = |a, b| Verdict::of(false, a, b, 10);
-        assert_eq!(rate(slow, range(20.0, 30.0)), Verdict::NoDifference);
-        assert_eq!((rate(slow, fast), rate(fast, slow)), (Verdict::Better, Verdict::Worse));
-        assert_eq!((time(slow, fast), time(fast, slow)), (Verdict::Worse, Verdict::Better));
-        assert_eq!(rate(range(100.0, 101.0), range(101.5, 102.0)), Verdict::NoDifference);
-    }
-
-    #[test]
-    fn few_rounds_of_many_figures_lie_apart_by_chance_and_claim_nothing() {
-        let range = |rounds, low: f64| Range { rounds, low, median: low, high: low };
-        // 3 and 3 rounds come in 20 orders, 7 and 7 in 3,432.
-        assert!((range(3, 1.0).chance(range(3, 2.0)) - 0.1).abs() < 1e-9);
-        assert!((range(7, 1.0).chance(range(7, 2.0)) - 2.0 / 3_432.0).abs() < 1e-9);
-        let verdict = |rounds| Verdict::of(true, range(rounds, 1.0), range(rounds, 2.0), 40);
-        assert_eq!((verdict(3), verdict(7)), (Verdict::NoDifference, Verdict::Better));
-    }
 }

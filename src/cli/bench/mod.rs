@@ -10,6 +10,7 @@ mod pipeline;
 mod ring;
 mod sweep;
 mod sweep_page;
+mod verdict;
 
 use clap::Subcommand;
 use ringtape::error::Result;

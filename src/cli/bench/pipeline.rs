@@ -38,9 +38,9 @@ pub(crate) struct PipelineArgs {
     /// Seed of the session
     #[arg(long, value_name = "N", default_value_t = 42)]
     seed: u64,
-    /// Runs to take minimum, median and maximum of
-    #[arg(long, value_name = "N", default_value_t = 7)]
-    rounds: usize,
+    /// Runs to take minimum, median and maximum of; 7 unless given, 3 with --quick
+    #[arg(long, value_name = "N")]
+    rounds: Option<usize>,
     /// Number of threads; one a core unless given
     #[arg(long, value_name = "N")]
     runners: Option<usize>,
@@ -59,7 +59,7 @@ pub(crate) struct PipelineArgs {
     /// Seconds for which a rate is held in a round
     #[arg(long, value_name = "S", default_value_t = 2.0)]
     seconds: f64,
-    /// A small session, two rates, three rounds of a second
+    /// A small session, two rates, rounds of a second
     #[arg(long)]
     quick: bool,
     /// Exit 1 when the 99th percentile of `matching` is above this at any rate: `20us`
@@ -92,7 +92,7 @@ const IDLE_QUICK: Duration = Duration::from_millis(500);
 const RATES_QUICK: [u64; 2] = [100_000, 1_000_000];
 
 pub(super) fn run(args: &PipelineArgs) -> Result<Ending> {
-    if args.rounds == 0 || args.seconds <= 0.0 {
+    if args.rounds() == 0 || args.seconds <= 0.0 {
         return Err(Error::usage(
             "nothing measured says nothing",
             "ask for 1 round or more, and time",
@@ -134,7 +134,7 @@ pub(super) fn run(args: &PipelineArgs) -> Result<Ending> {
 
 impl PipelineArgs {
     fn rounds(&self) -> usize {
-        if self.quick { 3 } else { self.rounds }
+        self.rounds.unwrap_or(if self.quick { 3 } else { 7 })
     }
 }
 

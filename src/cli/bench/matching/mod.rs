@@ -49,11 +49,11 @@ pub(crate) struct MatchArgs {
     /// Seed of the commands
     #[arg(long, value_name = "N", default_value_t = 42)]
     seed: u64,
-    /// Rounds to take minimum, median and maximum of
-    #[arg(long, value_name = "N", default_value_t = 7)]
-    rounds: usize,
-    /// A small run: 3 rounds of 100,000 commands in 100 instruments with 10,000 live orders
-    #[arg(long, conflicts_with_all = ["commands", "symbols", "live", "rounds"])]
+    /// Rounds to take minimum, median and maximum of; 7 unless given, 3 with --quick
+    #[arg(long, value_name = "N")]
+    rounds: Option<usize>,
+    /// A small run: 100,000 commands in 100 instruments with 10,000 live orders
+    #[arg(long, conflicts_with_all = ["commands", "symbols", "live"])]
     quick: bool,
     /// Print the figures to stdout as one JSON document
     #[arg(long)]
@@ -61,7 +61,7 @@ pub(crate) struct MatchArgs {
 }
 
 pub(super) fn run(args: &MatchArgs) -> Result<Ending> {
-    let rounds = if args.quick { 3 } else { args.rounds };
+    let rounds = args.rounds.unwrap_or(if args.quick { 3 } else { 7 });
     if rounds == 0 {
         return Err(Error::usage("0 rounds measure nothing", "ask for 1 or more"));
     }
