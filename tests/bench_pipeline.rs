@@ -101,6 +101,30 @@ fn the_same_figures_do_not_differ_and_a_slowed_build_is_caught() {
 }
 
 #[test]
+fn what_the_machine_itself_lost_is_no_difference_in_documents_of_all_benches() {
+    let scratch = tempfile::tempdir().expect("a scratch folder");
+    let all = |rate: f64, ps: u64| {
+        serde_json::json!({
+            "schema": 1,
+            "bench": "all",
+            "yardsticks": { "pipeline": { "before_ps": ps, "after_ps": ps } },
+            "benches": { "pipeline": document(rate, 7, "aa") },
+        })
+    };
+    let before = all(1e6, 3_000);
+    let slower_machine = compare(scratch.path(), &before, &all(0.9e6, 3_300));
+    assert_eq!(slower_machine.code, 0, "{}", slower_machine.all());
+    assert!(
+        slower_machine.stdout.contains("the machine itself 10.0 %"),
+        "{}",
+        slower_machine.all()
+    );
+    let slower_build = compare(scratch.path(), &before, &all(0.8e6, 3_300));
+    assert_eq!(slower_build.code, 1, "{}", slower_build.all());
+    assert!(slower_build.stdout.contains("worse (-20.0 %)"), "{}", slower_build.all());
+}
+
+#[test]
 fn what_does_not_compare_is_refused() {
     let scratch = tempfile::tempdir().expect("a scratch folder");
     let folder = scratch.path();

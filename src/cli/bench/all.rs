@@ -7,6 +7,7 @@ use ringtape::error::{Error, Result};
 use ringtape::report::Machine;
 use serde_json::{Map, Value, json};
 
+use super::yardstick;
 use crate::cli::{Ending, term};
 
 /// The benches and what they are asked for, thoroughly and quickly.
@@ -32,11 +33,13 @@ pub(crate) struct AllArgs {
 }
 
 pub(super) fn run(args: &AllArgs) -> Result<Ending> {
-    let mut benches = Map::new();
+    let (mut benches, mut yardsticks) = (Map::new(), Map::new());
     let mut has_failed = false;
     for (name, thorough, quick) in BENCHES {
         term::tell(format_args!("== bench {name}"));
+        let before = yardstick::measure();
         let (document, is_done) = one(name, if args.quick { quick } else { thorough }, args.json)?;
+        yardsticks.insert(name.to_owned(), yardstick::to_json(before, yardstick::measure()));
         has_failed |= !is_done;
         benches.insert(name.to_owned(), document);
     }
@@ -47,6 +50,7 @@ pub(super) fn run(args: &AllArgs) -> Result<Ending> {
             "bench": "all",
             "quick": args.quick,
             "machine": { "cpu": machine.cpu, "cores_allowed": machine.cores_allowed },
+            "yardsticks": yardsticks,
             "benches": benches,
         });
         term::print(format_args!("{document:#}"))?;

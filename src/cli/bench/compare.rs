@@ -10,6 +10,7 @@ use ringtape::error::{Error, Result};
 use serde_json::{Map, Value, json};
 
 use super::verdict::{Range, Verdict};
+use super::yardstick;
 use crate::cli::{Ending, term};
 
 /// Keys by which the elements of a list are told apart.
@@ -158,6 +159,8 @@ struct Line {
     path: String,
     a: Range,
     b: Range,
+    /// Per cent by which the machine itself changed.
+    drift: f64,
     verdict: Verdict,
 }
 
@@ -171,8 +174,9 @@ pub(super) fn run(args: &CompareArgs) -> Result<Ending> {
     let pairs: Vec<(Figure, Range)> = a.figures.iter().filter_map(pair).collect();
     let count = pairs.len();
     let line = |(Figure { path, range: a, is_more_better }, b)| {
-        let verdict = Verdict::of(is_more_better, &a, &b, count);
-        Line { path, a, b, verdict }
+        let drift = drift(&path, &a_value, &b_value);
+        let verdict = Verdict::of(is_more_better, (&a, &b), count, drift);
+        Line { path, a, b, drift, verdict }
     };
     let lines: Vec<Line> = pairs.into_iter().map(line).collect();
     if lines.is_empty() {
@@ -189,6 +193,13 @@ pub(super) fn run(args: &CompareArgs) -> Result<Ending> {
     }
     let is_worse = lines.iter().any(|line| line.verdict == Verdict::Worse);
     Ok(if is_worse { Ending::CheckFailed } else { Ending::Done })
+}
+
+/// By how much per cent the machine changed around the bench in whose part of both documents of
+/// `bench all` a figure stands.
+fn drift(path: &str, a: &Value, b: &Value) -> f64 {
+    let bench = path.split(" / ").nth(1).unwrap_or_default();
+    yardstick::drift_percent(&a["yardsticks"][bench], &b["yardsticks"][bench])
 }
 
 /// Refuses figures of different streams.
@@ -211,7 +222,7 @@ fn describe(lines: &[Line], has_same_machine: bool) -> Result<()> {
     if !has_same_machine {
         out.line("! measured on different machines: differences may be theirs")?;
     }
-    for Line { path, a, b, verdict } in lines {
+    for Line { path, a, b, drift, verdict } in lines {
         let change = (b.median / a.median - 1.0) * 100.0;
         let words = match verdict {
             Verdict::NoDifference if a.overlaps(b) => {
@@ -221,6 +232,9 @@ fn describe(lines: &[Line], has_same_machine: bool) -> Result<()> {
             Verdict::Unsure => {
                 let rounds = a.count.min(b.count);
                 format!("no difference that {rounds} rounds could show ({change:+.1} %)")
+            }
+            Verdict::Machine => {
+                format!("no difference ({change:+.1} %, the machine itself {drift:.1} %)")
             }
             Verdict::NoDifference => format!("no difference ({change:+.1} %)"),
             other => format!("{} ({change:+.1} %)", other.words()),
@@ -249,6 +263,7 @@ fn to_json(lines: &[Line], has_same_machine: bool) -> Value {
             "figure": line.path,
             "a": range(&line.a),
             "b": range(&line.b),
+            "machine_percent": line.drift,
             "verdict": line.verdict.words(),
         })
     });

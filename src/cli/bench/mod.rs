@@ -11,6 +11,7 @@ mod ring;
 mod sweep;
 mod sweep_page;
 mod verdict;
+mod yardstick;
 
 use clap::Subcommand;
 use ringtape::error::Result;

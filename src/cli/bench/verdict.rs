@@ -2,9 +2,9 @@
 //!
 //! A difference is claimed when the rounds of the one rank above those of the other, when chance
 //! alone would rank them so in fewer than one of five comparisons with as many figures and rounds
-//! (the exact test of Mann and Whitney), and when the medians are apart by 3 % or more. Anything
-//! less is "no difference". Ranks, because a round in which the machine stood still says nothing
-//! about the others.
+//! (the exact test of Mann and Whitney), and when the medians are apart by 3 % or more beyond what
+//! the machine itself changed by. Anything less is "no difference". Ranks, because a round in which
+//! the machine stood still says nothing about the others.
 
 /// Share of comparisons of equal things in which a difference may be claimed.
 const CHANCE_MAX: f64 = 0.2;
@@ -80,26 +80,37 @@ pub(super) enum Verdict {
     NoDifference,
     /// Chance might have made it, with so few rounds or so many figures.
     Unsure,
+    /// The machine might have made it, which was not as fast both times.
+    Machine,
     Better,
     Worse,
 }
 
 impl Verdict {
-    /// The verdict on one of so many `figures`.
-    pub(super) fn of(is_more_better: bool, a: &Range, b: &Range, figures: usize) -> Self {
-        let percent = (b.median - a.median).abs() * 100.0 / a.median.abs().max(f64::MIN_POSITIVE);
+    /// The verdict on one of so many `figures`; the machine itself changed by `drift` per cent.
+    pub(super) fn of(
+        is_more_better: bool,
+        (a, b): (&Range, &Range),
+        figures: usize,
+        drift: f64,
+    ) -> Self {
+        let least = a.median.min(b.median).abs().max(f64::MIN_POSITIVE);
+        let percent = (b.median - a.median).abs() * 100.0 / least;
         if percent < DIFFERENCE_PERCENT_MIN {
             return Self::NoDifference;
         }
         if a.chance(b) * figures as f64 > CHANCE_MAX {
             return if a.overlaps(b) { Self::NoDifference } else { Self::Unsure };
         }
+        if percent < DIFFERENCE_PERCENT_MIN + drift {
+            return Self::Machine;
+        }
         if (b.median > a.median) == is_more_better { Self::Better } else { Self::Worse }
     }
 
     pub(super) fn words(self) -> &'static str {
         match self {
-            Self::NoDifference | Self::Unsure => "no difference",
+            Self::NoDifference | Self::Unsure | Self::Machine => "no difference",
             Self::Better => "better",
             Self::Worse => "worse",
         }
@@ -124,8 +135,8 @@ mod tests {
     #[test]
     fn ranges_that_overlap_do_not_differ_and_the_direction_follows_the_unit() {
         let (slow, fast) = (ends(10.0, 20.0), ends(30.0, 40.0));
-        let rate = |a: &Range, b: &Range| Verdict::of(true, a, b, 10);
-        let time = |a: &Range, b: &Range| Verdict::of(false, a, b, 10);
+        let rate = |a: &Range, b: &Range| Verdict::of(true, (a, b), 10, 0.0);
+        let time = |a: &Range, b: &Range| Verdict::of(false, (a, b), 10, 0.0);
         assert_eq!(rate(&slow, &ends(20.0, 30.0)), Verdict::NoDifference);
         assert_eq!((rate(&slow, &fast), rate(&fast, &slow)), (Verdict::Better, Verdict::Worse));
         assert_eq!((time(&slow, &fast), time(&fast, &slow)), (Verdict::Worse, Verdict::Better));
@@ -141,7 +152,8 @@ mod tests {
         assert!(chance_of_inversions(7, 7, 8) < 0.05);
         assert!(chance_of_inversions(7, 7, 9) > 0.05);
         assert!((chance_of_inversions(4, 9, 36) - 1.0).abs() < 1e-9);
-        let three = Verdict::of(true, &of(&[1.0, 1.1, 1.2]), &of(&[2.0, 2.1, 2.2]), 40);
+        let (low, high) = (of(&[1.0, 1.1, 1.2]), of(&[2.0, 2.1, 2.2]));
+        let three = Verdict::of(true, (&low, &high), 40, 0.0);
         assert_eq!(three, Verdict::Unsure);
     }
 
@@ -150,7 +162,15 @@ mod tests {
         let before = of(&[100.0, 101.0, 102.0, 99.0, 98.0, 100.5, 40.0, 101.5, 100.2]);
         let slowed = of(&[70.0, 71.0, 72.0, 69.0, 68.0, 70.5, 35.0, 71.5, 70.2]);
         assert!(before.overlaps(&slowed));
-        assert_eq!(Verdict::of(true, &before, &slowed, 40), Verdict::Worse);
-        assert_eq!(Verdict::of(true, &before, &before, 40), Verdict::NoDifference);
+        assert_eq!(Verdict::of(true, (&before, &slowed), 40, 0.0), Verdict::Worse);
+        assert_eq!(Verdict::of(true, (&before, &before), 40, 0.0), Verdict::NoDifference);
+    }
+
+    #[test]
+    fn what_the_machine_itself_may_have_changed_is_no_difference() {
+        let before = of(&[100.0, 101.0, 102.0, 103.0, 104.0, 105.0, 106.0]);
+        let after = of(&[90.0, 91.0, 92.0, 93.0, 94.0, 95.0, 96.0]);
+        let verdict = |drift| Verdict::of(true, (&before, &after), 10, drift);
+        assert_eq!((verdict(1.0), verdict(12.0)), (Verdict::Worse, Verdict::Machine));
     }
 }

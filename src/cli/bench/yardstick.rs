@@ -1,0 +1,57 @@
+//! A fixed piece of work that is none of ours: how fast the machine is at the moment.
+//!
+//! Neighbours, heat and other programs make one and the same build slower by ten per cent and more
+//! for minutes. What a bench measures is compared only beyond what this changed by.
+
+use std::hint::black_box;
+use std::time::Instant;
+
+use serde_json::{Value, json};
+
+/// Words of the table: 1 MiB, more than the nearest caches and less than the farthest hold.
+const WORDS: usize = 1 << 18;
+
+/// Steps of a round: some 10 ms.
+const STEPS: u32 = 3_000_000;
+
+/// Rounds of which the median is taken.
+const ROUNDS: usize = 7;
+
+/// Picoseconds of a step now: a multiplication that waits for the one before, and a word of the
+/// table that it chooses and changes.
+pub(super) fn measure() -> u64 {
+    let mut table = vec![0_u32; WORDS];
+    let mut rounds: [u64; ROUNDS] = std::array::from_fn(|_| {
+        let start = Instant::now();
+        let mut state = 1_u64;
+        for _ in 0..STEPS {
+            state = state.wrapping_mul(0x5851_f42d_4c95_7f2d).wrapping_add(0x1405_7b7e_f767_814f);
+            let word = &mut table[(state >> 46) as usize % WORDS];
+            *word = word.rotate_left(5) ^ state as u32;
+            state ^= u64::from(*word);
+        }
+        black_box(state);
+        start.elapsed().as_nanos() as u64 * 1_000 / u64::from(STEPS)
+    });
+    rounds.sort_unstable();
+    rounds[ROUNDS / 2]
+}
+
+/// What a document of `bench all` says of a bench: the machine before and after it.
+pub(super) fn to_json(before: u64, after: u64) -> Value {
+    json!({ "before_ps": before, "after_ps": after })
+}
+
+/// By how much per cent the machine's speed changed around and between the benches of two
+/// documents; 0 where they do not tell.
+pub(super) fn drift_percent(a: &Value, b: &Value) -> f64 {
+    let speeds = [&a["before_ps"], &a["after_ps"], &b["before_ps"], &b["after_ps"]];
+    let Some(speeds) = speeds.map(Value::as_u64).into_iter().collect::<Option<Vec<_>>>() else {
+        return 0.0;
+    };
+    let (least, most) = (speeds.iter().min(), speeds.iter().max());
+    match (least, most) {
+        (Some(&least), Some(&most)) if least > 0 => (most as f64 / least as f64 - 1.0) * 100.0,
+        _ => 0.0,
+    }
+}
