@@ -59,12 +59,12 @@ pub(super) fn play(
     let mut full = Vec::new();
     let driven = drive(&mut *feed, &stop, |records| {
         if let Some((frames, ts_ns)) = transcript.take(records)? {
-            player.packer.add(&frames, ts_ns, |packed| full.push(packed));
+            player.pack(&frames, ts_ns, &mut full);
         }
         full.drain(..).try_for_each(|packed| player.send(&packed))
     });
     if let Some((frames, ts_ns)) = transcript.rest() {
-        player.packer.add(&frames, ts_ns, |packed| full.push(packed));
+        player.pack(&frames, ts_ns, &mut full);
     }
     full.extend(player.packer.flush());
     full.drain(..).try_for_each(|packed| player.send(&packed))?;
@@ -75,10 +75,20 @@ pub(super) fn play(
 }
 
 impl Player {
+    /// Packs the messages of an exchange event; `full` gets the packets that this fills.
+    ///
+    /// WHY at the time they are due: a packet spans a stretch of the sending. By the feed's own
+    /// time a quiet day that is played fast would go out in packets of one or two messages, and
+    /// the system calls would bound the rate.
+    fn pack(&mut self, frames: &[u8], ts_ns: u64, full: &mut Vec<Packed>) {
+        let due = self.pacer.intended(ts_ns, self.packer.next() - 1).unwrap_or(0);
+        self.packer.add(frames, due, |packed| full.push(packed));
+    }
+
     /// Sends a packet when it is due, and answers requests until then.
     fn send(&mut self, packed: &Packed) -> Result<()> {
-        let due = self.pacer.intended(packed.ts_ns, packed.number - 1);
-        let due = due.map(|offset| self.started + Duration::from_nanos(offset));
+        let is_paced = self.pacer.is_paced();
+        let due = is_paced.then(|| self.started + Duration::from_nanos(packed.ts_ns));
         loop {
             self.sender.serve(&self.packer)?;
             let now = Instant::now();

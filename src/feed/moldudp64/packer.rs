@@ -9,7 +9,7 @@ const PACKET_BYTES: usize = 1_400;
 /// Bytes of the largest packet, which a single exchange event may need.
 const PACKET_BYTES_MAX: usize = 8_900;
 
-/// Time of the feed that a packet may span.
+/// Time that a packet may span, by the clock of those who add to it.
 const SPAN_NS: u64 = 1_000_000;
 
 /// A packet that is ready to be sent.
@@ -19,7 +19,7 @@ pub struct Packed {
     pub bytes: Vec<u8>,
     /// Number of its first message.
     pub number: u64,
-    /// Time of its first message.
+    /// Time that its first message was added with.
     pub ts_ns: u64,
     /// Messages in it.
     pub count: u16,
@@ -61,6 +61,9 @@ impl Packer {
     }
 
     /// Adds the framed messages of one exchange event; `emit` gets the packets that are full.
+    ///
+    /// A packet spans at most a millisecond of the times `ts_ns`, which are those of the feed or
+    /// those of the sending.
     pub fn add(&mut self, frames: &[u8], ts_ns: u64, mut emit: impl FnMut(Packed)) {
         let is_long = self.messages.len() + frames.len() > PACKET_BYTES - HEADER_BYTES;
         let is_old = ts_ns.saturating_sub(self.ts_ns) > SPAN_NS;
