@@ -21,8 +21,8 @@ pub(super) struct Order {
     pub(super) qty: u32,
     prev: Handle,
     next: Handle,
-    /// Number of its insertion, so that a reused slot is told from its predecessor; 0 when free.
-    pub(super) stamp: u32,
+    /// Where it is among the stock's orders by arrival.
+    pub(super) place: u32,
     pub(super) side: Side,
     /// A stub quote, which stays all day.
     pub(super) is_stub: bool,
@@ -33,7 +33,6 @@ pub(super) struct Order {
 pub(super) struct Orders {
     slots: Vec<Order>,
     free: Vec<Handle>,
-    stamps: u32,
 }
 
 /// A price level: its orders in the order of their arrival.
@@ -42,7 +41,6 @@ pub(super) struct Level {
     pub(super) key: u32,
     pub(super) head: Handle,
     pub(super) tail: Handle,
-    pub(super) orders: u32,
 }
 
 /// One side of a book, worst price first.
@@ -66,7 +64,7 @@ pub(super) fn key_of(side: Side, price: u32) -> u32 {
 impl Order {
     pub(super) fn new(id: u64, side: Side, price: u32, qty: u32) -> Self {
         let key = key_of(side, price);
-        Self { id, key, qty, prev: NONE, next: NONE, stamp: 0, side, is_stub: false }
+        Self { id, key, qty, prev: NONE, next: NONE, place: 0, side, is_stub: false }
     }
 
     pub(super) fn price(&self) -> u32 {
@@ -86,19 +84,26 @@ impl Orders {
     }
 
     /// Asks for the memory of an order.
+    #[inline]
     pub(super) fn prefetch(&self, handle: Handle) {
         prefetch_at(&self.slots, handle as usize);
     }
 
-    fn store(&mut self, mut order: Order) -> Handle {
-        self.stamps = self.stamps.wrapping_add(1).max(1);
-        order.stamp = self.stamps;
+    fn store(&mut self, order: Order) -> Handle {
         if let Some(handle) = self.free.pop() {
             self.slots[handle as usize] = order;
             return handle;
         }
         self.slots.push(order);
         (self.slots.len() - 1) as Handle
+    }
+}
+
+impl Level {
+    /// Whether it holds one order only.
+    #[inline]
+    pub(super) fn is_single(&self) -> bool {
+        self.head == self.tail
     }
 }
 
@@ -142,10 +147,9 @@ impl Ladder {
                 orders.get_mut(level.tail).next = handle;
                 orders.get_mut(handle).prev = level.tail;
                 level.tail = handle;
-                level.orders += 1;
             }
             Err(index) => {
-                let level = Level { key: order.key, head: handle, tail: handle, orders: 1 };
+                let level = Level { key: order.key, head: handle, tail: handle };
                 self.levels.insert(index, level);
                 self.best_key = self.best_key.max(order.key);
             }
@@ -156,24 +160,31 @@ impl Ladder {
     /// Takes an order out.
     pub(super) fn remove(&mut self, orders: &mut Orders, handle: Handle) -> Order {
         let order = *orders.get(handle);
-        let index = self.find(order.key).expect("a resting order has a level");
-        let level = &mut self.levels[index];
-        level.orders -= 1;
-        if level.orders == 0 {
-            self.levels.remove(index);
-            self.best_key = self.levels.last().map_or(0, |level| level.key);
-        } else {
-            match order.prev {
-                NONE => level.head = order.next,
-                prev => orders.get_mut(prev).next = order.next,
-            }
-            match order.next {
-                NONE => level.tail = order.prev,
-                next => orders.get_mut(next).prev = order.prev,
-            }
+        if order.prev != NONE {
+            orders.get_mut(order.prev).next = order.next;
         }
-        orders.get_mut(handle).stamp = 0;
+        if order.next != NONE {
+            orders.get_mut(order.next).prev = order.prev;
+        }
+        if order.prev == NONE || order.next == NONE {
+            self.move_end(&order);
+        }
         orders.free.push(handle);
         order
+    }
+
+    /// Moves the end of a queue past an order that was first or last in it; one that was both takes
+    /// its level along.
+    fn move_end(&mut self, order: &Order) {
+        let index = self.find(order.key).expect("a resting order has a level");
+        let level = &mut self.levels[index];
+        match (order.prev, order.next) {
+            (NONE, NONE) => {
+                self.levels.remove(index);
+                self.best_key = self.levels.last().map_or(0, |level| level.key);
+            }
+            (NONE, next) => level.head = next,
+            (prev, _) => level.tail = prev,
+        }
     }
 }

@@ -7,7 +7,7 @@ use hdrhistogram::Histogram;
 use crate::units::OrderId;
 
 /// The instrument of the busiest stock.
-const BUSIEST: u32 = 1;
+pub(super) const BUSIEST: u32 = 1;
 
 /// A burst is what happens within so many ns.
 const BURST_NS: u64 = 100_000;
@@ -125,22 +125,10 @@ impl Liquid {
         self.counts.burst_messages = self.counts.burst_messages.max(self.burst.len() as u64);
     }
 
-    /// A new order, by an add or a replace.
-    #[inline]
-    pub(super) fn note_order(
-        &mut self,
-        instrument: u32,
-        (id, qty): (u64, u32),
-        ts: u64,
-        at: Place,
-    ) {
-        if instrument == BUSIEST {
-            self.entered.insert(OrderId(id), ts);
-            self.note_place(qty, at);
-        }
-    }
-
-    fn note_place(&mut self, qty: u32, Place { behind, spread }: Place) {
+    /// A new order of the busiest stock, by an add or a replace.
+    pub(super) fn note_order(&mut self, (id, qty): (u64, u32), ts: u64, at: Place) {
+        let Place { behind, spread } = at;
+        self.entered.insert(OrderId(id), ts);
         let counts = &mut self.counts;
         counts.orders += 1;
         counts.of_100 += u64::from(qty == 100);

@@ -6,7 +6,7 @@ use crate::processor::prefetch;
 use crate::units::Side;
 
 use super::book::{Handle, Ladder, Level, Order, Orders, key_of};
-use super::liquid::Place;
+use super::liquid::{BUSIEST, Place};
 use super::random::Random;
 use super::recent::Recent;
 use super::symbols::{self, Terms};
@@ -40,6 +40,9 @@ const DISTANCE_QUIET: &[(u32, u32, u32)] = &[
     (560, 129, 512),
     (1024, 513, 4_000),
 ];
+
+/// Ticks behind the touch from which on an order is far away: more than 512.
+const FAR_TICKS: u64 = 513;
 
 /// Bytes that the processor fetches at a time.
 const LINE_BYTES: usize = 64;
@@ -167,9 +170,16 @@ impl Market {
                     self.orders.prefetch(level.head);
                     self.orders.prefetch(level.tail);
                 });
+                stock.recent.prefetch_orders(&self.orders);
             }
             _ => {}
         }
+    }
+
+    /// Asks for the memory that the next message of a stock that just had one will want.
+    #[inline]
+    pub(super) fn prefetch_next(&self, stock: usize) {
+        self.stocks[stock].recent.prefetch_orders(&self.orders);
     }
 
     /// Moves the fair price now and then, a few ticks at most, within half to double the first.
@@ -266,24 +276,30 @@ impl Market {
         self.tape.end_event();
     }
 
-    /// Where a price lies in the book as it is.
-    fn place(&self, stock: usize, side: Side, price: u32) -> Place {
+    /// Where an order lies that is not yet in the book.
+    fn place(&self, stock: usize, order: &Order) -> Place {
         let stock = &self.stocks[stock];
         let tick = i64::from(stock.terms.tick);
-        let best = stock.ladders[side.index()].best_key();
-        let key = i64::from(key_of(side, price));
+        let best = stock.ladders[order.side.index()].best_key();
         let touch = stock.best_price(Side::Buy).zip(stock.best_price(Side::Sell));
         Place {
-            behind: best.map(|best| (i64::from(best) - key) / tick),
+            behind: best.map(|best| (i64::from(best) - i64::from(order.key)) / tick),
             spread: touch.map(|(bid, ask)| u64::from(ask.saturating_sub(bid)) / tick as u64),
         }
     }
 
     /// Takes note of a new order that is not yet in the book.
+    #[inline]
     fn note_order(&mut self, stock: usize, order: &Order) {
-        let place = self.place(stock, order.side, order.price());
-        let now = self.tape.now;
-        self.tape.summary.note_order(locate(stock), (order.id, order.qty), now, place);
+        let Stock { terms, ladders, .. } = &self.stocks[stock];
+        if let Some(best) = ladders[order.side.index()].best_key() {
+            let far = u64::from(best) >= u64::from(order.key) + FAR_TICKS * u64::from(terms.tick);
+            self.tape.summary.note_placed(far);
+        }
+        if locate(stock) == BUSIEST {
+            let place = self.place(stock, order);
+            self.tape.summary.liquid.note_order((order.id, order.qty), self.tape.now, place);
+        }
     }
 
     /// Writes an add and puts the order into the book, the exchange event left open.
@@ -318,7 +334,7 @@ impl Market {
     fn insert(&mut self, stock: usize, order: Order) {
         let stock = &mut self.stocks[stock];
         let handle = stock.ladders[order.side.index()].insert(&mut self.orders, order);
-        stock.recent.push(self.tape.now, handle, &self.orders);
+        stock.recent.push(self.tape.now, handle, &mut self.orders);
         stock.live += 1;
     }
 
@@ -329,13 +345,14 @@ impl Market {
         let side = self.orders.get(handle).side;
         stock.live -= 1;
         let order = stock.ladders[side.index()].remove(&mut self.orders, handle);
-        stock.recent.tidy(stock.live, &self.orders);
+        stock.recent.forget(order.place);
+        stock.recent.tidy(stock.live, &mut self.orders);
         order
     }
 
     /// An order whose owner acts now: one at a stale touch, one that is alone at the touch, else
     /// one of a random age.
-    fn draw_order(&mut self, stock: usize, stubs_too: bool, leaves: bool) -> Option<Handle> {
+    fn draw_order(&mut self, stock: usize, stubs_too: bool) -> Option<Handle> {
         const LEAVE_STALE: u32 = 640;
         const LEAVE_ALONE: u32 = 800;
         let stock = &mut self.stocks[stock];
@@ -348,19 +365,18 @@ impl Market {
         }
         let side = if self.random.chance(512) { Side::Buy } else { Side::Sell };
         if let Some(level) = stock.best(side)
-            && level.orders == 1
+            && level.is_single()
             && stock.is_exposed(side)
             && self.random.chance(LEAVE_ALONE)
         {
             return Some(level.head);
         }
-        let which = (stubs_too, leaves);
-        stock.recent.draw(self.tape.now, which, (&self.orders, &mut self.random))
+        stock.recent.draw(self.tape.now, stubs_too, (&mut self.orders, &mut self.random))
     }
 
     /// Takes out an order whose owner acts now and writes nothing.
     fn take_drawn(&mut self, stock: usize, stubs_too: bool) -> Option<Order> {
-        let handle = self.draw_order(stock, stubs_too, true)?;
+        let handle = self.draw_order(stock, stubs_too)?;
         Some(self.take_out(stock, handle))
     }
 
@@ -386,7 +402,7 @@ impl Market {
 
     /// Takes shares off an order; `false` when none was found.
     pub(super) fn reduce(&mut self, stock: usize) -> bool {
-        let Some(handle) = self.draw_order(stock, false, false) else { return false };
+        let Some(handle) = self.draw_order(stock, false) else { return false };
         let order = self.orders.get_mut(handle);
         if order.qty < 2 {
             return false;

@@ -346,6 +346,7 @@ impl Generator {
         if !is_done {
             self.churn(phase);
         }
+        self.market.prefetch_next(stock);
     }
 
     /// An add or a delete, whichever brings the live orders nearer to their target: those of the

@@ -1,9 +1,6 @@
 //! What a generated session turned out to be.
 
-use super::liquid::{Liquid, LiquidName, Place};
-
-/// Ticks from the touch beyond which an order is far away.
-const FAR_TICKS: i64 = 512;
+use super::liquid::{Liquid, LiquidName};
 
 /// Counts of a generated session.
 ///
@@ -98,14 +95,11 @@ impl Summary {
         self.live_peak = self.live_peak.max(self.live);
     }
 
-    /// A new order, before it is in the book.
+    /// A new order on a side that has others.
     #[inline]
-    pub(super) fn note_order(&mut self, instrument: u32, order: (u64, u32), ts: u64, at: Place) {
-        if let Some(behind) = at.behind {
-            self.placed += 1;
-            self.placed_far += u64::from(behind > FAR_TICKS);
-        }
-        self.liquid.note_order(instrument, order, ts, at);
+    pub(super) fn note_placed(&mut self, is_far: bool) {
+        self.placed += 1;
+        self.placed_far += u64::from(is_far);
     }
 
     /// What the busiest stock was like.

@@ -106,11 +106,11 @@ impl Market {
             let is_last = taken + 1 == count;
             let is_partial = is_last && order.qty > 1 && self.random.chance(440);
             let qty = if is_partial { self.random.between(1, order.qty - 1) } else { order.qty };
-            self.tape.summary.with_company += u64::from(level.orders > 1);
+            self.tape.summary.with_company += u64::from(!level.is_single());
             self.tape.execute(locate(stock), order.id, qty);
             self.fill(stock, level.head, qty);
             sweep.is_complete = !is_partial;
-            sweep.is_exhausted = !is_partial && level.orders == 1;
+            sweep.is_exhausted = !is_partial && level.is_single();
         }
         Some(sweep)
     }

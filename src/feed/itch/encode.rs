@@ -74,7 +74,9 @@ impl<const N: usize> Frame<N> {
 
     #[inline(always)]
     fn put<const M: usize>(mut self, field: [u8; M]) -> Self {
-        self.bytes[self.at..self.at + M].copy_from_slice(&field);
+        let place =
+            self.bytes[self.at..].first_chunk_mut().expect("a frame has room for its fields");
+        *place = field;
         self.at += M;
         self
     }
