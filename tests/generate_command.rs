@@ -8,6 +8,8 @@ mod common;
 
 use common::program::run;
 use ringtape::engine::generate::{Generator, Profile};
+use ringtape::event::Event;
+use ringtape::limits::MESSAGE_RECORDS_MAX;
 
 #[test]
 fn the_table_stands_beside_a_real_day_for_people_and_for_scripts() {
@@ -77,4 +79,38 @@ fn the_busiest_symbol_is_like_a_liquid_name() {
     let whole = summary.executed_whole * 1000 / summary.count(b"AF");
     assert!((90..160).contains(&far), "{far} per mille beyond 512 ticks");
     assert!((30..45).contains(&whole), "{whole} per mille executed wholly");
+}
+
+/// A session of the whole market that has a hundredth of the real day's messages.
+#[test]
+fn the_whole_market_keeps_a_real_days_pace_and_rests_in_between() {
+    const MINUTE: u64 = 60_000_000_000;
+    let profile = Profile { messages: 2_700_000, symbols: 1_000, live: 100_000, seed: 42 };
+    let mut generator = Generator::new(&profile).expect("the profile is valid");
+    let (from, until) = (600 * MINUTE, 950 * MINUTE);
+    let (mut messages, mut awake, mut before) = (0_u64, 0, from);
+    let mut records = [Event::default(); MESSAGE_RECORDS_MAX];
+    while generator.next_message(&mut records) > 0 {
+        let now = records[0].ts_event;
+        if (from..until).contains(&now) {
+            messages += 1;
+            let gap = now - before;
+            awake += if gap < MINUTE / 60 { gap } else { 0 };
+            before = now;
+        }
+    }
+    let a_second = messages * 1_000_000_000 / awake;
+    assert!((3_500..14_000).contains(&a_second), "{a_second} messages a second, not about 7,000");
+    let name = generator.summary().liquid_name();
+    let share = |part: u64| part * 1000 / name.orders;
+    for (what, found, real, tolerance) in [
+        ("improve the touch", share(name.improving), 140, 40),
+        ("join the touch", share(name.joining), 215, 40),
+        ("ticks of spread, p50", name.spread_ticks[1], 4, 2),
+    ] {
+        assert!(found.abs_diff(real) <= tolerance, "{what}: {found}, not about {real}");
+    }
+    let [soon, half, late] = name.lifetime_ns.map(|ns| ns / 1_000_000);
+    assert!(soon < 20 && (30..600).contains(&half) && late < 120_000, "{:?}", name.lifetime_ns);
+    assert!(name.gap_ns[1] < 500_000_000, "{:?}", name.gap_ns);
 }

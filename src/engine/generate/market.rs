@@ -7,8 +7,10 @@ use crate::units::Side;
 
 use super::book::{Handle, Ladder, Level, Order, Orders, key_of};
 use super::liquid::{BUSIEST, Place};
+use super::profile::Profile;
 use super::random::Random;
 use super::recent::Recent;
+use super::style::{Style, live_weights};
 use super::symbols::{self, Terms};
 use super::tape::Tape;
 
@@ -69,7 +71,7 @@ pub(super) struct Stock {
     pub(super) fair: u32,
     pub(super) ladders: [Ladder; 2],
     pub(super) live: u32,
-    /// Its part of all live orders and messages, of 2^32.
+    /// Its part of all live orders, of 2^32.
     pub(super) share: u64,
     distances: &'static [(u32, u32, u32)],
     recent: Recent,
@@ -82,6 +84,7 @@ pub(super) struct Market {
     pub(super) orders: Orders,
     pub(super) random: Random,
     pub(super) tape: Tape,
+    pub(super) style: Style,
 }
 
 /// The instrument number of a stock: its locate, from 1.
@@ -137,7 +140,15 @@ impl Stock {
 }
 
 impl Market {
-    pub(super) fn new(symbols: u32, weights: &[u64], mut random: Random) -> Self {
+    /// The stocks of a session, whose parts of the messages are `weights`.
+    pub(super) fn new(
+        profile: &Profile,
+        weights: &[u64],
+        style: Style,
+        mut random: Random,
+    ) -> Self {
+        let symbols = profile.symbols;
+        let weights = live_weights(weights);
         let total: u128 = weights.iter().map(|&weight| u128::from(weight)).sum();
         let stocks = (0..symbols)
             .map(|rank| {
@@ -147,7 +158,7 @@ impl Market {
             })
             .collect();
         let tape = Tape::new(symbols as usize);
-        Self { stocks, orders: Orders::default(), random, tape }
+        Self { stocks, orders: Orders::default(), random, tape, style }
     }
 
     /// Asks for the memory that messages of a stock will want, a step deeper each time.
@@ -211,10 +222,7 @@ impl Market {
 
     /// A price for a new order that neither locks nor crosses the displayed book.
     fn draw_price(&mut self, stock: usize, side: Side) -> u32 {
-        // Of 1,024; improvements without room join, so the shares come out as on a real day.
-        const IMPROVE: u32 = 340;
-        const JOIN: u32 = 410;
-
+        let Style { improve, ref join, .. } = self.style;
         let random = &mut self.random;
         let stock = &self.stocks[stock];
         let Terms { tick, half_spread, floor, cap, .. } = stock.terms;
@@ -230,11 +238,11 @@ impl Market {
             _ => top,
         };
         let key = match random.below(1024) {
-            0..IMPROVE if near < top => {
+            drawn if drawn < improve && near < top => {
                 let room = (top - near) / tick;
                 near + random.between(1, room.min(half_spread)) * tick
             }
-            0..JOIN => near,
+            drawn if join.contains(&drawn) => near,
             _ => {
                 let price = key_of(side, near);
                 let room = match side {
@@ -354,7 +362,6 @@ impl Market {
     /// one of a random age.
     fn draw_order(&mut self, stock: usize, stubs_too: bool) -> Option<Handle> {
         const LEAVE_STALE: u32 = 640;
-        const LEAVE_ALONE: u32 = 800;
         let stock = &mut self.stocks[stock];
         for side in [Side::Buy, Side::Sell] {
             if stock.is_stale(side) && self.random.chance(LEAVE_STALE) {
@@ -367,11 +374,13 @@ impl Market {
         if let Some(level) = stock.best(side)
             && level.is_single()
             && stock.is_exposed(side)
-            && self.random.chance(LEAVE_ALONE)
+            && self.random.chance(self.style.leave_alone)
         {
             return Some(level.head);
         }
-        stock.recent.draw(self.tape.now, stubs_too, (&mut self.orders, &mut self.random))
+        let age = self.style.draw_age(&mut self.random);
+        let until = self.tape.now.saturating_sub(age);
+        stock.recent.draw(until, stubs_too, &mut self.orders)
     }
 
     /// Takes out an order whose owner acts now and writes nothing.

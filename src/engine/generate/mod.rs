@@ -12,6 +12,9 @@
 //! against a matching engine. All arithmetic is on integers: the same [`Profile`] gives the same
 //! bytes on every machine.
 //!
+//! A session of a thousand stocks or more is one of the whole market, and keeps to the real day's
+//! pace: when it has fewer messages than that day, it rests between stretches of it.
+//!
 //! The message mix is steered by what is still owed of each type; adds and deletes by the number of
 //! live orders that the time of day asks for.
 
@@ -26,6 +29,7 @@ mod profile;
 mod random;
 mod recent;
 mod schedule;
+mod style;
 mod summary;
 mod symbols;
 mod tape;
@@ -45,13 +49,17 @@ use crate::event::{Event, Flags};
 use crate::feed::itch::Encoder;
 
 use market::{Market, State};
-use phases::{PHASES, Phase, Plan};
+use phases::{BURST_NS, Phase, Plan};
 use profile::{Action, IMBALANCE_PPM, MIX};
 use random::{Random, Weighted};
 use schedule::Schedule;
+use style::Style;
 
 /// Bytes that [`Generator::fill`] appends at a time, give or take a step's.
 const CHUNK_BYTES: usize = 64 << 10;
+
+/// One message in so many begins a burst.
+const BURST: u64 = 6;
 
 /// Steps after which the weights of the actions are set anew.
 const STEPS_PER_WEIGHING: u32 = 256;
@@ -86,6 +94,8 @@ pub struct Generator {
     /// The stock that is drawn next, and messages since that is known.
     coming: usize,
     steps_to_coming: u32,
+    /// When a rest of the whole market ends, whatever is scheduled meanwhile.
+    rests_until: u64,
     /// Messages left of a flurry, which is a burst of one stock as dense as can be.
     flurry: u32,
     /// The stock whose orders leave next at the end of the day.
@@ -117,12 +127,13 @@ impl Generator {
         let mut random = Random::new(profile.seed);
         let schedule = Schedule::new(profile, &mut random);
         let weights = symbols::weights(profile.symbols);
+        let style = Style::of(profile);
         Ok(Self {
             profile: *profile,
             activity: Weighted::new(&weights),
             stock_random: Random::new(!profile.seed),
-            market: Market::new(profile.symbols, &weights, random),
-            plan: Plan::new(profile, share_of(profile, IMBALANCE_PPM)),
+            plan: Plan::new(profile, style.phases, share_of(profile, IMBALANCE_PPM)),
+            market: Market::new(profile, &weights, style, random),
             schedule,
             made: 0,
             given: 0,
@@ -131,6 +142,7 @@ impl Generator {
             stock: 0,
             coming: 0,
             steps_to_coming: 0,
+            rests_until: 0,
             flurry: 0,
             cleared: 0,
             weights: [0; MIX.len()],
@@ -222,7 +234,7 @@ impl Generator {
 
     /// Lets one thing happen, which may turn out to be nothing; `false` at the end of the session.
     fn act(&mut self) -> bool {
-        let Some(&phase) = PHASES.get(self.phase) else {
+        let Some(&phase) = self.plan.phases.get(self.phase) else {
             let has_task = self.schedule.next_ts().is_some();
             self.schedule.run_next(&mut self.market);
             return has_task;
@@ -258,13 +270,23 @@ impl Generator {
     /// phase on time; the others follow within microseconds, some at the same time.
     #[inline]
     fn next_time(&mut self, now: u64, end: u64, left: u64) -> (u64, bool) {
-        const BURST: u64 = 6;
         const CLOSE_NS: u64 = 20_000;
         const FLURRY_NS: u64 = 2_000;
         let random = &mut self.market.random;
-        let mean = end.saturating_sub(now) / left;
+        if self.rests_until > now {
+            return (self.rests_until.min(end.max(now)), false);
+        }
+        let rest = end.saturating_sub(now);
+        let mean = rest / left;
         if self.flurry == 0 && random.below(BURST as u32) == 0 {
-            let gap = mean * BURST * random.exponential() / 1024;
+            let gap = match &self.market.style.lulls {
+                None => mean * BURST * random.exponential() / 1024,
+                Some(lulls) => {
+                    let gap = lulls.gap(mean * BURST, BURST_NS * BURST, rest, random);
+                    self.rests_until = now + gap;
+                    gap
+                }
+            };
             return ((now + gap).min(end.max(now)), false);
         }
         let close = if self.flurry > 0 { FLURRY_NS } else { CLOSE_NS };

@@ -27,8 +27,9 @@ const fn phase(from: u64, share: u64, live_end: u64, trading: u64, imbalances_en
     Phase { from, share, live_end, trading, imbalances_end, cross_type, is_last: false }
 }
 
-/// The phases; the last has the messages that the deletion of all orders needs.
-pub(super) const PHASES: [Phase; 7] = [
+/// The phases of a session of few stocks; the last has the messages that the deletion of all
+/// orders needs.
+pub(super) const FEW_STOCKS: Phases = [
     phase(SYSTEM_START, 90, 400, 3, 0),
     phase(at(9, 25, 0), 35, 550, 3, 50),
     phase(MARKET_OPEN, 22, 600, 20, 50),
@@ -38,8 +39,22 @@ pub(super) const PHASES: [Phase; 7] = [
     Phase { is_last: true, ..phase(MARKET_CLOSE, 0, 0, 1, 100) },
 ];
 
+/// The same of the whole market, where few stocks have many orders before the opening.
+pub(super) const WHOLE_MARKET: Phases = [
+    phase(SYSTEM_START, 12, 100, 3, 0),
+    phase(at(9, 25, 0), 12, 200, 3, 50),
+    phase(MARKET_OPEN, 22, 300, 20, 50),
+    phase(MARKET_OPEN, 231, 900, 20, 50),
+    phase(at(10, 0, 0), 574, 1000, 16, 50),
+    phase(at(15, 50, 0), 149, 970, 20, 100),
+    Phase { is_last: true, ..phase(MARKET_CLOSE, 0, 0, 1, 100) },
+];
+
+/// The phases of a session.
+pub(super) type Phases = [Phase; 7];
+
 /// The opening burst, in ns a message: some 420,000 messages a second.
-const BURST_NS: u64 = 2_400;
+pub(super) const BURST_NS: u64 = 2_400;
 
 /// Messages of auctions that a stock may have in one phase, about.
 const CROSS_MESSAGES: u64 = 6;
@@ -60,12 +75,13 @@ pub(super) struct PhaseEnd {
 /// The phases of one session.
 #[derive(Clone, Debug)]
 pub(super) struct Plan {
-    pub(super) ends: [PhaseEnd; PHASES.len()],
+    pub(super) phases: &'static Phases,
+    pub(super) ends: Vec<PhaseEnd>,
     last_messages: u64,
 }
 
 impl Plan {
-    pub(super) fn new(profile: &Profile, imbalances: u64) -> Self {
+    pub(super) fn new(profile: &Profile, phases: &'static Phases, imbalances: u64) -> Self {
         let Profile { messages, live, .. } = *profile;
         let symbols = u64::from(profile.symbols);
         // The last two messages end the session; directory and participants precede the phases.
@@ -74,22 +90,22 @@ impl Plan {
         let last_messages = (messages / 20).max(live + live / 8) + CROSS_MESSAGES * symbols;
         let elastic = end - last_messages - before;
 
-        let mut ends = [PhaseEnd::default(); PHASES.len()];
+        let mut ends = Vec::with_capacity(phases.len());
         let mut shares = 0;
-        for (index, phase) in PHASES.iter().enumerate() {
+        for (index, phase) in phases.iter().enumerate() {
             shares += phase.share;
-            let next = PHASES.get(index + 1).map_or(SYSTEM_END, |next| next.from);
-            ends[index] = PhaseEnd {
+            let next = phases.get(index + 1).map_or(SYSTEM_END, |next| next.from);
+            ends.push(PhaseEnd {
                 ts: next - 1,
                 messages: if phase.is_last { end } else { before + elastic * shares / 1000 },
                 live: live * phase.live_end / 1000,
                 imbalances: imbalances * phase.imbalances_end / 100,
-            };
+            });
         }
-        let burst = PHASES.iter().position(|phase| phase.from == MARKET_OPEN).unwrap_or(0);
+        let burst = phases.iter().position(|phase| phase.from == MARKET_OPEN).unwrap_or(0);
         let burst_messages = ends[burst].messages - ends[burst - 1].messages;
         ends[burst].ts = MARKET_OPEN + burst_messages * BURST_NS;
-        Self { ends, last_messages }
+        Self { phases, ends, last_messages }
     }
 
     /// Messages of the last phase.

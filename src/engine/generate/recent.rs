@@ -3,12 +3,6 @@
 use crate::processor::prefetch_at;
 
 use super::book::{Handle, Orders};
-use super::random::Random;
-
-/// How long orders live that are cancelled: powers of two of ns, so that one in ten has less than a
-/// millisecond, half have less than 157 ms, and one in ten has more than 5 s.
-const AGES: &[(u32, u32, u32)] =
-    &[(200, 6, 15), (640, 16, 23), (980, 24, 28), (1012, 29, 35), (1024, 36, 44)];
 
 /// Entries of gone orders that are passed on the way to one that rests, before they are cleared
 /// away.
@@ -36,8 +30,8 @@ struct Entry {
 
 /// Orders by arrival, latest last; those that are gone stay until they are in the way.
 ///
-/// WHY an entry knows whether its order is gone: a search that had to look at the orders to tell
-/// missed the caches at each of them, which was a third of a session's time.
+/// WHY an entry knows whether its order is gone: a search that has to look at the orders to tell
+/// misses the caches at each of them.
 #[derive(Clone, Debug, Default)]
 pub(super) struct Recent(Vec<Entry>);
 
@@ -90,15 +84,13 @@ impl Recent {
         });
     }
 
-    /// The latest order of a random age or older; the earliest when none is so old.
+    /// The latest order that came until a time; the earliest when none did.
     pub(super) fn draw(
         &mut self,
-        now: u64,
+        until: u64,
         stubs_too: bool,
-        (orders, random): (&mut Orders, &mut Random),
+        orders: &mut Orders,
     ) -> Option<Handle> {
-        let octave = random.in_table(AGES);
-        let until = now.saturating_sub((1 << octave) + random.below_wide(1 << octave));
         let rests = |entry: &Entry| match entry.standing {
             Standing::Rests => true,
             Standing::Stub => stubs_too,
