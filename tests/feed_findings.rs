@@ -29,7 +29,7 @@ fn halt(ts: u64) -> Message {
 /// A file of the start of a session and these messages.
 fn file(folder: &tempfile::TempDir, messages: &[Message]) -> String {
     let path = folder.path().join("day.itch");
-    let frames: Vec<u8> = messages.iter().flat_map(Message::frame).collect();
+    let frames: Vec<u8> = messages.iter().flat_map(Message::raw_frame).collect();
     std::fs::write(&path, [start(), frames].concat()).expect("a file");
     path.display().to_string()
 }
@@ -64,7 +64,13 @@ fn faults_are_counted_and_located_by_number_and_time() {
         let times = [OPEN + first_ts, OPEN + last_ts];
         assert_eq!(json!([fault["first_ts"], fault["last_ts"]]), json!(times), "{name}");
     }
-    assert_eq!(feed["faults"]["backwards"]["first"], 6, "the number of the message");
+    let backwards = &feed["faults"]["backwards"];
+    assert_eq!(backwards["first"], 6, "the number of the message");
+    let byte = backwards["first_byte"].as_u64().expect("its place in the file") as usize;
+    let frame = Message::new(b'D', 1, 0, OPEN + 4).u64(2).frame();
+    let bytes = std::fs::read(&path).expect("the file");
+    assert_eq!(bytes[byte..byte + frame.len()], frame, "the message is there");
+    assert_eq!(feed["faults"]["crossed"]["first_byte"], json!(null), "of an event of the ring");
     assert_eq!(feed["books_complete_since"], OPEN + 5);
     let told = run(["replay", &path]).stderr;
     for sentence in [
@@ -79,7 +85,38 @@ fn faults_are_counted_and_located_by_number_and_time() {
     let strict = run(["replay", &path, "--strict"]);
     assert_eq!(strict.code, 1, "{}", strict.all());
     let info = run(["info", &path]).stdout;
-    assert!(info.contains("1, first at message 6, 09:30:00.000000004"), "{info}");
+    let located = format!("1, first at message 6 (byte {byte}), 09:30:00.000000004");
+    assert!(info.contains(&located), "{info}");
+    let packed = format!("{path}.gz");
+    let file = std::fs::File::create(&packed).expect("a file");
+    let mut encoder = flate2::write::GzEncoder::new(file, flate2::Compression::fast());
+    std::io::Write::write_all(&mut encoder, &bytes).expect("it takes all");
+    encoder.finish().expect("it ends");
+    let info = run(["info", &packed, "--json"]).json();
+    assert_eq!(info["faults"]["backwards"]["first_byte"], byte, "a place in the unpacked file");
+}
+
+#[test]
+fn the_byte_of_a_finding_is_right_wherever_a_batch_of_the_reader_begins() {
+    let folder = tempfile::tempdir().expect("a folder");
+    for before in [0, 1, 1_000, 1_019, 1_020, 1_021, 4_000] {
+        let mut messages: Vec<_> =
+            (0..before).map(|reference| add(reference + 1, 10, "B", 100_000)).collect();
+        messages.extend([add(9_000, 9, "B", 100_000), add(9_001, 11, "B", 100_000)]);
+        messages.push(Message::new(b'~', 1, 0, OPEN + 5).u64(0));
+        let path = file(&folder, &messages);
+        let info = run(["info", &path, "--json"]).json();
+        let bytes = std::fs::read(&path).expect("the file");
+        let place =
+            |name: &str, key: &str| info["faults"][name][key].as_u64().map(|at| at as usize);
+        let at = place("unknown_types", "first_byte").expect("a place");
+        assert_eq!(bytes[at + 2], b'~', "after {before}: {info}");
+        assert_eq!(place("backwards", "last_byte"), Some(at), "after {before}");
+        if before > 0 {
+            let at = place("backwards", "first_byte").expect("a place");
+            assert_eq!(bytes[at + 13..at + 21], 9_000_u64.to_be_bytes(), "after {before}");
+        }
+    }
 }
 
 #[test]

@@ -56,6 +56,12 @@ fn messages_come_by_time_and_the_first_feed_first_where_times_are_equal() {
     let mut feed = merged(feeds());
     drain(&mut feed);
     assert_eq!((feed.checks().messages, feed.checks().backwards.count), (9, 1));
+    let [first, second] = &feed.checks().sources[..] else { panic!("two feeds") };
+    assert_eq!((first.checks.messages, first.checks.backwards.count), (4, 0));
+    assert_eq!(second.description.origin, "A_x.csv");
+    let row_bytes = "0.001,1,1,10,5000000,1\n".len() as u64;
+    let backwards = second.checks.backwards;
+    assert_eq!((backwards.first, backwards.first_byte), (3, Some(3 * row_bytes)));
     let told = feed.description().assumptions.join("\n");
     assert!(told.contains("feed 2 is A_x.csv: 5 messages of lobster, 0 missing, 1 backwards"));
 }

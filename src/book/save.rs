@@ -235,7 +235,7 @@ fn load_instruments(count: usize, reader: &mut StateReader<'_>) -> Result<Instru
 }
 
 pub(super) fn save_counts(counts: &ReplicaCounts, writer: &mut StateWriter) {
-    for Located { count, first, last, first_ts, last_ts } in [
+    for Located { count, first, last, first_ts, last_ts, .. } in [
         counts.unknown_orders,
         counts.crossed,
         counts.quotes_differ,
@@ -269,6 +269,8 @@ fn load_counts(reader: &mut StateReader<'_>) -> Result<ReplicaCounts> {
             last: reader.u64()?,
             first_ts: reader.u64()?,
             last_ts: reader.u64()?,
+            // Of an event of the ring, which is no byte of a file.
+            ..Located::default()
         })
     };
     Ok(ReplicaCounts {

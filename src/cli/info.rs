@@ -10,8 +10,8 @@ use ringtape::error::Result;
 use ringtape::event::{Event, InstrumentTable};
 use ringtape::feed::{Begin, Checks, Description, Feed, Fill, Located};
 use ringtape::limits::{FEED_BATCH_RECORDS, INSTRUMENTS_MAX, MESSAGE_RECORDS_MAX};
-use ringtape::report::carrier;
 use ringtape::report::format::{bytes, messages_by_type, thousands, time_of_day};
+use ringtape::report::{carrier, located_json, located_text};
 use ringtape::units::InstrumentId;
 use serde_json::{Map, Value, json};
 
@@ -186,12 +186,9 @@ fn describe(description: &Description, census: &Census, journals: Option<&Journa
     out.line(format_args!("completeness  {completeness}"))?;
     out.line(format_args!("instruments   {}", thousands(census.instruments.len() as u64)))?;
     for (what, located) in faults(checks) {
-        let Located { count, first, last, first_ts, last_ts } = located;
-        if count > 0 {
-            let [from, to] = [first_ts, last_ts].map(own);
-            out.line(format_args!(
-                "{what:<13} {count}, first at message {first}, {from}, last at {last}, {to}"
-            ))?;
+        if located.count > 0 {
+            let [from, to] = located_text(&located, "message", description.midnight_ns);
+            out.line(format_args!("{what:<13} {}, first at {from}, last at {to}", located.count))?;
         } else {
             out.line(format_args!("{what:<13} 0"))?;
         }
@@ -254,6 +251,7 @@ fn json_of(description: &Description, census: &Census) -> Value {
     });
     for (name, located) in faults(checks) {
         document[name] = json!(located.count);
+        document["faults"][name] = located_json(&located, "message");
     }
     document
 }

@@ -1,5 +1,6 @@
 //! What feeds count and check.
 
+use super::Description;
 use crate::limits::GAPS_LISTED_MAX;
 
 /// How often something was found, and where and when first and last.
@@ -25,26 +26,42 @@ pub struct Located {
     pub first_ts: u64,
     /// Exchange time of the last message concerned in ns.
     pub last_ts: u64,
+    /// Byte of the unpacked file at which the first message concerned begins, or its packet;
+    /// `None` where that is not known.
+    pub first_byte: Option<u64>,
+    /// The same of the last message concerned.
+    pub last_byte: Option<u64>,
 }
 
 impl Located {
     /// Counts one more at `message` and its time.
     #[inline]
     pub fn note(&mut self, message: u64, ts: u64) {
+        self.note_at(message, ts, None);
+    }
+
+    /// Counts one more at `message`, its time, and its byte where that is known.
+    #[inline]
+    pub fn note_at(&mut self, message: u64, ts: u64, byte: Option<u64>) {
         if self.count == 0 {
             self.first = message;
             self.first_ts = ts;
+            self.first_byte = byte;
         }
         self.count += 1;
         self.last = message;
         self.last_ts = ts;
+        self.last_byte = byte;
     }
 
-    /// Counts `count` more at `message` and its time.
-    pub fn note_many(&mut self, (message, ts): (u64, u64), count: u64) {
-        if count > 0 {
-            self.note(message, ts);
-            self.count += count - 1;
+    /// Adds what was found in another feed; the places stay those of their own feeds.
+    pub(super) fn add(&mut self, more: Self) {
+        if self.count == 0 {
+            *self = more;
+        } else if more.count > 0 {
+            let count = self.count + more.count;
+            let Self { first, first_ts, first_byte, .. } = *self;
+            *self = Self { count, first, first_ts, first_byte, ..more };
         }
     }
 }
@@ -95,6 +112,9 @@ pub struct Checks {
     pub messages: u64,
     /// Bytes after decompression.
     pub bytes: u64,
+    /// Byte of the unpacked file at which the message in hand begins, or its packet; `None` where
+    /// neither has one.
+    pub offset: Option<u64>,
     /// Messages by the venue's type letter; feeds without letters leave it empty.
     pub by_type: [u64; 256],
     /// Exchange time of the first message in ns; `None` before it.
@@ -122,21 +142,41 @@ pub struct Checks {
     pub has_start: bool,
     /// Whether the recording ends with the venue's last message of the session.
     pub has_end: bool,
+    /// Of feeds that were merged: what each was and counted, once all are over.
+    pub sources: Vec<SourceChecks>,
+}
+
+/// One of several feeds that were read as one.
+#[derive(Clone, Debug)]
+pub struct SourceChecks {
+    /// What it is.
+    pub description: Description,
+    /// What it counted; message numbers are its own.
+    pub checks: Checks,
 }
 
 impl Checks {
     /// Takes note of the time of the next message.
     pub(super) fn note_time(&mut self, ts: u64) {
         if self.last_ts.is_some_and(|last| ts < last) {
-            self.backwards.note(self.messages, ts);
+            self.backwards.note_at(self.messages, ts, self.offset);
         }
         self.first_ts.get_or_insert(ts);
         self.last_ts = Some(ts);
     }
 
+    /// Counts messages that are missing before the one of this number and time.
+    pub(super) fn note_missing(&mut self, (message, ts): (u64, u64), count: u64) {
+        if count > 0 {
+            self.gaps.note_at(message, ts, self.offset);
+            self.gaps.count += count - 1;
+        }
+    }
+
     /// Takes note of messages that are missing.
     pub fn note_gap(&mut self, gap: Gap) {
-        self.gaps.note_many((gap.message, self.last_ts.unwrap_or(0)), gap.count());
+        let ts = self.last_ts.unwrap_or(0);
+        self.note_missing((gap.message, ts), gap.count());
         if self.gap_ranges.len() < GAPS_LISTED_MAX {
             self.gap_ranges.push(gap);
         }
@@ -148,6 +188,7 @@ impl Default for Checks {
         Self {
             messages: 0,
             bytes: 0,
+            offset: None,
             by_type: [0; 256],
             first_ts: None,
             last_ts: None,
@@ -161,6 +202,7 @@ impl Default for Checks {
             states_differ: Located::default(),
             has_start: false,
             has_end: false,
+            sources: Vec::new(),
         }
     }
 }

@@ -316,7 +316,7 @@ impl DbnFeed {
         let checks = &mut self.checks;
         let is_snapshot = row.flags.is_snapshot();
         if !is_snapshot && checks.last_ts.is_some_and(|last| row.ts_event < last) {
-            checks.backwards.note(checks.messages, row.ts_event);
+            checks.backwards.note_at(checks.messages, row.ts_event, Some(checks.bytes));
         }
         if checks.messages == 0 {
             checks.has_start = is_snapshot || row.action == b'R';
@@ -403,7 +403,8 @@ impl Feed for DbnFeed {
                 },
                 Next::Other(kind, bytes) => {
                     let ts = self.checks.last_ts.unwrap_or(0);
-                    self.checks.unknown_types.note(self.checks.messages, ts);
+                    let checks = &mut self.checks;
+                    checks.unknown_types.note_at(checks.messages, ts, Some(checks.bytes));
                     out[records] = other_notice(kind, ts);
                     records += 1;
                     bytes

@@ -144,6 +144,7 @@ impl IexFeed {
         let Some(datagram) = self.capture.next()? else { return Ok(false) };
         let (payload, offset) = (datagram.payload.to_vec(), datagram.offset);
         self.checks.bytes = offset + payload.len() as u64;
+        self.checks.offset = Some(offset);
         let Some(header) = Header::read(&payload) else { return Ok(true) };
         let expected = self.expected.entry(header.stream).or_insert(header.first);
         let known = expected.saturating_sub(header.first);

@@ -154,6 +154,7 @@ impl<P: LineParser> LineFeed<P> {
             return Ok(());
         }
         self.checks.bytes = self.source.offset();
+        self.checks.offset = Some(self.line_offset);
         let line = self.line.strip_suffix(b"\r").unwrap_or(&self.line);
         if line.is_empty() {
             return Ok(());

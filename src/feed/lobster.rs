@@ -223,12 +223,13 @@ impl LobsterFeed {
         event.flags |= u16::from(is_last) * Flags::LAST;
         out[records] = event;
 
+        self.checks.offset = Some(self.source.offset());
         if let Some(oracle) = &mut self.oracle {
             oracle.step(row, &mut self.checks);
         }
         let checks = &mut self.checks;
         if checks.last_ts.is_some_and(|last| ts_event < last) {
-            checks.backwards.note(checks.messages, ts_event);
+            checks.backwards.note_at(checks.messages, ts_event, checks.offset);
         }
         checks.first_ts.get_or_insert(ts_event);
         checks.last_ts = Some(ts_event);

@@ -19,7 +19,7 @@
 use std::collections::HashMap;
 use std::fmt;
 
-use super::{Checks, Description, Feed, Fill, Located, Position, Zone};
+use super::{Checks, Description, Feed, Fill, Position, SourceChecks, Zone};
 use crate::error::{Error, Result};
 use crate::event::kinds::{Raw, Text};
 use crate::event::{Event, EventView, Flags, Kind, payload};
@@ -243,22 +243,28 @@ impl Merged {
         sum.has_end = true;
         for checks in self.parts.iter().map(|part| part.feed.checks()) {
             sum.bytes += checks.bytes;
+            sum.inflate_ns += checks.inflate_ns;
+            sum.states += checks.states;
             for (count, more) in sum.by_type.iter_mut().zip(checks.by_type) {
                 *count += more;
             }
-            add(&mut sum.gaps, checks.gaps);
-            add(&mut sum.backwards, checks.backwards);
-            add(&mut sum.unknown_types, checks.unknown_types);
+            sum.gaps.add(checks.gaps);
+            sum.backwards.add(checks.backwards);
+            sum.unknown_types.add(checks.unknown_types);
+            sum.states_differ.add(checks.states_differ);
             sum.has_start &= checks.has_start;
             sum.has_end &= checks.has_end;
         }
+        sum.sources = std::mem::take(&mut self.checks.sources);
         self.checks = sum;
     }
 
-    /// Says what each feed was, once all are over.
+    /// Says what each feed was and counted, once all are over.
     fn tell(&mut self) {
         for (number, part) in (1..).zip(&self.parts) {
             let (description, checks) = (part.feed.description(), part.feed.checks());
+            let (own, counted) = (description.clone(), checks.clone());
+            self.checks.sources.push(SourceChecks { description: own, checks: counted });
             let notes = &mut self.description.assumptions;
             notes.extend(
                 description.assumptions.iter().map(|note| format!("feed {number}: {note}")),
@@ -366,17 +372,6 @@ impl Feed for Merged {
 
     fn checks(&self) -> &Checks {
         &self.checks
-    }
-}
-
-/// Adds findings of another feed; their places are in their own feeds.
-fn add(sum: &mut Located, more: Located) {
-    if sum.count == 0 {
-        *sum = more;
-    } else if more.count > 0 {
-        sum.count += more.count;
-        sum.last = more.last;
-        sum.last_ts = more.last_ts;
     }
 }
 

@@ -22,15 +22,39 @@ pub struct DataFault {
 impl DataFault {
     /// Where and when it was found, of a feed whose times are shown from `midnight_ns` on.
     fn place(&self, midnight_ns: u64) -> String {
-        let Located { first, last, first_ts, last_ts, .. } = self.located;
-        let time = |ts: u64| time_of_day(ts.saturating_sub(midnight_ns));
-        let unit = self.counted_in;
-        let from = format!("first at {unit} {first}, {}", time(first_ts));
+        let Located { first, last, .. } = self.located;
+        let [from, until] = located_text(&self.located, self.counted_in, midnight_ns);
         match first == last {
-            true => from,
-            false => format!("{from}, last at {unit} {last}, {}", time(last_ts)),
+            true => format!("first at {from}"),
+            false => format!("first at {from}, last at {until}"),
         }
     }
+}
+
+/// Number, byte where it is known, and time of the first and of the last message concerned, of a
+/// feed whose times are shown from `midnight_ns` on.
+pub fn located_text(located: &Located, unit: &str, midnight_ns: u64) -> [String; 2] {
+    let Located { first, last, first_ts, last_ts, first_byte, last_byte, .. } = *located;
+    [(first, first_byte, first_ts), (last, last_byte, last_ts)].map(|(number, byte, ts)| {
+        let byte = byte.map_or_else(String::new, |byte| format!(" (byte {byte})"));
+        format!("{unit} {number}{byte}, {}", time_of_day(ts.saturating_sub(midnight_ns)))
+    })
+}
+
+/// What was found of one kind, in JSON; places are null where nothing was.
+#[cfg(feature = "cli")]
+pub fn located_json(located: &Located, counted_in: &str) -> serde_json::Value {
+    let place = |number: u64| (located.count > 0).then_some(number);
+    serde_json::json!({
+        "count": located.count,
+        "counted_in": counted_in,
+        "first": place(located.first),
+        "last": place(located.last),
+        "first_ts": place(located.first_ts),
+        "last_ts": place(located.last_ts),
+        "first_byte": located.first_byte,
+        "last_byte": located.last_byte,
+    })
 }
 
 /// Every kind of finding of a run, also those that were not made.

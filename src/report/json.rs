@@ -10,6 +10,7 @@ use super::journal_check::JournalCheck;
 use super::machine::Machine;
 use super::matching_check;
 use crate::engine::{HashPoint, Hashes, RunReport, StrategyReport};
+use crate::feed::SourceChecks;
 use crate::journal::{Recovery, VerifyReport};
 use crate::portfolio::{AccountTotal, Measured, PositionRow};
 use crate::runtime::LatencySummary;
@@ -122,6 +123,29 @@ fn feed(run: &RunReport) -> Value {
             "differ": checks.states_differ.count,
         },
         "faults": faults(run),
+        "sources": checks.sources.iter().map(source).collect::<Vec<_>>(),
+    })
+}
+
+/// One of several feeds that were read as one; numbers and bytes are those of its own.
+fn source(source: &SourceChecks) -> Value {
+    let SourceChecks { description, checks } = source;
+    let located = |located| findings::located_json(located, "message");
+    json!({
+        "origin": description.origin,
+        "format": description.format,
+        "identity": format!("{:016x}", description.identity),
+        "messages": checks.messages,
+        "bytes": checks.bytes,
+        "first_ts": checks.first_ts,
+        "last_ts": checks.last_ts,
+        "complete": checks.has_start && checks.has_end,
+        "gaps": located(&checks.gaps),
+        "gap_ranges": carrier::gaps_json(checks),
+        "packets": carrier::packets_json(checks),
+        "backwards": located(&checks.backwards),
+        "unknown_types": located(&checks.unknown_types),
+        "states_differ": located(&checks.states_differ),
     })
 }
 
@@ -188,16 +212,7 @@ fn faults(run: &RunReport) -> Value {
         .all()
         .iter()
         .map(|fault| {
-            let located = fault.located;
-            let place = |number: u64| (located.count > 0).then_some(number);
-            let value = json!({
-                "count": located.count,
-                "counted_in": fault.counted_in,
-                "first": place(located.first),
-                "last": place(located.last),
-                "first_ts": place(located.first_ts),
-                "last_ts": place(located.last_ts),
-            });
+            let value = findings::located_json(&fault.located, fault.counted_in);
             (fault.name.to_owned(), value)
         })
         .collect();

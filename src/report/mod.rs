@@ -24,7 +24,9 @@ mod tables;
 mod text;
 
 pub use bench_page::BenchPage;
-pub use findings::{DataFault, DataFaults, warnings};
+#[cfg(feature = "cli")]
+pub use findings::located_json;
+pub use findings::{DataFault, DataFaults, located_text, warnings};
 pub use journal_check::JournalCheck;
 #[cfg(feature = "cli")]
 pub use json::run_json;

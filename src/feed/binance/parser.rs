@@ -60,7 +60,7 @@ impl LineParser for Parser {
             Message::Ticker(_) => (b'b', None),
             Message::Trade(trade) => (b't', Some(trade.ts)),
             Message::Other => {
-                checks.unknown_types.note(checks.messages, local_ns);
+                checks.unknown_types.note_at(checks.messages, local_ns, checks.offset);
                 return Ok(());
             }
         };
@@ -235,7 +235,7 @@ impl Symbol {
         };
         if !follows {
             let missing = depth.first_id.saturating_sub(*last_id + 1).max(1);
-            checks.gaps.note_many((checks.messages, depth.ts), missing);
+            checks.note_missing((checks.messages, depth.ts), missing);
             *is_bad = true;
         }
         (*last_id, *is_first) = (depth.last_id, false);

@@ -147,9 +147,11 @@ impl ItchFeed {
         if framing == Framing::ByType {
             description.assumptions.push(BY_TYPE_ASSUMED.to_owned());
         }
+        let mut decoder = Decoder::new(framing, options.midnight_ns);
+        decoder.is_of_file = !source.is_unwrapped();
         Ok(Self {
             source,
-            decoder: Decoder::new(framing, options.midnight_ns),
+            decoder,
             description,
             position: Position::default(),
             fault: None,

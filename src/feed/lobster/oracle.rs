@@ -73,7 +73,8 @@ impl Oracle {
             });
             checks.states += 1;
             if !agrees {
-                checks.states_differ.note(checks.messages, checks.last_ts.unwrap_or(0));
+                let ts = checks.last_ts.unwrap_or(0);
+                checks.states_differ.note_at(checks.messages, ts, checks.offset);
             }
         }
         self.before = Some(after);
