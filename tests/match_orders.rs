@@ -245,3 +245,49 @@ fn windows_line_ends_a_byte_order_mark_and_spaces_do_no_harm() {
     let ran = match_text(text, &[]);
     assert!(ran.stdout.ends_with("2,0,1,accepted,1,0,,buy,10.50,3,3,0,,,,,\n"), "{}", ran.all());
 }
+
+#[test]
+fn ticks_and_self_trade_groups_of_an_instrument_hold_and_near_misses_are_named_with_their_line() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let [path, orders_path] =
+        ["rules.toml", "orders.csv"].map(|name| folder.path().join(name).display().to_string());
+    let with = |rules: &str| {
+        fs::write(&path, rules).expect("a file");
+        let orders = "action,order_id,account,symbol,side,type,tif,price,qty,stp\n\
+                      new,1,1,ACME,buy,limit,gtc,10.02,100,none\n\
+                      new,2,1,ACME,buy,limit,gtc,9.99,100,none\n\
+                      new,3,1,ACME,buy,limit,gtc,10.05,100,none\n\
+                      new,4,2,ACME,sell,limit,gtc,10.05,100,newest\n\
+                      new,5,2,OTHR,buy,limit,gtc,10.02,100,none\n";
+        fs::write(&orders_path, orders).expect("a file");
+        run(["match", &orders_path, "--instruments", &path])
+    };
+    let ran = with("[ACME]\nstp-group = 7\nticks = { \"0\" = \"0.01\", \"10\" = \"0.05\" }\n");
+    assert_eq!(ran.code, 0, "{}", ran.all());
+    let of_line = |line: usize| -> Vec<&str> {
+        let first = format!("{line},");
+        ran.stdout.lines().filter(|row| row.starts_with(&first)).collect()
+    };
+    for (line, event, reason) in [
+        (2, ",rejected,1,", ",off_tick"),
+        (3, ",accepted,2,", ","),
+        (4, ",accepted,3,", ","),
+        (5, ",cancelled,4,", ",self_trade"),
+        (6, ",accepted,5,", ","),
+    ] {
+        let rows = of_line(line);
+        let told = rows.iter().any(|row| row.contains(event) && row.ends_with(reason));
+        assert!(told, "line {line}: {}", ran.stdout);
+    }
+    assert!(!ran.stdout.contains(",filled,"), "{}", ran.stdout);
+    for (rules, told) in [
+        ("[ACME]\nlot = 10\ntiks = 1\n", "line 3: unknown key `tiks`"),
+        ("[ACME]\nlot = 10\ntiks = 1\n", "did you mean `ticks`?"),
+        ("[ACME]\nfees = \"maker=1\"\n", "`fees` of [ACME]: fee `1` has no unit"),
+        ("[ACME.ticks]\n\"0\" = \"0.001\"\n\"5\" = \"0\"\n", "`ticks` of [ACME]"),
+    ] {
+        let ran = with(rules);
+        assert_eq!(ran.code, 2, "{}", ran.all());
+        assert!(ran.stderr.contains(told), "{rules}: {}", ran.stderr);
+    }
+}

@@ -7,7 +7,7 @@
 mod command_stream;
 
 use command_stream::{CommandStream, DOLLAR, DOLLAR_CLOSE, DOLLAR_COLLAR, ORDERS_MAX, Profile};
-use ringtape::event::Event;
+use ringtape::event::{Event, TickBands};
 use ringtape::matching::{InstrumentRules, Matcher, MatcherConfig};
 use ringtape::state::{StateReader, StateWriter};
 use ringtape::units::Price;
@@ -20,6 +20,7 @@ fn fresh() -> Matcher {
     let rules = InstrumentRules {
         collar: Some(Price(DOLLAR_COLLAR)),
         previous_close: Some(DOLLAR_CLOSE),
+        ticks: TickBands::new(&[(0, 1), (10_000, 100)]).ok(),
         ..InstrumentRules::default()
     };
     matcher.set_rules(DOLLAR, rules);

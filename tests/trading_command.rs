@@ -321,3 +321,31 @@ fn recorded_latencies_are_used_and_another_file_is_refused_on_repetition() {
     assert_eq!(jittered["state_hash"], replay(&format!("{jitter},seed=3"))["state_hash"]);
     assert_ne!(jittered["state_hash"], replay(&format!("{jitter},seed=4"))["state_hash"]);
 }
+
+#[test]
+fn an_instrument_of_its_own_fees_pays_them_and_the_others_pay_those_of_the_flag() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let path = folder.path().join("rules.toml");
+    let own = "[ACME]\nfees = \"maker=0.01/trade,taker=0.01/trade,auction=0.01/trade\"\n";
+    fs::write(&path, own).expect("a file");
+    let strategies = "--strategy maker:symbols=ACME,size=200 --strategy maker:symbols=ORBQ";
+    let all = "--fees maker=0.03/trade,taker=0.03/trade,auction=0.03/trade";
+    let fills_out = folder.path().join("fills.csv");
+    let report = replay(&format!(
+        "{strategies} {all} --instruments {} --fills-out {} --audit",
+        text(&path),
+        text(&fills_out)
+    ));
+    let (header, fills) = table(&fills_out);
+    let symbol = header.iter().position(|name| name == "symbol").expect("a column");
+    for (name, cents) in [("ACME", 1), ("ORBQ", 3)] {
+        let count = fills.iter().filter(|fill| fill[symbol] == name).count();
+        let rows = report["portfolio"].as_array().expect("rows");
+        let row = rows.iter().find(|row| row["instrument"] == name).expect("a position");
+        let fees = row["fees"].as_str().expect("a decimal").parse::<f64>().expect("a number");
+        assert!(
+            count > 0 && (fees * 100.0 - (count * cents) as f64).abs() < 1e-6,
+            "{row}: {count}"
+        );
+    }
+}

@@ -7,7 +7,7 @@ mod venue_tape;
 
 use std::sync::Arc;
 
-use ringtape::event::{InstrumentOverride, InstrumentOverrides, Reason};
+use ringtape::event::{InstrumentOverride, InstrumentOverrides, Reason, TickBands};
 use ringtape::matching::{Command, NewOrder, VenueConfig};
 use ringtape::units::{AccountId, InstrumentId, Nanos, OrderId, Price, Qty, Side};
 use venue_tape::*;
@@ -56,6 +56,7 @@ fn rules_that_the_feed_does_not_tell_hold_for_own_orders_too() {
         qty_max: Some(Qty(500)),
         price_max: Some(20_000_000_000),
         collar: Some(50_000_000),
+        ticks: TickBands::new(&[(0, 10_000_000), (10_000_000_000, 50_000_000)]).ok(),
         ..InstrumentOverride::default()
     };
     let instruments = Arc::new(InstrumentOverrides::new([("X".to_owned(), own_rules)]));
@@ -66,6 +67,7 @@ fn rules_that_the_feed_does_not_tell_hold_for_own_orders_too() {
         (limit(Buy, d(1000), 10), Reason::BadQuantity),
         (limit(Buy, d(1000), 510), Reason::BadQuantity),
         (limit(Sell, d(2001), 20), Reason::BadPrice),
+        (limit(Buy, d(1003), 20), Reason::OffTick),
     ] {
         let out = tape.order(terms).1;
         assert_eq!((out.len(), reason(&out)), (1, ("rejected", expected)));

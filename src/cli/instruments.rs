@@ -7,6 +7,9 @@
 //! lot = 10
 //! max-price = "5000"
 //! collar = "2.50"
+//! ticks = { "0" = "0.0001", "1" = "0.01" }   # from each price on
+//! fees = "maker=-0.0020/share,taker=0.0030/share"   # in place of --fees
+//! stp-group = 7   # of orders that name no self-trade group
 //! ```
 
 use std::collections::BTreeMap;
@@ -15,7 +18,8 @@ use std::sync::Arc;
 
 use ringtape::error::{Error, Result};
 use ringtape::event::kinds::Text;
-use ringtape::event::{InstrumentOverride, InstrumentOverrides};
+use ringtape::event::{InstrumentOverride, InstrumentOverrides, TickBands};
+use ringtape::portfolio::FeeSchedule;
 use ringtape::units::Qty;
 use serde::{Deserialize, Serialize};
 
@@ -55,6 +59,12 @@ struct Entry {
     collar: Option<String>,
     #[serde(skip_serializing_if = "Option::is_none")]
     previous_close: Option<String>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    stp_group: Option<u64>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    fees: Option<String>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    ticks: Option<BTreeMap<String, String>>,
 }
 
 /// Reads the file of a flag.
@@ -62,6 +72,7 @@ pub(super) fn read(path: &str) -> Result<Instruments> {
     let cure = "write a table for each symbol, such as `[ACME]` with `lot = 10`";
     let instruments: Instruments = toml_file::read(Path::new(path), cure)?;
     instruments.overrides()?;
+    instruments.fees()?;
     Ok(instruments)
 }
 
@@ -78,6 +89,19 @@ impl Instruments {
             Ok((symbol.clone(), own))
         });
         Ok(Arc::new(InstrumentOverrides::new(overrides.collect::<Result<Vec<_>>>()?)))
+    }
+
+    /// Fees of the symbols that have their own.
+    pub(super) fn fees(&self) -> Result<BTreeMap<String, FeeSchedule>> {
+        let own = self.0.iter().filter_map(|(symbol, entry)| Some((symbol, entry.fees.as_ref()?)));
+        let parsed = own.map(|(symbol, text)| match text.parse() {
+            Ok(fees) => Ok((symbol.clone(), fees)),
+            Err(Error::Usage { what, cure }) => {
+                Err(Error::usage(format!("`fees` of [{symbol}]: {what}"), cure))
+            }
+            Err(other) => Err(other),
+        });
+        parsed.collect()
     }
 
     /// Refuses price increments where the feed has its own.
@@ -117,11 +141,32 @@ impl Entry {
             price_max: on_tick("max-price", &self.max_price)?,
             collar: on_tick("collar", &self.collar)?,
             previous_close: on_tick("previous-close", &self.previous_close)?,
+            ticks: self.ticks.as_ref().map(|bands| ticks(bands, increment)).transpose()?,
+            self_trade_group: positive("stp-group", self.stp_group)?,
         };
         if own.qty_min.zip(own.qty_max).is_some_and(|(min, max)| min > max) {
             return Err(("min-qty", "it is above `max-qty`".to_owned()));
         }
         Ok(own)
+    }
+}
+
+/// A tick schedule in 1e-9, of steps that are multiples of the increment if there is one.
+fn ticks(
+    bands: &BTreeMap<String, String>,
+    increment: Option<u64>,
+) -> Result<TickBands, (&'static str, String)> {
+    const NAME: &str = "ticks";
+    let scaled = |text: &str| {
+        parse::decimal(text, PLACES).ok_or_else(|| (NAME, format!("`{text}` is no price")))
+    };
+    let bands = bands.iter().map(|(from, step)| Ok((scaled(from)?, scaled(step)?)));
+    let mut bands = bands.collect::<Result<Vec<_>, _>>()?;
+    bands.sort_unstable();
+    let bands = TickBands::new(&bands).map_err(|what| (NAME, what))?;
+    match increment.map(|increment| bands.in_steps_of(increment)) {
+        Some(None) => Err((NAME, "they are no multiples of the price increment".to_owned())),
+        _ => Ok(bands),
     }
 }
 
@@ -173,6 +218,9 @@ mod tests {
             ("[A]\ncollar = \"-1\"", "`collar` of [A]: `-1` is no price"),
             ("[A]\nprice-increment = \"0.05\"\ncollar = \"0.01\"", "no multiple"),
             ("[A]\ncurrency = \"DOLLARS\"", "1 to 4 letters"),
+            ("[A]\nstp-group = 0", "`stp-group` of [A]: it is 0"),
+            ("[A.ticks]\n\"1\" = \"0.01\"", "`ticks` of [A]: the first band does not begin at 0"),
+            ("[A]\nprice-increment = \"0.05\"\nticks = { \"0\" = \"0.01\" }", "no multiples"),
         ] {
             let told = parsed(text).overrides().expect_err("a fault").to_string();
             assert!(told.contains(named), "{text}: {told}");

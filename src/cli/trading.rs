@@ -50,6 +50,7 @@ pub(super) fn trader_config(shape: &RunConfig) -> Result<TraderConfig> {
                 .map_or_else(|| Ok(Arc::default()), Instruments::overrides)?,
         },
         fees: shape.fees.as_deref().map(str::parse).transpose()?.unwrap_or_default(),
+        fees_of: shape.instruments.as_ref().map(Instruments::fees).transpose()?.unwrap_or_default(),
         marks: mark_rule(shape.mark_max_spread.as_deref())?,
         rates: rates(shape.rates.as_deref())?,
         limits: shape.limits.as_deref().map(str::parse).transpose()?.unwrap_or_default(),

@@ -12,6 +12,7 @@ pub mod fields;
 pub mod instrument;
 pub mod kinds;
 mod overrides;
+mod ticks;
 
 use std::mem::{offset_of, size_of};
 
@@ -24,6 +25,7 @@ pub use execution::{Execution, Listing, Quote};
 pub use instrument::{Instrument, InstrumentTable, format_price};
 pub use kinds::{EventView, KINDS, Kind, Payload, payload};
 pub use overrides::{InstrumentOverride, InstrumentOverrides};
+pub use ticks::{TICK_BANDS_MAX, TickBands};
 
 use crate::limits::{EVENT_BYTES, EXECUTION_BYTES};
 use crate::units::Side;

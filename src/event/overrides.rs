@@ -3,7 +3,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use super::kinds::{EventView, Text, payload};
-use super::{Event, Instrument};
+use super::{Event, Instrument, TickBands};
 use crate::units::Qty;
 
 /// Terms and rules of one instrument that take the place of a feed's; `None` leaves the feed's.
@@ -33,6 +33,10 @@ pub struct InstrumentOverride {
     pub collar: Option<u64>,
     /// The close of the session before.
     pub previous_close: Option<u64>,
+    /// The smallest steps of prices of new orders; the feed's own rule without.
+    pub ticks: Option<TickBands>,
+    /// Self-trade group of orders that name none; their account without.
+    pub self_trade_group: Option<u64>,
 }
 
 /// Overrides by symbol, and which of them a feed has met.

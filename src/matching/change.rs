@@ -125,7 +125,7 @@ impl Matcher {
             && total > old.cum
             && total <= ORDER_QTY_MAX
             && price.0 > 0
-            && lane.is_on_tick(price)
+            && lane.is_on_plain_tick(price)
             && (is_same || self.books.find(order_id).is_none());
         let leaves = Qty(total.0.wrapping_sub(old.cum.0));
         is_plain.then_some(Shown { order_id, price, leaves, ..old })

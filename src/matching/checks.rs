@@ -145,7 +145,10 @@ impl Matcher {
             codes: terms.codes.as_iceberg(is_iceberg),
             extra: Extra {
                 display: if is_iceberg { terms.display } else { Qty(0) },
-                group: terms.group,
+                group: match terms.group {
+                    0 => self.lane(instrument).rules.self_trade_group,
+                    own => own,
+                },
                 expire_ts: Nanos(terms.expire_ts),
                 stop: Stop::new(terms.stop_price, terms.trail),
                 price,

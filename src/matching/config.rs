@@ -1,7 +1,7 @@
 //! What shapes a matcher: limits, policies, and the rules of each instrument.
 
 use crate::book::ORDER_QTY_MAX;
-use crate::event::{Instrument, InstrumentOverride, Reason};
+use crate::event::{Instrument, InstrumentOverride, Reason, TickBands};
 use crate::units::{Price, Qty, Side};
 
 /// Live orders of a matcher unless set otherwise: 4 Mi.
@@ -88,10 +88,15 @@ pub struct InstrumentRules {
     pub qty_max: Qty,
     /// The close of the session before: an auction's reference until something trades.
     pub previous_close: Option<Price>,
+    /// The ticks of new orders, in price increments; the definition's own without.
+    pub ticks: Option<TickBands>,
+    /// Self-trade group of orders that name none; 0 means their account.
+    pub self_trade_group: u64,
 }
 
 impl InstrumentRules {
-    /// The rules that an override gives an instrument; amounts are rounded down to its increments.
+    /// The rules that an override gives an instrument; amounts are rounded down to its increments,
+    /// and ticks that are no multiples of them are none.
     pub fn of(own: &InstrumentOverride, instrument: &Instrument) -> Self {
         let default = Self::default();
         let price = |amount: Option<u64>| {
@@ -105,6 +110,16 @@ impl InstrumentRules {
             qty_min: own.qty_min.unwrap_or(default.qty_min),
             qty_max: own.qty_max.unwrap_or(default.qty_max),
             previous_close: price(own.previous_close),
+            ticks: own.ticks.and_then(|ticks| ticks.in_steps_of(instrument.price_increment)),
+            self_trade_group: own.self_trade_group.unwrap_or(default.self_trade_group),
+        }
+    }
+
+    /// One tick at a price of an instrument.
+    pub(super) fn tick(&self, price: Price, instrument: &Instrument) -> i64 {
+        match &self.ticks {
+            Some(ticks) => ticks.step(price.0.max(0).cast_unsigned()).cast_signed(),
+            None => instrument.tick(price),
         }
     }
 
@@ -145,6 +160,8 @@ impl Default for InstrumentRules {
             qty_min: Qty(1),
             qty_max: ORDER_QTY_MAX,
             previous_close: None,
+            ticks: None,
+            self_trade_group: 0,
         }
     }
 }

@@ -52,7 +52,7 @@ impl Matcher {
             && lane.hidden[side.opposite().index()] == 0
             && qty.0.wrapping_sub(1) < ORDER_QTY_MAX.0
             && price.0 > 0
-            && lane.is_on_tick(price)
+            && lane.is_on_plain_tick(price)
             && self.books.live_orders() < self.config.orders_max
             && self.books.find(order_id).is_none();
         let codes = Codes::new(OrderType::Limit, time_in_force, SelfTrade::None, 0);

@@ -12,7 +12,7 @@ use super::terms::{Berth, Codes, Extra, Pool};
 use super::uncross::Indicative;
 use crate::book::{BookId, ORDER_QTY_MAX, Place};
 use crate::error::Result;
-use crate::event::{Event, InstrumentTable, payload};
+use crate::event::{Event, InstrumentTable, TickBands, payload};
 use crate::limits::{EVENT_BYTES, INSTRUMENTS_MAX};
 use crate::state::{StateReader, StateWriter};
 use crate::units::{AccountId, InstrumentId, Nanos, OrderId, Price, Qty, Side};
@@ -117,6 +117,8 @@ impl Matcher {
             qty_min: Qty(reader.u64()?),
             qty_max: Qty(reader.u64()?),
             previous_close: load_price(reader)?,
+            ticks: load_ticks(reader)?,
+            self_trade_group: reader.u64()?,
         };
         if lane.rules.lot.0 == 0 {
             return Err(reader.bad("a lot of 0 has no multiples"));
@@ -240,6 +242,8 @@ fn save_lane(lane: &Lane, writer: &mut StateWriter) {
     writer.put_u64(rules.qty_min.0);
     writer.put_u64(rules.qty_max.0);
     save_price(rules.previous_close, writer);
+    save_ticks(rules.ticks.as_ref(), writer);
+    writer.put_u64(rules.self_trade_group);
 }
 
 fn save_indicative(result: &Indicative, writer: &mut StateWriter) {
@@ -252,6 +256,27 @@ fn save_indicative(result: &Indicative, writer: &mut StateWriter) {
 pub(super) fn save_price(price: Option<Price>, writer: &mut StateWriter) {
     writer.put_bool(price.is_some());
     writer.put_i64(price.map_or(0, |price| price.0));
+}
+
+fn save_ticks(ticks: Option<&TickBands>, writer: &mut StateWriter) {
+    let bands = ticks.map_or(&[][..], TickBands::bands);
+    writer.put_len(bands.len());
+    for &(from, step) in bands {
+        writer.put_u64(from);
+        writer.put_u64(step);
+    }
+}
+
+fn load_ticks(reader: &mut StateReader<'_>) -> Result<Option<TickBands>> {
+    let count = reader.len(2 * size_of::<u64>())?;
+    let mut bands = Vec::new();
+    for _ in 0..count {
+        bands.push((reader.u64()?, reader.u64()?));
+    }
+    match bands.is_empty() {
+        true => Ok(None),
+        false => TickBands::new(&bands).map(Some).map_err(|what| reader.bad(what)),
+    }
 }
 
 pub(super) fn load_price(reader: &mut StateReader<'_>) -> Result<Option<Price>> {

@@ -83,7 +83,9 @@ impl Trader {
             let liquidity = Liquidity::from_code(execution.liquidity)?;
             let (listing, worth) = (account.listing(instrument)?, account.worth(instrument)?);
             let (price, qty) = (Price(execution.price), Qty(execution.qty));
-            let fee = self.config.fees.fee(liquidity, price, qty, listing, worth)?;
+            let own = self.config.fees_of.get(listing.symbol.as_str());
+            let fees = own.unwrap_or(&self.config.fees);
+            let fee = fees.fee(liquidity, price, qty, listing, worth)?;
             i64::try_from(fee.0).ok()
         };
         fee().ok_or_else(|| Error::CheckFailed {

@@ -27,6 +27,8 @@ pub struct TraderConfig {
     pub venue: VenueConfig,
     /// Fees of its fills; free unless set.
     pub fees: FeeSchedule,
+    /// Fees of symbols that have their own.
+    pub fees_of: BTreeMap<String, FeeSchedule>,
     /// How its own accounts mark positions.
     pub marks: MarkRule,
     /// Rates into the currency of limits in money.

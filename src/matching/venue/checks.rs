@@ -25,7 +25,7 @@ impl Venue {
         }
         let rules = self.rules(known);
         rules.check_qty(terms.qty)?;
-        let is_on_tick = |price: Price| price.0 % known.tick(price) == 0;
+        let is_on_tick = |price: Price| price.0 % rules.tick(price, known) == 0;
         let asked = terms.terms();
         let price_checked = match terms.price {
             Price(0) if terms.order_type.is_market() => Ok(()),
@@ -84,7 +84,8 @@ impl Venue {
         let Some(best) = best.filter(|&best| !side.is_better(best, price)) else {
             return Ok(price);
         };
-        let tick = replica.instruments().get(instrument).map_or(1, |known| known.tick(best));
+        let known = replica.instruments().get(instrument);
+        let tick = known.map_or(1, |known| self.rules(known).tick(best, known));
         let moved = match side {
             Side::Buy => Price(best.0 - tick),
             Side::Sell => Price(best.0.saturating_add(tick)),
