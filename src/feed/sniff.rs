@@ -76,14 +76,21 @@ fn text_refusal(text: &[u8]) -> Refusal {
     };
     let is_base64 = |b: &u8| b.is_ascii_alphanumeric() || b"+/=".contains(b);
     if matches!(text.trim_ascii_start().first(), Some(b'{' | b'[')) {
-        Refusal::new("this looks like JSON text, not in this build", CURE)
+        Refusal::new(
+            "this looks like JSON text of no feed that is read here",
+            "of JSON only raw Binance recordings are read, a line each of `<local ns> <json>`",
+        )
     } else if columns.len() == 6 && columns.iter().all(is_number) {
         Refusal::new(
             "this looks like a LOBSTER message file (CSV), not ITCH 5.0",
             "open it as a feed of any format, which recognises it",
         )
     } else if columns.len() > 1 {
-        Refusal::new("this looks like CSV text, not in this build", CURE)
+        Refusal::new(
+            "this looks like CSV text with columns of no format that is read here",
+            "LOBSTER messages have six columns without a header, Tardis `incremental_book_L2` \
+             begins with `exchange`, and an order file names `action`",
+        )
     } else if line.len() >= 24 && line.iter().all(is_base64) {
         Refusal::new("this looks like base64 text", "decode it first, for example with `base64 -d`")
     } else {
