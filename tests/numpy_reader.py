@@ -1,7 +1,8 @@
 """Runs the README's numpy reader on a journal while it is written and afterwards.
 
 Would catch a format that changed under readers in other languages, and a README whose reader skips
-or repeats records where a segment or an epoch ends. Arguments: the program `ringtape`.
+or repeats records where a segment or an epoch ends. Arguments: the program `ringtape`; or `--follow`, a
+journal that another process writes, and the number of records until which to follow it.
 """
 
 import json
@@ -10,8 +11,8 @@ import re
 import subprocess
 import sys
 import tempfile
+import time
 
-program = sys.argv[1]
 root = pathlib.Path(__file__).resolve().parent.parent
 readme = (root / "README.md").read_text()
 reader = re.search(r"```python\n(.*?)```", readme, re.S).group(1)
@@ -25,8 +26,26 @@ def check(events):
     """Records in order: each once, as the commit words say."""
     low = events["low"].astype(np.int64)
     assert (low == np.arange(len(low))).all(), "a record is missing, repeated or out of order"
-    assert (events["kind"] > 0).all()
 
+
+def follow(journal, count):
+    """Looks at a journal until all records are there; tells how many segments those fill."""
+    seen = 0
+    while seen < count:
+        parts = list(segments(journal))
+        if parts:
+            events = np.concatenate(parts)
+            check(events)
+            assert seen <= len(events) <= count, (seen, len(events), count)
+            seen = len(events)
+        time.sleep(0.02)
+    print(f"numpy {np.__version__}: followed to {seen} through {len(parts)} segments")
+
+
+if sys.argv[1] == "--follow":
+    follow(sys.argv[2], int(sys.argv[3]))
+    sys.exit()
+program = sys.argv[1]
 
 with tempfile.TemporaryDirectory() as scratch:
     run = f"{scratch}/run"
@@ -58,6 +77,7 @@ with tempfile.TemporaryDirectory() as scratch:
     events = np.concatenate(list(segments(f"{run}/market")))
     check(events)
     assert len(events) == market["records"], (len(events), market["records"])
+    assert (events["kind"] > 0).all()
     assert market["epoch"] >= 1
     tail = subprocess.run(
         [program, "journal", "tail", f"{run}/market", "--json"], capture_output=True, check=True

@@ -60,7 +60,7 @@ impl Saver {
         let before = self.clock.now();
         saving.before(event, replica);
         // WHY: a batch of events asks for a thousand books. Kept until the next slice they came to
-        // 9 MB in one buffer, and matching stood still for 11 to 25 ms while that grew.
+        // 9 MB in one buffer.
         if saving.pending_bytes() >= SNAPSHOT_PIECE_BYTES {
             hand_in(*number, saving, sink);
         }

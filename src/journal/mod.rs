@@ -47,36 +47,36 @@
 //!
 //! # Faults
 //!
-//! What each costs, and the tests that try it (in `tests/` unless a path is given).
+//! What each costs, and the tests that try it (in `tests/journal/` unless a path is given).
 //!
 //! | fault | what is owed | tried by |
 //! |---|---|---|
-//! | the writer killed at any moment, rolls included | nothing that was acknowledged is lost | `journal_kill` |
-//! | a writer killed before any system call that changes a file: preparing, populating, forcing out, a cursor, retention, the close | nothing that was acknowledged is lost, and it goes on | `journal_kill` |
-//! | the same of a recovery; of a run with snapshots | done again; goes on to the same hashes | `journal_kill` |
-//! | a disk that is full, or fails, at any one of those calls | code 4 or nothing lost, no panic; goes on later | `journal_kill` |
-//! | a level of durability that forces less to the disk than it says | its calls are counted | `journal_kill`, `src/journal/faults.rs` |
-//! | a reader at the end of a killed writer's segment while a recovery replaces it | waits, then goes on | `journal_tail` |
-//! | a run killed at any moment, also while a snapshot is written | goes on to the same hashes | `journal_resume` |
-//! | a run cut before any record, at rolls and at marks | goes on to the same hashes | `journal_resume`, `journal_snapshot` |
-//! | any bit of a header, block header or record flipped, records behind it | corruption, nothing wrong delivered | `journal_damage` |
-//! | any bit of the last record or seal flipped | torn tail in front of it, all else delivered | `journal_damage` |
-//! | garbage in unwritten space | torn tail, or nothing behind a seal | `journal_damage` |
-//! | a segment cut, extended or empty | refused with the byte | `journal_damage` |
-//! | segments missing, swapped, renamed, repeated or foreign | refused by name; `repair` drops copies | `journal_damage`, `journal_recover` |
-//! | content of another epoch or journal in recycled blocks | never delivered | `journal_damage` |
-//! | a newer version or a needed feature | refused with advice | `journal_damage` |
-//! | a recovery stopped between any two of its steps | done again | `journal_recover`, `src/journal/interrupted.rs` |
+//! | the writer killed at any moment, rolls included | nothing that was acknowledged is lost | `kill` |
+//! | a writer killed before any system call that changes a file: preparing, populating, forcing out, a cursor, retention, the close | nothing that was acknowledged is lost, and it goes on | `kill` |
+//! | the same of a recovery; of a run with snapshots | done again; goes on to the same hashes | `kill` |
+//! | a disk that is full, or fails, at any one of those calls | code 4 or nothing lost, no panic; goes on later | `kill` |
+//! | a level of durability that forces less to the disk than it says | its calls are counted | `kill`, `src/journal/faults.rs` |
+//! | a reader at the end of a killed writer's segment while a recovery replaces it | waits, then goes on | `tail` |
+//! | a run killed at any moment, also while a snapshot is written | goes on to the same hashes | `resume` |
+//! | a run cut before any record, at rolls and at marks | goes on to the same hashes | `resume`, `snapshot` |
+//! | any bit of a header, block header or record flipped, records behind it | corruption, nothing wrong delivered | `damage` |
+//! | any bit of the last record or seal flipped | torn tail in front of it, all else delivered | `damage` |
+//! | garbage in unwritten space | torn tail, or nothing behind a seal | `damage` |
+//! | a segment cut, extended or empty | refused with the byte | `damage` |
+//! | segments missing, swapped, renamed, repeated or foreign | refused by name; `repair` drops copies | `damage`, `recover` |
+//! | content of another epoch or journal in recycled blocks | never delivered | `damage` |
+//! | a newer version or a needed feature | refused with advice | `damage` |
+//! | a recovery stopped between any two of its steps | done again | `recover`, `src/journal/interrupted.rs` |
 //! | a cut over several segments stopped between any two steps | the journal ends at the cut, and it is done again | `src/journal/interrupted.rs` |
 //! | bytes of a segment, a snapshot or saved state changed at will | no panic, nothing wrong delivered | `fuzz/run` |
-//! | a second writer, a repair beside a writer | refused with the process id | `journal_write_read`, `journal_recover` |
+//! | a second writer, a repair beside a writer | refused with the process id | `write_read`, `recover` |
 //! | a power cut that keeps any of the pages not yet forced out | every durable record is there | `src/journal/faults.rs` |
 //! | a sync that fails | never asked again, the journal stays unsealed | `src/journal/faults.rs` |
-//! | a disk full from the start, or at a roll | an error; what is there goes on later | `journal_faults`, `journal_write_read` |
-//! | a file cut under a map | a message and exit code 4 | `journal_faults` |
-//! | links, pipes, devices, folders and absurd lengths for segments | refused, nobody waits | `journal_faults` |
-//! | any bit of a snapshot flipped, any other length | the one before it is used | [`snapshot`], `journal_snapshot` |
-//! | snapshots that cannot be written | a warning; the run goes on | `journal_faults` |
+//! | a disk full from the start, or at a roll | an error; what is there goes on later | `faults`, `write_read` |
+//! | a file cut under a map | a message and exit code 4 | `faults` |
+//! | links, pipes, devices, folders and absurd lengths for segments | refused, nobody waits | `faults` |
+//! | any bit of a snapshot flipped, any other length | the one before it is used | [`snapshot`], `snapshot` |
+//! | snapshots that cannot be written | a warning; the run goes on | `faults` |
 //! | a cursor with a flipped bit or cut anywhere | refused | `src/journal/cursor.rs` |
 //!
 //! # Example

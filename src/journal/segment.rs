@@ -345,8 +345,8 @@ impl Segment {
 /// The parts of a range, which begins and ends at words, that the file system holds anything in;
 /// all of it where that cannot be told. What is in between reads as zeros.
 ///
-/// WHY: most of a segment that a killed writer left was never written. To look at 256 MiB of it
-/// took 0.1 s, and a recovery looks several times.
+/// WHY: most of a segment that a killed writer left was never written, and a recovery looks at all
+/// of it several times.
 fn stored(file: &File, range: Range<usize>) -> impl Iterator<Item = Range<usize>> {
     let Range { start, end } = range;
     let next = move |from: usize| {

@@ -150,7 +150,8 @@ impl NaiveReplica {
             }
             EventView::Clear(_) => {
                 self.places.retain(|_, place| place.0 != instrument);
-                self.book(instrument).sides = Default::default();
+                let book = self.book(instrument);
+                (book.sides, book.close_price) = (Default::default(), None);
                 Change { kind: ChangeKind::Cleared, ..none }
             }
             _ => {

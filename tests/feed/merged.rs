@@ -1,0 +1,176 @@
+//! Several feeds as one: two venues, two days, a day in parts.
+//!
+//! Would catch an order that depends on batches, orders of two venues that meet under one reference,
+//! a symbol of one venue that hides another's, a book of yesterday that goes on today, and a journal
+//! or a resumed run that differs.
+
+use std::fs;
+use std::path::Path;
+
+use crate::common::program::run;
+use crate::feed_common::{drain, drain_to_fault};
+use ringtape::book::Replica;
+use ringtape::event::{Event, EventView};
+use ringtape::feed::lobster::LobsterFeed;
+use ringtape::feed::{Feed, Merged, OpenOptions};
+use serde_json::Value;
+
+/// Rows of a LOBSTER file: times in ms since midnight, each a new order of its own number.
+fn feed(name: &str, times_ms: &[u64], options: &OpenOptions) -> Box<dyn Feed> {
+    let row = |(n, ms): (usize, &u64)| {
+        format!("{}.{:03},1,{},10,5000000,1\n", ms / 1_000, ms % 1_000, n + 1)
+    };
+    let rows: String = times_ms.iter().enumerate().map(row).collect();
+    Box::new(LobsterFeed::from_bytes(name, rows, options).expect("rows"))
+}
+
+fn merged(feeds: Vec<Box<dyn Feed>>) -> Merged {
+    Merged::new(feeds).expect("feeds whose times compare")
+}
+
+fn adds(events: &[Event]) -> Vec<(u64, u32)> {
+    let add = |event: &&Event| matches!(event.view(), EventView::Add(_));
+    events.iter().filter(add).map(|event| (event.ts_event / 1_000_000, event.instrument)).collect()
+}
+
+#[test]
+fn messages_come_by_time_and_the_first_feed_first_where_times_are_equal() {
+    let undated = OpenOptions::default();
+    let feeds = || {
+        vec![feed("B_x.csv", &[2, 3, 3, 7], &undated), feed("A_x.csv", &[1, 3, 5, 4, 8], &undated)]
+    };
+    let events = drain(&mut merged(feeds()));
+    // The second feed goes back in time: its message waits for no other.
+    let expected = [(1, 1), (2, 2), (3, 2), (3, 2), (3, 1), (5, 1), (4, 1), (7, 2), (8, 1)];
+    assert_eq!(adds(&events), expected);
+    for batch in [8, 9, 31] {
+        assert_eq!(drain_to_fault(&mut merged(feeds()), batch).0, events, "{batch}");
+    }
+    let mut replica = Replica::new();
+    events.iter().for_each(|event| _ = replica.apply(event));
+    assert_eq!(replica.totals().live_orders, 9, "equal references of two feeds are two orders");
+    assert_eq!(replica.counts().duplicate_adds.count, 0);
+    let mut feed = merged(feeds());
+    drain(&mut feed);
+    assert_eq!((feed.checks().messages, feed.checks().backwards.count), (9, 1));
+    let [first, second] = &feed.checks().sources[..] else { panic!("two feeds") };
+    assert_eq!((first.checks.messages, first.checks.backwards.count), (4, 0));
+    assert_eq!(second.description.origin, "A_x.csv");
+    let row_bytes = "0.001,1,1,10,5000000,1\n".len() as u64;
+    let backwards = second.checks.backwards;
+    assert_eq!((backwards.first, backwards.first_byte), (3, Some(3 * row_bytes)));
+    let told = feed.description().assumptions.join("\n");
+    assert!(told.contains("feed 2 is A_x.csv: 5 messages of lobster, 0 missing, 1 backwards"));
+}
+
+#[test]
+fn a_symbol_goes_on_the_next_day_with_an_empty_book() {
+    let on = |date: &str| OpenOptions::on(date.parse().expect("a date"));
+    let days = vec![
+        feed("A_x.csv", &[1, 2], &on("2024-08-07")),
+        feed("A_x.csv", &[1, 2, 3], &on("2024-08-08")),
+    ];
+    let events = drain(&mut merged(days));
+    let mut replica = Replica::new();
+    events.iter().for_each(|event| _ = replica.apply(event));
+    assert_eq!((replica.totals().instruments, replica.totals().live_orders), (1, 3));
+
+    // At the same time they are two.
+    let undated = OpenOptions::default();
+    let both = vec![feed("A_x.csv", &[1, 9], &undated), feed("A_y.csv", &[1, 2], &undated)];
+    let mut feed = merged(both);
+    let mut replica = Replica::new();
+    drain(&mut feed).iter().for_each(|event| _ = replica.apply(event));
+    let symbols: Vec<_> =
+        replica.instruments().iter().map(|(_, one)| one.symbol.as_str().to_owned()).collect();
+    assert_eq!(symbols, ["A", "A.2"]);
+}
+
+#[test]
+fn times_that_do_not_compare_are_refused() {
+    let dated = OpenOptions::on("2024-08-07".parse().expect("a date"));
+    let feeds = vec![feed("A_x.csv", &[1], &dated), feed("B_x.csv", &[1], &OpenOptions::default())];
+    let refused = Merged::new(feeds).expect_err("refused").to_string();
+    assert!(refused.contains("give --date"), "{refused}");
+}
+
+fn write(folder: &Path, name: &str, text: &str) -> String {
+    let path = folder.join(name);
+    fs::write(&path, text).expect("written");
+    path.display().to_string()
+}
+
+fn replay(arguments: &[&str]) -> Value {
+    let ran = run(["replay", "--json"].iter().chain(arguments));
+    assert_eq!(ran.code, 0, "{}", ran.all());
+    ran.json()
+}
+
+#[test]
+fn several_files_are_one_feed_for_the_program_and_its_journal() {
+    let scratch = tempfile::tempdir().expect("a scratch folder");
+    let folder = scratch.path();
+    let one = write(folder, "AB_x.csv", "1.5,1,7,10,5000000,1\n3.5,3,7,10,5000000,1\n");
+    let two = write(folder, "CD_x.csv", "2.5,1,7,10,5000000,-1\n");
+    let dir = folder.join("run").display().to_string();
+    let first = replay(&[&one, &two, "--journal", &dir]);
+    assert_eq!(
+        (&first["feed"]["messages"], &first["books"]["instruments"]),
+        (&3.into(), &2.into())
+    );
+    assert_eq!(first["books"]["live_orders"], 1);
+    assert_eq!(replay(&[&dir])["hashes"], first["hashes"]);
+    assert_eq!(replay(&[&one, &two])["hashes"], first["hashes"]);
+    let resumed = replay(&[&one, &two, "--journal", &dir, "--resume"]);
+    assert_eq!(resumed["hashes"], first["hashes"]);
+    let other = run(["replay", &two, &one, "--journal", &dir, "--resume"]);
+    assert_eq!(other.code, 2, "another order is another feed\n{}", other.all());
+
+    let book = run(["book", &one, &two, "--symbol", "CD", "--csv"]);
+    assert!(book.stdout.ends_with("2500000000,0,0,5000000,10,1,0,1\n"), "{}", book.all());
+    assert_eq!(run(["dump", &one, &two]).stdout.lines().count(), 5);
+    let refused = run(["replay", &one, &dir]);
+    assert_eq!(refused.code, 2, "{}", refused.all());
+    let dates = run(["replay", &one, &two, "--date", "2024-08-07,2024-08-08,2024-08-09"]);
+    assert_eq!(dates.code, 2, "{}", dates.all());
+    assert_eq!(replay(&[&one, &two, "--date", "2024-08-07,2024-08-08"])["feed"]["messages"], 3);
+}
+
+#[test]
+fn day_orders_expire_between_two_files_of_two_days_and_a_journal_repeats_that() {
+    let scratch = tempfile::tempdir().expect("a scratch folder");
+    let folder = scratch.path();
+    // A book of one bid and one offer in the morning; at noon something far away comes and goes.
+    let rows = |bid: u32, offer: u32| {
+        let touch = format!("36000.5,1,1,900,{bid},1\n36000.6,1,2,900,{offer},-1\n");
+        touch + "43200.5,1,3,10,4000000,1\n43200.6,3,3,10,4000000,1\n"
+    };
+    let one = write(folder, "AB_1.csv", &rows(5_000_000, 5_010_000));
+    let two = write(folder, "AB_2.csv", &rows(5_000_000, 5_010_000));
+    let dir = folder.join("run").display().to_string();
+    let days = [&one, &two, "--date", "2024-08-07,2024-08-08", "--strategy", "maker:symbols=AB"];
+    let live = replay(&[&days[..], &["--journal", &dir]].concat());
+    let executions = folder.join("run/executions").display().to_string();
+    let tail = run(["journal", "tail", &executions, "--json"]);
+    let told: Vec<(String, u64)> = tail
+        .stdout
+        .lines()
+        .map(|line| serde_json::from_str::<Value>(line).expect("a document a line"))
+        .filter(|row| ["accepted", "expired"].map(Value::from).contains(&row["kind"]))
+        .map(|row| {
+            // Hours since midnight of the first day in New York.
+            let hour = row["ts_ns"].as_u64().unwrap_or(0) / 3_600_000_000_000 - 478_612;
+            (row["kind"].as_str().unwrap_or_default().to_owned(), hour)
+        })
+        .collect();
+    let (accepted, expired) = ("accepted", "expired");
+    // The second order of a day is on its way until noon. Those of the first day expire as the
+    // second begins, those of the second at its end.
+    let first = [(accepted, 10), (accepted, 12), (expired, 34), (expired, 34)];
+    let second = [(accepted, 34), (accepted, 36), (expired, 36), (expired, 36)];
+    let expected = [first, second].concat();
+    let expected: Vec<_> = expected.iter().map(|row| (row.0.to_owned(), row.1)).collect();
+    assert_eq!(told, expected, "{}", tail.all());
+    assert_eq!(replay(&[&dir])["state_hash"], live["state_hash"]);
+    assert_eq!(replay(&days)["state_hash"], live["state_hash"]);
+}

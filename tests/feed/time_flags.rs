@@ -1,0 +1,198 @@
+//! When a feed is read from and to, in whose clock, and what the user knows of its instruments.
+//!
+//! Would catch a time that is taken in another clock than it is told in, books that are not built
+//! from the start, a strategy or a statistic that begins early, a message beyond the end that still
+//! counts, and a journal that does not repeat such a run.
+
+use std::fs;
+use std::path::Path;
+
+use crate::common::program::{run, run_line};
+use serde_json::Value;
+
+const SAMPLE: &str = "feeds/sample.itch.gz";
+
+fn replay(arguments: &[&str]) -> Value {
+    let ran = run(["replay", "--json"].iter().chain(arguments));
+    assert_eq!(ran.code, 0, "{}", ran.all());
+    ran.json()
+}
+
+fn messages(report: &Value) -> u64 {
+    report["feed"]["messages"].as_u64().expect("a number")
+}
+
+#[test]
+fn a_run_ends_before_the_first_message_at_its_end() {
+    let whole = replay(&[SAMPLE]);
+    let half = replay(&[SAMPLE, "--until", "12:00"]);
+    let noon = 12 * 3_600_000_000_000_u64;
+    assert!(half["feed"]["last_ts"].as_u64() < Some(noon));
+    assert!(messages(&half) < messages(&whole));
+    let types = half["feed"]["by_type"].as_object().expect("types");
+    assert_eq!(types.values().filter_map(Value::as_u64).sum::<u64>(), messages(&half));
+
+    // The same by the other commands.
+    let info = run(["info", SAMPLE, "--until", "12:00", "--json"]).json();
+    assert_eq!(info["messages"], half["feed"]["messages"]);
+    let book = |flag| run(["book", SAMPLE, "--symbol", "ACME", flag, "12:00", "--json"]).json();
+    assert_eq!(book("--at"), book("--until"));
+    assert_eq!(book("--at")["messages"], half["feed"]["messages"]);
+    let count = |arguments: &[&str]| {
+        let ran = run(["dump", SAMPLE, "--symbols", "ACME"].iter().chain(arguments));
+        ran.stdout.lines().count()
+    };
+    assert_eq!(count(&["--until", "12:00"]) + count(&["--from", "12:00"]), count(&[]));
+}
+
+#[test]
+fn a_run_that_begins_later_has_the_books_of_the_whole_and_the_orders_of_the_rest() {
+    let scratch = tempfile::tempdir().expect("a scratch folder");
+    let dir = scratch.path().join("run").display().to_string();
+    let strategy = ["--strategy", "maker:symbols=ACME"];
+    let whole = replay(&[&[SAMPLE], &strategy[..]].concat());
+    let begun = [&[SAMPLE, "--from", "15:30"], &strategy[..]].concat();
+    let late = replay(&[&begun[..], &["--journal", &dir]].concat());
+    assert_eq!(late["hashes"]["books"], whole["hashes"]["books"]);
+    assert_eq!(messages(&late), messages(&whole));
+    let submitted = |report: &Value| report["orders"]["submitted"].as_u64();
+    assert!(submitted(&late) > Some(0) && submitted(&late) < submitted(&whole), "{late:#}");
+    assert_ne!(late["hashes"]["orders"], whole["hashes"]["orders"]);
+
+    // What was handled before the beginning is in no percentile.
+    let handled = |report: &Value| report["latency_ns"]["matching"]["count"].as_u64();
+    assert!(handled(&late) < handled(&whole).map(|count| count / 3), "{late:#}");
+    let info = run(["info", SAMPLE, "--from", "15:30", "--json"]).json();
+    assert!(info["messages"].as_u64() <= handled(&late), "{info:#}");
+    assert!(info["first_ts"].as_u64() >= Some(55_800_000_000_000));
+
+    let repeated = replay(&[&dir]);
+    assert_eq!(repeated["hashes"], late["hashes"]);
+    let unpaced = replay(&[&begun[..], &["--runners", "1"]].concat());
+    assert_eq!(unpaced["hashes"], late["hashes"]);
+}
+
+#[test]
+fn pacing_begins_where_the_run_does() {
+    // A second as recorded: the hours before it take no time.
+    let window = ["--from", "15:59:59", "--until", "16:00"];
+    let info = run([&["info", SAMPLE, "--json"], &window[..]].concat()).json();
+    let time = |name: &str| info[name].as_u64().expect("a time");
+    let recorded = (time("last_ts") - time("first_ts")) as f64 / 1e9;
+    let report = replay(&[&[SAMPLE, "--speed", "1x"], &window[..]].concat());
+    let flow = report["throughput"]["flow_s"].as_f64().expect("a time");
+    assert!(recorded > 0.5 && flow > recorded * 0.99, "{flow} s for {recorded} s");
+}
+
+#[test]
+fn a_run_that_never_begins_says_so() {
+    let report = replay(&[SAMPLE, "--from", "23:00", "--strategy", "maker:symbols=ACME"]);
+    assert_eq!(report["orders"]["submitted"], 0);
+    assert!(report["warnings"].to_string().contains("before the time to begin"));
+}
+
+#[test]
+fn a_time_in_utc_needs_the_date_and_then_means_the_same() {
+    let refused = run(["replay", SAMPLE, "--until", "17:00Z"]);
+    assert_eq!(refused.code, 2, "{}", refused.all());
+    assert!(refused.stderr.contains("--date"), "{}", refused.stderr);
+    let local = replay(&[SAMPLE, "--date", "2020-01-30", "--until", "12:00"]);
+    let utc = replay(&[SAMPLE, "--date", "2020-01-30", "--until", "17:00Z"]);
+    assert_eq!(local["state_hash"], utc["state_hash"]);
+    assert_eq!((&local["feed"]["clock"], messages(&local)), (&"eastern".into(), messages(&utc)));
+    let told = run(["book", SAMPLE, "--symbol", "ACME", "--at", "12:00"]).stdout;
+    assert!(told.contains(" US Eastern\n"), "{told}");
+}
+
+fn write(folder: &Path, name: &str, text: &str) -> String {
+    let path = folder.join(name);
+    fs::write(&path, text).expect("written");
+    path.display().to_string()
+}
+
+#[test]
+fn an_order_file_is_of_utc_days() {
+    let scratch = tempfile::tempdir().expect("a scratch folder");
+    let text = "action,order_id,symbol,side,price,qty,ts\nnew,1,A,buy,10.00,5,09:30:00\n\
+                new,2,A,sell,10.00,5,09:31:00\n";
+    let orders = write(scratch.path(), "orders.csv", text);
+    let report = replay(&[&orders, "--date", "2020-01-30"]);
+    assert_eq!(report["feed"]["first_ts"], 1_580_376_600_000_000_000_u64);
+    assert_eq!(report["feed"]["clock"], "utc");
+    assert_eq!(messages(&replay(&[&orders, "--until", "09:31Z"])), 2, "definition and order");
+}
+
+#[test]
+fn the_users_instruments_take_the_place_of_the_feeds_and_travel_in_the_journal() {
+    let scratch = tempfile::tempdir().expect("a scratch folder");
+    let folder = scratch.path();
+    let orders = write(
+        folder,
+        "orders.csv",
+        "action,order_id,symbol,side,type,price,qty\nnew,1,A,sell,limit,10.005,10\n\
+         new,2,A,buy,limit,10.005,5\nnew,3,A,buy,limit,10.005,10\nnew,4,A,sell,limit,10.505,10\n\
+         new,5,A,buy,market,,10\n",
+    );
+    let file = write(
+        folder,
+        "own.toml",
+        "[A]\ncurrency = \"EUR\"\nprice-increment = \"0.005\"\nlot = 10\ncollar = \"0.100\"\n",
+    );
+    let ran = run(["match", &orders, "--instruments", &file]);
+    let outcomes: Vec<Vec<&str>> = ran
+        .stdout
+        .lines()
+        .map(|line| line.split(',').collect())
+        .filter(|row: &Vec<&str>| {
+            row[3] == "rejected" || row[3] == "filled" || row[3] == "cancelled"
+        })
+        .collect();
+    let told: Vec<(&str, &str, &str)> =
+        outcomes.iter().map(|row| (row[3], row[4], *row.last().expect("a reason"))).collect();
+    assert_eq!(
+        told,
+        [
+            ("rejected", "2", "off_lot"),
+            ("filled", "1", ""),
+            ("filled", "3", ""),
+            ("cancelled", "5", "collar"),
+        ],
+        "{}",
+        ran.all()
+    );
+
+    let dir = folder.join("run").display().to_string();
+    let first = replay(&[&orders, "--instruments", &file, "--journal", &dir]);
+    assert_eq!(first["portfolio"][0]["currency"], "EUR");
+    assert_eq!(replay(&[&dir])["hashes"], first["hashes"]);
+    let refused = run(["match", &orders]);
+    assert_eq!(refused.code, 3, "half a cent is off the tick of an unknown symbol");
+
+    // A recorded feed keeps its own prices and takes the other terms.
+    let refused = run(["replay", SAMPLE, "--instruments", &file]);
+    assert_eq!(refused.code, 2, "{}", refused.all());
+    assert!(refused.stderr.contains("price-increment"), "{}", refused.stderr);
+    let euro = write(folder, "euro.toml", "[ACME]\ncurrency = \"EUR\"\n[NOPE]\nlot = 2\n");
+    let report = replay(&[SAMPLE, "--instruments", &euro, "--strategy", "maker:symbols=ACME"]);
+    assert_eq!(report["portfolio"][0]["currency"], "EUR");
+    assert!(report["warnings"].to_string().contains("NOPE is not in the feed"));
+    let wrong = write(folder, "wrong.toml", "[ACME]\ntick = 2\n");
+    let refused = run(["replay", SAMPLE, "--instruments", &wrong]);
+    assert_eq!(refused.code, 2, "{}", refused.all());
+    assert!(refused.stderr.contains("line 2: unknown key `tick`"), "{}", refused.stderr);
+}
+
+#[test]
+fn rows_of_a_book_begin_where_they_are_asked_for() {
+    let rows = |rest: &str| {
+        let ran = run_line(&format!("book {SAMPLE} --symbol ACME --csv {rest}"));
+        assert_eq!(ran.code, 0, "{}", ran.all());
+        ran.stdout.lines().skip(1).map(str::to_owned).collect::<Vec<_>>()
+    };
+    let all = rows("");
+    let some = rows("--from 12:00 --until 12:10");
+    assert!(!some.is_empty() && some.len() < all.len() / 2);
+    let first = all.iter().position(|row| row == &some[0]).expect("a row of the whole");
+    assert_eq!(some, all[first..first + some.len()]);
+    assert_eq!(run_line(&format!("book {SAMPLE} --symbol ACME --from 12:00")).code, 2);
+}

@@ -1,0 +1,9 @@
+//! The generator of sessions.
+
+#[path = "../common/mod.rs"]
+mod common;
+
+mod command;
+mod encode;
+mod flow;
+mod session;

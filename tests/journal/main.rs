@@ -1,0 +1,18 @@
+//! The journal: written and read, damaged, killed, recovered, resumed, followed.
+
+#[path = "../common/mod.rs"]
+mod common;
+#[path = "../common/tracer.rs"]
+#[allow(unreachable_pub)]
+mod tracer;
+
+mod command;
+mod damage;
+mod faults;
+mod join;
+mod kill;
+mod recover;
+mod resume;
+mod snapshot;
+mod tail;
+mod write_read;

@@ -1,0 +1,118 @@
+//! `ringtape export`: trades, bars and snapshots of books as tables.
+//!
+//! Would catch a trade that is lost, counted twice or given the wrong side, a bar with a price that
+//! never traded, a snapshot of the wrong moment, a price that went through a float.
+
+use std::fs;
+use std::path::{Path, PathBuf};
+
+use crate::common::program::run;
+
+const SAMPLE: &str = "feeds/sample.itch.gz";
+
+/// A bid and an offer; an execution, a hidden one, an execution, a cross.
+const ROWS: &str = "34200,1,1,100,5000000,1\n34200.5,1,2,50,5000100,-1\n\
+    34201,4,1,30,5000000,1\n34230,5,0,15,5000050,-1\n34261,4,2,50,5000100,-1\n\
+    34262,6,-1,900,5000000,-1\n";
+
+fn feed(dir: &Path) -> PathBuf {
+    let path = dir.join("ACME_2012-06-21_34200000_57600000_message_10.csv");
+    fs::write(&path, ROWS).expect("a free disk");
+    path
+}
+
+/// What `export` prints with these words.
+fn export(table: &str, feed: &Path, flags: &str) -> String {
+    let words = ["export", table, feed.to_str().expect("letters")];
+    let ran = run(words.into_iter().chain(flags.split_whitespace()));
+    assert_eq!(ran.code, 0, "{}", ran.all());
+    ran.stdout
+}
+
+#[test]
+fn trades_have_their_kind_the_side_that_took_and_exact_prices() {
+    let scratch = tempfile::tempdir().expect("a scratch folder");
+    let expected = "message,ts_ns,symbol,kind,side,price,qty,match_id\n\
+        2,34201000000000,ACME,execution,sell,500.0000,30,2\n\
+        3,34230000000000,ACME,hidden,,500.0050,15,3\n\
+        4,34261000000000,ACME,execution,buy,500.0100,50,4\n\
+        5,34262000000000,ACME,cross,,500.0000,900,5\n";
+    let feed = feed(scratch.path());
+    assert_eq!(export("trades", &feed, ""), expected);
+    assert_eq!(export("trades", &feed, "--symbols ORBQ").lines().count(), 1);
+    let late = export("trades", &feed, "--from 09:31:02");
+    assert_eq!(late.lines().nth(1), expected.lines().nth(4));
+}
+
+#[test]
+fn bars_end_by_time_or_with_the_trade_that_fills_them() {
+    let scratch = tempfile::tempdir().expect("a scratch folder");
+    let feed = feed(scratch.path());
+    let head = "symbol,first_ns,last_ns,open,high,low,close,volume,turnover,trades\n";
+    let first = "ACME,34201000000000,34230000000000,500.0000,500.0050,500.0000,500.0050,45,\
+        22500.075,2\n";
+    let by_time = "ACME,34261000000000,34262000000000,500.0100,500.0100,500.0000,500.0000,950,\
+        475000.50,2\n";
+    assert_eq!(export("bars", &feed, "--every 60s"), [head, first, by_time].concat());
+    let second = "ACME,34261000000000,34261000000000,500.0100,500.0100,500.0100,500.0100,50,\
+        25000.50,1\n";
+    let third = "ACME,34262000000000,34262000000000,500.0000,500.0000,500.0000,500.0000,900,\
+        450000.00,1\n";
+    assert_eq!(export("bars", &feed, "--volume 40"), [head, first, second, third].concat());
+}
+
+#[test]
+fn a_snapshot_is_of_the_book_before_the_first_message_after_its_time() {
+    let scratch = tempfile::tempdir().expect("a scratch folder");
+    let expected = "ts_ns,symbol,side,level,price,qty,orders\n\
+        34260000000000,ACME,buy,1,500.0000,70,1\n\
+        34260000000000,ACME,sell,1,500.0100,50,1\n";
+    assert_eq!(export("books", &feed(scratch.path()), "--every 60s --depth 3"), expected);
+}
+
+/// The cells of a column, which a header names, without the empty ones.
+fn column<'a>(table: &'a str, name: &str) -> Vec<&'a str> {
+    let at = table.lines().next().and_then(|head| head.split(',').position(|own| own == name));
+    let cell = |line: &'a str| line.split(',').nth(at.expect("such a column")).expect("a cell");
+    table.lines().skip(1).map(cell).filter(|cell| !cell.is_empty()).collect()
+}
+
+#[test]
+fn tables_of_a_whole_session_agree_with_each_other_and_with_the_book() {
+    let sum = |cells: Vec<&str>| {
+        cells.iter().map(|cell| cell.parse::<u64>().expect("a count")).sum::<u64>()
+    };
+    let sample = Path::new(SAMPLE);
+    let trades = export("trades", sample, "--symbols ACME,ORBQ");
+    let bars = export("bars", sample, "--symbols ACME,ORBQ --every 300s");
+    let by_volume = export("bars", sample, "--symbols ACME,ORBQ --volume 10k");
+    let volume = sum(column(&trades, "qty"));
+    assert!(volume > 100_000, "{volume}");
+    assert_eq!((sum(column(&bars, "volume")), sum(column(&by_volume, "volume"))), (volume, volume));
+    let taken = column(&trades, "qty").len() as u64;
+    assert_eq!(sum(column(&bars, "trades")), taken);
+
+    let books = export("books", sample, "--symbols ACME --every 1800s --depth 1");
+    let noon = format!("{},ACME,buy,1,", 12 * 3_600_000_000_000_u64);
+    let row = books.lines().find(|line| line.starts_with(&noon)).expect("a bid at noon");
+    let book = run(["book", SAMPLE, "--symbol", "ACME", "--at", "12:00", "--depth", "1", "--json"]);
+    let best = &book.json()["bids"][0];
+    assert!(row.ends_with(&format!(",{},{}", best["qty"], best["orders"])), "{row} {best}");
+}
+
+#[test]
+fn a_file_is_written_whole_and_never_over_another() {
+    let scratch = tempfile::tempdir().expect("a scratch folder");
+    let path = scratch.path().join("trades.csv");
+    let file = path.to_str().expect("letters");
+    let feed = feed(scratch.path());
+    assert_eq!(export("trades", &feed, &format!("-o {file}")), "");
+    assert_eq!(fs::read_to_string(&path).expect("a file"), export("trades", &feed, ""));
+    let feed = feed.to_str().expect("letters");
+    for name in [file, "trades.xls"] {
+        let ran = run(["export", "trades", feed, "-o", name]);
+        assert_eq!(ran.code, 2, "{}", ran.all());
+    }
+    assert_eq!(run(["export", "bars", feed, "--every", "0s"]).code, 2);
+    assert_eq!(run(["export", "books", feed, "--depth", "0"]).code, 2);
+}
