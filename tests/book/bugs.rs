@@ -3,11 +3,12 @@
 //! Would catch: lost time priority, phantom levels, stale best prices, reused references, totals
 //! that do not add up, leaking slots, and panics or silence at the edges of every number.
 
-use crate::book_events::*;
 use ringtape::book::{ChangeKind, InstrumentStats, ORDER_QTY_MAX, Replica, ReplicaCounts, Touch};
 use ringtape::event::{Event, Instrument, InstrumentTable};
 use ringtape::limits::INSTRUMENTS_MAX;
 use ringtape::units::{InstrumentId, OrderId, Price, Qty, Side};
+
+use crate::book_events::*;
 
 const X: u32 = 13;
 const ID: InstrumentId = InstrumentId(X);

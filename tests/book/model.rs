@@ -3,13 +3,14 @@
 //! Would catch: any answer (touch, levels, queues, orders, counts, statistics, hashes) that slab,
 //! ladder, index or saved state get wrong for any order of messages, faulty ones included.
 
-use crate::naive_book::NaiveReplica;
 use proptest::prelude::*;
 use ringtape::book::Replica;
 use ringtape::event::instrument::UNIT_INCREMENT;
 use ringtape::event::{Event, Flags, Instrument, InstrumentTable, payload};
 use ringtape::state::{StateReader, StateWriter};
 use ringtape::units::{InstrumentId, OrderId, Price, Side};
+
+use crate::naive_book::NaiveReplica;
 
 /// Instruments of the streams, with holes between them.
 const INSTRUMENTS: [u32; 3] = [0, 7, 40];

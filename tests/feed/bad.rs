@@ -7,10 +7,11 @@ use std::fmt::Write;
 use std::fs;
 use std::path::{Path, PathBuf};
 
-use crate::feed_common::{drain_to_fault, messages};
 use ringtape::error::Error;
 use ringtape::event::{Event, EventView};
 use ringtape::feed::{self, Checks, Feed, OpenOptions};
+
+use crate::feed_common::{drain_to_fault, messages};
 
 fn folder() -> PathBuf {
     Path::new(env!("CARGO_MANIFEST_DIR")).join("feeds/bad")

@@ -5,8 +5,9 @@
 
 use std::path::Path;
 
-use crate::common::program::{Ran, run};
 use serde_json::Value;
+
+use crate::common::program::{Ran, run};
 
 const SAMPLE: &str = "feeds/sample.itch.gz";
 

@@ -4,13 +4,14 @@
 //! modify that loses or keeps its place against the rule, and damage that passes in silence.
 #![cfg(feature = "dbn")]
 
-use crate::common::shared_feeds;
-use crate::feed_common::{drain, drain_to_fault};
 use ringtape::book::Replica;
 use ringtape::event::{EventView, Flags, Kind};
 use ringtape::feed::dbn::DbnFeed;
 use ringtape::feed::{self, Feed, OpenOptions};
 use ringtape::units::{InstrumentId, OrderId, Price, Qty};
+
+use crate::common::shared_feeds;
+use crate::feed_common::{drain, drain_to_fault};
 
 /// Flags of a record: the last of its event; of a snapshot.
 const LAST: u8 = 0x80;

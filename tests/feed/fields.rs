@@ -2,13 +2,14 @@
 //!
 //! Would catch a field that is read at a wrong offset, with a wrong width, or lost.
 
-use crate::feed_common::{Message, events_of, messages, own, valid_message};
 use bytemuck::Zeroable;
 use ringtape::event::kinds::{Letter, Price32, Raw, Text};
 use ringtape::event::{Event, EventView, Flags, Kind, Payload, payload};
 use ringtape::feed::itch::{ItchFeed, MESSAGES};
 use ringtape::feed::{Feed, Fill, OpenOptions};
 use ringtape::units::{MatchId, OrderId, Price, Qty, Side};
+
+use crate::feed_common::{Message, events_of, messages, own, valid_message};
 
 const TS: u64 = 0x0102_0304_0506;
 const LOCATE: u16 = 0xfffe;

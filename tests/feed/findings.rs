@@ -4,9 +4,10 @@
 //! whose books are not said to be complete from somewhere on, and `--strict` that lets one pass.
 #![cfg(feature = "cli")]
 
+use serde_json::json;
+
 use crate::common::program::run;
 use crate::feed_common::{Message, start};
-use serde_json::json;
 
 const OPEN: u64 = 34_200_000_000_000;
 

@@ -4,12 +4,13 @@
 //! whose old price stays, a gap or copy miscounted, and a header that overflows.
 #![cfg(feature = "pcap")]
 
-use crate::feed_common::iex::{DEEP, Message, TOPS, capture, segment};
-use crate::feed_common::{drain, drain_to_fault};
 use ringtape::book::Replica;
 use ringtape::event::{Event, EventView, Flags};
 use ringtape::feed::{self, Checks, OpenOptions};
 use ringtape::units::{InstrumentId, Price, Qty, Side};
+
+use crate::feed_common::iex::{DEEP, Message, TOPS, capture, segment};
+use crate::feed_common::{drain, drain_to_fault};
 
 const START: i64 = 1_700_000_000_000_000_000;
 

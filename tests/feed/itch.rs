@@ -4,9 +4,10 @@
 
 use std::path::Path;
 
-use crate::feed_common::drain;
 use ringtape::event::{Event, EventView, Flags, Kind};
 use ringtape::feed::{self, Feed, OpenOptions};
+
+use crate::feed_common::drain;
 
 fn open(path: &Path) -> Box<dyn Feed> {
     feed::open(path, &OpenOptions::default()).expect("a recording that opens")

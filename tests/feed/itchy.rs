@@ -2,12 +2,13 @@
 //!
 //! Would catch a field that this crate and its tests by hand misread in the same way.
 
-use crate::feed_common::{events_of, messages, own, start, valid_message};
 use itchy::{Body, MessageStream, Side as ItchySide};
 use proptest::prelude::*;
 use ringtape::event::{Event, EventView, Flags};
 use ringtape::feed::itch::MESSAGES;
 use ringtape::units::{OrderId, Price, Qty, Side};
+
+use crate::feed_common::{events_of, messages, own, start, valid_message};
 
 fn qty(value: u32) -> Qty {
     Qty(u64::from(value))

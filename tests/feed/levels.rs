@@ -7,8 +7,6 @@
 
 use std::fs;
 
-use crate::common::program::run;
-use crate::feed_common::{Trickle, drain, drain_to_fault};
 use ringtape::book::{Replica, Touch};
 use ringtape::event::{Event, EventView, Flags};
 use ringtape::feed::binance::BinanceFeed;
@@ -16,6 +14,9 @@ use ringtape::feed::tardis::TardisFeed;
 use ringtape::feed::{Feed, Zone};
 use ringtape::state::{StateReader, StateWriter};
 use ringtape::units::{InstrumentId, Price, Qty, Side};
+
+use crate::common::program::run;
+use crate::feed_common::{Trickle, drain, drain_to_fault};
 
 const ID: InstrumentId = InstrumentId(1);
 

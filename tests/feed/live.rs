@@ -8,9 +8,10 @@
 use std::path::Path;
 use std::time::Duration;
 
+use serde_json::Value;
+
 use crate::common::program::{Ran, end, run, start};
 use crate::common::venue::{Venue, same_fills};
-use serde_json::Value;
 
 /// A place of its own for each test: groups and ports.
 struct Place {

@@ -7,8 +7,9 @@
 use std::path::Path;
 use std::process::{Child, Command, Stdio};
 
-use crate::common::program::run;
 use serde_json::Value;
+
+use crate::common::program::run;
 
 const GROUPS: &str = "udp://239.77.9.1:26477?b=239.77.9.2:26477&request=10.77.0.1:26478";
 

@@ -6,13 +6,14 @@
 
 use std::fs;
 
-use crate::feed_common::{Trickle, drain, drain_to_fault};
 use ringtape::book::Replica;
 use ringtape::event::kinds::Text;
 use ringtape::event::{Event, EventView, Flags, payload};
 use ringtape::feed::lobster::LobsterFeed;
 use ringtape::feed::{self, Feed, OpenOptions};
 use ringtape::units::{InstrumentId, OrderId, Price, Qty, Side};
+
+use crate::feed_common::{Trickle, drain, drain_to_fault};
 
 const ID: InstrumentId = InstrumentId(1);
 

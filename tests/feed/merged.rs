@@ -7,13 +7,14 @@
 use std::fs;
 use std::path::Path;
 
-use crate::common::program::run;
-use crate::feed_common::{drain, drain_to_fault};
 use ringtape::book::Replica;
 use ringtape::event::{Event, EventView};
 use ringtape::feed::lobster::LobsterFeed;
 use ringtape::feed::{Feed, Merged, OpenOptions};
 use serde_json::Value;
+
+use crate::common::program::run;
+use crate::feed_common::{drain, drain_to_fault};
 
 /// Rows of a LOBSTER file: times in ms since midnight, each a new order of its own number.
 fn feed(name: &str, times_ms: &[u64], options: &OpenOptions) -> Box<dyn Feed> {

@@ -6,16 +6,17 @@
 
 use std::io::Write;
 
-use crate::common::shared_feeds;
-use crate::feed_common::packets::{
-    LINE_A, LINE_B, PCAP, Pcap, SESSION, end_of_session, ethernet, frame, ip, mold, packet,
-};
-use crate::feed_common::{drain, drain_to_fault, events_of, start, valid_message};
 use flate2::Compression;
 use flate2::write::GzEncoder;
 use ringtape::error::Error;
 use ringtape::event::{Event, Flags};
 use ringtape::feed::{self, Feed, Gap, OpenOptions};
+
+use crate::common::shared_feeds;
+use crate::feed_common::packets::{
+    LINE_A, LINE_B, PCAP, Pcap, SESSION, end_of_session, ethernet, frame, ip, mold, packet,
+};
+use crate::feed_common::{drain, drain_to_fault, events_of, start, valid_message};
 
 /// Framed messages of all types.
 fn frames(count: usize) -> Vec<Vec<u8>> {

@@ -7,11 +7,12 @@ use std::fs;
 use std::io::Write;
 use std::path::Path;
 
-use crate::feed_common::packets::{LINE_A, PCAP, end_of_session, frame, packet};
 use ringtape::book::Replica;
 use ringtape::engine::generate::{Generator, Profile};
 use ringtape::event::Event;
 use ringtape::feed::{self, Fill, OpenOptions};
+
+use crate::feed_common::packets::{LINE_A, PCAP, end_of_session, frame, packet};
 
 /// Most records that a feed may make of a byte: a symbol's definition and a message.
 const RECORDS_A_BYTE: usize = 8;

@@ -5,10 +5,11 @@
 use std::io::Read;
 use std::path::{Path, PathBuf};
 
-use crate::common::program::run;
-use crate::common::shared_feeds;
 use flate2::read::GzDecoder;
 use serde_json::{Value, json};
+
+use crate::common::program::run;
+use crate::common::shared_feeds;
 
 const AAPL: &str = "itch/AAPL_20200130_premarket_10k.NASDAQ_ITCH50";
 

@@ -5,9 +5,10 @@
 
 use std::io::Write;
 
-use crate::feed_common::{drain, drain_to_fault, events_of, start, valid_message};
 use ringtape::error::Error;
 use ringtape::feed::{self, Feed, Gap, OpenOptions};
+
+use crate::feed_common::{drain, drain_to_fault, events_of, start, valid_message};
 
 fn frames(count: usize) -> Vec<Vec<u8>> {
     let noise = [9_u8; 64];

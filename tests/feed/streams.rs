@@ -5,15 +5,16 @@
 
 use std::io::{Cursor, Write};
 
-use crate::feed_common::{
-    Message, Trickle, drain, drain_to_fault, events_of, feed_of, messages, start, valid_message,
-};
 use flate2::Compression;
 use flate2::write::GzEncoder;
 use proptest::prelude::*;
 use ringtape::event::{Event, Flags};
 use ringtape::feed::itch::{ItchFeed, MESSAGES};
 use ringtape::feed::{self, Feed, OpenOptions};
+
+use crate::feed_common::{
+    Message, Trickle, drain, drain_to_fault, events_of, feed_of, messages, start, valid_message,
+};
 
 const OPTIONS: OpenOptions = OpenOptions { midnight_ns: 0, utc_midnight_ns: 0, instruments: None };
 

@@ -7,8 +7,9 @@
 use std::fs;
 use std::path::Path;
 
-use crate::common::program::{run, run_line};
 use serde_json::Value;
+
+use crate::common::program::{run, run_line};
 
 const SAMPLE: &str = "feeds/sample.itch.gz";
 

@@ -4,10 +4,11 @@
 //! one, a document that scripts cannot read, and a table on the stream of the session.
 #![cfg(feature = "cli")]
 
-use crate::common::program::run;
 use ringtape::engine::generate::{Generator, Profile};
 use ringtape::event::Event;
 use ringtape::limits::MESSAGE_RECORDS_MAX;
+
+use crate::common::program::run;
 
 #[test]
 fn the_table_stands_beside_a_real_day_for_people_and_for_scripts() {

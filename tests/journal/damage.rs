@@ -16,7 +16,8 @@ use ringtape::journal::{
     JournalOptions, Read, Reader, VerifyReport, Writer, records_per_segment, verify, verify_any,
 };
 
-const SEGMENT: u64 = 16 << 20;
+use crate::written::{SEGMENT, check, event, options, write};
+
 const HEADER: u64 = 4096;
 const BLOCK: u64 = 64 << 10;
 const SLOT: u64 = 64;
@@ -27,24 +28,6 @@ const FIRST_RECORD: u64 = BLOCK_HEADER + SLOT;
 
 /// Records of the small journal.
 const COUNT: u64 = 6;
-
-fn options() -> JournalOptions {
-    JournalOptions { segment_bytes: SEGMENT, ..JournalOptions::default() }
-}
-
-fn event(sequence: u64) -> Event {
-    let mixed = (sequence + 1).wrapping_mul(0x9e37_79b9_7f4a_7c15);
-    let payload = [mixed, !mixed, sequence, mixed.rotate_left(9)];
-    Event { ts_event: sequence, ts_ingest: mixed, payload, ..Event::zeroed() }
-}
-
-fn write(dir: &Path, count: u64) -> Writer<Event> {
-    let mut writer = Writer::create(dir, &options()).unwrap();
-    for sequence in 0..count {
-        writer.append(&event(sequence)).unwrap();
-    }
-    writer
-}
 
 fn segment(dir: &Path, first_sequence: u64) -> PathBuf {
     dir.join(format!("{first_sequence:020}.tape"))
@@ -62,9 +45,7 @@ fn read_all(dir: &Path) -> Result<u64> {
         let from = reader.position();
         match reader.read(&mut events)? {
             Read::Records(count) => {
-                for (sequence, found) in (from..).zip(&events[..count]) {
-                    assert_eq!(*found, event(sequence), "wrong data at sequence {sequence}");
-                }
+                check(from, &events[..count]);
             }
             Read::Pending => panic!("pending without a writer"),
             Read::End => return Ok(from),

@@ -10,13 +10,14 @@ use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
 use std::time::{Duration, Instant};
 
-use crate::common::program::{Ran, finish, ringtape, run, run_line};
 use ringtape::engine::{MARKET_DIR, SNAPSHOTS_DIR};
 use ringtape::error::Error;
 use ringtape::event::Event;
 use ringtape::journal::snapshot::Snapshot;
 use ringtape::journal::{JournalOptions, Writer, recover, verify};
 use ringtape::limits::SEGMENT_BYTES_MIN;
+
+use crate::common::program::{Ran, finish, ringtape, run, run_line};
 
 const REPLAY: &str = "replay feeds/sample.itch.gz --strategy maker:symbols=ACME,ORBQ,lots=1 --json";
 

@@ -12,8 +12,6 @@ use std::path::Path;
 use std::process::{Command, Stdio};
 use std::time::Duration;
 
-use crate::common::runs::{feed, resuming, session, trader};
-use crate::tracer::{Blow, Call, Traced, trace};
 use bytemuck::Zeroable;
 use ringtape::engine::{Engine, EngineConfig, JournalConfig, RunReport};
 use ringtape::event::Event;
@@ -24,10 +22,9 @@ use ringtape::journal::{
 use ringtape::limits::SEGMENT_BYTES_MIN;
 use ringtape::ring::Wait;
 
-fn event(sequence: u64) -> Event {
-    let mixed = (sequence + 1).wrapping_mul(0x9e37_79b9_7f4a_7c15);
-    Event { ts_event: sequence, payload: [mixed, !mixed, sequence, 0], ..Event::zeroed() }
-}
+use crate::common::runs::{feed, resuming, session, trader};
+use crate::tracer::{Blow, Call, Traced, trace};
+use crate::written::{check, event};
 
 /// Reads everything; panics if any of it is not what was written.
 fn read_all(dir: &Path) -> u64 {
@@ -35,10 +32,8 @@ fn read_all(dir: &Path) -> u64 {
     let mut events = vec![Event::zeroed(); 4096];
     let mut sequence = reader.position();
     while let Read::Records(count) = reader.read(&mut events).unwrap() {
-        for found in &events[..count] {
-            assert_eq!(*found, event(sequence), "wrong data at sequence {sequence}");
-            sequence += 1;
-        }
+        check(sequence, &events[..count]);
+        sequence += count as u64;
     }
     sequence
 }

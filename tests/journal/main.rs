@@ -16,3 +16,4 @@ mod resume;
 mod snapshot;
 mod tail;
 mod write_read;
+mod written;

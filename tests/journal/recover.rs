@@ -9,40 +9,19 @@ use std::fs::{self, File, OpenOptions};
 use std::os::unix::fs::{FileExt, MetadataExt};
 use std::path::{Path, PathBuf};
 
-use crate::common::runs::{reboot, tapes};
 use bytemuck::Zeroable;
 use proptest::prelude::*;
 use ringtape::error::Error;
 use ringtape::event::Event;
 use ringtape::journal::{
-    Durability, JournalOptions, Read, Reader, Recovery, Repair, VerifyReport, Writer,
-    records_per_segment, recover, recover_any, repair, repair_any, verify,
+    Durability, Read, Reader, Recovery, Repair, VerifyReport, Writer, records_per_segment, recover,
+    recover_any, repair, repair_any, verify,
 };
 
-const SEGMENT: u64 = 16 << 20;
+use crate::common::runs::{reboot, tapes};
+use crate::written::{SEGMENT, append, check, event, write};
+
 const BLOCK: u64 = 64 << 10;
-
-fn options() -> JournalOptions {
-    JournalOptions { segment_bytes: SEGMENT, ..JournalOptions::default() }
-}
-
-fn event(sequence: u64) -> Event {
-    let mixed = (sequence + 1).wrapping_mul(0x9e37_79b9_7f4a_7c15);
-    Event { ts_event: sequence, payload: [mixed, !mixed, sequence, 0], ..Event::zeroed() }
-}
-
-fn write(dir: &Path, count: u64) -> Writer<Event> {
-    let mut writer = Writer::create(dir, &options()).unwrap();
-    append(&mut writer, count);
-    writer
-}
-
-fn append(writer: &mut Writer<Event>, count: u64) {
-    let from = writer.next_sequence();
-    for sequence in from..from + count {
-        writer.append(&event(sequence)).unwrap();
-    }
-}
 
 fn resume(dir: &Path) -> (Writer<Event>, Recovery) {
     Writer::resume(dir, Durability::PageCache, None).unwrap()
@@ -57,9 +36,7 @@ fn check_whole(dir: &Path) -> VerifyReport {
         let from = reader.position();
         match reader.read(&mut events).unwrap() {
             Read::Records(count) => {
-                for (sequence, found) in (from..).zip(&events[..count]) {
-                    assert_eq!(*found, event(sequence), "sequence {sequence}");
-                }
+                check(from, &events[..count]);
             }
             Read::Pending => panic!("pending without a writer"),
             Read::End => break from,
@@ -313,9 +290,7 @@ fn a_reader_that_waits_at_the_end_of_a_killed_writer_goes_on_with_the_next_epoch
         let mut read = |want: u64| {
             for _ in 0..10_000 {
                 if let Read::Records(count) = reader.read(&mut events).unwrap() {
-                    for (sequence, found) in (position..).zip(&events[..count]) {
-                        assert_eq!(*found, event(sequence), "sequence {sequence}");
-                    }
+                    check(position, &events[..count]);
                     position += count as u64;
                 }
                 if position == want {

@@ -8,14 +8,15 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::Duration;
 
-use crate::common::program::{Ran, finish, ringtape, run};
-use crate::common::runs::{cut_market, feed, resuming, session, start};
 use rand_xoshiro::Xoshiro256PlusPlus;
 use rand_xoshiro::rand_core::{Rng, SeedableRng};
 use ringtape::engine::{EXECUTIONS_DIR, JournalConfig, JournalFeed, MARKET_DIR};
 use ringtape::error::Error;
 use ringtape::event::{Event, Execution};
 use ringtape::journal::{Durability, Read, Reader, Writer, verify};
+
+use crate::common::program::{Ran, finish, ringtape, run};
+use crate::common::runs::{cut_market, feed, resuming, session, start};
 
 fn assert_resumes(session: &Arc<[u8]>, symbols: &[&str], messages: u64) {
     let expected = start(feed(session), None, symbols).expect("a run").hashes;

@@ -8,8 +8,6 @@ use std::fs;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
-use crate::common::program::run_line;
-use crate::common::runs::{STRATEGY, cut_market, feed, folder, resuming, session, start, trader};
 use rand_xoshiro::Xoshiro256PlusPlus;
 use rand_xoshiro::rand_core::{Rng, SeedableRng};
 use ringtape::engine::generate::{Generator, Profile};
@@ -27,6 +25,9 @@ use ringtape::limits::SNAPSHOT_PIECE_BYTES;
 use ringtape::matching::MatcherConfig;
 use ringtape::state::{StateReader, StateWriter};
 use ringtape::strategy::{Strategy, StrategySpec, Trader, TraderConfig};
+
+use crate::common::program::run_line;
+use crate::common::runs::{STRATEGY, cut_market, feed, folder, resuming, session, start, trader};
 
 const MESSAGES: u64 = 60_000;
 

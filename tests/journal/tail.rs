@@ -9,41 +9,15 @@ use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
 use std::time::Duration;
 
-use crate::common::program::{Ran, ringtape, run};
 use bytemuck::Zeroable;
 use ringtape::error::Error;
 use ringtape::event::Event;
 use ringtape::journal::{
-    Durability, From, Hold, JournalOptions, Limits, Read, Tailer, Writer, records_per_segment,
-    retain, verify,
+    Durability, From, Hold, Limits, Read, Tailer, Writer, records_per_segment, retain, verify,
 };
 
-const SEGMENT: u64 = 16 << 20;
-
-fn options() -> JournalOptions {
-    JournalOptions { segment_bytes: SEGMENT, ..JournalOptions::default() }
-}
-
-/// Times rise by 10, but every seventh record is late.
-fn event(sequence: u64) -> Event {
-    let mixed = (sequence + 1).wrapping_mul(0x9e37_79b9_7f4a_7c15);
-    let late = if sequence % 7 == 6 { 25 } else { 0 };
-    let ts_event = 1_000 + sequence * 10 - late;
-    Event { ts_event, payload: [mixed, !mixed, sequence, 0], ..Event::zeroed() }
-}
-
-fn write(dir: &Path, count: u64) -> Writer<Event> {
-    let mut writer = Writer::create(dir, &options()).unwrap();
-    append(&mut writer, count);
-    writer
-}
-
-fn append(writer: &mut Writer<Event>, count: u64) {
-    let from = writer.next_sequence();
-    for sequence in from..from + count {
-        writer.append(&event(sequence)).unwrap();
-    }
-}
+use crate::common::program::{Ran, ringtape, run};
+use crate::written::{SEGMENT, append, check, event, write};
 
 /// Reads to the end, and checks every record; says where that is.
 fn read_all(tailer: &mut Tailer<Event>) -> u64 {
@@ -52,9 +26,7 @@ fn read_all(tailer: &mut Tailer<Event>) -> u64 {
         let from = tailer.position();
         match tailer.read(&mut events).unwrap() {
             Read::Records(count) => {
-                for (sequence, found) in (from..).zip(&events[..count]) {
-                    assert_eq!(*found, event(sequence), "sequence {sequence}");
-                }
+                check(from, &events[..count]);
                 assert_eq!(tailer.position(), from + count as u64);
             }
             Read::Pending => std::thread::sleep(Duration::from_micros(50)),
@@ -150,9 +122,7 @@ fn read_up_to(tailer: &mut Tailer<Event>, want: u64) {
         }
         let from = tailer.position();
         if let Read::Records(count) = tailer.read(&mut events).unwrap() {
-            for (sequence, found) in (from..).zip(&events[..count]) {
-                assert_eq!(*found, event(sequence), "sequence {sequence}");
-            }
+            check(from, &events[..count]);
         }
     }
     panic!("stuck at {} before {want}", tailer.position());

@@ -4,7 +4,6 @@
 //! runs ahead of its writer or stops at a roll, two writers in one directory.
 
 use std::fs;
-use std::path::Path;
 use std::sync::atomic::{AtomicBool, Ordering};
 
 use bytemuck::{Pod, Zeroable};
@@ -16,25 +15,7 @@ use ringtape::journal::{
     records_per_segment, schema_hash, verify, verify_any,
 };
 
-const SEGMENT: u64 = 16 << 20;
-
-fn options() -> JournalOptions {
-    JournalOptions { segment_bytes: SEGMENT, ..JournalOptions::default() }
-}
-
-/// The event of a sequence: another one for each, every word of it used.
-fn event(sequence: u64) -> Event {
-    let mixed = sequence.wrapping_mul(0x9e37_79b9_7f4a_7c15);
-    Event {
-        ts_event: sequence * 10,
-        ts_ingest: mixed,
-        kind: mixed as u8,
-        side: (mixed >> 8) as u8,
-        flags: (mixed >> 16) as u16,
-        instrument: (mixed >> 32) as u32,
-        payload: [sequence, !sequence, mixed.rotate_left(17), 0],
-    }
-}
+use crate::written::{SEGMENT, check, event, options, write};
 
 /// Reads to the end; panics unless the events are those of their sequences.
 fn read_all(reader: &mut Reader<Event>, room: usize) -> u64 {
@@ -43,24 +24,13 @@ fn read_all(reader: &mut Reader<Event>, room: usize) -> u64 {
         let from = reader.position();
         match reader.read(&mut events).unwrap() {
             Read::Records(count) => {
-                for (sequence, found) in (from..).zip(&events[..count]) {
-                    assert_eq!(*found, event(sequence), "sequence {sequence}");
-                }
+                check(from, &events[..count]);
                 assert_eq!(reader.position(), from + count as u64);
             }
             Read::Pending => std::thread::yield_now(),
             Read::End => return from,
         }
     }
-}
-
-fn write(dir: &Path, count: u64) -> Writer<Event> {
-    let mut writer = Writer::create(dir, &options()).unwrap();
-    for sequence in 0..count {
-        assert_eq!(writer.next_sequence(), sequence);
-        writer.append(&event(sequence)).unwrap();
-    }
-    writer
 }
 
 #[test]

@@ -14,15 +14,16 @@ mod shrink;
 use std::collections::BTreeMap;
 use std::env;
 
+use ledger::Ledger;
+use ringtape::event::{Event, Execution};
+use ringtape::matching::{self, InstrumentRules, Matcher, MatcherConfig, Priority};
+use ringtape::units::{Price, Qty};
+
 use crate::command_stream::{
     CommandStream, DOLLAR, DOLLAR_CLOSE, DOLLAR_COLLAR, LOTS, LOTS_LOT, LOTS_PRICE_MAX, LOTS_QTY,
     ORDERS_MAX, Profile, Random,
 };
 use crate::naive_matcher::{Allocation, NaiveConfig, NaiveMatcher, NaiveRules};
-use ledger::Ledger;
-use ringtape::event::{Event, Execution};
-use ringtape::matching::{self, InstrumentRules, Matcher, MatcherConfig, Priority};
-use ringtape::units::{Price, Qty};
 
 /// Commands of a stream before it starts over with fresh matchers.
 const STREAM_COMMANDS: usize = 2_000;

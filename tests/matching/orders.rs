@@ -9,9 +9,10 @@ use std::io::Write;
 use std::path::{Path, PathBuf};
 use std::process::Stdio;
 
-use crate::common::program::{Ran, finish, ringtape, run};
 use ringtape::error::Error;
 use ringtape::feed::orders::OrderFeed;
+
+use crate::common::program::{Ran, finish, ringtape, run};
 
 fn folder() -> PathBuf {
     Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/orders")

@@ -7,7 +7,6 @@
 use std::fs;
 use std::path::{Path, PathBuf};
 
-use crate::common::program::{Ran, run};
 use ringtape::engine::{EXECUTIONS_DIR, Engine, EngineConfig, Exchange, JournalConfig, RunReport};
 use ringtape::event::Execution;
 use ringtape::feed::OpenOptions;
@@ -15,6 +14,8 @@ use ringtape::feed::orders::OrderFeed;
 use ringtape::journal::{Read, Reader};
 use ringtape::limits::SEGMENT_BYTES_MIN;
 use ringtape::matching::MatcherConfig;
+
+use crate::common::program::{Ran, run};
 
 /// All worked files without flags as one, each with symbols, accounts and order numbers of its own,
 /// many times over: thousands of rows.

@@ -3,13 +3,14 @@
 //! Would catch state that is not saved: a place in a queue, an iceberg's reserve, a trailing stop's
 //! best price, terms that came before their order, an open call.
 
-use crate::command_stream::{
-    CommandStream, DOLLAR, DOLLAR_CLOSE, DOLLAR_COLLAR, ORDERS_MAX, Profile,
-};
 use ringtape::event::{Event, TickBands};
 use ringtape::matching::{InstrumentRules, Matcher, MatcherConfig};
 use ringtape::state::{StateReader, StateWriter};
 use ringtape::units::Price;
+
+use crate::command_stream::{
+    CommandStream, DOLLAR, DOLLAR_CLOSE, DOLLAR_COLLAR, ORDERS_MAX, Profile,
+};
 
 const COMMANDS: usize = 3_000;
 

@@ -6,8 +6,9 @@
 use std::fs;
 use std::path::Path;
 
-use crate::common::program::{Ran, run, run_line};
 use serde_json::Value;
+
+use crate::common::program::{Ran, run, run_line};
 
 const BENCH: &str = "bench pipeline --messages 30k --symbols 50 --live 1000 --rounds 2 \
                      --seconds 0.1 --rates 50k,200k --json";

@@ -3,8 +3,9 @@
 //!
 //! No time is asserted: what a machine reaches is the table's business.
 
-use crate::common::program::{run, run_line};
 use serde_json::Value;
+
+use crate::common::program::{run, run_line};
 
 /// The rows that README and module documentation speak of.
 const ROWS: [&str; 10] = [

@@ -7,7 +7,6 @@ use std::io::Write;
 use std::path::Path;
 use std::sync::Arc;
 
-use crate::common::program::{Ran, run};
 use flate2::Compression;
 use flate2::write::GzEncoder;
 use ringtape::engine::generate::{Generator, Profile};
@@ -19,6 +18,8 @@ use ringtape::limits::SEGMENT_BYTES_MIN;
 use ringtape::ring::Wait;
 use ringtape::strategy::{StrategySpec, Trader, TraderConfig};
 use ringtape::units::AccountId;
+
+use crate::common::program::{Ran, run};
 
 const STRATEGY: &str = "maker:symbols=ACME,BOLTX,lots=1,limit=500";
 

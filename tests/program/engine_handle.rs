@@ -8,7 +8,6 @@ use std::sync::mpsc::channel;
 use std::thread;
 use std::time::{Duration, Instant};
 
-use crate::common::runs;
 use ringtape::engine::{Engine, EngineBuilder, EngineConfig, EngineHandle};
 use ringtape::error::Error;
 use ringtape::event::kinds::Raw;
@@ -17,6 +16,8 @@ use ringtape::feed::Pace;
 use ringtape::ring::Wait;
 use ringtape::strategy::StrategySpec;
 use ringtape::units::AccountId;
+
+use crate::common::runs;
 
 const MESSAGES: u64 = 20_000;
 

@@ -2,12 +2,13 @@
 //! it, a seat that is lost or given twice, a stage that begins at the wrong record, and one that
 //! holds the others back after it went.
 
+use ringtape::error::Error;
+use ringtape::ring::{Consumer, Producer, Ring, RingBuilder, StageState, Wait};
+
 use crate::rings::{
     assert_consumer_failed, assert_cut, assert_overwritten, assert_upstream_failed, assert_usage,
     in_time, pipeline, publish, read,
 };
-use ringtape::error::Error;
-use ringtape::ring::{Consumer, Producer, Ring, RingBuilder, StageState, Wait};
 
 /// An observable ring of 4 slots without a stage and with `seats` for some.
 fn open_ring(seats: usize) -> (Producer<u64>, Ring<u64>) {

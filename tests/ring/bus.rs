@@ -8,13 +8,14 @@ use std::sync::{Arc, Barrier, Mutex, mpsc};
 use std::thread;
 use std::time::Duration;
 
-use crate::bus_events::{Add, LONG, Note, Stop, numbers, watch};
 use proptest::prelude::*;
 use ringtape::bus::{
     Bus, BusEvent, Context, DirectPublisher, Envelope, PolledSubscriber, Publisher,
 };
 use ringtape::error::Error;
 use ringtape::ring::{HandlerResult, MemoryRecording};
+
+use crate::bus_events::{Add, LONG, Note, Stop, numbers, watch};
 
 #[test]
 fn a_subscriber_sees_the_types_that_it_asked_for_and_no_other() {

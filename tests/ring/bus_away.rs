@@ -8,10 +8,11 @@ use std::sync::{Arc, Mutex};
 use std::thread;
 use std::time::{Duration, Instant};
 
-use crate::bus_events::{Add, LONG, Note, Stop, numbers, watch};
 use ringtape::bus::{Bus, BusStats, Context, SubscriberState};
 use ringtape::error::{Error, Result};
 use ringtape::ring::{HandlerResult, Policy};
+
+use crate::bus_events::{Add, LONG, Note, Stop, numbers, watch};
 
 /// A handler that sends every number, and at `stuck_at` says so and waits to be let go.
 fn sticky(

@@ -9,13 +9,14 @@
 
 use std::thread;
 
-use crate::rings::{LONG, assert_consumer_failed, assert_cut, assert_usage, in_time};
-use crate::stream::{Record, is_whole, record};
 use ringtape::error::{Error, Result};
 use ringtape::ring::{
     CatchUp, Consumer, HandlerResult, MemoryRecording, Policy, Producer, Recording, Ring,
     RingBuilder, StageEnd, StageState, Wait, Workers,
 };
+
+use crate::rings::{LONG, assert_consumer_failed, assert_cut, assert_usage, in_time};
+use crate::stream::{Record, is_whole, record};
 
 type Late = CatchUp<Record, MemoryRecording<Record>>;
 

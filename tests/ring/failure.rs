@@ -4,12 +4,13 @@
 use std::panic::{self, AssertUnwindSafe};
 use std::thread;
 
+use ringtape::error::Error;
+use ringtape::ring::{RingBuilder, Wait};
+
 use crate::rings::{
     assert_consumer_failed, assert_upstream_failed, assert_usage, pipeline, publish,
     publish_until_refused,
 };
-use ringtape::error::Error;
-use ringtape::ring::{RingBuilder, Wait};
 
 #[test]
 fn a_handler_that_panics_at_record_three_reaches_a_waiting_producer() {

@@ -8,9 +8,10 @@
 
 use std::cell::RefCell;
 
-use crate::ring_model::{Bench, Declared, End, Plan, Tally};
 use proptest::prelude::*;
 use proptest::test_runner::TestRunner;
+
+use crate::ring_model::{Bench, Declared, End, Plan, Tally};
 
 /// Rings that are tried unless `PROPTEST_CASES` says otherwise.
 const CASES: u32 = 5_000;

@@ -6,14 +6,15 @@ use std::fmt;
 use std::sync::mpsc::{Receiver, Sender, channel};
 use std::time::{Duration, Instant};
 
-use crate::rings::{
-    LONG, assert_consumer_failed, assert_upstream_failed, assert_usage, in_time, publish,
-    publish_until_refused, wait_until,
-};
 use ringtape::error::{Error, Result};
 use ringtape::ring::{
     Consumer, Consumers, Handler, HandlerResult, Policy, Producer, RingBuilder, StageEnd, StageId,
     StageReport, StageState, Wait, Workers,
+};
+
+use crate::rings::{
+    LONG, assert_consumer_failed, assert_upstream_failed, assert_usage, in_time, publish,
+    publish_until_refused, wait_until,
 };
 
 /// An observable ring of 8 slots with `bad` of `policy`, `beside`, and for policy stop `behind` it.

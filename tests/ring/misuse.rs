@@ -4,9 +4,10 @@
 use std::panic::{self, AssertUnwindSafe};
 use std::time::Duration;
 
-use crate::rings::{LONG, assert_cut, assert_usage, in_time, pipeline, publish, read};
 use ringtape::error::{Error, Result};
 use ringtape::ring::{Consumer, Consumers, Policy, Producer, RingBuilder, StageId, Wait};
+
+use crate::rings::{LONG, assert_cut, assert_usage, in_time, pipeline, publish, read};
 
 #[test]
 fn a_full_ring_waits_times_out_or_drops_as_the_producer_chooses_and_counts_exactly() {

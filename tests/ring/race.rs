@@ -6,10 +6,11 @@ use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::sync::{Arc, Barrier};
 use std::thread;
 
-use crate::rings::in_time;
-use crate::stream::{Record, is_whole, record};
 use ringtape::error::Error;
 use ringtape::ring::{Consumer, Ring, RingBuilder, StageState, Wait};
+
+use crate::rings::in_time;
+use crate::stream::{Record, is_whole, record};
 
 #[test]
 fn a_stage_goes_or_is_followed_but_never_both() {

@@ -6,12 +6,13 @@ use std::sync::mpsc::channel;
 use std::thread;
 use std::time::{Duration, Instant};
 
+use ringtape::error::{Error, Result};
+use ringtape::ring::{Consumer, MemoryRecording, Policy, Producer, RingBuilder, Wait, Workers};
+
 use crate::rings::{
     LONG, assert_consumer_failed, assert_cut, assert_upstream_failed, assert_usage, in_time,
     pipeline, publish, read,
 };
-use ringtape::error::{Error, Result};
-use ringtape::ring::{Consumer, MemoryRecording, Policy, Producer, RingBuilder, Wait, Workers};
 
 /// Publishes `records` through a chain of `stages` on a ring of 4 slots, a thread for each.
 fn run_chain(wait: Wait, stages: usize, records: u64) {

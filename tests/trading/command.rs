@@ -9,12 +9,13 @@ use std::io::Write;
 use std::path::Path;
 use std::time::Duration;
 
-use crate::common::program::{Ran, finish, ringtape, run, run_line};
-use crate::common::shared_feeds;
 use ringtape::event::{Execution, ExecutionKind};
 use ringtape::journal::{Read, Reader};
 use ringtape::portfolio::{Portfolio, PortfolioConfig};
 use serde_json::{Value, json};
+
+use crate::common::program::{Ran, finish, ringtape, run, run_line};
+use crate::common::shared_feeds;
 
 const FEED: &str = "feeds/sample.itch.gz";
 

@@ -18,11 +18,12 @@ use std::path::Path;
 use std::process::Child;
 use std::time::{Duration, Instant};
 
-use crate::common::program::{end, run, start};
-use crate::common::venue::{Fill, Venue, same_fills, signal};
 use ringtape::journal::snapshot::snapshots;
 use rustix::process::Signal;
 use serde_json::Value;
+
+use crate::common::program::{end, run, start};
+use crate::common::venue::{Fill, Venue, same_fills, signal};
 
 const DAY: &str = "feeds/sample.itch.gz";
 

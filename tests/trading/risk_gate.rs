@@ -4,8 +4,6 @@
 //! that is stopped, a replacement that slips through, a loss that goes on, a limit changed at run
 //! time that is forgotten by a save.
 
-use crate::venue_tape::run::{Run, config};
-use crate::venue_tape::{X, add, d, delete, execute, kinds};
 use proptest::prelude::*;
 use ringtape::book::Replica;
 use ringtape::error::Result;
@@ -21,6 +19,9 @@ use ringtape::units::{AccountId, InstrumentId, Nanos, OrderId, Price, Qty, Side}
 use std::sync::{Arc, Mutex};
 
 use Side::{Buy, Sell};
+
+use crate::venue_tape::run::{Run, config};
+use crate::venue_tape::{X, add, d, delete, execute, kinds};
 
 /// What a strategy is to do at the next exchange event.
 #[derive(Clone, Copy, Debug)]

@@ -7,8 +7,6 @@
 
 use std::sync::{Arc, Mutex};
 
-use crate::venue_tape::run::{Run, config};
-use crate::venue_tape::{X, add, d, delete, execute, open};
 use ringtape::error::Result;
 use ringtape::event::{Event, Execution, ExecutionKind, Instrument, Reason, TimeInForce};
 use ringtape::matching::{LatencyModel, NewOrder, VenueConfig};
@@ -17,6 +15,9 @@ use ringtape::strategy::{Desk, Strategy, StrategySpec, TimerId, Trader, TraderCo
 use ringtape::units::{AccountId, InstrumentId, Nanos, OrderId, Qty, Side};
 
 use Side::{Buy, Sell};
+
+use crate::venue_tape::run::{Run, config};
+use crate::venue_tape::{X, add, d, delete, execute, open};
 
 type Log = Arc<Mutex<Vec<String>>>;
 

@@ -3,8 +3,6 @@
 //! Would catch: a maker over its limit, with two orders a side, away from the touch, or one that
 //! repeats what the venue refused.
 
-use crate::venue_tape::run::{Run, maker};
-use crate::venue_tape::{add, d, delete, execute, kinds, status};
 use ringtape::book::Replica;
 use ringtape::event::kinds::Raw;
 use ringtape::event::{Event, Instrument, InstrumentTable, Reason, payload};
@@ -13,6 +11,9 @@ use ringtape::portfolio::{Portfolio, PortfolioConfig};
 use ringtape::units::{AccountId, InstrumentId, Price, Side};
 
 use Side::{Buy, Sell};
+
+use crate::venue_tape::run::{Run, maker};
+use crate::venue_tape::{add, d, delete, execute, kinds, status};
 
 #[test]
 fn the_maker_joins_the_touch_follows_it_and_stops_at_its_limit() {

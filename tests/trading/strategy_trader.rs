@@ -6,8 +6,6 @@
 
 use std::sync::{Arc, Mutex};
 
-use crate::venue_tape::run::{Run, config, maker};
-use crate::venue_tape::{X, add, cross, d, delete, execute, kinds, open, status};
 use ringtape::book::Replica;
 use ringtape::error::Result;
 use ringtape::event::kinds::{Raw, Text};
@@ -20,6 +18,9 @@ use ringtape::strategy::{Desk, Strategy, Trader, TraderConfig};
 use ringtape::units::{InstrumentId, OrderId, Price, Qty, Side};
 
 use Side::{Buy, Sell};
+
+use crate::venue_tape::run::{Run, config, maker};
+use crate::venue_tape::{X, add, cross, d, delete, execute, kinds, open, status};
 
 /// A strategy that writes down what it is told and sends what it is given.
 #[derive(Default)]

@@ -3,8 +3,6 @@
 //! Would catch: a fill of a new kind that the portfolio does not add up, own accounts that differ
 //! from what the executions alone make, a run that differs the second time.
 
-use crate::venue_tape::run::{Run, config};
-use crate::venue_tape::{add, cross_of, d, execute, hidden_trade, status};
 use proptest::prelude::*;
 use ringtape::error::Result;
 use ringtape::event::{Event, ExecutionKind, TimeInForce};
@@ -13,6 +11,9 @@ use ringtape::portfolio::{Portfolio, PortfolioConfig};
 use ringtape::state::{StateReader, StateWriter};
 use ringtape::strategy::{Desk, Strategy as Trading, Trader};
 use ringtape::units::{InstrumentId, Nanos, Price, Qty, Side};
+
+use crate::venue_tape::run::{Run, config};
+use crate::venue_tape::{add, cross_of, d, execute, hidden_trade, status};
 
 /// Sends an order of a random kind after each exchange event.
 struct Sender;

@@ -5,12 +5,13 @@
 
 use std::sync::Arc;
 
-use crate::venue_tape::*;
 use ringtape::event::{InstrumentOverride, InstrumentOverrides, Reason, TickBands};
 use ringtape::matching::{Command, NewOrder, VenueConfig};
 use ringtape::units::{AccountId, InstrumentId, Nanos, OrderId, Price, Qty, Side};
 
 use Side::{Buy, Sell};
+
+use crate::venue_tape::*;
 
 fn limit(side: Side, price: Price, qty: u64) -> NewOrder {
     NewOrder::limit(X, side, price, Qty(qty))

@@ -4,12 +4,13 @@
 //! of turn, a trailing stop that loosens, a hidden order that goes first, an iceberg that shows all
 //! or keeps its place, an order that outlives its auction or its time.
 
-use crate::venue_tape::*;
 use ringtape::event::{Execution, Reason, TimeInForce};
 use ringtape::matching::{Command, NewOrder, OrderState, VenueConfig};
 use ringtape::units::{Nanos, OrderId, Price, Qty, Side};
 
 use Side::{Buy, Sell};
+
+use crate::venue_tape::*;
 
 fn limit(side: Side, price: Price, qty: u64) -> NewOrder {
     NewOrder::limit(X, side, price, Qty(qty))

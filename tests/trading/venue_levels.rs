@@ -6,15 +6,16 @@
 
 use std::path::Path;
 
-use crate::common::program::run;
-use crate::common::shared_feeds;
-use crate::venue_tape::*;
 use proptest::prelude::*;
 use ringtape::event::{Event, Flags, Liquidity, payload};
 use ringtape::matching::{Command, NewOrder, QueueModel, VenueConfig};
 use ringtape::units::{Nanos, Price, Qty, Side};
 
 use Side::{Buy, Sell};
+
+use crate::common::program::run;
+use crate::common::shared_feeds;
+use crate::venue_tape::*;
 
 fn level(side: Side, price: Price, qty: u64) -> Event {
     let set = payload::LevelSet { order_count: 0, price, qty: Qty(qty), pad: 0 };

@@ -10,14 +10,15 @@
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
-use crate::venue_model::{NaiveVenue, NaiveWays, Place, Standing, Told};
-use crate::venue_tape::*;
 use proptest::prelude::*;
 use ringtape::book::Replica;
 use ringtape::event::{Event, Execution, ExecutionKind, Liquidity, TimeInForce};
 use ringtape::matching::{Command, LatencyModel, NewOrder, OrderState, Venue, VenueConfig};
 use ringtape::state::{StateReader, StateWriter};
 use ringtape::units::{Nanos, OrderId, Price, Qty, Side};
+
+use crate::venue_model::{NaiveVenue, NaiveWays, Place, Standing, Told};
+use crate::venue_tape::*;
 
 #[derive(Clone, Debug)]
 enum Step {

@@ -3,12 +3,13 @@
 //! Would catch: a place in the queue lost or won, a fill behind a better order, liquidity consumed
 //! twice, a fill while halted, an order that enters inside an exchange event.
 
-use crate::venue_tape::*;
 use ringtape::event::{Event, Liquidity, Reason, TimeInForce};
 use ringtape::matching::{Command, NewOrder, OrderState, VenueConfig};
 use ringtape::units::{Nanos, Price, Qty, Side};
 
 use Side::{Buy, Sell};
+
+use crate::venue_tape::*;
 
 fn limit(side: Side, price: Price, qty: u64) -> NewOrder {
     NewOrder::limit(X, side, price, Qty(qty))
