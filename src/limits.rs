@@ -35,6 +35,9 @@ pub const FEED_MARK_RECORDS: usize = 512;
 /// Gaps of a feed that are listed one by one; all are counted.
 pub const GAPS_LISTED_MAX: usize = 1000;
 
+/// Bytes of the metadata of a DBN file at most: room for a million symbols.
+pub const DBN_METADATA_BYTES_MAX: u64 = 256 << 20;
+
 /// Instruments of one run; ids are dense and below this.
 pub const INSTRUMENTS_MAX: usize = 1 << 20;
 

@@ -35,7 +35,7 @@ use super::{Checks, Description, Feed, Fill, Position, Zone};
 use crate::error::{Error, Result};
 use crate::event::kinds::{Letter, Raw, Text};
 use crate::event::{Event, Flags, Instrument, payload};
-use crate::limits::MESSAGE_RECORDS_MAX;
+use crate::limits::{DBN_METADATA_BYTES_MAX, MESSAGE_RECORDS_MAX};
 use crate::units::{MatchId, OrderId, Price, Qty, Side};
 
 /// First bytes of a file.
@@ -151,6 +151,13 @@ impl DbnFeed {
             Some(&[a, b, c, d]) => u64::from(u32::from_le_bytes([a, b, c, d])),
             _ => 0,
         };
+        // The crate allocates as much as the file says.
+        if metadata_bytes > DBN_METADATA_BYTES_MAX {
+            return Err(refuse(
+                format!("its metadata is said to have {metadata_bytes} bytes, which cannot be"),
+                "give the file as Databento made it",
+            ));
+        }
         let version = source.head().get(3).copied().unwrap_or(0);
         let policy = VersionUpgradePolicy::AsIs;
         let reader = SourceReader::new(source, PRELUDE_BYTES as u64 + metadata_bytes);

@@ -181,3 +181,12 @@ fn databentos_own_files_of_three_versions_hold_two_records_each() {
     assert!(seen.iter().all(|(events, _)| *events == seen[0].0), "the same in each version");
     assert_eq!(seen[2].1, seen[3].1);
 }
+
+#[test]
+fn metadata_of_a_length_that_cannot_be_is_refused_before_memory_is_asked_for() {
+    let mut bytes = file(0, &[]);
+    bytes[4..8].fill(0xff);
+    let refused = DbnFeed::from_bytes("test", bytes).expect_err("4 GiB of metadata");
+    assert!(refused.to_string().contains("4294967295 bytes"), "{refused}");
+    assert_eq!(refused.exit_code(), 3);
+}
