@@ -117,10 +117,13 @@ impl InstrumentRules {
 
     /// One tick at a price of an instrument.
     pub(super) fn tick(&self, price: Price, instrument: &Instrument) -> i64 {
-        match &self.ticks {
-            Some(ticks) => ticks.step(price.0.max(0).cast_unsigned()).cast_signed(),
-            None => instrument.tick(price),
-        }
+        self.own_tick(price).unwrap_or_else(|| instrument.tick(price))
+    }
+
+    /// One tick at a price by the schedule; `None` without one.
+    pub(super) fn own_tick(&self, price: Price) -> Option<i64> {
+        let ticks = self.ticks.as_ref()?;
+        Some(ticks.step(price.0.max(0).cast_unsigned()).cast_signed())
     }
 
     /// Why an order may not have a quantity.

@@ -109,11 +109,8 @@ impl Lane {
 
     /// One tick at a price.
     pub(super) fn tick(&self, price: Price) -> i64 {
-        match &self.rules.ticks {
-            Some(ticks) => ticks.step(price.0.max(0).cast_unsigned()).cast_signed(),
-            None if self.has_cent_ticks && price.0 >= 10_000 => 100,
-            None => 1,
-        }
+        let plain = if self.has_cent_ticks && price.0 >= 10_000 { 100 } else { 1 };
+        self.rules.own_tick(price).unwrap_or(plain)
     }
 
     /// How far a market order trades: to its cap, or to the collar around the last trade.
