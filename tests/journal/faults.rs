@@ -14,10 +14,10 @@ use ringtape::engine::{MARKET_DIR, SNAPSHOTS_DIR};
 use ringtape::error::Error;
 use ringtape::event::Event;
 use ringtape::journal::snapshot::Snapshot;
-use ringtape::journal::{JournalOptions, Writer, recover, verify};
-use ringtape::limits::SEGMENT_BYTES_MIN;
+use ringtape::journal::{Writer, recover, verify};
 
 use crate::common::program::{Ran, finish, ringtape, run, run_line};
+use crate::written::options;
 
 const REPLAY: &str = "replay feeds/sample.itch.gz --strategy maker:symbols=ACME,ORBQ,lots=1 --json";
 
@@ -107,8 +107,7 @@ fn a_journal_that_is_cut_under_its_writer_ends_in_a_message() {
 
 /// A closed journal of 1,500 records.
 fn journal(dir: &Path) {
-    let options = JournalOptions { segment_bytes: SEGMENT_BYTES_MIN, ..JournalOptions::default() };
-    let mut writer = Writer::<Event>::create(dir, &options).expect("space");
+    let mut writer = Writer::<Event>::create(dir, &options()).expect("space");
     (0..1_500).for_each(|_| writer.append(&Event::default()).expect("space"));
     writer.close().expect("space");
 }

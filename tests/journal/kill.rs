@@ -19,12 +19,11 @@ use ringtape::journal::{
     Durability, From, JournalOptions, Limits, Read, Reader, Tailer, Writer, is_present,
     records_per_segment, retain, verify,
 };
-use ringtape::limits::SEGMENT_BYTES_MIN;
 use ringtape::ring::Wait;
 
 use crate::common::runs::{feed, resuming, session, trader};
 use crate::tracer::{Blow, Call, Traced, trace};
-use crate::written::{check, event};
+use crate::written::{SEGMENT, check, event, options, write};
 
 /// Reads everything; panics if any of it is not what was written.
 fn read_all(dir: &Path) -> u64 {
@@ -42,8 +41,7 @@ fn read_all(dir: &Path) -> u64 {
 #[test]
 fn appender_to_be_killed() {
     let Some(dir) = std::env::var_os("RINGTAPE_TEST_APPEND_TO") else { return };
-    let options = JournalOptions { segment_bytes: 16 << 20, ..JournalOptions::default() };
-    let mut writer = Writer::<Event>::create(Path::new(&dir), &options).unwrap();
+    let mut writer = Writer::<Event>::create(Path::new(&dir), &options()).unwrap();
     let mut out = std::io::stdout().lock();
     for sequence in 0.. {
         writer.append(&event(sequence)).unwrap();
@@ -126,10 +124,9 @@ fn child_that_lives_under_watch() {
 
 /// Everything that a writer and those beside it do: two rolls, a cursor, retention, a close.
 fn live(dir: &Path, durability: Durability) -> ringtape::error::Result<()> {
-    let segment_bytes = SEGMENT_BYTES_MIN;
-    let options = JournalOptions { segment_bytes, durability, ..JournalOptions::default() };
+    let options = JournalOptions { durability, ..options() };
     let mut writer = Writer::<Event>::create(dir, &options)?;
-    let count = 2 * records_per_segment::<Event>(segment_bytes) + 5_000;
+    let count = 2 * records_per_segment::<Event>(SEGMENT) + 5_000;
     while writer.next_sequence() < count {
         let first = writer.next_sequence();
         let events: Vec<_> = (first..(first + 20_000).min(count)).map(event).collect();
@@ -138,7 +135,7 @@ fn live(dir: &Path, durability: Durability) -> ringtape::error::Result<()> {
         std::thread::sleep(Duration::from_millis(2));
     }
     let mut tailer = Tailer::<Event>::open(dir, &From::Cursor("slow".to_owned()))?;
-    while tailer.position() < records_per_segment::<Event>(segment_bytes) + 100 {
+    while tailer.position() < records_per_segment::<Event>(SEGMENT) + 100 {
         tailer.read(&mut vec![Event::zeroed(); 4096])?;
     }
     tailer.save()?;
@@ -160,11 +157,7 @@ fn recover_and_go_on(dir: &Path) -> ringtape::error::Result<()> {
 
 /// What that is to find: whole up to record 500.
 fn torn(dir: &Path) {
-    let options = JournalOptions { segment_bytes: SEGMENT_BYTES_MIN, ..JournalOptions::default() };
-    let mut writer = Writer::<Event>::create(dir, &options).unwrap();
-    let count = 2 * records_per_segment::<Event>(SEGMENT_BYTES_MIN) + 10;
-    (0..count).for_each(|sequence| writer.append(&event(sequence)).unwrap());
-    drop(writer);
+    drop(write(dir, 2 * records_per_segment::<Event>(SEGMENT) + 10));
     crate::common::runs::reboot(dir);
     crate::common::runs::flip(&dir.join(format!("{:020}.tape", 0)), 4096 + 501 * 64 + 20);
 }
