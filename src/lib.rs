@@ -279,6 +279,7 @@
 //! | `watch` | yes | the dashboard of `replay --watch` |
 //! | `pcap` | with `cli` | captures of packets, pcap and pcapng |
 //! | `udp` | with `cli` | live feeds |
+//! | `parquet` | no | tables of `ringtape export` as Parquet |
 //! | `capi` | no | ring, journal reader and book for C |
 //! | `peers` | no | other crates' rings and matcher in `ringtape bench` |
 //!

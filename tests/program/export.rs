@@ -113,6 +113,11 @@ fn a_file_is_written_whole_and_never_over_another() {
         let ran = run(["export", "trades", feed, "-o", name]);
         assert_eq!(ran.code, 2, "{}", ran.all());
     }
+    if cfg!(not(feature = "parquet")) {
+        let ran = run(["export", "trades", feed, "-o", "trades.parquet"]);
+        assert_eq!(ran.code, 2, "{}", ran.all());
+        assert!(ran.stderr.contains("--features parquet"), "{}", ran.stderr);
+    }
     assert_eq!(run(["export", "bars", feed, "--every", "0s"]).code, 2);
     assert_eq!(run(["export", "books", feed, "--depth", "0"]).code, 2);
 }

@@ -9,7 +9,7 @@ use ringtape::event::Event;
 use ringtape::units::{InstrumentId, Price};
 
 use super::trades::Trade;
-use super::{Moment, Rows, Table, TableArgs, Value, interval};
+use super::{Column, Moment, Rows, Table, TableArgs, Value, interval};
 use crate::cli::parse;
 
 #[derive(Debug, Args)]
@@ -117,12 +117,21 @@ impl Bars {
 }
 
 impl Rows for Bars {
-    fn columns(&self) -> &'static [&'static str] {
-        const COLUMNS: [&str; 10] = [
-            "symbol", "first_ns", "last_ns", "open", "high", "low", "close", "volume", "turnover",
-            "trades",
-        ];
-        &COLUMNS
+    fn columns(&self) -> &'static [Column] {
+        const {
+            &[
+                Column::text("symbol"),
+                Column::count("first_ns"),
+                Column::count("last_ns"),
+                Column::decimal("open"),
+                Column::decimal("high"),
+                Column::decimal("low"),
+                Column::decimal("close"),
+                Column::count("volume"),
+                Column::decimal("turnover"),
+                Column::count("trades"),
+            ]
+        }
     }
 
     fn before(&mut self, at: &Moment<'_>, event: &Event, table: &mut dyn Table) -> io::Result<()> {

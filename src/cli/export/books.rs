@@ -7,7 +7,7 @@ use ringtape::error::{Error, Result};
 use ringtape::event::Event;
 use ringtape::units::Side;
 
-use super::{Moment, Rows, Table, TableArgs, Value, interval, qty};
+use super::{Column, Moment, Rows, Table, TableArgs, Value, interval, qty};
 
 #[derive(Debug, Args)]
 pub(in crate::cli) struct BooksArgs {
@@ -39,8 +39,18 @@ pub(super) struct Books {
 }
 
 impl Rows for Books {
-    fn columns(&self) -> &'static [&'static str] {
-        &["ts_ns", "symbol", "side", "level", "price", "qty", "orders"]
+    fn columns(&self) -> &'static [Column] {
+        const {
+            &[
+                Column::count("ts_ns"),
+                Column::text("symbol"),
+                Column::text("side"),
+                Column::count("level"),
+                Column::decimal("price"),
+                Column::count("qty"),
+                Column::count("orders"),
+            ]
+        }
     }
 
     fn before(&mut self, at: &Moment<'_>, _event: &Event, table: &mut dyn Table) -> io::Result<()> {

@@ -5,21 +5,22 @@ use std::io::{self, Write};
 use ringtape::event::format_price;
 use ringtape::units::Money;
 
-use super::{Table, Value};
+use super::{Column, Table, Value};
 
 /// A table whose rows go out as lines.
-pub(super) struct Csv<'a> {
-    out: &'a mut dyn Write,
+pub(super) struct Csv<W> {
+    out: W,
 }
 
-impl<'a> Csv<'a> {
-    pub(super) fn new(out: &'a mut dyn Write, columns: &[&str]) -> io::Result<Self> {
-        writeln!(out, "{}", columns.join(","))?;
+impl<W: Write> Csv<W> {
+    pub(super) fn new(mut out: W, columns: &[Column]) -> io::Result<Self> {
+        let names: Vec<_> = columns.iter().map(|column| column.name).collect();
+        writeln!(out, "{}", names.join(","))?;
         Ok(Self { out })
     }
 }
 
-impl Table for Csv<'_> {
+impl<W: Write> Table for Csv<W> {
     fn row(&mut self, row: &[Value<'_>]) -> io::Result<()> {
         for (at, value) in row.iter().enumerate() {
             if at > 0 {
@@ -39,5 +40,9 @@ impl Table for Csv<'_> {
             }?;
         }
         self.out.write_all(b"\n")
+    }
+
+    fn finish(&mut self) -> io::Result<()> {
+        self.out.flush()
     }
 }

@@ -5,6 +5,8 @@
 mod bars;
 mod books;
 mod csv;
+#[cfg(feature = "parquet")]
+mod parquet;
 mod trades;
 
 use std::fs::File;
@@ -21,6 +23,8 @@ use ringtape::limits::FEED_BATCH_RECORDS;
 use ringtape::units::{InstrumentId, Price, Qty};
 
 use self::csv::Csv;
+#[cfg(feature = "parquet")]
+use self::parquet::Parquet;
 use super::input::Input;
 use super::{Ending, parse, term};
 
@@ -42,12 +46,42 @@ pub(super) struct TableArgs {
     /// These symbols only
     #[arg(long, value_name = "A,B", value_delimiter = ',')]
     symbols: Vec<String>,
-    /// File to write; stdout unless given
-    #[arg(short, long, value_name = "FILE.csv")]
+    /// File to write, `.csv` or `.parquet`; CSV to stdout unless given
+    #[arg(short, long, value_name = "FILE")]
     output: Option<PathBuf>,
     /// Overwrite the file
     #[arg(long)]
     force: bool,
+}
+
+/// A column of a table.
+#[derive(Clone, Copy, Debug)]
+struct Column {
+    name: &'static str,
+    kind: Kind,
+}
+
+/// What the cells of a column are; in each of them there may be nothing.
+#[derive(Clone, Copy, Debug)]
+enum Kind {
+    Count,
+    Text,
+    /// Prices and amounts.
+    Decimal,
+}
+
+impl Column {
+    const fn count(name: &'static str) -> Self {
+        Self { name, kind: Kind::Count }
+    }
+
+    const fn text(name: &'static str) -> Self {
+        Self { name, kind: Kind::Text }
+    }
+
+    const fn decimal(name: &'static str) -> Self {
+        Self { name, kind: Kind::Decimal }
+    }
 }
 
 /// A cell of a table.
@@ -66,12 +100,15 @@ enum Value<'a> {
 /// Where rows go.
 trait Table {
     fn row(&mut self, row: &[Value<'_>]) -> io::Result<()>;
+
+    /// After the last row.
+    fn finish(&mut self) -> io::Result<()>;
 }
 
 /// What makes a table of a feed's events.
 trait Rows {
     /// Its columns.
-    fn columns(&self) -> &'static [&'static str];
+    fn columns(&self) -> &'static [Column];
 
     /// Before an event is applied to the books.
     fn before(&mut self, at: &Moment<'_>, event: &Event, table: &mut dyn Table) -> io::Result<()>;
@@ -121,34 +158,57 @@ fn export(args: &TableArgs, rows: &mut dyn Rows) -> Result<Ending> {
     let begin = args.input.begin(&*feed)?;
     let Some(path) = &args.output else {
         let mut out = term::Stdout::lock();
-        let written = write(&mut *feed, begin, args, rows, &mut out);
+        let table = Csv::new(&mut out, rows.columns());
+        let written = write(&mut *feed, begin, args, rows, table);
         let failed = written.and_then(|failed| out.finish().map(|()| failed))?;
         return failed.map_or(Ok(Ending::Done), Err);
     };
-    check_name(path)?;
+    let format = Format::of(path)?;
     term::check_overwrite(path, args.force)?;
     let mut outcome = Ok(None);
     let named = term::write_whole(path, |file: File| {
-        let mut out = BufWriter::new(file);
-        outcome = write(&mut *feed, begin, args, rows, &mut out);
-        match &outcome {
-            Ok(_) => io::Write::flush(&mut out),
-            Err(error) => Err(io::Error::other(error.to_string())),
-        }
+        outcome = match format {
+            Format::Csv => {
+                let table = Csv::new(BufWriter::new(file), rows.columns());
+                write(&mut *feed, begin, args, rows, table)
+            }
+            #[cfg(feature = "parquet")]
+            Format::Parquet => {
+                let table = Parquet::new(file, rows.columns());
+                write(&mut *feed, begin, args, rows, table)
+            }
+        };
+        outcome.as_ref().map_or_else(|error| Err(io::Error::other(error.to_string())), |_| Ok(()))
     });
     let fault = outcome?;
     named?;
     fault.map_or(Ok(Ending::Done), Err)
 }
 
-/// Refuses names of formats that are not written.
-fn check_name(path: &Path) -> Result<()> {
-    match path.extension().and_then(|extension| extension.to_str()) {
-        Some("csv") => Ok(()),
-        _ => Err(Error::usage(
-            format!("{} does not say what to write", path.display()),
-            "name the file with .csv",
-        )),
+/// What a file is written as.
+enum Format {
+    Csv,
+    #[cfg(feature = "parquet")]
+    Parquet,
+}
+
+impl Format {
+    /// The format that a file's name says.
+    fn of(path: &Path) -> Result<Self> {
+        match path.extension().and_then(|extension| extension.to_str()) {
+            Some("csv") => Ok(Self::Csv),
+            #[cfg(feature = "parquet")]
+            Some("parquet") => Ok(Self::Parquet),
+            #[cfg(not(feature = "parquet"))]
+            Some("parquet") => Err(Error::usage(
+                format!("{}: this build writes no Parquet", path.display()),
+                "build with `--features parquet`, or name the file with .csv",
+            )),
+            _ => Err(Error::usage(
+                format!("{} does not say what to write", path.display()),
+                "name the file with .csv or .parquet",
+            )),
+        }
     }
 }
 
@@ -158,11 +218,11 @@ fn write(
     mut begin: Begin,
     args: &TableArgs,
     rows: &mut dyn Rows,
-    out: &mut dyn io::Write,
+    table: io::Result<impl Table>,
 ) -> Result<Option<Error>> {
     let failed = |error| term::closed_pipe(error).map(|()| None);
     let midnight_ns = feed.description().midnight_ns;
-    let mut table = match Csv::new(out, rows.columns()) {
+    let mut table = match table {
         Ok(table) => table,
         Err(error) => return failed(error),
     };
@@ -190,7 +250,7 @@ fn write(
         }
     };
     let at = Moment { replica: &replica, message, ts_ns, symbols: &args.symbols };
-    if let Err(error) = rows.end(&at, &mut table) {
+    if let Err(error) = rows.end(&at, &mut table).and_then(|()| table.finish()) {
         return failed(error);
     }
     Ok(fault)

@@ -6,7 +6,7 @@ use ringtape::book::Replica;
 use ringtape::event::{Event, EventView, Flags};
 use ringtape::units::{InstrumentId, MatchId, Price, Qty, Side};
 
-use super::{Moment, Rows, Table, Value, qty};
+use super::{Column, Moment, Rows, Table, Value, qty};
 
 /// A trade that counts as volume, or one that is taken back.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -66,8 +66,19 @@ impl Trade {
 pub(super) struct Trades;
 
 impl Rows for Trades {
-    fn columns(&self) -> &'static [&'static str] {
-        &["message", "ts_ns", "symbol", "kind", "side", "price", "qty", "match_id"]
+    fn columns(&self) -> &'static [Column] {
+        const {
+            &[
+                Column::count("message"),
+                Column::count("ts_ns"),
+                Column::text("symbol"),
+                Column::text("kind"),
+                Column::text("side"),
+                Column::decimal("price"),
+                Column::count("qty"),
+                Column::count("match_id"),
+            ]
+        }
     }
 
     fn before(&mut self, at: &Moment<'_>, event: &Event, table: &mut dyn Table) -> io::Result<()> {
