@@ -74,12 +74,25 @@ pub const POPULATE_AHEAD_BYTES: usize = 16 << 20;
 /// Snapshots of a run that are kept: the last one, and the one before it should that be damaged.
 pub const SNAPSHOTS_KEPT: usize = 2;
 
-/// Orders that matching saves at a time for a snapshot, so that it pauses no longer than for a
-/// batch of events.
+/// Orders that matching saves for a snapshot between two batches of events.
 pub const SNAPSHOT_SLICE_ORDERS: usize = 1024;
 
-/// Bytes that matching hands on at a time for a snapshot.
-pub const SNAPSHOT_PIECE_BYTES: usize = 256 << 10;
+/// Bytes that one event makes matching save at most before it is applied: the two orders and the
+/// three instruments that it may name, and some prints. An event that clears a book or sets a level
+/// may be dearer.
+pub const SNAPSHOT_EVENT_BYTES_MAX: usize = 2 << 10;
+
+/// Bytes from which on matching hands a piece of a snapshot on.
+pub const SNAPSHOT_PIECE_BYTES: usize = 64 << 10;
+
+/// Bytes for which a piece of a snapshot has room.
+pub const SNAPSHOT_BUFFER_BYTES: usize = 2 * SNAPSHOT_PIECE_BYTES;
+
+/// Buffers for pieces of snapshots.
+pub const SNAPSHOT_BUFFERS: usize = 32;
+
+/// Notes from a run's parts that wait for the thread that writes snapshots.
+pub const SNAPSHOT_NOTES: usize = 8 * SNAPSHOT_BUFFERS;
 
 /// Prints of one replica that a broken trade can still take back: the newest ones.
 pub const BREAKABLE_PRINTS_MAX: usize = 1 << 20;

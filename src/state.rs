@@ -62,6 +62,12 @@ numbers! {
 }
 
 impl StateWriter {
+    /// A writer into a buffer, whose room it uses; what was in it is dropped.
+    pub fn reusing(mut buffer: Vec<u8>) -> Self {
+        buffer.clear();
+        Self { bytes: buffer }
+    }
+
     /// Writes a flag.
     pub fn put_bool(&mut self, value: bool) {
         self.put_u8(u8::from(value));

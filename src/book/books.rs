@@ -248,11 +248,22 @@ impl Books {
 
     /// The orders of a level, front to back.
     pub(super) fn queue(&self, level: &Level) -> impl Iterator<Item = OrderView> {
+        self.queued(level).map(|handle| self.view(handle))
+    }
+
+    /// The same as handles.
+    fn queued(&self, level: &Level) -> impl Iterator<Item = u32> {
         let handle_or_end = |handle: u32| (handle != NIL).then_some(handle);
         std::iter::successors(handle_or_end(level.head), move |&handle| {
             handle_or_end(self.orders[handle].next)
         })
-        .map(|handle| self.view(handle))
+    }
+
+    /// The handles of an instrument's orders: bids, then offers, best level last, front to back.
+    pub(super) fn resting(&self, instrument: InstrumentId) -> impl Iterator<Item = u32> {
+        let sides = [Side::Buy, Side::Sell].into_iter();
+        let levels = sides.flat_map(move |side| self.levels(instrument, side));
+        levels.flat_map(|level| self.queued(level))
     }
 
     /// Orders in all books.

@@ -31,7 +31,8 @@ pub(super) struct Order {
     pub(super) next: u32,
     /// The order ahead of this one at its level.
     pub(super) prev: u32,
-    /// The level that it rests at, which knows price, side and instrument.
+    /// The level that it rests at, which knows price, side and instrument; [`NIL`] for an order of
+    /// the matcher's that rests nowhere, and when this one is free.
     pub(super) level: u32,
     qty_high: u16,
     priority_high: u16,
@@ -108,6 +109,12 @@ impl Order {
         }
     }
 
+    /// Whether it is in no book.
+    #[inline(always)]
+    pub(super) fn is_free(&self) -> bool {
+        self.level == NIL
+    }
+
     /// Place in time: smaller is earlier.
     #[inline(always)]
     pub(super) fn priority(&self) -> u64 {
@@ -161,8 +168,8 @@ impl Linked for Order {
     }
 
     #[inline(always)]
-    fn set_next(&mut self, next: u32) {
-        self.next = next;
+    fn set_free(&mut self, next: u32) {
+        (self.next, self.level) = (next, NIL);
     }
 }
 
@@ -173,7 +180,7 @@ impl Linked for Level {
     }
 
     #[inline(always)]
-    fn set_next(&mut self, next: u32) {
+    fn set_free(&mut self, next: u32) {
         self.orders = next;
     }
 }

@@ -13,7 +13,7 @@ use crate::units::{InstrumentId, MatchId, Price, Qty};
 
 /// One print.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-struct Print {
+pub(super) struct Print {
     /// Match number and instrument, see [`key`].
     key: u64,
     qty: Qty,
@@ -44,6 +44,14 @@ fn key(match_id: MatchId, instrument: InstrumentId) -> u64 {
     match_id.0 ^ u64::from(instrument.0) << (u64::BITS - INSTRUMENTS_MAX.ilog2())
 }
 
+impl Print {
+    pub(super) fn save(&self, writer: &mut StateWriter) {
+        writer.put_u64(self.key);
+        writer.put_u64(self.qty.0);
+        writer.put_i64(self.price.0);
+    }
+}
+
 impl Prints {
     /// Remembers a print.
     #[inline]
@@ -70,15 +78,19 @@ impl Prints {
         match_id: MatchId,
         instrument: InstrumentId,
     ) -> Option<(Qty, Option<Price>)> {
-        let key = key(match_id, instrument);
-        let (newer, older) = self.prints.split_at_mut(self.oldest);
-        let print = newer
-            .iter_mut()
-            .rev()
-            .chain(older.iter_mut().rev())
-            .find(|print| print.key == key && print.qty.0 > 0)?;
+        let index = self.find(match_id, instrument)?;
+        let print = &mut self.prints[index];
         let price = (print.price != NO_PRICE).then_some(print.price);
         Some((std::mem::take(&mut print.qty), price))
+    }
+
+    /// The index of a print that is not broken.
+    pub(super) fn find(&self, match_id: MatchId, instrument: InstrumentId) -> Option<usize> {
+        let key = key(match_id, instrument);
+        let is_it = |print: &Print| print.key == key && print.qty.0 > 0;
+        let (newer, older) = self.prints.split_at(self.oldest);
+        let among_older = || Some(self.oldest + older.iter().rposition(is_it)?);
+        newer.iter().rposition(is_it).or_else(among_older)
     }
 
     /// Bytes of memory used.
@@ -96,12 +108,9 @@ impl Prints {
         self.oldest
     }
 
-    /// Writes one print.
-    pub(super) fn save_one(&self, index: usize, writer: &mut StateWriter) {
-        let print = &self.prints[index];
-        writer.put_u64(print.key);
-        writer.put_u64(print.qty.0);
-        writer.put_i64(print.price.0);
+    /// The print at an index.
+    pub(super) fn nth(&self, index: usize) -> &Print {
+        &self.prints[index]
     }
 
     /// Reads `count` prints, oldest first.
@@ -160,7 +169,7 @@ mod tests {
         }
         let mut writer = StateWriter::default();
         for nth in 0..prints.len() {
-            prints.save_one((prints.oldest() + nth) % prints.len(), &mut writer);
+            prints.nth((prints.oldest() + nth) % prints.len()).save(&mut writer);
         }
         let bytes = writer.into_bytes();
         let mut reader = StateReader::new("test", &bytes);

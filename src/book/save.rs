@@ -1,7 +1,7 @@
-//! Saving and loading a replica.
+//! The bytes of a saved replica, and loading it.
 //!
-//! The books are written as their queues, so that a loaded replica packs its orders anew: handles
-//! and spare room differ, nothing that the replica says or does later differs.
+//! Orders may come in any order: their priorities say how they queue. A loaded replica packs them
+//! anew, so handles and spare room differ, nothing that the replica says or does later differs.
 
 use super::books::{Best, Book, Books};
 use super::counts::ReplicaCounts;
@@ -21,13 +21,6 @@ use crate::state::{StateReader, StateWriter};
 use crate::units::{InstrumentId, OrderId, Price, Qty, Side};
 
 impl Replica {
-    /// Writes everything that the replica's answers and future depend on, all at once.
-    pub fn save(&self, writer: &mut StateWriter) {
-        let mut saving = self.begin_save();
-        while saving.advance(self, usize::MAX) {}
-        saving.write(writer);
-    }
-
     /// Reads what [`save`](Self::save) wrote.
     ///
     /// # Errors
@@ -115,26 +108,27 @@ fn load_books(
     Ok(tapes)
 }
 
-/// Puts saved orders into their queues, which they fill front to back, one queue after another.
+/// Puts saved orders into their queues, one queue after another, each front to back.
 fn load_orders(count: usize, books: &mut Books, reader: &mut StateReader<'_>) -> Result<()> {
-    let mut last: Option<OrderView> = None;
-    for _ in 0..count {
-        let order = load_order(reader)?;
-        let OrderView { instrument, side, price, priority, .. } = order;
-        let queue = (instrument, side, price);
-        let follows = last.is_some_and(|last| {
-            (last.instrument, last.side, last.price) == queue && last.priority < priority
-        });
-        let fits = (instrument.0 as usize) < books.books.len()
+    let mut orders = (0..count).map(|_| load_order(reader)).collect::<Result<Vec<_>>>()?;
+    // Best level last, where a ladder takes it without moving the others.
+    let place = |order: &OrderView| {
+        let rank = if order.side == Side::Buy { order.price.0 } else { !order.price.0 };
+        (order.instrument, order.side as u8, rank, order.priority)
+    };
+    orders.sort_unstable_by_key(place);
+    let mut last = None;
+    for order in orders {
+        let fits = (order.instrument.0 as usize) < books.books.len()
             && (1..=ORDER_QTY_MAX.0).contains(&order.qty.0)
-            && priority < books.next_priority
-            && books.find(order.order_id).is_none()
-            && (follows || books.level(instrument, side, price).is_none());
+            && order.priority < books.next_priority
+            && last != Some(place(&order))
+            && books.find(order.order_id).is_none();
         if !fits {
             return Err(reader.bad(format!("order {} cannot rest as it says", order.order_id)));
         }
         books.restore(order);
-        last = Some(order);
+        last = Some(place(&order));
     }
     Ok(())
 }

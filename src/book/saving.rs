@@ -2,25 +2,36 @@
 //!
 //! ```text
 //!   at the mark     head: counts, hash, sizes
-//!   from then on    instrument by instrument, a few thousand orders at a time
-//!   before an event the instruments that it may change, if they are not saved yet
+//!   from then on    prints, instruments, orders as they lie in the slab: a slice at a time
+//!   before an event what it may change and is not saved yet: an order or two, an instrument
 //! ```
 //!
-//! What comes out is the state at the mark, whatever is applied meanwhile: an event changes the
-//! books of its own instrument and of the order that it names, nothing else that is saved late.
-//! The longest pause is that of one slice, or of the largest single book when an event asks for it.
+//! What comes out is the state at the mark, whatever is applied meanwhile. An event changes the
+//! orders that it names, its own instrument and that of those orders, and one print at most; an
+//! order that came after the mark is known by its priority. So an event costs a bounded number of
+//! bytes however deep its book is, with two exceptions: what clears a book saves the orders that it
+//! takes out, and what sets a level saves the levels of its instrument.
 
+use super::books::Books;
+use super::prints::Print;
 use super::replica::Replica;
-use super::save::{ORDER_BYTES, save_book, save_counts, save_instrument, save_order, save_tape};
-use crate::event::{Event, Kind};
+use super::save::{save_book, save_counts, save_instrument, save_order, save_tape};
+use crate::event::{Event, EventView};
+use crate::limits::INSTRUMENTS_MAX;
 use crate::state::StateWriter;
-use crate::units::{InstrumentId, OrderId, Side};
+use crate::units::{InstrumentId, MatchId, OrderId};
 
-/// Prints that are saved at a time.
-const PRINTS_SLICE: usize = 4096;
+/// Prints that an event saves at most; one is what it may overwrite.
+const PRINTS_AHEAD: usize = 32;
 
 /// What an instrument costs beside its orders, in orders.
-const INSTRUMENT_COST: usize = 4;
+const INSTRUMENT_COST: usize = 8;
+
+/// Orders whose levels are asked for before the first of them is saved.
+const LOOK_AHEAD_ORDERS: usize = 32;
+
+/// Broken trades for whose prints there is room from the start.
+const BROKEN_EXPECTED: usize = 64;
 
 /// The pieces of a saved replica, in the order in which [`Replica::load`] reads them.
 ///
@@ -44,22 +55,30 @@ const BOOKS: usize = 4;
 const ORDERS: usize = 5;
 const LEVELS: usize = 6;
 
-/// A replica's state as of the moment at which [`Replica::begin_save`] was called.
+/// Saves a replica's state as of the moment at which [`begin`](Self::begin) was called.
+///
+/// It is used again and again: its memory is had when it is made, one bit for each order for which
+/// the replica has room.
 ///
 /// ```
-/// use ringtape::book::{Replica, SAVED_PIECES};
+/// use ringtape::book::{Replica, SAVED_PIECES, Saving};
 /// use ringtape::event::Event;
 /// use ringtape::state::StateReader;
 ///
 /// let mut replica = Replica::new();
 /// let hash = replica.books_hash();
-/// let mut saving = replica.begin_save();
+/// let mut saving = Saving::of(&replica);
+/// saving.begin(&replica);
 /// let event = Event::default();
 /// saving.before(&event, &replica);
 /// replica.apply(&event);
 /// while saving.advance(&replica, 1_000) {}
 ///
-/// let mut pieces = saving.take();
+/// let mut pieces = Vec::new();
+/// saving.take(1, |name, bytes| {
+///     pieces.push((name, bytes));
+///     Vec::new()
+/// });
 /// pieces.sort_by_key(|(name, _)| SAVED_PIECES.iter().position(|other| other == name));
 /// let bytes: Vec<u8> = pieces.into_iter().flat_map(|(_, bytes)| bytes).collect();
 /// let loaded = Replica::load(&mut StateReader::new("books", &bytes))?;
@@ -69,10 +88,18 @@ const LEVELS: usize = 6;
 #[derive(Debug)]
 pub struct Saving {
     pieces: [StateWriter; 7],
-    /// Whether an instrument is saved, for those that there were.
-    is_saved: Vec<bool>,
-    /// All instruments before this are saved.
-    next: usize,
+    /// By instrument, whether it is saved; all `false` again once it is passed.
+    saved_instruments: Vec<bool>,
+    /// By handle, a bit for each order that was saved ahead of its turn; likewise.
+    saved_orders: Bits,
+    /// Instruments and handles before these are saved.
+    next_instrument: usize,
+    next_order: usize,
+    /// Instruments, handles and priorities that there were.
+    instruments_until: usize,
+    orders_until: usize,
+    priorities_until: u64,
+    /// How many instruments, books and books of levels are saved.
     instruments: usize,
     books: usize,
     books_of_levels: usize,
@@ -80,41 +107,95 @@ pub struct Saving {
     oldest_print: usize,
     prints: usize,
     prints_saved: usize,
+    /// Prints that are broken meanwhile, as they were, by their place behind the oldest.
+    broken: Vec<(usize, Print)>,
     /// Events since; each overwrites one print at most.
     events: usize,
     is_complete: bool,
 }
 
 impl Replica {
-    /// Begins to save everything that the replica's answers and future depend on.
-    pub fn begin_save(&self) -> Saving {
-        let mut saving = Saving {
-            pieces: Default::default(),
-            is_saved: vec![false; self.tapes.len()],
-            next: 0,
-            instruments: 0,
-            books: 0,
-            books_of_levels: 0,
-            oldest_print: self.prints.oldest(),
-            prints: self.prints.len(),
-            prints_saved: 0,
-            events: 0,
-            is_complete: false,
-        };
-        let head = &mut saving.pieces[HEAD];
-        head.put_u64(self.applied);
-        head.put_u64(self.touches.value());
-        save_counts(&self.counts, head);
-        head.put_u64(self.books.next_priority);
-        head.put_len(self.books.peak_orders);
-        head.put_len(self.books.live_orders());
-        head.put_len(self.tapes.len());
-        head.put_len(self.prints.len());
-        saving
+    /// Writes everything that the replica's answers and future depend on, all at once and book by
+    /// book: two replicas in the same state write the same bytes.
+    pub fn save(&self, writer: &mut StateWriter) {
+        let mut saving = Saving::new(0, self.tapes.len());
+        saving.begin(self);
+        saving.save_prints(self, usize::MAX);
+        for index in 0..self.tapes.len() {
+            saving.save_if_due(index, self);
+            for handle in self.books.resting(InstrumentId(index as u32)) {
+                save_order(&self.books.view(handle), &mut saving.pieces[ORDERS]);
+            }
+        }
+        saving.complete();
+        saving.pieces.iter().for_each(|piece| writer.append(piece));
     }
 }
 
 impl Saving {
+    /// Room for saving `replica`, also once it has grown to the size for which it has room.
+    pub fn of(replica: &Replica) -> Self {
+        Self::new(replica.books.orders.room(), INSTRUMENTS_MAX)
+    }
+
+    fn new(orders: usize, instruments: usize) -> Self {
+        Self {
+            pieces: Default::default(),
+            // The system finds the memory of zeros when they are touched.
+            saved_instruments: vec![false; instruments],
+            saved_orders: Bits::new(orders),
+            next_instrument: 0,
+            next_order: 0,
+            instruments_until: 0,
+            orders_until: 0,
+            priorities_until: 0,
+            instruments: 0,
+            books: 0,
+            books_of_levels: 0,
+            oldest_print: 0,
+            prints: 0,
+            prints_saved: 0,
+            broken: Vec::with_capacity(BROKEN_EXPECTED),
+            events: 0,
+            is_complete: true,
+        }
+    }
+
+    /// Begins to save everything that the replica's answers and future depend on; a saving that was
+    /// not at its end is given up.
+    pub fn begin(&mut self, replica: &Replica) {
+        self.forget();
+        (self.next_instrument, self.next_order) = (0, 0);
+        self.instruments_until = replica.tapes.len();
+        self.orders_until = replica.books.orders.used();
+        self.saved_orders.make_room(self.orders_until);
+        self.priorities_until = replica.books.next_priority;
+        (self.instruments, self.books, self.books_of_levels) = (0, 0, 0);
+        (self.oldest_print, self.prints) = (replica.prints.oldest(), replica.prints.len());
+        self.prints_saved = 0;
+        self.events = 0;
+        self.is_complete = false;
+        let head = &mut self.pieces[HEAD];
+        head.put_u64(replica.applied);
+        head.put_u64(replica.touches.value());
+        save_counts(&replica.counts, head);
+        head.put_u64(replica.books.next_priority);
+        head.put_len(replica.books.peak_orders);
+        head.put_len(replica.books.live_orders());
+        head.put_len(replica.tapes.len());
+        head.put_len(replica.prints.len());
+    }
+
+    /// Makes sure that nothing is left of a saving before, and that there is room for the next.
+    fn forget(&mut self) {
+        if !self.is_complete {
+            self.saved_instruments[self.next_instrument..self.instruments_until].fill(false);
+            self.saved_orders = Bits::new(self.orders_until);
+            self.broken.clear();
+        }
+        self.take(0, |_, bytes| bytes);
+    }
+
     /// Saves what `event` may change; to be called before each event that is applied until all is
     /// saved.
     pub fn before(&mut self, event: &Event, replica: &Replica) {
@@ -123,48 +204,60 @@ impl Saving {
         }
         self.save_if_due(event.instrument as usize, replica);
         // What is no order in some kinds of event is unlikely to be one by chance, and no harm.
-        if let Some(order) = replica.order(OrderId(event.payload[0])) {
-            self.save_if_due(order.instrument.0 as usize, replica);
+        self.save_named(OrderId(event.payload[0]), replica);
+        let instrument = InstrumentId(event.instrument);
+        match event.view() {
+            EventView::Replace(replace) => self.save_named(replace.new_order_id, replica),
+            EventView::Clear(_) => {
+                replica.books.resting(instrument).for_each(|one| self.save_ahead(one, replica));
+            }
+            EventView::Broken(broken) => self.keep_print(broken.match_id, instrument, replica),
+            _ => {}
         }
         self.events += 1;
-        if event.kind == Kind::Broken as u8 {
-            while self.save_prints(replica) {}
-        } else if self.prints_saved < self.events {
-            self.save_prints(replica);
+        if self.prints_saved < self.events {
+            self.save_prints(replica, PRINTS_AHEAD);
         }
     }
 
-    /// Saves some more, about as much as `orders` orders; whether anything is left.
+    /// Saves some more, as much as `orders` orders at most or one instrument; whether anything is
+    /// left.
     pub fn advance(&mut self, replica: &Replica, orders: usize) -> bool {
-        let enough = self.pieces[ORDERS].len() + orders.saturating_mul(ORDER_BYTES);
-        let mut instruments_left = orders / INSTRUMENT_COST + 1;
-        if self.save_prints(replica) && orders < PRINTS_SLICE * INSTRUMENT_COST {
-            return true;
+        if self.is_complete {
+            return false;
         }
-        while self.save_prints(replica) {}
-        while self.next < self.is_saved.len() {
-            if self.pieces[ORDERS].len() >= enough || instruments_left == 0 {
+        let mut left = orders.max(1);
+        left -= self.save_prints(replica, left);
+        while self.next_instrument < self.instruments_until {
+            if left == 0 {
                 return true;
             }
-            instruments_left -= 1;
-            self.save_if_due(self.next, replica);
-            self.next += 1;
+            left = left.saturating_sub(INSTRUMENT_COST);
+            self.save_if_due(self.next_instrument, replica);
+            self.saved_instruments[self.next_instrument] = false;
+            self.next_instrument += 1;
         }
-        if !self.is_complete {
-            self.is_complete = true;
-            let sizes = &mut self.pieces[SIZES];
-            sizes.put_len(self.instruments);
-            sizes.put_len(self.books);
-            sizes.put_len(self.books_of_levels);
+        self.save_orders(replica, left);
+        let has_more = self.prints_saved < self.prints || self.next_order < self.orders_until;
+        if !has_more {
+            self.complete();
         }
-        false
+        has_more
     }
 
-    /// Takes what was saved since the last time, by name.
-    pub fn take(&mut self) -> Vec<(&'static str, Vec<u8>)> {
-        let pieces = SAVED_PIECES.into_iter().zip(&mut self.pieces);
-        let taken = pieces.map(|(name, piece)| (name, std::mem::take(piece).into_bytes()));
-        taken.filter(|(_, bytes)| !bytes.is_empty()).collect()
+    /// Gives each piece that has `bytes_min` bytes or more to `exchange`, by name, and goes on with
+    /// the buffer that it gives back; what is in that is dropped.
+    pub fn take(
+        &mut self,
+        bytes_min: usize,
+        mut exchange: impl FnMut(&'static str, Vec<u8>) -> Vec<u8>,
+    ) {
+        for (name, piece) in SAVED_PIECES.into_iter().zip(&mut self.pieces) {
+            if piece.len() >= bytes_min {
+                let bytes = std::mem::take(piece).into_bytes();
+                *piece = StateWriter::reusing(exchange(name, bytes));
+            }
+        }
     }
 
     /// Bytes that were saved and not taken.
@@ -172,19 +265,24 @@ impl Saving {
         self.pieces.iter().map(StateWriter::len).sum()
     }
 
-    /// All pieces, in their order, of a saving from which nothing was taken.
-    pub(super) fn write(&self, writer: &mut StateWriter) {
-        self.pieces.iter().for_each(|piece| writer.append(piece));
+    fn complete(&mut self) {
+        self.is_complete = true;
+        self.broken.clear();
+        let sizes = &mut self.pieces[SIZES];
+        sizes.put_len(self.instruments);
+        sizes.put_len(self.books);
+        sizes.put_len(self.books_of_levels);
     }
 
+    /// Saves an instrument unless that is done, without its orders.
     fn save_if_due(&mut self, index: usize, replica: &Replica) {
-        if self.is_saved.get(index) == Some(&false) {
-            self.is_saved[index] = true;
-            self.save(index, replica);
+        let is_due = (self.next_instrument..self.instruments_until).contains(&index);
+        if is_due && !std::mem::replace(&mut self.saved_instruments[index], true) {
+            self.save_instrument(index, replica);
         }
     }
 
-    fn save(&mut self, index: usize, replica: &Replica) {
+    fn save_instrument(&mut self, index: usize, replica: &Replica) {
         let id = InstrumentId(index as u32);
         if let Some(instrument) = replica.instruments.get(id) {
             save_instrument(id, instrument, &mut self.pieces[INSTRUMENTS]);
@@ -200,22 +298,107 @@ impl Saving {
         }
         let has_levels = replica.level_books.save_one(id, &mut self.pieces[LEVELS]);
         self.books_of_levels += usize::from(has_levels);
-        for side in [Side::Buy, Side::Sell] {
-            for level in replica.books.levels(id, side) {
-                let queue = replica.books.queue(level);
-                queue.for_each(|order| save_order(&order, &mut self.pieces[ORDERS]));
-            }
+    }
+
+    /// Saves an order that an event names, and the instrument that it rests in.
+    fn save_named(&mut self, order_id: OrderId, replica: &Replica) {
+        if let Some(found) = replica.books.find(order_id) {
+            let instrument = replica.books.view(found.handle).instrument;
+            self.save_if_due(instrument.0 as usize, replica);
+            self.save_ahead(found.handle, replica);
         }
     }
 
-    /// Saves the next slice of prints, oldest first; whether any are left.
-    fn save_prints(&mut self, replica: &Replica) -> bool {
-        let until = self.prints.min(self.prints_saved + PRINTS_SLICE);
-        for nth in self.prints_saved..until {
-            let index = (self.oldest_print + nth) % self.prints;
-            replica.prints.save_one(index, &mut self.pieces[PRINTS]);
+    /// Saves an order before its turn, unless that was done or it came later.
+    fn save_ahead(&mut self, handle: u32, replica: &Replica) {
+        let order = replica.books.view(handle);
+        let is_due = handle as usize >= self.next_order && order.priority < self.priorities_until;
+        if is_due && !self.saved_orders.set(handle) {
+            save_order(&order, &mut self.pieces[ORDERS]);
+        }
+    }
+
+    /// Saves the next orders of the slab, `count` at most, free ones included.
+    fn save_orders(&mut self, replica: &Replica, count: usize) {
+        let Books { orders, levels, .. } = &replica.books;
+        let until = self.orders_until.min(self.next_order.saturating_add(count));
+        while self.next_order < until {
+            let end = until.min(self.next_order + LOOK_AHEAD_ORDERS);
+            let chunk = self.next_order as u32..end as u32;
+            chunk.clone().for_each(|handle| levels.prefetch(orders[handle].level));
+            for handle in chunk {
+                let order = &orders[handle];
+                let is_new = order.priority() >= self.priorities_until;
+                if !self.saved_orders.unset(handle) && !order.is_free() && !is_new {
+                    let level = &levels[order.level];
+                    save_order(&order.seen_at(level), &mut self.pieces[ORDERS]);
+                }
+            }
+            self.next_order = end;
+        }
+    }
+
+    /// Saves the next prints, oldest first, `count` at most; says how many.
+    fn save_prints(&mut self, replica: &Replica, count: usize) -> usize {
+        let from = self.prints_saved;
+        let until = self.prints.min(from.saturating_add(count));
+        for nth in from..until {
+            let was = self.broken.iter().find(|(place, _)| *place == nth);
+            let print = was.map_or_else(
+                || replica.prints.nth((self.oldest_print + nth) % self.prints),
+                |(_, print)| print,
+            );
+            print.save(&mut self.pieces[PRINTS]);
         }
         self.prints_saved = until;
-        until < self.prints
+        until - from
+    }
+
+    /// Remembers a print that is about to be broken, if it is still to be saved.
+    fn keep_print(&mut self, match_id: MatchId, instrument: InstrumentId, replica: &Replica) {
+        let Some(index) = replica.prints.find(match_id, instrument) else { return };
+        let is_old = index < self.prints;
+        let nth = (index + self.prints - self.oldest_print) % self.prints.max(1);
+        if is_old && nth >= self.prints_saved {
+            self.broken.push((nth, *replica.prints.nth(index)));
+        }
+    }
+}
+
+/// A bit for each handle.
+#[derive(Debug)]
+struct Bits(Vec<u64>);
+
+impl Bits {
+    /// Room for so many; the system finds the memory when it is touched.
+    fn new(count: usize) -> Self {
+        Self(vec![0; count.div_ceil(u64::BITS as usize)])
+    }
+
+    fn make_room(&mut self, count: usize) {
+        let words = count.div_ceil(u64::BITS as usize);
+        if words > self.0.len() {
+            self.0.resize(words, 0);
+        }
+    }
+
+    /// Sets a bit; whether it was set.
+    fn set(&mut self, index: u32) -> bool {
+        let (word, bit) = self.find(index);
+        let was = *word & bit != 0;
+        *word |= bit;
+        was
+    }
+
+    /// Takes a bit back; whether it was set.
+    fn unset(&mut self, index: u32) -> bool {
+        let (word, bit) = self.find(index);
+        let was = *word & bit != 0;
+        *word &= !bit;
+        was
+    }
+
+    fn find(&mut self, index: u32) -> (&mut u64, u64) {
+        (&mut self.0[(index / u64::BITS) as usize], 1 << (index % u64::BITS))
     }
 }

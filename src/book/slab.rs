@@ -27,8 +27,8 @@ const RECORDS_MIN: usize = 1 << 10;
 pub(super) trait Linked: Copy + Zeroable {
     /// The next record of the list that this one is in.
     fn next(&self) -> u32;
-    /// Sets the next record.
-    fn set_next(&mut self, next: u32);
+    /// Makes it a free record, with the next one of their list.
+    fn set_free(&mut self, next: u32);
 }
 
 /// The records and their free list.
@@ -77,7 +77,7 @@ impl<T: Linked> Slab<T> {
         }
         let handle = self.used as u32;
         self.used += 1;
-        self[handle].set_next(NIL);
+        self[handle].set_free(NIL);
         handle
     }
 
@@ -91,9 +91,19 @@ impl<T: Linked> Slab<T> {
     #[inline(always)]
     pub(super) fn remove(&mut self, handle: u32) {
         let free = self.free;
-        self[handle].set_next(free);
+        self[handle].set_free(free);
         self.free = handle;
         self.live -= 1;
+    }
+
+    /// Records that were ever in use: their handles are the numbers below.
+    pub(super) fn used(&self) -> usize {
+        self.used
+    }
+
+    /// Records for which there is room before the array has to move.
+    pub(super) fn room(&self) -> usize {
+        self.records.len()
     }
 
     /// Records in use.
@@ -152,7 +162,7 @@ mod tests {
         fn next(&self) -> u32 {
             *self
         }
-        fn set_next(&mut self, next: u32) {
+        fn set_free(&mut self, next: u32) {
             *self = next;
         }
     }

@@ -1,8 +1,8 @@
 //! The portfolio agent: follows the execution ring.
 
+use super::collector::{Part, Sink};
 use super::kept::Keeper;
 use super::run_state::{PORTFOLIO_SECTION, portfolio_section};
-use super::snapshots::{Part, Sink};
 use super::stats::{AccountingOutcome, Handover, hand_over};
 use super::watch::ToldByPortfolio;
 use crate::error::Result;

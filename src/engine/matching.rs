@@ -138,14 +138,17 @@ impl Matching {
             let events = &events[..left.min(events.len())];
             left -= events.len();
             if saver.is_saving() || trail.is_some() {
-                for event in events {
-                    saver.before(event, market.books.replica());
-                    market.books.apply(event);
-                    meter.note(event.ts_ingest);
-                    if let Some(trail) = trail {
-                        trail.note(sequence, event, market, outlet.tally);
+                for chunk in events.chunks(LOOK_AHEAD_EVENTS) {
+                    market.books.replica().look_ahead(chunk, |event| event);
+                    for event in chunk {
+                        saver.before(event, market.books.replica());
+                        market.books.apply(event);
+                        meter.note(event.ts_ingest);
+                        if let Some(trail) = trail {
+                            trail.note(sequence, event, market, outlet.tally);
+                        }
+                        sequence += 1;
                     }
-                    sequence += 1;
                 }
             } else {
                 market.books.apply_each(events, |event| event, |event| meter.note(event.ts_ingest));

@@ -17,6 +17,7 @@
 
 mod accounting;
 mod builder;
+mod collector;
 mod config;
 mod definitions;
 mod exchange;
@@ -48,6 +49,7 @@ mod wiring;
 
 pub use accounting::FillRecord;
 pub use builder::EngineBuilder;
+pub use collector::SnapshotReport;
 pub use config::{EngineConfig, Gate, JournalConfig};
 pub use exchange::Exchange;
 pub use explain::Chapter;
@@ -58,7 +60,7 @@ pub use journal_feed::{JOURNAL_FORMAT, JournalFeed};
 pub use journals::Resumed;
 pub use kept::KeptExecutions;
 pub use rederive::{Rederived, rederive};
-pub use snapshots::{NeededFrom, SnapshotRefused, SnapshotReport, SnapshotUsed, needed_from};
+pub use snapshots::{NeededFrom, SnapshotRefused, SnapshotUsed, needed_from};
 pub use stats::{Hashes, JournalReport, RunReport, StageReport, StrategyReport};
 pub use trail::HashPoint;
 pub use venue::{OpeningBook, VenueCounts, VenueServer};

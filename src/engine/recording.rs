@@ -3,8 +3,8 @@
 //! In a run that goes on, the first records are in the journal already: those of the market come
 //! from there, and those that matching makes of them are compared with it.
 
+use super::collector::{Part, Sink};
 use super::journals::Journals;
-use super::snapshots::{Part, Sink};
 use super::stats::{Handover, RecordingOutcome, hand_over};
 use super::wiring::is_same;
 use crate::error::{Error, Result};

@@ -223,27 +223,25 @@ impl Market {
         self.trader.as_ref().is_none_or(Trader::can_save)
     }
 
-    /// Saves all but the books.
-    pub(super) fn sections(&self, tally: Tally) -> Vec<(&'static str, Vec<u8>)> {
-        let section = |name, save: &dyn Fn(&mut StateWriter)| {
-            let mut writer = StateWriter::default();
-            save(&mut writer);
-            (name, writer.into_bytes())
-        };
-        let mut sections = vec![section(MATCHING_SECTION, &|writer| {
+    /// Saves all but the books: gives `section` the name of each section and what writes it.
+    pub(super) fn save(
+        &self,
+        tally: Tally,
+        mut section: impl FnMut(&'static str, &dyn Fn(&mut StateWriter)),
+    ) {
+        section(MATCHING_SECTION, &|writer| {
             writer.put_u64(tally.hash.value());
             writer.put_u64(tally.count);
             let (ts, has_come) = self.begin.found();
             writer.put_bool(ts.is_some());
             writer.put_u64(ts.unwrap_or(0));
             writer.put_bool(has_come);
-        })];
-        sections.extend(
-            self.trader.iter().map(|one| section(TRADER_SECTION, &|writer| one.save(writer))),
-        );
-        sections.extend(
-            self.exchange.iter().map(|one| section(EXCHANGE_SECTION, &|writer| one.save(writer))),
-        );
-        sections
+        });
+        if let Some(trader) = &self.trader {
+            section(TRADER_SECTION, &|writer| trader.save(writer));
+        }
+        if let Some(exchange) = &self.exchange {
+            section(EXCHANGE_SECTION, &|writer| exchange.save(writer));
+        }
     }
 }

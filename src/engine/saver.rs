@@ -1,44 +1,84 @@
 //! What matching does for snapshots: passes marks on, and saves its state while it goes on.
+//!
+//! ```text
+//!                       saves at most                                  and that costs
+//!   between two batches 1,024 orders, or prints, or 128 instruments    40 KB written to memory
+//!   before an event     what it may change: 2 orders, 3 instruments    2 KiB
+//!   at the mark         own orders and strategies, all at once         as much as they are
+//! ```
+//!
+//! That is all that matching does for a snapshot between two events, however many orders there are
+//! and however deep a book is ([`SNAPSHOT_SLICE_ORDERS`], [`SNAPSHOT_EVENT_BYTES_MAX`]). None of it
+//! allocates, waits, or calls the system; tests count the bytes and the allocations. The longest
+//! pause is in the report: where the machine takes the core away meanwhile, it is longer than that
+//! work.
+//!
+//! Three kinds of event are dearer. One that clears a book saves the orders that it takes out; one
+//! that sets a level in a feed of levels saves its instrument's levels; and a run of an order file
+//! saves its matching engine at the mark, all at once. Where the disk is so slow that all buffers
+//! are on their way to it, slices wait for one, and what an event changes goes into a new one.
+//!
+//! [`SNAPSHOT_EVENT_BYTES_MAX`]: crate::limits::SNAPSHOT_EVENT_BYTES_MAX
 
+use super::collector::{Buffers, Part, Sink};
 use super::run_state::{Market, Tally};
-use super::snapshots::{Part, Sink};
 use crate::book::{Replica, Saving};
 use crate::clock::Clock;
 use crate::event::{Event, EventView, Execution, ExecutionKind, Kind};
 use crate::limits::{SNAPSHOT_PIECE_BYTES, SNAPSHOT_SLICE_ORDERS};
+use crate::state::StateWriter;
 
 /// Saves matching's state.
-///
-/// Books are saved in slices of [`SNAPSHOT_SLICE_ORDERS`] orders between batches, and an instrument
-/// at once when an event is about to change it; what is saved is handed in from
-/// [`SNAPSHOT_PIECE_BYTES`] on. So at no time does matching save more than one slice and the
-/// largest single book, or keep more than that, however many orders there are. The longest pause is
-/// in the report; where the machine takes the core away meanwhile it is longer than that work.
 pub(super) struct Saver {
     clock: Clock,
     /// `None` when marks only pass: no snapshot was asked for, or it is impossible.
-    sink: Option<Sink>,
+    outlet: Option<Outlet>,
     /// Marks before this sequence were there when the run was taken up.
     new_from: u64,
     /// Whether marks can come at all.
     is_watching: bool,
-    /// The snapshot that is being taken.
-    saving: Option<(u64, Saving)>,
     longest_pause_ns: u64,
     skipped: u64,
 }
 
+/// What a saver is made of.
+pub(super) struct SaverParts<'a> {
+    pub(super) clock: Clock,
+    /// Where sections go and what they are written into, if snapshots are to be taken.
+    pub(super) outlet: Option<(Sink, Buffers)>,
+    /// Snapshots are taken at marks from this sequence on.
+    pub(super) new_from: u64,
+    /// Whether older marks can come.
+    pub(super) may_pass: bool,
+    /// What will be saved.
+    pub(super) replica: &'a Replica,
+}
+
+/// The way of what is saved to the collector.
+struct Outlet {
+    sink: Sink,
+    buffers: Buffers,
+    saving: Saving,
+    /// The snapshot that is being taken.
+    number: Option<u64>,
+}
+
 impl Saver {
-    /// A saver that hands its sections to `sink`, at marks from `new_from` on; `may_pass` says
-    /// whether older marks can come.
-    pub(super) fn new(clock: Clock, sink: Option<Sink>, new_from: u64, may_pass: bool) -> Self {
-        let is_watching = sink.is_some() || may_pass;
-        Self { clock, sink, new_from, is_watching, saving: None, longest_pause_ns: 0, skipped: 0 }
+    pub(super) fn new(parts: SaverParts<'_>) -> Self {
+        let SaverParts { clock, outlet, new_from, may_pass, replica } = parts;
+        let outlet = outlet.map(|(sink, buffers)| Outlet {
+            sink,
+            buffers,
+            saving: Saving::of(replica),
+            number: None,
+        });
+        let is_watching = outlet.is_some() || may_pass;
+        Self { clock, outlet, new_from, is_watching, longest_pause_ns: 0, skipped: 0 }
     }
 
     /// Whether a snapshot is being taken.
     pub(super) fn is_saving(&self) -> bool {
-        self.saving.is_some()
+        self.outlet.as_ref().is_some_and(|outlet| outlet.number.is_some())
     }
 
     /// Where the first mark is among `events`.
@@ -49,21 +89,17 @@ impl Saver {
     /// To be called before an event is applied to `replica`.
     #[inline]
     pub(super) fn before(&mut self, event: &Event, replica: &Replica) {
-        if self.saving.is_some() {
+        if self.is_saving() {
             self.save_before(event, replica);
         }
     }
 
     #[cold]
     fn save_before(&mut self, event: &Event, replica: &Replica) {
-        let (Some((number, saving)), Some(sink)) = (&mut self.saving, &self.sink) else { return };
+        let Some((outlet, number)) = at_work(&mut self.outlet) else { return };
         let before = self.clock.now();
-        saving.before(event, replica);
-        // WHY: a batch of events asks for a thousand books. Kept until the next slice they came to
-        // 9 MB in one buffer.
-        if saving.pending_bytes() >= SNAPSHOT_PIECE_BYTES {
-            hand_in(*number, saving, sink);
-        }
+        outlet.saving.before(event, replica);
+        outlet.hand_in(number, SNAPSHOT_PIECE_BYTES);
         self.note_pause(before.0);
     }
 
@@ -95,42 +131,35 @@ impl Saver {
         let Some(passed_on) = mark_of(event) else { return };
         let number = passed_on.order_id;
         out.push(passed_on);
-        let Some(sink) = self.sink.as_ref().filter(|_| sequence >= self.new_from) else { return };
-        if self.saving.is_some() || !sink.begin(number) {
+        let is_new = sequence >= self.new_from;
+        let Some(outlet) = self.outlet.as_mut().filter(|_| is_new) else { return };
+        if outlet.number.is_some() || !outlet.sink.begin(number) {
             self.skipped += 1;
             return;
         }
         let before = self.clock.now();
-        for (name, bytes) in market.sections(tally) {
-            sink.section(number, name, bytes);
-        }
-        self.saving = Some((number, market.books.replica().begin_save()));
+        outlet.begin(number, market, tally);
         self.note_pause(before.0);
     }
 
-    /// Saves the next slice; whether there was one.
+    /// Saves the next slice; whether there was one, and a buffer for it.
     pub(super) fn advance(&mut self, replica: &Replica) -> bool {
-        let (Some((number, saving)), Some(sink)) = (&mut self.saving, &self.sink) else {
+        let Some((outlet, number)) = at_work(&mut self.outlet) else { return false };
+        if outlet.buffers.are_few() {
             return false;
-        };
+        }
         let before = self.clock.now();
-        let number = *number;
-        let has_more = saving.advance(replica, SNAPSHOT_SLICE_ORDERS);
-        if !has_more || saving.pending_bytes() >= SNAPSHOT_PIECE_BYTES {
-            hand_in(number, saving, sink);
-        }
-        if !has_more {
-            sink.done(number, Part::Matching);
-            self.saving = None;
-        }
+        outlet.advance(number, replica);
         self.note_pause(before.0);
         true
     }
 
     /// The market is over: saves what is left of the snapshot at hand.
     pub(super) fn finish(&mut self, replica: &Replica) {
-        while self.advance(replica) {}
-        self.sink = None;
+        while let Some((outlet, number)) = at_work(&mut self.outlet) {
+            outlet.advance(number, replica);
+        }
+        self.outlet = None;
     }
 
     /// Longest pause in ns, and marks that passed while a snapshot was being taken.
@@ -144,10 +173,43 @@ impl Saver {
     }
 }
 
-/// Hands in what was saved so far.
-fn hand_in(number: u64, saving: &mut Saving, sink: &Sink) {
-    for (name, bytes) in saving.take() {
-        sink.section(number, name, bytes);
+/// The outlet and the number of the snapshot that is being taken.
+fn at_work(outlet: &mut Option<Outlet>) -> Option<(&mut Outlet, u64)> {
+    let outlet = outlet.as_mut()?;
+    let number = outlet.number?;
+    Some((outlet, number))
+}
+
+impl Outlet {
+    fn begin(&mut self, number: u64, market: &Market, tally: Tally) {
+        let Self { sink, buffers, saving, .. } = self;
+        market.save(tally, |name, save| {
+            let mut writer = StateWriter::reusing(buffers.take());
+            save(&mut writer);
+            sink.section(number, name, writer.into_bytes());
+        });
+        let is_room = |bytes: &Vec<u8>| bytes.capacity() > 0;
+        saving.take(0, |_, bytes| Some(bytes).filter(is_room).unwrap_or_else(|| buffers.take()));
+        saving.begin(market.books.replica());
+        self.number = Some(number);
+    }
+
+    fn advance(&mut self, number: u64, replica: &Replica) {
+        let has_more = self.saving.advance(replica, SNAPSHOT_SLICE_ORDERS);
+        self.hand_in(number, if has_more { SNAPSHOT_PIECE_BYTES } else { 1 });
+        if !has_more {
+            self.sink.done(number, Part::Matching);
+            self.number = None;
+        }
+    }
+
+    /// Hands in the pieces that have grown to `bytes_min`.
+    fn hand_in(&mut self, number: u64, bytes_min: usize) {
+        let Self { sink, buffers, saving, .. } = self;
+        saving.take(bytes_min, |name, bytes| {
+            sink.section(number, name, bytes);
+            buffers.take()
+        });
     }
 }
 

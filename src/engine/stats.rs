@@ -3,13 +3,13 @@
 use std::sync::{Arc, OnceLock};
 
 use super::accounting::{FillRecord, PORTFOLIO};
+use super::collector::SnapshotReport;
 use super::config::Gate;
 use super::explain::Chapter;
 use super::gateway::GatewayReport;
 use super::journals::Resumed;
 use super::kept::KeptExecutions;
 use super::matching::{MATCHING, TICK_TO_ORDER};
-use super::snapshots::SnapshotReport;
 use super::trail::{HashPoint, completed};
 use crate::book::{ReplicaCounts, Totals};
 use crate::error::{Error, Result};

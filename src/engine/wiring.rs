@@ -4,6 +4,7 @@ use std::sync::Arc;
 
 use super::accounting::{Accounting, AccountingParts, PORTFOLIO};
 use super::builder::EngineBuilder;
+use super::collector::{Collector, Sink};
 use super::config::{EngineConfig, Gate};
 use super::filter::SymbolFilter;
 use super::gateway::{Door, GATEWAY};
@@ -16,8 +17,7 @@ use super::kept::Keeper;
 use super::matching::{MATCHING, Matching, MatchingParts};
 use super::recording::{EXECUTION_JOURNAL, JournalStage, MARKET_JOURNAL, recordings};
 use super::run_state::RunState;
-use super::saver::Saver;
-use super::snapshots::{Collector, Sink};
+use super::saver::{Saver, SaverParts};
 use super::stats::{JOURNAL_STAGE, Outcomes, RING_STAGE, RunParts, RunReport};
 use super::valve::{PauseFlag, Valve};
 use super::watch::{Watch, Watched};
@@ -319,9 +319,9 @@ fn agents(
     let mut state = RunState::new(&mut config);
     let (mut journals, origins, new_from) =
         open_journals(&config, &mut *feed, core, &mut state, outcomes)?;
-    let (sink, collector) = collector(&*feed, &config, &state, outcomes)?;
-    let saver =
-        Saver::new(outside.clock.clone(), sink.clone(), new_from, outcomes.resumed.is_some());
+    let clock = outside.clock.clone();
+    let (saver, sink, collector) =
+        saver_and_collector(&*feed, &config, &state, (clock, new_from), outcomes)?;
     let run = Journals::run_id(journals.as_ref());
     let door =
         Door::of(config.gateway.take(), (&outside.inbox, &outside.stop), outcomes, run, new_from);
@@ -397,16 +397,27 @@ fn open_journals(
     Ok((Some(journals), origins, new_from))
 }
 
-/// Where the parts of snapshots go and who collects them, if there are to be any.
-fn collector(
+/// Who saves matching's state, where the other parts of snapshots go and who collects them, if
+/// there are to be any; snapshots are taken at marks from `new_from` on.
+fn saver_and_collector(
     feed: &dyn Feed,
     config: &EngineConfig,
     state: &RunState,
+    (clock, new_from): (Clock, u64),
     outcomes: &mut Outcomes,
-) -> Result<(Option<Sink>, Option<Collector>)> {
+) -> Result<(Saver, Option<Sink>, Option<Collector>)> {
     let identity = feed.description().identity;
     let warnings = &mut outcomes.warnings;
-    Ok(Collector::start(config.journal.as_ref(), identity, state, warnings)?.unzip())
+    let started = Collector::start(config.journal.as_ref(), identity, state, warnings)?;
+    let (outlet, collector) = match started {
+        Some((sink, buffers, collector)) => (Some((sink, buffers)), Some(collector)),
+        None => (None, None),
+    };
+    let sink = outlet.as_ref().map(|(sink, _)| sink.clone());
+    let replica = state.market.books.replica();
+    let may_pass = outcomes.resumed.is_some();
+    let saver = Saver::new(SaverParts { clock, outlet, new_from, may_pass, replica });
+    Ok((saver, sink, collector))
 }
 
 /// The gauges of both rings.
