@@ -129,6 +129,7 @@ fn parse(text: &str) -> Option<(&str, u64)> {
 
 #[cfg(test)]
 mod tests {
+    use super::super::faults::tried;
     use super::*;
 
     #[test]
@@ -154,6 +155,7 @@ mod tests {
             fs::write(&cursor.path, &whole[..length]).unwrap();
             assert!(cursor.load().is_err(), "length {length}");
         }
+        tried("a cursor with a flipped bit or cut", (9 * whole.len()) as u64);
     }
 
     #[test]

@@ -7,6 +7,7 @@ use std::path::Path;
 use bytemuck::Zeroable;
 
 use super::directory::{begun_cut, list_segments, segment_path};
+use super::faults::tried;
 use super::recover::clearing;
 use super::{
     Durability, JournalOptions, Reader, Writer, is_present, records_per_segment, recover, verify,
@@ -47,7 +48,7 @@ fn torn_after_a_crash_of_the_machine(dir: &Path) {
 
 #[test]
 fn a_recovery_that_is_stopped_between_any_two_segments_is_done_again() {
-    let mut tried = 0;
+    let mut steps_tried = 0;
     for steps in 0.. {
         let scratch = tempfile::tempdir().expect("a folder");
         let dir = scratch.path();
@@ -67,15 +68,17 @@ fn a_recovery_that_is_stopped_between_any_two_segments_is_done_again() {
         assert_eq!((recovery.next_sequence, recovery.epoch), (500, 1));
         writer.close().expect("space");
         assert_eq!(verify::<Event>(dir).expect("a whole journal").records, 500);
-        tried += 1;
+        steps_tried += 1;
     }
-    assert!(tried >= 4);
+    assert!(steps_tried >= 4);
+    tried("a recovery stopped between two segments", steps_tried);
 }
 
 #[test]
 fn a_cut_over_several_segments_that_is_stopped_anywhere_is_done_again() {
     let per_segment = records_per_segment::<Event>(SEGMENT_BYTES_MIN);
     // Within a segment, at its end, and everything.
+    let mut all_steps = 0;
     for until in [500, per_segment, 0] {
         let mut steps = 0;
         loop {
@@ -116,5 +119,7 @@ fn a_cut_over_several_segments_that_is_stopped_anywhere_is_done_again() {
             steps += 1;
         }
         assert!(steps >= 3);
+        all_steps += steps;
     }
+    tried("a cut over several segments stopped between two steps", all_steps as u64);
 }

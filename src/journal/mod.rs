@@ -47,7 +47,12 @@
 //!
 //! # Faults
 //!
-//! What each costs, and the tests that try it (in `tests/journal/` unless a path is given).
+//! What each costs, and the tests that try it (in `tests/journal/` unless a path is given). They
+//! print how many cases they try:
+//!
+//! ```text
+//! cargo test --lib --test journal -- --show-output | grep '^tried'
+//! ```
 //!
 //! | fault | what is owed | tried by |
 //! |---|---|---|
@@ -62,6 +67,7 @@
 //! | any bit of a header, block header or record flipped, records behind it | corruption, nothing wrong delivered | `damage` |
 //! | any bit of the last record or seal flipped | torn tail in front of it, all else delivered | `damage` |
 //! | garbage in unwritten space | torn tail, or nothing behind a seal | `damage` |
+//! | garbage over any part, over the end, or for a segment (64, 48 and 64 cases, drawn anew each time) | nothing wrong delivered, no panic | `damage`, `recover` |
 //! | a segment cut, extended or empty | refused with the byte | `damage` |
 //! | segments missing, swapped, renamed, repeated or foreign | refused by name; `repair` drops copies | `damage`, `recover` |
 //! | content of another epoch or journal in recycled blocks | never delivered | `damage` |
@@ -73,6 +79,7 @@
 //! | a power cut that keeps any of the pages not yet forced out | every durable record is there | `src/journal/faults.rs` |
 //! | a sync that fails | never asked again, the journal stays unsealed | `src/journal/faults.rs` |
 //! | a disk full from the start, or at a roll | an error; what is there goes on later | `faults`, `write_read` |
+//! | a file system that fills up at any stage: lock, first segment, rolls, the close, a cursor, a run's journals and snapshots | code 4, nothing acknowledged is lost; goes on once there is room | `full_disk` |
 //! | a file cut under a map | a message and exit code 4 | `faults` |
 //! | links, pipes, devices, folders and absurd lengths for segments | refused, nobody waits | `faults` |
 //! | any bit of a snapshot flipped, any other length | the one before it is used | [`snapshot`], `snapshot` |

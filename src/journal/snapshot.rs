@@ -377,6 +377,7 @@ fn sequence_of(path: &Path) -> Option<u64> {
 
 #[cfg(test)]
 mod tests {
+    use super::super::faults::tried;
     use super::*;
 
     fn written(dir: &Path) -> (PathBuf, Vec<u8>) {
@@ -413,7 +414,8 @@ mod tests {
             let longer = [whole.as_slice(), &vec![0; more]].concat();
             assert!(Snapshot::from_bytes(&path, &longer).is_err(), "{more} bytes more");
         }
-        println!("{} bits, {} lengths", whole.len() * 8, whole.len() + 4);
+        tried("a snapshot with a flipped bit", 8 * whole.len() as u64);
+        tried("a snapshot of another length", whole.len() as u64 + 4);
     }
 
     #[test]
@@ -426,6 +428,7 @@ mod tests {
             let changed = [&whole[..32], &parts.concat()].concat();
             assert!(Snapshot::from_bytes(&path, &changed).is_err(), "{order:?}");
         }
+        tried("frames of a snapshot left out, repeated or swapped", 5);
     }
 
     #[test]

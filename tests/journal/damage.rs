@@ -16,7 +16,7 @@ use ringtape::journal::{
     JournalOptions, Read, Reader, VerifyReport, Writer, records_per_segment, verify, verify_any,
 };
 
-use crate::written::{SEGMENT, check, event, options, write};
+use crate::written::{SEGMENT, check, event, options, tried, write};
 
 const HEADER: u64 = 4096;
 const BLOCK: u64 = 64 << 10;
@@ -85,8 +85,8 @@ fn verdict(dir: &Path) -> Verdict {
     }
 }
 
-/// Flips each bit of `bytes` from `offset` on in turn and checks the verdict.
-fn flip_each(dir: &Path, offset: u64, bytes: u64, owed: &Verdict) {
+/// Flips each bit of `bytes` from `offset` on in turn and checks the verdict; how many.
+fn flip_each(dir: &Path, offset: u64, bytes: u64, owed: &Verdict) -> u64 {
     let file = open(&segment(dir, 0));
     for byte in offset..offset + bytes {
         let mut whole = [0];
@@ -97,13 +97,14 @@ fn flip_each(dir: &Path, offset: u64, bytes: u64, owed: &Verdict) {
         }
         file.write_all_at(&whole, byte).unwrap();
     }
+    8 * bytes
 }
 
 #[test]
 fn every_flipped_bit_of_a_segment_header_is_corruption() {
     let dir = tempfile::tempdir().unwrap();
     write(dir.path(), COUNT).close().unwrap();
-    flip_each(dir.path(), 0, HEADER, &Verdict::Corrupt);
+    tried("a bit of a segment header", flip_each(dir.path(), 0, HEADER, &Verdict::Corrupt));
     assert_eq!(verdict(dir.path()), Verdict::Whole);
 }
 
@@ -111,7 +112,8 @@ fn every_flipped_bit_of_a_segment_header_is_corruption() {
 fn every_flipped_bit_of_a_block_header_or_record_of_a_sealed_journal_is_corruption() {
     let dir = tempfile::tempdir().unwrap();
     write(dir.path(), COUNT).close().unwrap();
-    flip_each(dir.path(), BLOCK_HEADER, (1 + COUNT) * SLOT, &Verdict::Corrupt);
+    let bits = flip_each(dir.path(), BLOCK_HEADER, (1 + COUNT) * SLOT, &Verdict::Corrupt);
+    tried("a bit of a block header or record", bits);
     assert_eq!(verdict(dir.path()), Verdict::Whole);
 }
 
@@ -119,7 +121,8 @@ fn every_flipped_bit_of_a_block_header_or_record_of_a_sealed_journal_is_corrupti
 fn every_flipped_bit_of_the_last_seal_is_a_torn_tail_behind_all_records() {
     let dir = tempfile::tempdir().unwrap();
     write(dir.path(), COUNT).close().unwrap();
-    flip_each(dir.path(), FIRST_RECORD + COUNT * SLOT, SLOT, &Verdict::Torn(COUNT));
+    let bits = flip_each(dir.path(), FIRST_RECORD + COUNT * SLOT, SLOT, &Verdict::Torn(COUNT));
+    tried("a bit of the last seal", bits);
     assert_eq!(verdict(dir.path()), Verdict::Whole);
 }
 
@@ -128,8 +131,10 @@ fn every_flipped_bit_of_an_unsealed_journals_last_record_is_a_torn_tail_before_i
     let dir = tempfile::tempdir().unwrap();
     drop(write(dir.path(), COUNT));
     let last = FIRST_RECORD + (COUNT - 1) * SLOT;
-    flip_each(dir.path(), last, SLOT, &Verdict::Torn(COUNT - 1));
-    flip_each(dir.path(), last - SLOT, SLOT, &Verdict::Corrupt);
+    let bits = flip_each(dir.path(), last, SLOT, &Verdict::Torn(COUNT - 1));
+    tried("a bit of the last record", bits);
+    let bits = flip_each(dir.path(), last - SLOT, SLOT, &Verdict::Corrupt);
+    tried("a bit of the record before it", bits);
     assert_eq!(verdict(dir.path()), Verdict::Unsealed(COUNT));
 }
 
@@ -138,15 +143,16 @@ fn a_flipped_bit_in_unwritten_space_is_a_torn_tail_unless_a_seal_stands_before_i
     let dir = tempfile::tempdir().unwrap();
     drop(write(dir.path(), COUNT));
     let end = FIRST_RECORD + COUNT * SLOT;
-    flip_each(dir.path(), end, SLOT, &Verdict::Torn(COUNT));
+    let mut bits = flip_each(dir.path(), end, SLOT, &Verdict::Torn(COUNT));
     for far in [HEADER + BLOCK, HEADER + 7 * BLOCK + 8, SEGMENT - 1] {
-        flip_each(dir.path(), far, 1, &Verdict::Torn(COUNT));
+        bits += flip_each(dir.path(), far, 1, &Verdict::Torn(COUNT));
     }
     assert_eq!(verdict(dir.path()), Verdict::Unsealed(COUNT));
 
     let sealed = tempfile::tempdir().unwrap();
     write(sealed.path(), COUNT).close().unwrap();
-    flip_each(sealed.path(), end + SLOT, SLOT, &Verdict::Whole);
+    bits += flip_each(sealed.path(), end + SLOT, SLOT, &Verdict::Whole);
+    tried("a bit of unwritten space", bits);
 }
 
 #[test]
@@ -163,6 +169,7 @@ fn zeroed_records_are_corruption_when_records_follow_however_many() {
         assert!(error.to_string().contains(&named), "{error}");
         assert_eq!(verdict(dir.path()), Verdict::Corrupt);
     }
+    tried("records zeroed", 5);
 }
 
 #[test]
@@ -173,6 +180,7 @@ fn a_zeroed_block_header_is_corruption_when_records_follow() {
     let error = verify::<Event>(dir.path()).unwrap_err();
     assert!(error.to_string().contains("header of the block at sequence 1023"), "{error}");
     assert_eq!(verdict(dir.path()), Verdict::Corrupt);
+    tried("a block header zeroed", 1);
 }
 
 fn slot_offset(sequence: u64) -> u64 {
@@ -188,6 +196,7 @@ fn a_record_that_is_moved_or_repeated_is_not_accepted_in_another_place() {
     file.read_exact_at(&mut record, slot_offset(1)).unwrap();
     file.write_all_at(&record, slot_offset(2)).unwrap();
     assert_eq!(verdict(dir.path()), Verdict::Corrupt);
+    tried("a record repeated in another place", 1);
 }
 
 #[test]
@@ -202,6 +211,7 @@ fn records_of_another_epoch_are_no_evidence_of_what_was_lost() {
     open(&segment(old.path(), 0)).read_exact_at(&mut stale, slot_offset(1)).unwrap();
     open(&segment(new.path(), 0)).write_all_at(&stale, slot_offset(1)).unwrap();
     assert_eq!(verdict(new.path()), Verdict::Torn(1));
+    tried("blocks of another epoch", 1);
 }
 
 #[test]
@@ -218,6 +228,7 @@ fn blocks_of_another_journal_are_noticed() {
     open(&segment(ours.path(), 0)).write_all_at(&block, HEADER + BLOCK).unwrap();
     let error = verify::<Event>(ours.path()).unwrap_err();
     assert!(error.to_string().contains("another journal's"), "{error}");
+    tried("blocks of another journal", 1);
 }
 
 #[test]
@@ -238,6 +249,7 @@ fn a_segment_of_any_other_length_is_refused() {
         file.write_all_at(&vec![0xa5; more as usize], SEGMENT).unwrap();
         assert_eq!(verdict(dir.path()), Verdict::Corrupt, "{more} bytes more");
     }
+    tried("a segment of another length", 8_192 + 4 + 4);
 }
 
 /// A sealed journal of three full segments and a bit, and the start of each segment.
@@ -283,6 +295,7 @@ fn missing_swapped_renamed_and_foreign_segments_are_refused_by_name() {
     fs::remove_file(&paths[0]).unwrap();
     let report = verify::<Event>(dir).unwrap();
     assert_eq!((report.first_sequence, report.segments), (starts[1], 3));
+    tried("segments missing, swapped, renamed or foreign", 5);
 }
 
 #[test]
@@ -315,6 +328,7 @@ fn a_damaged_seal_or_opening_word_between_segments_is_corruption() {
     drop(write(single.path(), 1));
     open(&segment(single.path(), 0)).write_all_at(&[0; 8], 4088).unwrap();
     assert_eq!(verdict(single.path()), Verdict::Corrupt);
+    tried("a seal or an opening word between segments", 7);
 }
 
 #[test]
@@ -348,6 +362,7 @@ fn damage_behind_a_living_writer_is_found_as_soon_as_it_goes_on() {
     writer.append(&event(100)).unwrap();
     let error = (0..100).find_map(|_| reader.read(&mut events).err()).unwrap();
     assert!(error.to_string().contains("sequences 99..100"), "{error}");
+    tried("damage behind a living writer", 1);
 }
 
 #[test]
@@ -383,6 +398,7 @@ fn newer_versions_and_unknown_needed_features_are_refused_with_advice() {
         assert!(text.contains(named) && text.contains("use a newer ringtape"), "{text}");
         assert_eq!(verdict(dir.path()), Verdict::Corrupt);
     }
+    tried("a newer version or a needed feature", 2);
 }
 
 proptest! {

@@ -17,7 +17,7 @@ use ringtape::journal::snapshot::Snapshot;
 use ringtape::journal::{Writer, recover, verify};
 
 use crate::common::program::{Ran, finish, ringtape, run, run_line};
-use crate::written::options;
+use crate::written::{options, tried};
 
 const REPLAY: &str = "replay feeds/sample.itch.gz --strategy maker:symbols=ACME,ORBQ,lots=1 --json";
 
@@ -36,7 +36,7 @@ fn run_on_a_full_disk(kib: u64, line: &str) -> Ran {
 #[test]
 fn a_disk_that_is_full_from_the_start_is_an_error_and_the_run_is_made_up_for_later() {
     let expected = run_line(REPLAY).json()["state_hash"].clone();
-    let mut tried = 0;
+    let mut sizes = 0;
     // Not even the run's file, its file alone, part of a segment.
     for kib in [0, 4, 1_024, 100_000] {
         let scratch = tempfile::tempdir().expect("a folder");
@@ -52,9 +52,9 @@ fn a_disk_that_is_full_from_the_start_is_an_error_and_the_run_is_made_up_for_lat
         let resumed = run_line(&replay(&dir, "--resume"));
         assert_eq!(resumed.code, 0, "{kib} KiB: {}", resumed.all());
         assert_eq!(resumed.json()["state_hash"], expected, "{kib} KiB");
-        tried += 1;
+        sizes += 1;
     }
-    println!("{tried} sizes of disk");
+    tried("a run on a disk that is full from the start", sizes);
 }
 
 /// All files under a folder.
@@ -76,6 +76,7 @@ fn snapshots_that_cannot_be_written_are_a_warning_and_the_run_goes_on() {
     assert_eq!((&json["state_hash"], &json["journal"]["verified"]), (&expected, &true.into()));
     let warnings = json["warnings"].to_string();
     assert!(warnings.contains("snapshots could not be written"), "{warnings}");
+    tried("snapshots that cannot be written", 1);
 }
 
 #[test]
@@ -103,6 +104,7 @@ fn a_journal_that_is_cut_under_its_writer_ends_in_a_message() {
     // What is left is refused with a reason.
     let verified = run(["journal", "verify", dir.to_str().expect("text")]);
     assert_eq!(verified.code, 3, "{}", verified.all());
+    tried("a journal cut under its writer", 1);
 }
 
 /// A closed journal of 1,500 records.
@@ -128,7 +130,7 @@ fn directories_that_hold_anything_but_segments_are_opened_safely() {
             File::create(path).and_then(|file| file.set_len(1 << 42)).expect("a sparse file");
         }),
     ];
-    let mut tried = 0;
+    let mut traps_tried = 0;
     for (what, trap) in traps {
         // In place of the first segment, and as one behind it.
         for sequence in [0, 1_500_u64] {
@@ -147,13 +149,13 @@ fn directories_that_hold_anything_but_segments_are_opened_safely() {
                     "{what}: {error}"
                 );
             }
-            tried += 1;
+            traps_tried += 1;
         }
         let scratch = tempfile::tempdir().expect("a folder");
         let path = scratch.path().join(format!("{:020}.snapshot", 7));
         trap(&path);
         assert!(Snapshot::read(&path).is_err(), "{what}");
-        tried += 1;
+        traps_tried += 1;
     }
-    println!("{tried} traps");
+    tried("links, pipes, devices, folders, absurd lengths", traps_tried);
 }

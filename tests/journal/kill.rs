@@ -16,26 +16,14 @@ use bytemuck::Zeroable;
 use ringtape::engine::{Engine, EngineConfig, JournalConfig, RunReport};
 use ringtape::event::Event;
 use ringtape::journal::{
-    Durability, From, JournalOptions, Limits, Read, Reader, Tailer, Writer, is_present,
-    records_per_segment, retain, verify,
+    Durability, From, JournalOptions, Limits, Tailer, Writer, is_present, records_per_segment,
+    retain, verify,
 };
 use ringtape::ring::Wait;
 
 use crate::common::runs::{feed, resuming, session, trader};
 use crate::tracer::{Blow, Call, Traced, trace};
-use crate::written::{SEGMENT, check, event, options, write};
-
-/// Reads everything; panics if any of it is not what was written.
-fn read_all(dir: &Path) -> u64 {
-    let mut reader = Reader::<Event>::open(dir).unwrap();
-    let mut events = vec![Event::zeroed(); 4096];
-    let mut sequence = reader.position();
-    while let Read::Records(count) = reader.read(&mut events).unwrap() {
-        check(sequence, &events[..count]);
-        sequence += count as u64;
-    }
-    sequence
-}
+use crate::written::{SEGMENT, event, options, read_all, tried, write};
 
 /// The child process of the next test: appends and acknowledges until it is killed.
 #[test]
@@ -86,6 +74,7 @@ fn a_killed_writer_loses_nothing_that_it_acknowledged() {
         assert_eq!(read_all(dir.path()), report.next_sequence);
         println!("kill {kill}: {} records, {} segments", report.records, report.segments);
     }
+    tried("a writer killed at a random moment", 10);
 }
 
 type Life = fn(&Path) -> ringtape::error::Result<()>;
@@ -163,7 +152,7 @@ fn torn(dir: &Path) {
 }
 
 /// A run of a market maker with journals and snapshots on one thread, which never sleeps.
-fn run(dir: &Path, snapshot_every: u64) -> ringtape::error::Result<RunReport> {
+pub(crate) fn run(dir: &Path, snapshot_every: u64) -> ringtape::error::Result<RunReport> {
     let journal = JournalConfig { snapshot_every: Some(snapshot_every), ..resuming(dir) };
     let config = EngineConfig {
         trader: Some(trader()),
@@ -226,7 +215,7 @@ fn deal(life: &str, blow: Blow, before: &dyn Fn(&Path), check: &dyn Fn(&Path, &T
     check(&dir, &calm, "undisturbed");
     let all = calm.calls.len();
     let every = if std::env::var_os("RINGTAPE_EVERY_CALL").is_some() { 1 } else { all / 12 + 1 };
-    let mut tried: BTreeMap<&str, u64> = BTreeMap::new();
+    let mut phases: BTreeMap<&str, u64> = BTreeMap::new();
     for number in (std::process::id() as usize % every..all).step_by(every) {
         let (_scratch, dir) = begin();
         let traced = watch(life, &dir, Some((number, blow))).expect("as before");
@@ -242,9 +231,13 @@ fn deal(life: &str, blow: Blow, before: &dyn Fn(&Path), check: &dyn Fn(&Path, &T
             }
         }
         check(&dir, &traced, &about);
-        *tried.entry(phase(call)).or_default() += 1;
+        *phases.entry(phase(call)).or_default() += 1;
     }
-    println!("{life}, {blow:?}: {} of {all} calls tried, {tried:?}", tried.values().sum::<u64>());
+    let what = match blow {
+        Blow::Kill => "killed before",
+        Blow::Refuse => "refused",
+    };
+    tried(&format!("{life} {what} one of {all} calls: {phases:?}"), phases.values().sum());
 }
 
 /// A journal must hold what was acknowledged, and must go on.

@@ -9,6 +9,7 @@ mod tracer;
 mod command;
 mod damage;
 mod faults;
+mod full_disk;
 mod join;
 mod kill;
 mod recover;

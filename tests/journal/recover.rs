@@ -19,7 +19,7 @@ use ringtape::journal::{
 };
 
 use crate::common::runs::{reboot, tapes};
-use crate::written::{SEGMENT, append, check, event, write};
+use crate::written::{SEGMENT, append, check, event, tried, write};
 
 const BLOCK: u64 = 64 << 10;
 
@@ -144,6 +144,7 @@ fn a_torn_last_record_is_set_aside_and_the_journal_goes_on() {
     append(&mut writer, 100);
     drop(writer);
     assert_eq!(check_whole(dir.path()).records, 3099);
+    tried("a torn last record", 1);
 }
 
 #[test]
@@ -190,6 +191,7 @@ fn corruption_is_refused_by_segment_sequences_and_bytes_and_nothing_is_changed()
     let mut events = [Event::zeroed(); 1];
     assert_eq!(reader.read(&mut events).unwrap(), Read::Records(1));
     assert_eq!(events[0], event(1502));
+    tried("a corrupt journal taken up", 3);
 }
 
 #[test]
@@ -212,6 +214,7 @@ fn after_a_crash_of_the_machine_a_gap_above_the_durable_mark_is_torn() {
     append(&mut writer, 1000);
     writer.close().unwrap();
     assert_eq!(check_whole(dir).records, first + 1000);
+    tried("a gap above the durable mark after a crash of the machine", 1);
 }
 
 #[test]
@@ -236,6 +239,7 @@ fn after_a_crash_of_the_machine_damage_below_the_durable_mark_is_corruption() {
     damage(&segment(closed.path(), 0), 1999);
     reboot(closed.path());
     assert_eq!(recover::<Event>(closed.path()).unwrap_err().exit_code(), 3);
+    tried("damage below the durable mark after a crash of the machine", 1);
 }
 
 #[test]
@@ -254,6 +258,7 @@ fn after_a_crash_of_the_machine_a_segment_that_lost_its_opening_is_torn() {
     append(&mut writer, 10);
     writer.close().unwrap();
     assert_eq!(check_whole(dir).records, per_segment + 10);
+    tried("an opening lost in a crash of the machine", 1);
 }
 
 #[test]
@@ -276,6 +281,7 @@ fn a_recovery_that_was_interrupted_is_done_again() {
     append(&mut writer, 10);
     writer.close().unwrap();
     assert_eq!(check_whole(dir).records, per_segment + 509);
+    tried("a recovery interrupted before its segment was opened", 1);
 }
 
 #[test]
@@ -309,6 +315,7 @@ fn a_reader_that_waits_at_the_end_of_a_killed_writer_goes_on_with_the_next_epoch
         append(&mut writer, 100);
         read(left + 200);
     }
+    tried("a reader at the end of a killed writer", 2);
 }
 
 #[test]
@@ -379,6 +386,7 @@ fn copies_and_foreign_segments_are_dropped_by_name() {
     check_whole(dir);
     let refused = repair_any(dir, Repair::DropSegment(7)).unwrap_err();
     assert!(matches!(refused, Error::Usage { .. }));
+    tried("copies and foreign segments", 2);
 }
 
 #[test]
@@ -392,6 +400,7 @@ fn a_living_writer_keeps_recovery_and_repair_away() {
     ] {
         assert_eq!(refused.exit_code(), 2, "{refused}");
     }
+    tried("recovery or repair beside a living writer", 3);
 }
 
 proptest! {

@@ -17,6 +17,7 @@ use ringtape::journal::{Durability, Read, Reader, Writer, verify};
 
 use crate::common::program::{Ran, finish, ringtape, run};
 use crate::common::runs::{cut_market, feed, resuming, session, start};
+use crate::written::tried;
 
 fn assert_resumes(session: &Arc<[u8]>, symbols: &[&str], messages: u64) {
     let expected = start(feed(session), None, symbols).expect("a run").hashes;
@@ -35,6 +36,7 @@ fn assert_resumes(session: &Arc<[u8]>, symbols: &[&str], messages: u64) {
     let anywhere = std::iter::repeat_with(|| random.next_u64() % records).take(12);
     let mut cuts: Vec<_> = near.into_iter().chain(anywhere).filter(|&cut| cut < records).collect();
     cuts.extend([per_segment + 450, records - 1].into_iter().filter(|&cut| cut < records));
+    tried("a run cut at a record", cuts.len() as u64);
     for cut in cuts {
         cut_market(&dir, cut);
         let report = start(feed(session), Some(resuming(&dir)), symbols).expect("a resumed run");
@@ -182,12 +184,14 @@ fn a_run_that_is_killed_at_any_moment_goes_on_to_the_same_hashes() {
     let seed = std::process::id().into();
     let mut random = Xoshiro256PlusPlus::seed_from_u64(seed);
     println!("seed {seed}");
+    let mut all_kills = 0;
     for round in 0..rounds {
         let scratch = tempfile::tempdir().expect("a scratch folder");
         let dir: PathBuf = scratch.path().join("run");
         let kills = 1 + random.next_u64() % 3;
         // So often that many a kill comes while one is being written.
         let more = if round % 2 == 0 { "--snapshot-every 2k" } else { "" };
+        all_kills += kills;
         for _ in 0..kills {
             kill_after(Duration::from_micros(random.next_u64() % 900_000), &dir, more);
             if dir.join(MARKET_DIR).join(format!("{:020}.tape", 0)).exists() {
@@ -204,6 +208,7 @@ fn a_run_that_is_killed_at_any_moment_goes_on_to_the_same_hashes() {
         let (at, from) = (&took_up["market"]["next_sequence"], &took_up["snapshot"]["market"]);
         println!("round {round}: {kills} kills, record {at}, run again from {from}, same hashes");
     }
+    tried("a run killed at a random moment", all_kills);
 }
 
 #[test]

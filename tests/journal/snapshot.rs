@@ -28,6 +28,7 @@ use ringtape::strategy::{Strategy, StrategySpec, Trader, TraderConfig};
 
 use crate::common::program::run_line;
 use crate::common::runs::{STRATEGY, cut_market, feed, folder, resuming, session, start, trader};
+use crate::written::tried;
 
 const MESSAGES: u64 = 60_000;
 
@@ -182,7 +183,6 @@ fn a_damaged_snapshot_gives_way_to_the_one_before_and_that_to_the_first_record()
     let records = verify::<Event>(&dir.join(MARKET_DIR)).expect("a journal").records;
     let [older, newer] = snapshot_paths(dir).try_into().expect("two are kept");
     let whole = fs::read(&newer).expect("a snapshot");
-    let mut tried = 0;
     for damage in 0..4 {
         let mut damaged = whole.clone();
         match damage {
@@ -199,7 +199,6 @@ fn a_damaged_snapshot_gives_way_to_the_one_before_and_that_to_the_first_record()
         assert_eq!(resumed.snapshot.as_ref().expect("the older").path, older);
         assert_eq!(resumed.refused[0].path, newer);
         assert!(!newer.exists(), "it is in quarantine");
-        tried += 1;
     }
     fs::write(&older, &whole[..100]).expect("space");
     fs::write(&newer, &whole[..100]).expect("space");
@@ -207,7 +206,7 @@ fn a_damaged_snapshot_gives_way_to_the_one_before_and_that_to_the_first_record()
     let report = start(feed(&session), Some(resuming(dir)), &[]).expect("a resumed run");
     assert_same(&report, &expected, dir, "both damaged");
     assert_eq!((origin(&report), report.resumed.expect("resumed").refused.len()), (0, 2));
-    println!("{} kinds of damage", tried + 1);
+    tried("a run on from damaged snapshots", 5);
 }
 
 #[test]

@@ -15,7 +15,7 @@ use ringtape::journal::{
     records_per_segment, schema_hash, verify, verify_any,
 };
 
-use crate::written::{SEGMENT, check, event, options, write};
+use crate::written::{SEGMENT, check, event, options, tried, write};
 
 /// Reads to the end; panics unless the events are those of their sequences.
 fn read_all(reader: &mut Reader<Event>, room: usize) -> u64 {
@@ -189,6 +189,7 @@ fn a_second_writer_is_refused_and_told_who_writes() {
     assert_eq!(refused.exit_code(), 2);
     let process = format!("process {}", std::process::id());
     assert!(refused.to_string().contains(&process), "{refused}");
+    tried("a second writer", 1);
 }
 
 #[test]
@@ -248,6 +249,7 @@ fn a_roll_that_fails_is_an_error_and_what_was_written_stays_readable() {
     fs::remove_dir(&third).unwrap();
     assert_eq!(read_all(&mut Reader::open(dir.path()).unwrap(), 5000), 2 * per_segment);
     assert!(verify::<Event>(dir.path()).unwrap().sealed);
+    tried("a roll that fails", 1);
 }
 
 /// A record with the alignment of a byte that fills a whole page with its commit word.

@@ -2,8 +2,9 @@
 
 use std::path::Path;
 
+use bytemuck::Zeroable;
 use ringtape::event::Event;
-use ringtape::journal::{JournalOptions, Writer};
+use ringtape::journal::{JournalOptions, Read, Reader, Writer};
 use ringtape::limits::SEGMENT_BYTES_MIN;
 
 pub(crate) const SEGMENT: u64 = SEGMENT_BYTES_MIN;
@@ -47,4 +48,21 @@ pub(crate) fn check(from: u64, found: &[Event]) {
     for (sequence, found) in (from..).zip(found) {
         assert_eq!(*found, event(sequence), "sequence {sequence}");
     }
+}
+
+/// Reads everything; panics if any of it is not what was written.
+pub(crate) fn read_all(dir: &Path) -> u64 {
+    let mut reader = Reader::<Event>::open(dir).unwrap();
+    let mut events = vec![Event::zeroed(); 4096];
+    let mut sequence = reader.position();
+    while let Read::Records(count) = reader.read(&mut events).unwrap() {
+        check(sequence, &events[..count]);
+        sequence += count as u64;
+    }
+    sequence
+}
+
+/// Tells how many cases a test of the fault table has tried, for whoever asks for the table.
+pub(crate) fn tried(row: &str, cases: u64) {
+    println!("tried: {cases:>7}  {row}");
 }
