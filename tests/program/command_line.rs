@@ -367,6 +367,7 @@ fn the_pipeline_bench_finds_the_same_state_in_all_rounds() {
     let document = run_line(line).json();
     assert_eq!(document["deterministic"], true);
     assert_eq!(document["messages_per_s"]["rounds"].as_array().map(Vec::len), Some(3));
+    assert_eq!(document["first_event_ns"].as_array().map(Vec::len), Some(3));
     assert_eq!(document["stages"].as_array().map(Vec::len), Some(5));
 }
 

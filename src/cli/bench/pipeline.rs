@@ -238,6 +238,8 @@ struct Figures {
     has_journal: bool,
     /// Messages a second, ascending.
     rates: Vec<u64>,
+    /// From the start of a run to its first event on the ring, journals prepared, in ns, ascending.
+    first_event_ns: Vec<u64>,
     /// Of the median round: runner, agent, ns a message, share of its runner's time in per mille.
     stages: Vec<(usize, String, f64, u64)>,
 }
@@ -248,6 +250,9 @@ impl Figures {
         order.sort_by_key(|report| report.messages_per_second());
         let median = order[order.len() / 2];
         let state_hash = median.hashes.state();
+        let mut first_event_ns: Vec<u64> =
+            rounds.iter().filter_map(|report| report.first_event).map(|at| at.0).collect();
+        first_event_ns.sort_unstable();
         let stages = median.runners.iter().enumerate().flat_map(|(index, runner)| {
             runner.agents.iter().map(move |agent| {
                 let each = agent.busy.0 as f64 / median.checks.messages.max(1) as f64;
@@ -262,6 +267,7 @@ impl Figures {
             is_deterministic: rounds.iter().all(|report| report.hashes.state() == state_hash),
             has_journal: !args.no_journal,
             rates: order.iter().map(|report| report.messages_per_second()).collect(),
+            first_event_ns,
             stages: stages.collect(),
         }
     }
@@ -290,7 +296,7 @@ impl Figures {
     }
 
     fn min_median_max(&self) -> [u64; 3] {
-        [self.rates[0], self.rates[self.rates.len() / 2], self.rates[self.rates.len() - 1]]
+        min_median_max(&self.rates)
     }
 
     fn describe(&self, sweep: Option<&Sweep>) {
@@ -316,6 +322,11 @@ impl Figures {
                 share / 10,
                 share % 10
             ));
+        }
+        if !self.first_event_ns.is_empty() {
+            let [min, median, max] =
+                min_median_max(&self.first_event_ns).map(|ns| format!("{:.1}", ns as f64 / 1e6));
+            term::tell(format_args!("first event {min} / {median} / {max} ms after the start"));
         }
         let verdict = if self.is_deterministic { "same in all rounds" } else { "NOT THE SAME" };
         term::tell(format_args!("state hash {:016x} ({verdict})", self.state_hash));
@@ -349,6 +360,7 @@ impl Figures {
             },
             "journal": self.has_journal,
             "messages_per_s": { "min": min, "median": median, "max": max, "rounds": self.rates },
+            "first_event_ns": self.first_event_ns,
             "stages": stages,
             "clock_read_ns": self.machine.clock_read_ns,
             "latency": sweep.map(|sweep| sweep.to_json(median)),
@@ -356,4 +368,9 @@ impl Figures {
             "deterministic": self.is_deterministic,
         })
     }
+}
+
+/// Of figures in ascending order.
+fn min_median_max(figures: &[u64]) -> [u64; 3] {
+    [figures[0], figures[figures.len() / 2], figures[figures.len() - 1]]
 }

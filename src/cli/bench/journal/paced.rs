@@ -1,5 +1,5 @@
 //! A writer that appends one record a microsecond: how often it is held up, beside the same thread
-//! when it only reads the clock.
+//! when it only reads the clock; and whether the system took its core away or its memory faulted.
 
 use std::path::Path;
 use std::time::Duration;
@@ -8,6 +8,7 @@ use ringtape::clock::Clock;
 use ringtape::error::Result;
 use ringtape::event::Event;
 use ringtape::journal::{Durability, JournalOptions, Writer};
+use ringtape::runtime::ThreadUsage;
 use serde_json::{Value, json};
 
 use super::{SEGMENT_BYTES, remove};
@@ -27,6 +28,8 @@ struct Stalls {
     /// Time in stalls.
     total_ns: u64,
     watched_ns: u64,
+    /// What the system did to the thread meanwhile.
+    usage: ThreadUsage,
 }
 
 impl Stalls {
@@ -37,6 +40,10 @@ impl Stalls {
             self.count += 1;
             self.total_ns += gap_ns;
         }
+    }
+
+    fn faults(&self) -> u64 {
+        self.usage.minor_faults + self.usage.major_faults
     }
 
     fn per_second(&self) -> f64 {
@@ -94,6 +101,7 @@ fn one(
 fn watch(lasting: Duration, mut work: impl FnMut(u64) -> Result<()>) -> Result<Stalls> {
     let clock = Clock::new();
     let mut stalls = Stalls::default();
+    let before = ThreadUsage::of_current_thread(None);
     let start = clock.now().0;
     let mut last = start;
     while last - start < lasting.as_nanos() as u64 {
@@ -102,6 +110,7 @@ fn watch(lasting: Duration, mut work: impl FnMut(u64) -> Result<()>) -> Result<S
         stalls.note(now - last);
         last = now;
     }
+    stalls.usage = ThreadUsage::of_current_thread(None).since(before);
     Ok(stalls)
 }
 
@@ -118,6 +127,12 @@ pub(super) fn describe(paced: &[Paced]) {
         ));
         let behind = records - durable.min(records);
         term::tell(format_args!("    {records} records, the last {behind} not yet on the disk"));
+        term::tell(format_args!(
+            "    the core was taken away {} times, {} before; {} page faults",
+            during.usage.involuntary_switches,
+            before.usage.involuntary_switches,
+            during.faults(),
+        ));
     }
 }
 
@@ -127,6 +142,8 @@ pub(super) fn document(paced: &[Paced]) -> Value {
             "over_100us_per_s": stalls.per_second(),
             "longest_ns": stalls.longest_ns,
             "total_ns": stalls.total_ns,
+            "involuntary_switches": stalls.usage.involuntary_switches,
+            "faults": stalls.faults(),
         })
     };
     let rows = paced.iter().map(|row| {
