@@ -35,6 +35,7 @@ th:first-child,td:first-child{text-align:left}table.facts td{text-align:left;whi
 overflow-wrap:anywhere}table.facts td:first-child{color:var(--dim);white-space:nowrap;width:1%}\
 td{font-variant-numeric:tabular-nums}pre{margin:8px 0;font-size:13px;white-space:pre-wrap;\
 overflow-wrap:anywhere}ul{margin:6px 0;padding-left:20px}\
+code{font-size:13px;overflow-wrap:anywhere}\
 #tip{position:fixed;z-index:9;pointer-events:none;display:none;white-space:pre;font-size:13px;\
 background:var(--ink);color:var(--card);padding:6px 9px;border-radius:6px;max-width:90vw}\
 @media(max-width:640px){main{padding:16px 10px 40px}figure{padding:10px 8px 8px}h1{font-size:20px}\
@@ -95,11 +96,18 @@ impl Html {
         self.put(format_args!("<p class=\"sub\">{text}</p>\n"));
     }
 
+    /// Sentences; what stands in them between backticks is what to type.
     pub(super) fn list(&mut self, items: &[String]) {
         self.0.push_str("<div class=\"box\"><ul>");
         for item in items {
-            let item = escape(item);
-            self.put(format_args!("<li>{item}</li>"));
+            self.0.push_str("<li>");
+            for (at, part) in item.split('`').map(escape).enumerate() {
+                match at % 2 {
+                    0 => self.0.push_str(&part),
+                    _ => self.put(format_args!("<code>{part}</code>")),
+                }
+            }
+            self.0.push_str("</li>");
         }
         self.0.push_str("</ul></div>\n");
     }
@@ -188,5 +196,21 @@ impl Html {
             "</main><div id=\"tip\"></div><script>{SCRIPT}</script></body></html>\n"
         ));
         self.0
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_to_type_stands_out_and_nothing_of_a_sentence_is_markup() {
+        let mut html = Html(String::new());
+        html.list(&["a < b: run `x --y <Z>`.".to_owned()]);
+        assert!(
+            html.0.contains("<li>a &lt; b: run <code>x --y &lt;Z&gt;</code>.</li>"),
+            "{}",
+            html.0
+        );
     }
 }
