@@ -15,7 +15,8 @@ use crate::common::program::run_line;
 fn run(name: &str, arguments: &[&str]) -> Vec<String> {
     let cargo = |verb: &str| {
         let mut command = Command::new(env!("CARGO"));
-        command.args([verb, "--quiet", "--example", name]);
+        // As `cargo test` has built it already.
+        command.args([verb, "--quiet", "--profile", "test", "--example", name]);
         command.current_dir(env!("CARGO_MANIFEST_DIR")).stdin(Stdio::null());
         command
     };
