@@ -193,7 +193,7 @@ fn describe(description: &Description, census: &Census, journals: Option<&Journa
             out.line(format_args!("{what:<13} 0"))?;
         }
     }
-    for (label, content) in carrier::packet_lines(checks) {
+    for (label, content) in carrier::all_packet_lines(checks) {
         out.line(format_args!("{label:<13} {content}"))?;
     }
     for assumption in &description.assumptions {

@@ -75,6 +75,9 @@ pub struct Gap {
     pub from: u64,
     /// The venue's number of the first message after the gap.
     pub until: u64,
+    /// Byte of the unpacked file at which the packet begins that follows the gap, or tells of it;
+    /// `None` where packets have no place in a file.
+    pub byte: Option<u64>,
 }
 
 impl Gap {
@@ -105,6 +108,23 @@ pub struct PacketCounts {
     pub recovered: u64,
 }
 
+/// What was counted of one line of a feed that comes on several.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct LineCounts {
+    /// Address and port that its packets are sent to.
+    pub address: String,
+    /// Packets that came on it.
+    pub packets: u64,
+    /// Messages in them.
+    pub messages: u64,
+    /// Those among them that were there already: from another line, or a second time.
+    pub copies: u64,
+    /// Messages between the first and the last that came on it which did not.
+    pub missing: u64,
+    /// Those among them that came elsewhere: on another line, or on request.
+    pub filled: u64,
+}
+
 /// What a feed counted and checked.
 #[derive(Clone, Debug)]
 pub struct Checks {
@@ -127,6 +147,8 @@ pub struct Checks {
     pub gap_ranges: Vec<Gap>,
     /// What carried the messages; `None` when no packets did.
     pub packets: Option<PacketCounts>,
+    /// The same by line, where packets name one.
+    pub lines: Vec<LineCounts>,
     /// Time that taking off the compression took, in ns.
     pub inflate_ns: u64,
     /// Messages whose time is before that of the message before them.
@@ -176,7 +198,11 @@ impl Checks {
     /// Takes note of messages that are missing.
     pub fn note_gap(&mut self, gap: Gap) {
         let ts = self.last_ts.unwrap_or(0);
+        // Where the messages themselves have no place in the file their packets have.
+        let offset = self.offset;
+        self.offset = gap.byte.or(offset);
         self.note_missing((gap.message, ts), gap.count());
+        self.offset = offset;
         if self.gap_ranges.len() < GAPS_LISTED_MAX {
             self.gap_ranges.push(gap);
         }
@@ -195,6 +221,7 @@ impl Default for Checks {
             gaps: Located::default(),
             gap_ranges: Vec::new(),
             packets: None,
+            lines: Vec::new(),
             inflate_ns: 0,
             backwards: Located::default(),
             unknown_types: Located::default(),

@@ -150,7 +150,8 @@ impl IexFeed {
         let known = expected.saturating_sub(header.first);
         if header.first > *expected {
             let (message, from) = (self.checks.messages, *expected);
-            self.checks.note_gap(Gap { message, from, until: header.first });
+            let byte = Some(offset);
+            self.checks.note_gap(Gap { message, from, until: header.first, byte });
         }
         *expected = (*expected).max(header.first.saturating_add(header.count));
         let mut rest = &payload[HEADER_BYTES..];

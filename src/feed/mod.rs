@@ -35,7 +35,7 @@ mod until;
 mod zone;
 
 pub use begin::Begin;
-pub use check::{Checks, Gap, Located, PacketCounts, SourceChecks};
+pub use check::{Checks, Gap, LineCounts, Located, PacketCounts, SourceChecks};
 pub use merged::Merged;
 pub use open::{OpenOptions, open, open_bytes, open_orders};
 pub use pace::{Pace, Pacer};

@@ -122,7 +122,8 @@ impl SoupUnwrap {
             Some(before) if before == session => {
                 if number > self.expected {
                     let (message, from) = (self.delivered, self.expected);
-                    self.findings.gaps.push_back(Gap { message, from, until: number });
+                    let byte = Some(self.source.offset());
+                    self.findings.gaps.push_back(Gap { message, from, until: number, byte });
                     self.expected = number;
                 }
             }

@@ -11,7 +11,7 @@ use std::time::Instant;
 
 use flate2::read::MultiGzDecoder;
 
-use super::{Gap, PacketCounts};
+use super::{Gap, LineCounts, PacketCounts};
 use crate::error::Result;
 
 /// First bytes of a gzip member (RFC 1952).
@@ -90,6 +90,8 @@ pub(crate) struct Findings {
     pub(crate) gaps: VecDeque<Gap>,
     /// What was counted of packets.
     pub(crate) packets: PacketCounts,
+    /// The same by line; empty where there are none.
+    pub(crate) lines: Vec<LineCounts>,
     /// Whether the carrier said that the session ended.
     pub(crate) has_end: bool,
     /// Sentences for the user.

@@ -5,7 +5,9 @@ use serde_json::{Value, json};
 
 use super::format::{duration, thousands};
 use crate::engine::RunReport;
-use crate::feed::{Checks, PacketCounts};
+#[cfg(feature = "cli")]
+use crate::feed::Gap;
+use crate::feed::{Checks, LineCounts, PacketCounts};
 
 /// Gaps that a report for people lists.
 const GAPS_SHOWN: usize = 5;
@@ -28,7 +30,7 @@ fn bound(permille: u64) -> &'static str {
 
 /// Lines of the report for people.
 pub(super) fn lines(run: &RunReport) -> Vec<(&'static str, String)> {
-    let mut lines = packet_lines(&run.checks);
+    let mut lines = all_packet_lines(&run.checks);
     if let Some((ns, permille)) = inflate(run) {
         let share = format!("{}.{} %", permille / 10, permille % 10);
         let text = format!(
@@ -42,8 +44,18 @@ pub(super) fn lines(run: &RunReport) -> Vec<(&'static str, String)> {
     lines
 }
 
-/// What packets brought, and the numbers of what is missing.
-pub fn packet_lines(checks: &Checks) -> Vec<(&'static str, String)> {
+/// What packets brought, and the numbers of what is missing; of several feeds each one's own.
+pub fn all_packet_lines(checks: &Checks) -> Vec<(&'static str, String)> {
+    let mut lines = packet_lines(checks);
+    for source in &checks.sources {
+        let origin = &source.description.origin;
+        let own = packet_lines(&source.checks).into_iter();
+        lines.extend(own.map(|(label, text)| (label, format!("{origin}: {text}"))));
+    }
+    lines
+}
+
+fn packet_lines(checks: &Checks) -> Vec<(&'static str, String)> {
     let mut lines = Vec::new();
     if let Some(packets) = &checks.packets {
         let named: Vec<_> = counts(packets)
@@ -53,9 +65,21 @@ pub fn packet_lines(checks: &Checks) -> Vec<(&'static str, String)> {
             .collect();
         lines.push(("packets", named.join(", ")));
     }
-    for gap in checks.gap_ranges.iter().take(GAPS_SHOWN) {
+    // A line alone has nothing to be held against.
+    for line in checks.lines.iter().filter(|_| checks.lines.len() > 1) {
+        let LineCounts { address, packets, messages, copies, missing, filled } = line;
+        let [packets, messages, copies, missing, filled] =
+            [packets, messages, copies, missing, filled].map(|count| thousands(*count));
         let text = format!(
-            "{} messages, numbers {} to {}, before message {}",
+            "{address}: {packets} packets, {messages} messages, {copies} of them copies; {missing} \
+             missing, {filled} of them filled from elsewhere"
+        );
+        lines.push(("line", text));
+    }
+    for gap in checks.gap_ranges.iter().take(GAPS_SHOWN) {
+        let byte = gap.byte.map_or_else(String::new, |byte| format!(" (packet at byte {byte})"));
+        let text = format!(
+            "{} messages, numbers {} to {}, before message {}{byte}",
             thousands(gap.count()),
             gap.from,
             gap.until - 1,
@@ -96,16 +120,32 @@ pub fn packets_json(checks: &Checks) -> Value {
             "dropped": packets.dropped,
             "requests": packets.requests,
             "recovered": packets.recovered,
+            "lines": checks.lines.iter().map(line_json).collect::<Vec<_>>(),
         })
     })
 }
 
-/// Gaps in JSON: the message behind each, its first number, and the number after its last.
+#[cfg(feature = "cli")]
+fn line_json(line: &LineCounts) -> Value {
+    json!({
+        "address": line.address,
+        "packets": line.packets,
+        "messages": line.messages,
+        "copies": line.copies,
+        "missing": line.missing,
+        "filled": line.filled,
+    })
+}
+
+/// Gaps in JSON: the message behind each, its first number, the number after its last, and the
+/// byte at which the packet begins that follows it.
 #[cfg(feature = "cli")]
 pub fn gaps_json(checks: &Checks) -> Value {
-    let gaps = checks.gap_ranges.iter();
-    gaps.map(|gap| json!({ "message": gap.message, "from": gap.from, "until": gap.until }))
-        .collect()
+    let gap = |gap: &Gap| {
+        let Gap { message, from, until, byte } = gap;
+        json!({ "message": message, "from": from, "until": until, "byte": byte })
+    };
+    checks.gap_ranges.iter().map(gap).collect()
 }
 
 /// Decompression in JSON; null without one.

@@ -109,6 +109,13 @@ fn two_bad_lines_and_a_server_give_the_hash_of_the_file() {
     let (carried, told) = (packets["packets"].as_u64(), feed["messages"].as_u64());
     assert!(carried.map(|carried| 5 * carried) < told, "packed by the time of sending: {packets}");
     assert!(packets["late"].as_u64() > Some(10), "{packets}");
+    let lines = packets["lines"].as_array().expect("two lines");
+    let sum = |key: &str| lines.iter().filter_map(|line| line[key].as_u64()).sum::<u64>();
+    assert_eq!(lines.len(), 2);
+    // Requested packets came on no line; nothing is missing in all, so all gaps were filled.
+    assert!(sum("packets") > 0 && Some(sum("packets")) <= carried, "{packets}");
+    assert!(sum("missing") > 100 && sum("missing") == sum("filled"), "{packets}");
+    assert!(lines.iter().all(|line| line["missing"].as_u64() > Some(0)), "{packets}");
     assert_eq!(report["latency_ns"]["basis"], "received");
     assert!(sent.stderr.contains("lost on purpose"), "{}", sent.stderr);
 }

@@ -10,7 +10,7 @@ use flate2::Compression;
 use flate2::write::GzEncoder;
 use ringtape::error::Error;
 use ringtape::event::{Event, Flags};
-use ringtape::feed::{self, Feed, Gap, OpenOptions};
+use ringtape::feed::{self, Feed, Gap, LineCounts, OpenOptions};
 
 use crate::common::shared_feeds;
 use crate::feed_common::packets::{
@@ -151,6 +151,17 @@ fn what_one_line_lost_comes_from_the_other() {
     let counts = checks.packets.expect("packets");
     assert_eq!(counts.copies, 1_002, "334 packets came on both lines");
     assert_eq!(counts.late, 0, "each line is in order");
+    // Each lost 333 packets of three messages, which the other brought; what came on both came on
+    // line A first.
+    let line = |line: ([u8; 4], u16), packets, copies| LineCounts {
+        address: format!("{}:{}", std::net::Ipv4Addr::from(line.0), line.1),
+        packets,
+        messages: 2_001,
+        copies,
+        missing: 999,
+        filled: 999,
+    };
+    assert_eq!(checks.lines, [line(LINE_A, 667, 0), line(LINE_B, 668, 1_002)]);
     assert!(checks.has_end);
 }
 
@@ -168,10 +179,16 @@ fn a_loss_on_both_lines_is_told_with_its_range_and_doubt_marks_what_follows() {
     let events = drain(&mut *feed);
     let checks = feed.checks();
     assert_eq!(checks.messages, 291);
-    let gaps =
-        [Gap { message: 30, from: 31, until: 37 }, Gap { message: 144, from: 151, until: 154 }];
+    // Where the packets behind the gaps begin in the file.
+    let wire = on(LINE_A, &kept);
+    let [byte, later] = [10, 48].map(|count| Some(PCAP.file(&wire[..count]).len() as u64));
+    let gaps = [
+        Gap { message: 30, from: 31, until: 37, byte },
+        Gap { message: 144, from: 151, until: 154, byte: later },
+    ];
     assert_eq!(checks.gap_ranges, gaps);
     assert_eq!((checks.gaps.count, checks.gaps.first, checks.gaps.last), (9, 30, 144));
+    assert_eq!((checks.gaps.first_byte, checks.gaps.last_byte), (byte, later));
     let doubtful: Vec<_> = messages_with(&events, Flags::MAYBE_BAD);
     assert_eq!(doubtful, [30, 144]);
     assert!(notes(&*feed).contains("without the end of its session"), "{}", notes(&*feed));
@@ -192,7 +209,9 @@ fn a_loss_at_the_very_end_is_known_from_the_end_of_the_session() {
     packets.push(end_of_session(31));
     let mut feed = opened(&on(LINE_A, &packets));
     drain(&mut *feed);
-    assert_eq!(feed.checks().gap_ranges, [Gap { message: 27, from: 28, until: 31 }]);
+    // The end of the session told of it.
+    let byte = Some(PCAP.file(&on(LINE_A, &packets[..packets.len() - 1])).len() as u64);
+    assert_eq!(feed.checks().gap_ranges, [Gap { message: 27, from: 28, until: 31, byte }]);
     assert!(feed.checks().has_end);
 }
 
@@ -310,7 +329,11 @@ fn recorded_captures_give_their_messages_and_their_gap() {
     let by_type = [b'D', b'A', b'F'].map(|letter| checks.by_type[usize::from(letter)]);
     assert_eq!(by_type, [1, 36, 2]);
     assert_eq!(checks.gaps.count, 4_244_620);
-    assert_eq!(checks.gap_ranges, [Gap { message: 1, from: 14_764_497, until: 19_009_117 }]);
+    let [Gap { message: 1, from: 14_764_497, until: 19_009_117, byte: Some(_) }] =
+        checks.gap_ranges[..]
+    else {
+        panic!("{:?}", checks.gap_ranges)
+    };
     for (name, letter) in [
         ("AddOrderNoMPID", b'A'),
         ("CrossTrade", b'Q'),

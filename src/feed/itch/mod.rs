@@ -177,6 +177,7 @@ impl ItchFeed {
         let checks = &mut self.decoder.checks;
         let Some(findings) = self.source.findings() else { return };
         checks.packets = Some(findings.packets);
+        checks.lines.clone_from(&findings.lines);
         while let Some(gap) = findings.gaps.pop_front_if(|gap| gap.message < checks.messages) {
             checks.note_gap(gap);
             mark_message(batch, gap.message - before);
@@ -190,6 +191,7 @@ impl ItchFeed {
             let checks = &mut self.decoder.checks;
             findings.gaps.drain(..).for_each(|gap| checks.note_gap(gap));
             checks.packets = Some(findings.packets);
+            checks.lines.clone_from(&findings.lines);
             checks.has_end |= findings.has_end;
             self.description.assumptions.append(&mut findings.notes);
         }

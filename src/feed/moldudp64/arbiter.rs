@@ -13,9 +13,10 @@
 
 use std::collections::BTreeMap;
 
+use super::line::{Line, Ranges};
 use super::packet::{Content, LENGTH_BYTES, Packet, messages_from};
+use crate::feed::Gap;
 use crate::feed::unpack::Findings;
-use crate::feed::{Gap, PacketCounts};
 
 /// Bytes of packets that are held while others are awaited: some seconds of a busy feed.
 const HELD_BYTES_MAX: usize = 32 << 20;
@@ -25,6 +26,18 @@ const HELD_BYTES_MAX: usize = 32 << 20;
 struct Held {
     next: u64,
     messages: Box<[u8]>,
+    arrival: Arrival,
+}
+
+/// Where and when a packet came.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Arrival {
+    /// The line that it came on; `None` for one that was asked for.
+    pub(crate) line: Option<usize>,
+    /// In the caller's time.
+    pub(crate) now_ns: u64,
+    /// Where it begins in the capture; `None` live.
+    pub(crate) byte: Option<u64>,
 }
 
 /// Messages that are awaited.
@@ -47,9 +60,12 @@ pub(crate) struct Arbiter {
     held_bytes: usize,
     /// The highest number after which a packet said that messages follow.
     known: u64,
+    /// Where the packet that said so begins in the capture.
+    known_byte: Option<u64>,
     missing_since_ns: Option<u64>,
-    /// The highest number that each line has reached.
-    lines: Vec<u64>,
+    lines: Vec<Line>,
+    /// What was given up.
+    lost: Ranges,
     end: Option<u64>,
     /// Messages that were handed out.
     delivered: u64,
@@ -98,16 +114,16 @@ impl Arbiter {
         self.held_bytes > HELD_BYTES_MAX
     }
 
-    /// Takes a packet that came on `line` at `now_ns`, or was asked for; appends to `out` what is
+    /// Takes a packet that came on a line of `findings`, or was asked for; appends to `out` what is
     /// next in order.
     pub(crate) fn accept(
         &mut self,
         packet: &Packet<'_>,
-        line: Option<usize>,
-        now_ns: u64,
-        counts: &mut PacketCounts,
+        arrival: Arrival,
+        findings: &mut Findings,
         out: &mut Vec<u8>,
     ) {
+        let counts = &mut findings.packets;
         counts.packets += 1;
         if packet.content == Content::Heartbeat {
             counts.heartbeats += 1;
@@ -115,27 +131,29 @@ impl Arbiter {
         if packet.is_unnumbered() {
             return self.append(packet.messages, 0, out);
         }
-        if let Some(line) = line {
-            self.note_line(line, packet, counts);
-        }
         let expected = *self.expected.get_or_insert(packet.number);
-        self.known = self.known.max(packet.next());
+        if let Some(line) = arrival.line {
+            self.note_line(line, packet, findings);
+        }
+        if packet.next() > self.known {
+            (self.known, self.known_byte) = (packet.next(), arrival.byte);
+        }
         if packet.content == Content::End {
             self.end = Some(packet.number);
         }
         if let Content::Messages(count) = packet.content {
             let known = expected.saturating_sub(packet.number).min(u64::from(count));
-            counts.copies += known;
-            if packet.number > expected {
-                counts.copies += self.hold(packet, count);
-            } else if packet.next() > expected {
+            let is_ahead = packet.number > expected;
+            let copies = if is_ahead { self.hold(packet, count, arrival) } else { known };
+            note_copies(copies, arrival.line, findings);
+            if !is_ahead && packet.next() > expected {
                 self.append(packet.messages, known, out);
                 self.expected = Some(packet.next());
-                self.release(counts, out);
+                self.release(findings, out);
             }
         }
         if self.expected < Some(self.known) {
-            self.missing_since_ns.get_or_insert(now_ns);
+            self.missing_since_ns.get_or_insert(arrival.now_ns);
         } else {
             self.missing_since_ns = None;
         }
@@ -144,29 +162,37 @@ impl Arbiter {
     /// Gives up what is missing before the first message that is there, and goes on behind it.
     pub(crate) fn give_up(&mut self, now_ns: u64, findings: &mut Findings, out: &mut Vec<u8>) {
         let Some(Missing { from, until, .. }) = self.missing() else { return };
-        findings.gaps.push_back(Gap { message: self.delivered, from, until });
+        let byte = self.held.values().next().map_or(self.known_byte, |held| held.arrival.byte);
+        findings.gaps.push_back(Gap { message: self.delivered, from, until, byte });
+        for (line, counts) in self.lines.iter().zip(&mut findings.lines) {
+            line.give_up(&(from..until), counts);
+        }
+        self.lost.push(from..until);
         self.expected = Some(until);
-        self.release(&mut findings.packets, out);
+        self.release(findings, out);
         self.missing_since_ns = (self.expected < Some(self.known)).then_some(now_ns);
     }
 
-    /// Notes how far a line is.
-    fn note_line(&mut self, line: usize, packet: &Packet<'_>, counts: &mut PacketCounts) {
+    /// Notes what a line brought.
+    fn note_line(&mut self, line: usize, packet: &Packet<'_>, findings: &mut Findings) {
         if self.lines.len() <= line {
-            self.lines.resize(line + 1, 0);
+            self.lines.resize_with(line + 1, Line::default);
         }
-        let reached = &mut self.lines[line];
-        counts.late += u64::from(packet.number < *reached);
-        *reached = packet.next().max(*reached);
+        let counts = &mut findings.lines[line];
+        let numbers = packet.number..packet.next();
+        counts.packets += 1;
+        counts.messages += numbers.end - numbers.start;
+        let is_late = self.lines[line].note(numbers, &self.lost, counts);
+        findings.packets.late += u64::from(is_late);
     }
 
     /// Keeps a packet for later; how many of its messages are kept already.
-    fn hold(&mut self, packet: &Packet<'_>, count: u16) -> u64 {
+    fn hold(&mut self, packet: &Packet<'_>, count: u16, arrival: Arrival) -> u64 {
         let (next, messages) = (packet.next(), packet.messages);
         let there = self.held.get(&packet.number).map_or(0, |held| held.next - packet.number);
         if there < u64::from(count) {
             self.held_bytes += messages.len();
-            let held = Held { next, messages: messages.into() };
+            let held = Held { next, messages: messages.into(), arrival };
             if let Some(before) = self.held.insert(packet.number, held) {
                 self.held_bytes -= before.messages.len();
             }
@@ -175,7 +201,7 @@ impl Arbiter {
     }
 
     /// Appends the held packets whose turn has come.
-    fn release(&mut self, counts: &mut PacketCounts, out: &mut Vec<u8>) {
+    fn release(&mut self, findings: &mut Findings, out: &mut Vec<u8>) {
         while let Some(first) = self.held.first_entry() {
             let expected = self.expected.unwrap_or(0);
             let number = *first.key();
@@ -185,7 +211,7 @@ impl Arbiter {
             let held = first.remove();
             self.held_bytes -= held.messages.len();
             let known = expected.min(held.next) - number;
-            counts.copies += known;
+            note_copies(known, held.arrival.line, findings);
             self.append(&held.messages, known, out);
             self.expected = Some(expected.max(held.next));
         }
@@ -197,5 +223,13 @@ impl Arbiter {
             out.extend_from_slice(frame);
             self.delivered += 1;
         }
+    }
+}
+
+/// Counts messages that were there already.
+fn note_copies(copies: u64, line: Option<usize>, findings: &mut Findings) {
+    findings.packets.copies += copies;
+    if let Some(line) = line {
+        findings.lines[line].copies += copies;
     }
 }

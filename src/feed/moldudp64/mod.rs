@@ -18,6 +18,7 @@
 
 pub(crate) mod arbiter;
 mod impair;
+mod line;
 pub(crate) mod packer;
 pub(crate) mod packet;
 #[cfg(feature = "pcap")]

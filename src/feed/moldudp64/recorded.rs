@@ -2,9 +2,10 @@
 
 use std::net::SocketAddr;
 
-use super::arbiter::Arbiter;
+use super::arbiter::{Arbiter, Arrival};
 use super::packet::{NO_SESSION, Packet, SESSION_BYTES};
 use crate::error::{Error, Result};
+use crate::feed::LineCounts;
 use crate::feed::capture::{Capture, Datagram};
 use crate::feed::unpack::{Findings, Unwrap};
 
@@ -173,11 +174,13 @@ impl Unwrap for MoldUnwrap {
         }
         let line = line.unwrap_or_else(|| {
             self.lines.push(destination);
+            let address = destination.to_string();
+            self.findings.lines.push(LineCounts { address, ..LineCounts::default() });
             self.lines.len() - 1
         });
         self.tally.unnumbered += u64::from(packet.is_unnumbered());
-        let counts = &mut self.findings.packets;
-        self.arbiter.accept(&packet, Some(line), captured_ns, counts, ready);
+        let arrival = Arrival { line: Some(line), now_ns: captured_ns, byte: Some(offset) };
+        self.arbiter.accept(&packet, arrival, &mut self.findings, ready);
         let is_over = |since_ns: u64| captured_ns.saturating_sub(since_ns) > AWAIT_NS;
         let overdue = self.arbiter.missing().is_some_and(|missing| is_over(missing.since_ns));
         if overdue || self.arbiter.is_overfull() {

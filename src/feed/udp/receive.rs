@@ -10,11 +10,11 @@ use crate::error::{Error, Result};
 use crate::event::kinds::Raw;
 use crate::event::{Event, Flags, payload};
 use crate::feed::itch::{Decoder, Framing, Stop, mark_message};
-use crate::feed::moldudp64::arbiter::Arbiter;
+use crate::feed::moldudp64::arbiter::{Arbiter, Arrival};
 use crate::feed::moldudp64::packet::{Packet, SESSION_BYTES, messages_from};
 use crate::feed::source::{WINDOW_MARGIN, Window};
 use crate::feed::unpack::Findings;
-use crate::feed::{Checks, Description, Feed, Fill, OpenOptions, Position};
+use crate::feed::{Checks, Description, Feed, Fill, LineCounts, OpenOptions, Position};
 use crate::hash::hash_bytes;
 
 /// Name of the format.
@@ -123,7 +123,8 @@ impl Stream {
             counts.recovered += packet.next().saturating_sub(first);
         }
         let before = self.ready.len();
-        self.arbiter.accept(&packet, line, now_ns, counts, &mut self.ready);
+        let arrival = Arrival { line, now_ns, byte: None };
+        self.arbiter.accept(&packet, arrival, &mut self.findings, &mut self.ready);
         if self.ready.len() > before {
             self.is_open = line.is_none() && self.arbiter.missing().is_some();
         }
@@ -160,12 +161,17 @@ impl UdpFeed {
             .transpose()?;
         let from = address.from.or(server.as_ref().map(|_| 1));
         let arbiter = from.map_or_else(Arbiter::default, Arbiter::starting_at);
+        let counts = address.lines.iter().map(|line| {
+            let address = line.to_string();
+            LineCounts { address, ..LineCounts::default() }
+        });
+        let findings = Findings { lines: counts.collect(), ..Findings::default() };
         let now = Instant::now();
         Ok(Self {
             description: describe(&address, &lines, options),
             lines,
             server,
-            stream: Stream { arbiter, ..Stream::default() },
+            stream: Stream { arbiter, findings, ..Stream::default() },
             decoder: Decoder::new(Framing::Prefixed, options.midnight_ns),
             position: Position::default(),
             started: now,
@@ -310,6 +316,7 @@ impl UdpFeed {
             mark_message(written, gap.message - before);
         }
         checks.packets = Some(findings.packets);
+        checks.lines.clone_from(&findings.lines);
         self.position.byte_offset = checks.bytes;
         self.position.stored_bytes = checks.bytes;
         self.position.message = checks.messages;
@@ -335,6 +342,7 @@ impl UdpFeed {
         let checks = &mut self.decoder.checks;
         findings.gaps.drain(..).for_each(|gap| checks.note_gap(gap));
         checks.packets = Some(findings.packets);
+        checks.lines.clone_from(&findings.lines);
         checks.has_end |= arbiter.is_ended();
         let mut tell = |note: String| self.description.assumptions.push(note);
         if self.split > 0 {
