@@ -31,6 +31,11 @@ pub struct Located {
     pub first_byte: Option<u64>,
     /// The same of the last message concerned.
     pub last_byte: Option<u64>,
+    /// Of several feeds that are read as one: the number, from 1, of the one that the first message
+    /// concerned is of; `None` for a feed alone.
+    pub first_source: Option<u32>,
+    /// The same of the last message concerned.
+    pub last_source: Option<u32>,
 }
 
 impl Located {
@@ -54,15 +59,26 @@ impl Located {
         self.last_byte = byte;
     }
 
-    /// Adds what was found in another feed; the places stay those of their own feeds.
-    pub(super) fn add(&mut self, more: Self) {
-        if self.count == 0 {
-            *self = more;
-        } else if more.count > 0 {
-            let count = self.count + more.count;
-            let Self { first, first_ts, first_byte, .. } = *self;
-            *self = Self { count, first, first_ts, first_byte, ..more };
+    /// Adds what was found in the feed `source` of several; the first and the last are those by
+    /// time, and their places those of their own feeds.
+    pub(super) fn add(&mut self, source: u32, more: Self) {
+        if more.count == 0 {
+            return;
         }
+        let more = Self { first_source: Some(source), last_source: Some(source), ..more };
+        let count = self.count + more.count;
+        let is_before = |own: &Self| own.count > 0 && own.first_ts <= more.first_ts;
+        let is_after = |own: &Self| own.count > 0 && own.last_ts > more.last_ts;
+        let first = if is_before(self) { *self } else { more };
+        let last = if is_after(self) { *self } else { more };
+        *self = Self {
+            count,
+            last: last.last,
+            last_ts: last.last_ts,
+            last_byte: last.last_byte,
+            last_source: last.last_source,
+            ..first
+        };
     }
 }
 

@@ -225,7 +225,7 @@ impl LobsterFeed {
 
         self.checks.offset = Some(self.source.offset());
         if let Some(oracle) = &mut self.oracle {
-            oracle.step(row, &mut self.checks);
+            oracle.step(row, ts_event, &mut self.checks);
         }
         let checks = &mut self.checks;
         if checks.last_ts.is_some_and(|last| ts_event < last) {

@@ -7,8 +7,8 @@
 //! ```
 //!
 //! The order is a function of the feeds and of their order. Message numbers, gaps and other checks
-//! of each feed are its own; the merged feed counts them together and tells each feed's in a
-//! sentence.
+//! of each feed are its own; the merged feed counts them together, says of which feed the first and
+//! the last are, and tells each feed's in a sentence.
 //!
 //! * Instruments get new numbers. A symbol that another feed of another venue has gets the venue
 //!   behind it (`AAPL.BX`); one that a feed of the same venue had, which is over, goes on as the
@@ -241,17 +241,17 @@ impl Merged {
         (sum.first_ts, sum.last_ts) = (self.checks.first_ts, self.checks.last_ts);
         sum.has_start = true;
         sum.has_end = true;
-        for checks in self.parts.iter().map(|part| part.feed.checks()) {
+        for (source, checks) in (1..).zip(self.parts.iter().map(|part| part.feed.checks())) {
             sum.bytes += checks.bytes;
             sum.inflate_ns += checks.inflate_ns;
             sum.states += checks.states;
             for (count, more) in sum.by_type.iter_mut().zip(checks.by_type) {
                 *count += more;
             }
-            sum.gaps.add(checks.gaps);
-            sum.backwards.add(checks.backwards);
-            sum.unknown_types.add(checks.unknown_types);
-            sum.states_differ.add(checks.states_differ);
+            sum.gaps.add(source, checks.gaps);
+            sum.backwards.add(source, checks.backwards);
+            sum.unknown_types.add(source, checks.unknown_types);
+            sum.states_differ.add(source, checks.states_differ);
             sum.has_start &= checks.has_start;
             sum.has_end &= checks.has_end;
         }

@@ -2,7 +2,7 @@
 
 use super::format::time_of_day;
 use crate::engine::{RunReport, SnapshotReport};
-use crate::feed::Located;
+use crate::feed::{Located, SourceChecks};
 
 /// A kind of finding in the data, and where it was made.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -20,11 +20,13 @@ pub struct DataFault {
 }
 
 impl DataFault {
-    /// Where and when it was found, of a feed whose times are shown from `midnight_ns` on.
-    fn place(&self, midnight_ns: u64) -> String {
-        let Located { first, last, .. } = self.located;
-        let [from, until] = located_text(&self.located, self.counted_in, midnight_ns);
-        match first == last {
+    /// Where and when it was found in a run's feed.
+    fn place(&self, run: &RunReport) -> String {
+        let Located { first, last, first_source, last_source, .. } = self.located;
+        let sources = &run.checks.sources;
+        let [from, until] =
+            located_text(&self.located, self.counted_in, sources, run.feed.midnight_ns);
+        match (first, first_source) == (last, last_source) {
             true => format!("first at {from}"),
             false => format!("first at {from}, last at {until}"),
         }
@@ -32,18 +34,41 @@ impl DataFault {
 }
 
 /// Number, byte where it is known, and time of the first and of the last message concerned, of a
-/// feed whose times are shown from `midnight_ns` on.
-pub fn located_text(located: &Located, unit: &str, midnight_ns: u64) -> [String; 2] {
-    let Located { first, last, first_ts, last_ts, first_byte, last_byte, .. } = *located;
-    [(first, first_byte, first_ts), (last, last_byte, last_ts)].map(|(number, byte, ts)| {
+/// feed whose times are shown from `midnight_ns` on; with the file where several were read as one.
+pub fn located_text(
+    located: &Located,
+    unit: &str,
+    sources: &[SourceChecks],
+    midnight_ns: u64,
+) -> [String; 2] {
+    let &Located { first, last, first_ts, last_ts, first_byte, last_byte, .. } = located;
+    let origins = origins(located, sources);
+    let [one, other] = [(first, first_byte, first_ts), (last, last_byte, last_ts)];
+    [(one, origins[0]), (other, origins[1])].map(|((number, byte, ts), origin)| {
         let byte = byte.map_or_else(String::new, |byte| format!(" (byte {byte})"));
-        format!("{unit} {number}{byte}, {}", time_of_day(ts.saturating_sub(midnight_ns)))
+        let origin = origin.map_or_else(String::new, |origin| format!(" of {origin}"));
+        let time = time_of_day(ts.saturating_sub(midnight_ns));
+        format!("{unit} {number}{origin}{byte}, {time}")
     })
 }
 
-/// What was found of one kind, in JSON; places are null where nothing was.
+/// The files of the first and the last message concerned, where several were read as one.
+fn origins<'a>(located: &Located, sources: &'a [SourceChecks]) -> [Option<&'a str>; 2] {
+    [located.first_source, located.last_source].map(|source| {
+        let source = sources.get(source?.checked_sub(1)? as usize)?;
+        Some(source.description.origin.as_str())
+    })
+}
+
+/// What was found of one kind, in JSON; places are null where nothing was, and sources where there
+/// is but one.
 #[cfg(feature = "cli")]
-pub fn located_json(located: &Located, counted_in: &str) -> serde_json::Value {
+pub fn located_json(
+    located: &Located,
+    counted_in: &str,
+    sources: &[SourceChecks],
+) -> serde_json::Value {
+    let [first_source, last_source] = origins(located, sources);
     let place = |number: u64| (located.count > 0).then_some(number);
     serde_json::json!({
         "count": located.count,
@@ -54,6 +79,8 @@ pub fn located_json(located: &Located, counted_in: &str) -> serde_json::Value {
         "last_ts": place(located.last_ts),
         "first_byte": located.first_byte,
         "last_byte": located.last_byte,
+        "first_source": first_source,
+        "last_source": last_source,
     })
 }
 
@@ -161,7 +188,7 @@ pub(super) fn lines(run: &RunReport) -> Vec<(&'static str, String)> {
     let mut lines: Vec<_> = DataFaults::of(run)
         .noted()
         .map(|finding| {
-            let place = finding.place(midnight_ns);
+            let place = finding.place(run);
             (finding.name, format!("{} ({place})", finding.located.count))
         })
         .collect();
@@ -216,9 +243,8 @@ pub fn warnings(run: &RunReport) -> Vec<String> {
                 .to_owned(),
         );
     }
-    let midnight_ns = run.feed.midnight_ns;
     warnings.extend(DataFaults::of(run).found().map(|fault| {
-        let (count, place) = (fault.located.count, fault.place(midnight_ns));
+        let (count, place) = (fault.located.count, fault.place(run));
         format!("{count} {} ({place}): {}", fault.what, fault.cure)
     }));
     warnings.extend(run.missing_symbols.iter().map(|symbol| {

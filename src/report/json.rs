@@ -130,7 +130,7 @@ fn feed(run: &RunReport) -> Value {
 /// One of several feeds that were read as one; numbers and bytes are those of its own.
 fn source(source: &SourceChecks) -> Value {
     let SourceChecks { description, checks } = source;
-    let located = |located| findings::located_json(located, "message");
+    let located = |located| findings::located_json(located, "message", &[]);
     json!({
         "origin": description.origin,
         "format": description.format,
@@ -208,11 +208,12 @@ fn seconds(ns: u64) -> f64 {
 
 /// Each data fault with its count and place; the place is null when there was none.
 fn faults(run: &RunReport) -> Value {
+    let sources = &run.checks.sources;
     let faults: Map<String, Value> = DataFaults::of(run)
         .all()
         .iter()
         .map(|fault| {
-            let value = findings::located_json(&fault.located, fault.counted_in);
+            let value = findings::located_json(&fault.located, fault.counted_in, sources);
             (fault.name.to_owned(), value)
         })
         .collect();

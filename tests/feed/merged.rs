@@ -175,3 +175,53 @@ fn day_orders_expire_between_two_files_of_two_days_and_a_journal_repeats_that() 
     assert_eq!(replay(&[&dir])["state_hash"], live["state_hash"]);
     assert_eq!(replay(&days)["state_hash"], live["state_hash"]);
 }
+
+/// A LOBSTER pair: orders of 5 that come at seconds after ten to one bid, and the size that the
+/// venue says the bid has then; the path of its messages.
+fn pair(folder: &Path, symbol: &str, steps: &[(&str, u32)]) -> String {
+    let row =
+        |(order, (second, _)): (u32, &(&str, u32))| format!("360{second},1,{order},5,5000000,1\n");
+    let rows: String = (1..).zip(steps).map(row).collect();
+    let book = |(_, size): &(&str, u32)| format!("9999999999,0,5000000,{size}\n");
+    let books: String = steps.iter().map(book).collect();
+    write(folder, &format!("{symbol}_x_orderbook_1.csv"), &books);
+    write(folder, &format!("{symbol}_x_message_1.csv"), &rows)
+}
+
+#[test]
+fn a_step_that_one_of_two_books_does_not_make_is_told_with_its_file() {
+    let scratch = tempfile::tempdir().expect("a scratch folder");
+    let folder = scratch.path();
+    // The last step of the first file, and after an earlier one the second of the second, are wrong.
+    let one = pair(folder, "AA", &[("00.0", 5), ("01.0", 10), ("05.0", 77)]);
+    let two = pair(folder, "BB", &[("00.5", 5), ("02.0", 99), ("03.0", 104), ("04.0", 109)]);
+    let right = pair(folder, "CC", &[("00.7", 5), ("02.5", 10), ("06.0", 15)]);
+    let whole = run(["replay", &right, "--strict", "--json"]);
+    assert_eq!(whole.code, 0, "{}", whole.all());
+
+    let ran = run(["replay", &one, &two, &right, "--strict", "--json"]);
+    assert_eq!(ran.code, 1, "{}", ran.all());
+    let feed = &ran.json()["feed"];
+    assert_eq!(feed["venue_books"], serde_json::json!({ "compared": 7, "differ": 2 }));
+    let fault = &feed["faults"]["states_differ"];
+    let row_bytes = "36000.5,1,1,5,5000000,1\n".len();
+    assert_eq!(
+        (&fault["count"], &fault["first"], &fault["last"]),
+        (&2.into(), &1.into(), &2.into())
+    );
+    assert_eq!(
+        (&fault["first_source"], &fault["last_source"]),
+        (&two.as_str().into(), &one.as_str().into())
+    );
+    assert_eq!(
+        (&fault["first_byte"], &fault["last_byte"]),
+        (&row_bytes.into(), &(2 * row_bytes).into())
+    );
+    assert_eq!(feed["sources"][1]["states_differ"]["count"], 1);
+    assert_eq!(feed["sources"][2]["states_differ"]["count"], 0);
+    assert_eq!(feed["sources"][0]["states_differ"]["first_source"], Value::Null);
+    let told = run(["replay", &one, &two, &right]).stderr;
+    let first = format!("first at message 1 of {two} (byte {row_bytes}), 10:00:02");
+    assert!(told.contains(&first), "{told}");
+    assert!(told.contains(&format!("last at message 2 of {one} ")), "{told}");
+}

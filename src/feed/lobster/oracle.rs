@@ -54,8 +54,8 @@ impl Oracle {
         }
     }
 
-    /// Checks the step of the next message.
-    pub(super) fn step(&mut self, message: &Row, checks: &mut Checks) {
+    /// Checks the step of the next message, which is of a time.
+    pub(super) fn step(&mut self, message: &Row, ts: u64, checks: &mut Checks) {
         if self.is_over {
             return;
         }
@@ -73,7 +73,6 @@ impl Oracle {
             });
             checks.states += 1;
             if !agrees {
-                let ts = checks.last_ts.unwrap_or(0);
                 checks.states_differ.note_at(checks.messages, ts, checks.offset);
             }
         }
