@@ -50,7 +50,7 @@
 //! | `clock` | nanoseconds from the time-stamp counter | `units` |
 //! | `map` | memory maps and huge pages; with the ring's slots, the journal's CRC and `processor` a place with `unsafe` | `error` |
 //! | `processor` | prefetch, and eight comparisons at once |  |
-//! | `event` | the records, the one table of kinds, instruments | `units` `limits` |
+//! | `event` | the records, the one table of kinds, instruments, clocks of venues | `error` `units` `limits` |
 //! | `feed` | recordings as pull iterators of events: open, recognise, decode, group, check, pace | `error` `units` `limits` `hash` `map` `processor` `event` |
 //! | `ring` | the single-writer ring; knows nothing of trading | `error` `limits` |
 //! | `bus` | typed publish and subscribe on a ring, for any application | `error` `limits` `ring` |

@@ -6,6 +6,7 @@
 //! gathered from records by [`InstrumentTable`].
 
 mod codes;
+pub(crate) mod decimal;
 mod describe;
 mod execution;
 pub mod fields;
@@ -13,6 +14,7 @@ pub mod instrument;
 pub mod kinds;
 mod overrides;
 mod ticks;
+mod zone;
 
 use std::mem::{offset_of, size_of};
 
@@ -26,6 +28,7 @@ pub use instrument::{Instrument, InstrumentTable, format_price};
 pub use kinds::{EventView, KINDS, Kind, Payload, payload};
 pub use overrides::{InstrumentOverride, InstrumentOverrides};
 pub use ticks::{TICK_BANDS_MAX, TickBands};
+pub use zone::{Date, Moment, TimeOfDay, Zone};
 
 use crate::limits::{EVENT_BYTES, EXECUTION_BYTES};
 use crate::units::Side;

@@ -12,7 +12,6 @@ pub mod capture;
 mod check;
 #[cfg(feature = "dbn")]
 pub mod dbn;
-mod decimal;
 #[cfg(feature = "pcap")]
 mod iex;
 pub mod itch;
@@ -32,16 +31,15 @@ pub mod tardis;
 pub mod udp;
 mod unpack;
 mod until;
-mod zone;
 
 pub use begin::Begin;
 pub use check::{Checks, Gap, LineCounts, Located, PacketCounts, SourceChecks};
 pub use merged::Merged;
 pub use open::{OpenOptions, open, open_bytes, open_orders};
 pub use pace::{Pace, Pacer};
-
 pub use until::Until;
-pub use zone::{Date, Moment, TimeOfDay, Zone};
+
+pub use crate::event::{Date, Moment, TimeOfDay, Zone};
 
 use crate::error::Result;
 use crate::event::Event;

@@ -13,10 +13,10 @@
 //! Source: Tardis' documentation of downloadable CSV files.
 
 use super::Checks;
-use super::decimal::scaled;
 use super::lines::{LineFault, LineFeed, LineParser, Staged, feed_of_lines};
 use super::source::Source;
 use crate::error::{Error, Result};
+use crate::event::decimal::scaled;
 use crate::event::kinds::{Raw, Text};
 use crate::event::{Event, Flags, Instrument, InstrumentTable, payload};
 use crate::units::{InstrumentId, Price, Qty, Side};

@@ -3,7 +3,7 @@
 use serde::Deserialize;
 use serde_json::value::RawValue;
 
-use crate::feed::decimal::scaled;
+use crate::event::decimal::scaled;
 use crate::feed::lines::LineFault;
 use crate::units::{Price, Qty, Side};
 

@@ -73,6 +73,14 @@ impl Zone {
         date.0 * DAY + offset_hours * HOUR
     }
 
+    /// The midnight, in this zone, at which the day began that a feed's time lies in.
+    pub(crate) fn day_start(self, ns: u64) -> u64 {
+        match ns {
+            0..UNDATED_BELOW => ns / DAY * DAY,
+            _ => self.midnight_ns(self.date_at(ns)),
+        }
+    }
+
     /// The end of the day, in this zone, that a feed's time lies in.
     pub(crate) fn day_end(self, ns: u64) -> u64 {
         match ns {
@@ -206,6 +214,11 @@ impl FromStr for TimeOfDay {
 }
 
 impl TimeOfDay {
+    /// How long after midnight of its clock it is, in ns.
+    pub fn since_midnight(self) -> u64 {
+        self.since_midnight
+    }
+
     /// Whether it is in UTC whatever the feed's clock.
     pub fn is_utc(self) -> bool {
         self.is_utc

@@ -2,7 +2,7 @@
 
 /// A decimal without sign times 10^`places`; `None` when it is none, or too large, or has other
 /// digits than 0 beyond these places.
-pub(super) fn scaled(text: &[u8], places: u32) -> Option<u64> {
+pub(crate) fn scaled(text: &[u8], places: u32) -> Option<u64> {
     let point = text.iter().position(|&byte| byte == b'.');
     let (whole, fraction) = match point {
         Some(point) => (&text[..point], &text[point + 1..]),
