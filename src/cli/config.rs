@@ -1,9 +1,11 @@
 //! `run.toml`: everything that shapes the state of a run, in the words of the command line.
 
 use std::path::Path;
+use std::sync::Arc;
 
 use ringtape::engine::RUN_FILE;
 use ringtape::error::{Error, Result};
+use ringtape::event::InstrumentOverrides;
 use ringtape::feed::{Description, Zone};
 use ringtape::matching::{LATENCY_DEFAULT, MATCHER_ORDERS_MAX_DEFAULT, QueueModel};
 use ringtape::strategy::StrategySpec;
@@ -123,7 +125,8 @@ impl RunConfig {
     /// A configuration that the user wrote: the same names, strategies and limits also as tables.
     pub(super) fn read_file(path: &Path) -> Result<Self> {
         let cure = "its names are the flags of `ringtape replay --help` that shape the run";
-        let config: Self = toml_file::read(path, cure)?;
+        let mut config: Self = toml_file::read(path, cure)?;
+        config.instruments = config.instruments.map(|own| own.of_file(path));
         if let Some(limits) = config.limits.as_ref().filter(|text| !text.ends_with(".toml")) {
             trading::check_limits(path, limits)?;
         }
@@ -136,7 +139,13 @@ impl RunConfig {
     }
 
     /// Refuses flags of trading in a run without a strategy, where they would do nothing.
-    pub(super) fn check_flags(&self, has_strategy: bool) -> Result<()> {
+    pub(super) fn check_flags(&self, has_strategy: bool, is_of_orders: bool) -> Result<()> {
+        if let Some(own) = self.instruments.as_ref().filter(|_| !has_strategy) {
+            own.check_no_fees(match is_of_orders {
+                true => "nothing is charged in an order file",
+                false => "there is no strategy to be charged",
+            })?;
+        }
         let seed = self.seed.map(|seed| seed.to_string());
         let given = [
             ("latency", &self.latency),
@@ -276,6 +285,11 @@ impl RunConfig {
         let date = self.date.as_deref().filter(|date| !date.contains(','));
         let date = date.map(str::parse).transpose()?;
         Ok(date.map_or(0, |date| self.zone().midnight_ns(date)))
+    }
+
+    /// What the user knows of instruments, as the engine takes it.
+    pub(super) fn overrides(&self) -> Result<Option<Arc<InstrumentOverrides>>> {
+        self.instruments.as_ref().map(|own| own.overrides(self.zone())).transpose()
     }
 
     /// Whether the recorded run was of an order file.

@@ -1,18 +1,17 @@
 //! Feeds and journals as commands name them.
 
 use std::path::{Path, PathBuf};
-use std::sync::Arc;
 
 use clap::Args;
 use ringtape::engine::{JournalFeed, MARKET_DIR};
 use ringtape::error::{Error, Result};
-use ringtape::event::InstrumentOverrides;
 use ringtape::feed::orders::ORDERS_FORMAT;
 use ringtape::feed::{
     self, Begin, Date, Feed, Merged, Moment, OpenOptions, TimeOfDay, Until, Zone,
 };
 
 use super::config::RunConfig;
+use super::instruments::Instruments;
 
 /// The feed that a command reads.
 #[derive(Debug, Args)]
@@ -57,7 +56,7 @@ impl Input {
 pub(super) fn open(
     paths: &[PathBuf],
     date: Option<&str>,
-    instruments: Option<Arc<InstrumentOverrides>>,
+    instruments: Option<&Instruments>,
 ) -> Result<Box<dyn Feed>> {
     if let [path] = paths {
         return open_one(path, date, instruments);
@@ -83,7 +82,7 @@ pub(super) fn open(
     }
     let feeds = paths.iter().enumerate().map(|(index, path)| {
         let date = dates.get(index).or(dates.first()).copied();
-        let feed = open_one(path, date, instruments.clone())?;
+        let feed = open_one(path, date, instruments)?;
         if feed.description().format == ORDERS_FORMAT {
             return Err(Error::usage(
                 format!("{} is an order file, which is no venue's feed", path.display()),
@@ -99,7 +98,7 @@ pub(super) fn open(
 fn open_one(
     path: &Path,
     date: Option<&str>,
-    instruments: Option<Arc<InstrumentOverrides>>,
+    instruments: Option<&Instruments>,
 ) -> Result<Box<dyn Feed>> {
     if path.is_dir() {
         // The market journal of a run stands for it.
@@ -117,6 +116,8 @@ fn open_one(
         return Ok(Box::new(feed.of_feed(zone, midnight_ns, recorded.is_of_levels())));
     }
     let dated = date.map(str::parse::<Date>).transpose()?.map(OpenOptions::on);
+    // Only order files, which are in UTC, take anything from it.
+    let instruments = instruments.map(|own| own.overrides(Zone::Utc)).transpose()?;
     let feed = feed::open(path, &OpenOptions { instruments, ..dated.unwrap_or_default() })?;
     if date.is_some() && feed.description().is_dated {
         return Err(Error::usage(

@@ -8,17 +8,21 @@
 //! max-price = "5000"
 //! collar = "2.50"
 //! ticks = { "0" = "0.0001", "1" = "0.01" }   # from each price on
-//! fees = "maker=-0.0020/share,taker=0.0030/share"   # in place of --fees
+//! fees = "maker=-0.0020/share,taker=0.0030/share"   # of a strategy's fills, in place of --fees
 //! stp-group = 7   # of orders that name no self-trade group
+//! open = "09:30"   # the hours of its session, in the feed's clock
+//! close = "16:00"   # day orders end then; not after `open`: on the next day
+//! zone = "eastern"   # or "utc": the clock of the hours where it is another
 //! ```
 
 use std::collections::BTreeMap;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use ringtape::error::{Error, Result};
 use ringtape::event::kinds::Text;
-use ringtape::event::{InstrumentOverride, InstrumentOverrides, TickBands};
+use ringtape::event::{InstrumentOverride, InstrumentOverrides, TickBands, TradingHours};
+use ringtape::feed::{Description, TimeOfDay, Zone};
 use ringtape::portfolio::FeeSchedule;
 use ringtape::units::Qty;
 use serde::{Deserialize, Serialize};
@@ -28,10 +32,31 @@ use super::{parse, toml_file};
 /// Decimal places of 1e-9.
 const PLACES: u32 = 9;
 
+// Keys that are told of in more than one place.
+const FEES: &str = "fees";
+const TICKS: &str = "ticks";
+const OPEN: &str = "open";
+const CLOSE: &str = "close";
+const ZONE: &str = "zone";
+
 /// What the file says, by symbol.
-#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Debug, Default, Serialize, Deserialize)]
 #[serde(transparent)]
-pub(super) struct Instruments(BTreeMap<String, Entry>);
+pub(super) struct Instruments {
+    entries: BTreeMap<String, Entry>,
+    /// The file that says it, for errors; what was recorded in a journal needs none.
+    #[serde(skip)]
+    path: Option<PathBuf>,
+}
+
+impl PartialEq for Instruments {
+    /// Where it is said shapes nothing.
+    fn eq(&self, other: &Self) -> bool {
+        self.entries == other.entries
+    }
+}
+
+impl Eq for Instruments {}
 
 /// What the file says of one symbol; prices are decimals in text, so that none is rounded.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
@@ -65,60 +90,128 @@ struct Entry {
     fees: Option<String>,
     #[serde(skip_serializing_if = "Option::is_none")]
     ticks: Option<BTreeMap<String, String>>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    open: Option<String>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    close: Option<String>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    zone: Option<String>,
 }
 
 /// Reads the file of a flag.
 pub(super) fn read(path: &str) -> Result<Instruments> {
     let cure = "write a table for each symbol, such as `[ACME]` with `lot = 10`";
     let instruments: Instruments = toml_file::read(Path::new(path), cure)?;
-    instruments.overrides()?;
+    let instruments = instruments.of_file(Path::new(path));
+    instruments.overrides(Zone::default())?;
     instruments.fees()?;
     Ok(instruments)
 }
 
 impl Instruments {
-    /// The overrides that the engine takes.
-    pub(super) fn overrides(&self) -> Result<Arc<InstrumentOverrides>> {
-        let overrides = self.0.iter().map(|(symbol, entry)| {
-            let own = entry.to_override().map_err(|(name, what)| {
-                Error::usage(
-                    format!("`{name}` of [{symbol}]: {what}"),
-                    "prices are decimals in quotes above 0, quantities whole numbers above 0",
-                )
-            })?;
+    /// The same as a file says it.
+    pub(super) fn of_file(self, path: &Path) -> Self {
+        Self { path: Some(path.to_owned()), ..self }
+    }
+
+    /// The overrides that the engine takes; hours are in the feed's clock where they name no other.
+    pub(super) fn overrides(&self, clock: Zone) -> Result<Arc<InstrumentOverrides>> {
+        let overrides = self.entries.iter().map(|(symbol, entry)| {
+            let own = entry
+                .to_override(clock)
+                .map_err(|(key, what)| Error::usage(self.told(symbol, key, &what), cure_of(key)))?;
             Ok((symbol.clone(), own))
         });
-        Ok(Arc::new(InstrumentOverrides::new(overrides.collect::<Result<Vec<_>>>()?)))
+        let overrides = InstrumentOverrides::new(overrides.collect::<Result<Vec<_>>>()?);
+        let with_ticks = self.entries.iter().filter(|(_, entry)| entry.ticks.is_some());
+        let places =
+            with_ticks.filter_map(|(symbol, _)| Some((symbol.clone(), self.place(symbol, TICKS)?)));
+        Ok(Arc::new(overrides.with_tick_places(places)))
     }
 
     /// Fees of the symbols that have their own.
     pub(super) fn fees(&self) -> Result<BTreeMap<String, FeeSchedule>> {
-        let own = self.0.iter().filter_map(|(symbol, entry)| Some((symbol, entry.fees.as_ref()?)));
+        let own =
+            self.entries.iter().filter_map(|(symbol, entry)| Some((symbol, entry.fees.as_ref()?)));
         let parsed = own.map(|(symbol, text)| match text.parse() {
             Ok(fees) => Ok((symbol.clone(), fees)),
             Err(Error::Usage { what, cure }) => {
-                Err(Error::usage(format!("`fees` of [{symbol}]: {what}"), cure))
+                Err(Error::usage(self.told(symbol, FEES, &what), cure))
             }
             Err(other) => Err(other),
         });
         parsed.collect()
     }
 
-    /// Refuses price increments where the feed has its own.
-    pub(super) fn check_recorded(&self) -> Result<()> {
-        match self.0.iter().find(|(_, entry)| entry.price_increment.is_some()) {
+    /// Refuses fees where nothing is charged, because of `why`.
+    pub(super) fn check_no_fees(&self, why: &str) -> Result<()> {
+        match self.entries.iter().find(|(_, entry)| entry.fees.is_some()) {
             Some((symbol, _)) => Err(Error::usage(
-                format!("`price-increment` of [{symbol}]: a recorded feed's prices are in its own"),
-                "leave it out; it is for order files",
+                self.told(symbol, FEES, &format!("they do nothing: {why}")),
+                "leave them out, or replay a recorded feed with --strategy",
             )),
             None => Ok(()),
         }
+    }
+
+    /// Refuses what a recorded feed has of its own, and hours in a clock that is none of it.
+    pub(super) fn check_recorded(&self, feed: &Description) -> Result<()> {
+        const INCREMENT: &str = "price-increment";
+        if let Some((symbol, _)) =
+            self.entries.iter().find(|(_, entry)| entry.price_increment.is_some())
+        {
+            return Err(Error::usage(
+                self.told(symbol, INCREMENT, "a recorded feed's prices are in its own"),
+                "leave it out; it is for order files",
+            ));
+        }
+        self.check_clock(feed)
+    }
+
+    /// Refuses hours in another clock than that of a feed whose times have no date.
+    pub(super) fn check_clock(&self, feed: &Description) -> Result<()> {
+        let has_date = feed.is_dated || feed.midnight_ns > 0;
+        let is_other = |zone: &String| *zone != feed.zone.code();
+        let mut others = self.entries.iter().filter(|(_, entry)| entry.zone.iter().any(is_other));
+        match others.next().filter(|_| !has_date) {
+            Some((symbol, _)) => Err(Error::usage(
+                self.told(
+                    symbol,
+                    ZONE,
+                    &format!("the feed's times are {} without a date", feed.zone.name()),
+                ),
+                "name the session's date with --date, or give the hours in the feed's clock",
+            )),
+            None => Ok(()),
+        }
+    }
+
+    /// What is wrong with a key of a symbol's table, and where that is.
+    fn told(&self, symbol: &str, key: &str, what: &str) -> String {
+        let place = self.place(symbol, key).map_or_else(String::new, |place| format!("{place}: "));
+        format!("{place}`{key}` of [{symbol}]: {what}")
+    }
+
+    /// The file and line of a key of a symbol's table; `None` for what no file says.
+    fn place(&self, symbol: &str, key: &str) -> Option<String> {
+        self.path.as_deref().map(|path| toml_file::place(path, symbol, key))
+    }
+}
+
+/// What to write for a key.
+fn cure_of(key: &str) -> &'static str {
+    match key {
+        OPEN | CLOSE | ZONE => {
+            "write open = \"09:30\" and close = \"16:00\", and zone = \"eastern\" or \"utc\" where \
+             that is not the feed's own clock"
+        }
+        _ => "prices are decimals in quotes above 0, quantities whole numbers above 0",
     }
 }
 
 impl Entry {
     /// The override; else the name of a field and what is wrong with it.
-    fn to_override(&self) -> Result<InstrumentOverride, (&'static str, String)> {
+    fn to_override(&self, clock: Zone) -> Result<InstrumentOverride, (&'static str, String)> {
         let increment = amount("price-increment", self.price_increment.as_deref())?;
         let on_tick = |name, text: &Option<String>| {
             let price = amount(name, text.as_deref())?;
@@ -143,11 +236,36 @@ impl Entry {
             previous_close: on_tick("previous-close", &self.previous_close)?,
             ticks: self.ticks.as_ref().map(|bands| ticks(bands, increment)).transpose()?,
             self_trade_group: positive("stp-group", self.stp_group)?,
+            hours: self.hours(clock)?,
         };
         if own.qty_min.zip(own.qty_max).is_some_and(|(min, max)| min > max) {
             return Err(("min-qty", "it is above `max-qty`".to_owned()));
         }
         Ok(own)
+    }
+
+    /// The hours of its session, in `clock` unless it names another.
+    fn hours(&self, clock: Zone) -> Result<Option<TradingHours>, (&'static str, String)> {
+        let zone = match self.zone.as_deref() {
+            None => clock,
+            Some(code) => {
+                Zone::from_code(code).ok_or_else(|| (ZONE, format!("`{code}` is no clock")))?
+            }
+        };
+        let time = |key, text: &str| {
+            let time = text.parse::<TimeOfDay>().ok().filter(|time| !time.is_utc());
+            time.map(TimeOfDay::since_midnight).ok_or_else(|| (key, format!("`{text}` is no time")))
+        };
+        match (&self.open, &self.close) {
+            (Some(open), Some(close)) => {
+                let (open, close) = (time(OPEN, open)?, time(CLOSE, close)?);
+                Ok(Some(TradingHours { open, close, zone }))
+            }
+            (Some(_), None) => Err((OPEN, "there is no `close`".to_owned())),
+            (None, Some(_)) => Err((CLOSE, "there is no `open`".to_owned())),
+            (None, None) if self.zone.is_some() => Err((ZONE, "there are no hours".to_owned())),
+            (None, None) => Ok(None),
+        }
     }
 }
 
@@ -156,16 +274,15 @@ fn ticks(
     bands: &BTreeMap<String, String>,
     increment: Option<u64>,
 ) -> Result<TickBands, (&'static str, String)> {
-    const NAME: &str = "ticks";
     let scaled = |text: &str| {
-        parse::decimal(text, PLACES).ok_or_else(|| (NAME, format!("`{text}` is no price")))
+        parse::decimal(text, PLACES).ok_or_else(|| (TICKS, format!("`{text}` is no price")))
     };
     let bands = bands.iter().map(|(from, step)| Ok((scaled(from)?, scaled(step)?)));
     let mut bands = bands.collect::<Result<Vec<_>, _>>()?;
     bands.sort_unstable();
-    let bands = TickBands::new(&bands).map_err(|what| (NAME, what))?;
+    let bands = TickBands::new(&bands).map_err(|what| (TICKS, what))?;
     match increment.map(|increment| bands.in_steps_of(increment)) {
-        Some(None) => Err((NAME, "they are no multiples of the price increment".to_owned())),
+        Some(None) => Err((TICKS, "they are no multiples of the price increment".to_owned())),
         _ => Ok(bands),
     }
 }
@@ -209,7 +326,7 @@ mod tests {
     fn a_file_becomes_overrides_and_its_faults_name_symbol_and_field() {
         let parsed = |text: &str| -> Instruments { toml::from_str(text).expect("a table") };
         let text = "[ACME]\nlot = 10\ncollar = \"2.50\"\n";
-        let overrides = parsed(text).overrides().expect("valid rules");
+        let overrides = parsed(text).overrides(Zone::Utc).expect("valid rules");
         let own = overrides.get("ACME").expect("the symbol");
         assert_eq!((own.lot, own.collar), (Some(Qty(10)), Some(2_500_000_000)));
         for (text, named) in [
@@ -220,9 +337,14 @@ mod tests {
             ("[A]\ncurrency = \"DOLLARS\"", "1 to 4 letters"),
             ("[A]\nstp-group = 0", "`stp-group` of [A]: it is 0"),
             ("[A.ticks]\n\"1\" = \"0.01\"", "`ticks` of [A]: the first band does not begin at 0"),
+            ("[A]\nopen = \"09:30\"", "`open` of [A]: there is no `close`"),
+            ("[A]\nzone = \"utc\"", "`zone` of [A]: there are no hours"),
+            ("[A]\nopen = \"09:30Z\"\nclose = \"16:00\"", "`open` of [A]: `09:30Z` is no time"),
+            ("[A]\nopen = \"9\"\nclose = \"16:00\"", "`open` of [A]: `9` is no time"),
+            ("[A]\nopen = \"09:30\"\nclose = \"16:00\"\nzone = \"CET\"", "`CET` is no clock"),
             ("[A]\nprice-increment = \"0.05\"\nticks = { \"0\" = \"0.01\" }", "no multiples"),
         ] {
-            let told = parsed(text).overrides().expect_err("a fault").to_string();
+            let told = parsed(text).overrides(Zone::Utc).expect_err("a fault").to_string();
             assert!(told.contains(named), "{text}: {told}");
         }
         assert!(toml::from_str::<Instruments>("[A]\ntik = 1").is_err());

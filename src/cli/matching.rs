@@ -9,7 +9,7 @@ use ringtape::engine::Exchange;
 use ringtape::error::{Error, Result};
 use ringtape::event::Execution;
 use ringtape::feed::orders::OrderFeed;
-use ringtape::feed::{OpenOptions, open_orders};
+use ringtape::feed::{Feed as _, OpenOptions, Zone, open_orders};
 use ringtape::hash::RunningHash;
 use ringtape::matching::{Allocation, MatcherConfig, Priority};
 use ringtape::report::format::thousands;
@@ -44,9 +44,13 @@ pub(super) fn run(args: &MatchArgs) -> Result<Ending> {
     if let Some(path) = &args.book_out {
         term::check_overwrite(path, args.force)?;
     }
-    let instruments = args.instruments.as_ref().map(Instruments::overrides).transpose()?;
+    let own = args.instruments.as_ref();
+    own.map_or(Ok(()), |own| own.check_no_fees("nothing is charged in an order file"))?;
+    // Order files are in UTC.
+    let instruments = own.map(|own| own.overrides(Zone::Utc)).transpose()?;
     let options = OpenOptions { instruments: instruments.clone(), ..OpenOptions::default() };
     let feed = open_orders(&args.orders, &options)?;
+    own.map_or(Ok(()), |own| own.check_clock(feed.description()))?;
     let mut session = Session {
         exchange: Exchange::new(config).knowing(instruments.unwrap_or_default()),
         hash: RunningHash::default(),

@@ -17,7 +17,6 @@ use ringtape::report::{self, DataFaults, JournalCheck, Machine, Samples};
 use super::config::RunConfig;
 use super::control::{self, KillSignal};
 use super::door::DoorFlags;
-use super::instruments::Instruments;
 use super::report::ReportFlags;
 use super::threads::ThreadFlags;
 use super::watch::{self, Screen, Wish};
@@ -144,8 +143,7 @@ pub(super) fn run(args: &ReplayArgs) -> Result<Ending> {
     let written = args.config_file.as_deref().map(RunConfig::read_file).transpose()?;
     let given = args.config.clone().or(written.unwrap_or_default());
     let shape = args.door.shape(&given, base, is_resumed)?.spelled_out()?;
-    let instruments = shape.instruments.as_ref().map(Instruments::overrides).transpose()?;
-    let feed = input::open(&args.feeds, shape.date.as_deref(), instruments.clone())?;
+    let feed = input::open(&args.feeds, shape.date.as_deref(), shape.instruments.as_ref())?;
     if feed.description().arrival.is_some() {
         check_live(args)?;
     }
@@ -159,15 +157,19 @@ pub(super) fn run(args: &ReplayArgs) -> Result<Ending> {
         None => feed.description().format == ORDERS_FORMAT,
     };
     let shape = if is_of_orders { shape.of_orders()? } else { shape };
-    if let Some(own) = shape.instruments.as_ref().filter(|_| !is_of_orders) {
-        own.check_recorded()?;
+    if let Some(own) = &shape.instruments {
+        match is_of_orders {
+            true => own.check_clock(feed.description())?,
+            false => own.check_recorded(feed.description())?,
+        }
     }
+    let instruments = shape.overrides()?;
     let from = shape.from.as_deref().map(|text| input::moment(&*feed, text)).transpose()?;
     let feed = input::until(feed, shape.until.as_deref())?;
     let mut config =
         EngineConfig { from, instruments, ..engine_config(args, &shape, is_of_orders)? };
     args.door.open(&mut config)?;
-    given.check_flags(config.trader.is_some())?;
+    given.check_flags(config.trader.is_some(), is_of_orders)?;
     if args.dry_run {
         return dry_run::run(feed.description(), &config, &shape, args.json);
     }

@@ -11,7 +11,6 @@ use ringtape::portfolio::PortfolioConfig;
 use ringtape::report::{self, Machine, MarketPicture, MoneyStory, Page, ReportFile, Samples};
 
 use super::config::RunConfig;
-use super::instruments::Instruments;
 use super::{doctor, input, term};
 
 /// Executions that are kept in memory for a report: 30 MiB of them.
@@ -89,8 +88,7 @@ impl ReportFlags {
         if is_stream || first >= last {
             return Ok(None);
         }
-        let instruments = shape.instruments.as_ref().map(Instruments::overrides).transpose()?;
-        let open = || input::open(feeds, shape.date.as_deref(), instruments.clone());
+        let open = || input::open(feeds, shape.date.as_deref(), shape.instruments.as_ref());
         let most_fills = run.portfolio.iter().max_by_key(|row| row.fills);
         let symbol = match (&self.report_symbol, most_fills) {
             (Some(symbol), _) => Some(symbol.clone()),

@@ -15,7 +15,6 @@ use ringtape::units::{CoreId, Money};
 use serde_json::{Value, json};
 
 use super::config::RunConfig;
-use super::instruments::Instruments;
 use super::{Ending, input, term, trading};
 
 /// Points of a grid at most.
@@ -185,8 +184,8 @@ fn run_one(
         cores: vec![core],
         ..EngineConfig::default()
     };
-    let instruments = shape.instruments.as_ref().map(Instruments::overrides).transpose()?;
-    let feed = input::open(feeds, shape.date.as_deref(), instruments.clone())?;
+    let instruments = shape.overrides()?;
+    let feed = input::open(feeds, shape.date.as_deref(), shape.instruments.as_ref())?;
     let from = shape.from.as_deref().map(|text| input::moment(&*feed, text)).transpose()?;
     let feed = input::until(feed, shape.until.as_deref())?;
     let config = EngineConfig { from, instruments, ..config };

@@ -32,6 +32,27 @@ pub(super) fn at_entry(path: &Path, keys: &[&str], error: Error) -> Error {
     Error::usage(format!("{}{place}: {what}", path.display()), cure)
 }
 
+/// The file and line of a key in a table, or of the table where the key is not found.
+pub(super) fn place(path: &Path, table: &str, key: &str) -> String {
+    let text = fs::read_to_string(path).unwrap_or_default();
+    let line = line_in(&text, table, key).or_else(|| line_of(&text, table));
+    line.map_or(path.display().to_string(), |line| format!("{}, line {line}", path.display()))
+}
+
+/// Number of the line in a table that gives a value to `key` or begins the key's own table.
+fn line_in(text: &str, table: &str, key: &str) -> Option<usize> {
+    let mut is_inside = false;
+    text.lines().zip(1..).find_map(|(line, number)| {
+        if let Some(header) = line.trim_start().strip_prefix('[') {
+            let header = header.split(']').next().unwrap_or(header);
+            let mut names = header.split('.').map(|name| name.trim().trim_matches('"'));
+            is_inside = names.any(|name| name == table);
+            return (is_inside && names.next() == Some(key)).then_some(number);
+        }
+        (is_inside && line_of(line, key).is_some()).then_some(number)
+    })
+}
+
 /// Number of the line that gives a value to `key` or begins its table.
 fn line_of(text: &str, key: &str) -> Option<usize> {
     let is_it = |line: &str| {
@@ -67,5 +88,16 @@ mod tests {
         let text = "# loss = 1\nloss-limit = 2\n\n[ACME]\n\"loss\" = 3\n";
         assert_eq!((line_of(text, "loss"), line_of(text, "ACME")), (Some(5), Some(4)));
         assert_eq!(line_of(text, "limit"), None);
+    }
+
+    #[test]
+    fn a_key_is_found_in_its_own_table_however_that_is_written() {
+        let text = "[A]\nlot = 1\n[B]\nlot = 2\n[B.ticks]\n\"0\" = \"1\"\n[x.\"C\"]\nlot = 3\n";
+        for (table, key, line) in
+            [("A", "lot", 2), ("B", "lot", 4), ("B", "ticks", 5), ("C", "lot", 8)]
+        {
+            assert_eq!(line_in(text, table, key), Some(line), "{table} {key}");
+        }
+        assert_eq!((line_in(text, "A", "ticks"), line_in(text, "lot", "2")), (None, None));
     }
 }

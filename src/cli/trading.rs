@@ -44,10 +44,7 @@ pub(super) fn trader_config(shape: &RunConfig) -> Result<TraderConfig> {
             latency: latency(shape.latency.as_deref())?,
             conservative: is_conservative(shape.fills.as_deref())?,
             queue: queue_model(shape.queue.as_deref())?,
-            instruments: shape
-                .instruments
-                .as_ref()
-                .map_or_else(|| Ok(Arc::default()), Instruments::overrides)?,
+            instruments: shape.overrides()?.unwrap_or_default(),
         },
         fees: shape.fees.as_deref().map(str::parse).transpose()?.unwrap_or_default(),
         fees_of: shape.instruments.as_ref().map(Instruments::fees).transpose()?.unwrap_or_default(),

@@ -11,9 +11,8 @@ use ringtape::engine::{
     Engine, EngineConfig, JournalConfig, OpeningBook, RunReport, VenueCounts, VenueServer,
 };
 use ringtape::error::{Error, Result};
-use ringtape::event::InstrumentOverrides;
+use ringtape::feed::Feed;
 use ringtape::feed::orders::ORDERS_FORMAT;
-use ringtape::matching::MatcherConfig;
 use ringtape::report::{self, Machine};
 use serde_json::json;
 
@@ -67,14 +66,19 @@ pub(super) struct VenueArgs {
 pub(super) fn run(args: &VenueArgs) -> Result<Ending> {
     let listener = TcpListener::bind(&args.listen)
         .map_err(|source| Error::io("listen at", &args.listen, source))?;
-    let instruments = args.instruments.as_ref().map(Instruments::overrides).transpose()?;
-    let (rules, book) = open_book(args, instruments.clone())?;
+    let feed = open_feed(args)?;
+    let clock = feed.description().zone;
+    let own = args.instruments.as_ref();
+    let instruments = own.map(|own| own.overrides(clock)).transpose()?;
+    let rules = args.matcher.config()?;
+    let book = OpeningBook::of(feed, rules, &instruments.clone().unwrap_or_default())?;
     let MatcherFlags { priority, allocation, capacity } = args.matcher.clone();
     let shape = RunConfig {
         priority,
         allocation,
         capacity,
         instruments: args.instruments.clone(),
+        clock: Some(clock.code().to_owned()),
         ..RunConfig::default()
     };
     let config = args.threads.shape(EngineConfig {
@@ -119,15 +123,13 @@ pub(super) fn run(args: &VenueArgs) -> Result<Ending> {
     }
 }
 
-/// The rules of the matching engine, and what it opens with.
-fn open_book(
-    args: &VenueArgs,
-    instruments: Option<Arc<InstrumentOverrides>>,
-) -> Result<(MatcherConfig, OpeningBook)> {
-    let rules = args.matcher.config()?;
-    let feed = input::open(&args.feeds, args.date.as_deref(), instruments.clone())?;
+/// The feed with whose end the venue opens.
+fn open_feed(args: &VenueArgs) -> Result<Box<dyn Feed>> {
+    let own = args.instruments.as_ref();
+    own.map_or(Ok(()), |own| own.check_no_fees("a venue charges nothing"))?;
+    let feed = input::open(&args.feeds, args.date.as_deref(), own)?;
     if feed.description().format != ORDERS_FORMAT {
-        args.instruments.as_ref().map_or(Ok(()), Instruments::check_recorded)?;
+        own.map_or(Ok(()), |own| own.check_recorded(feed.description()))?;
     }
     if feed.description().arrival.is_some() {
         return Err(Error::usage(
@@ -135,8 +137,7 @@ fn open_book(
             "name a recorded feed or an order file",
         ));
     }
-    let feed = input::until(feed, args.until.as_deref())?;
-    Ok((rules, OpeningBook::of(feed, rules, instruments.unwrap_or_default())?))
+    input::until(feed, args.until.as_deref())
 }
 
 /// The flag that the first Ctrl-C sets; the second aborts.

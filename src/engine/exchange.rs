@@ -267,7 +267,7 @@ impl Exchange {
                 ask_qty: touch.ask_qty,
                 last_price: matcher.last_price(id),
                 close_price: None,
-                trading: !matcher.is_halted(id) && !matcher.is_in_call(id),
+                trading: matcher.is_open(id) && !matcher.is_halted(id) && !matcher.is_in_call(id),
             };
             if quote != told {
                 desk.quote = Some(quote);

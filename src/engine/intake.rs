@@ -331,7 +331,7 @@ impl Intake {
             batch[before..].iter_mut().for_each(|event| event.ts_ingest = arrived(event));
         }
         self.messages = self.parts.feed.position().message;
-        self.parts.instruments.rewrite(batch);
+        self.parts.instruments.rewrite(batch)?;
         let kept = self.parts.filter.retain(batch);
         self.definitions.note(&batch[..kept]);
         self.outcome.filtered += (count - kept) as u64;

@@ -201,7 +201,7 @@ pub(super) fn skip_to(tail: &Tail, feed: &mut dyn Feed, config: &EngineConfig) -
             _ => FEED_BATCH_RECORDS,
         };
         let count = fill(feed, &mut batch[..room])?;
-        instruments.rewrite(&mut batch[..count]);
+        instruments.rewrite(&mut batch[..count])?;
         let kept = filter.retain(&mut batch[..count]);
         definitions.note(&batch[..kept]);
     }
@@ -212,7 +212,7 @@ pub(super) fn skip_to(tail: &Tail, feed: &mut dyn Feed, config: &EngineConfig) -
     let mut wanted = tail.behind.as_slice();
     while !wanted.is_empty() {
         let count = fill(feed, &mut batch[..MESSAGE_RECORDS_MAX])?;
-        instruments.rewrite(&mut batch[..count]);
+        instruments.rewrite(&mut batch[..count])?;
         let kept = filter.retain(&mut batch[..count]);
         let common = kept.min(wanted.len());
         if !batch[..common].iter().zip(wanted).all(|(one, other)| is_same(one, other)) {

@@ -10,6 +10,7 @@ pub(crate) mod decimal;
 mod describe;
 mod execution;
 pub mod fields;
+mod hours;
 pub mod instrument;
 pub mod kinds;
 mod overrides;
@@ -24,6 +25,7 @@ pub use codes::{
     ExecutionKind, Instructions, Liquidity, OrderType, Reason, SelfTrade, TimeInForce,
 };
 pub use execution::{Execution, Listing, Quote};
+pub use hours::TradingHours;
 pub use instrument::{Instrument, InstrumentTable, format_price};
 pub use kinds::{EventView, KINDS, Kind, Payload, payload};
 pub use overrides::{InstrumentOverride, InstrumentOverrides};

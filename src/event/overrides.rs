@@ -3,8 +3,9 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use super::kinds::{EventView, Text, payload};
-use super::{Event, Instrument, TickBands};
-use crate::units::Qty;
+use super::{Event, Instrument, TickBands, TradingHours, format_price};
+use crate::error::{Error, Result};
+use crate::units::{Price, Qty};
 
 /// Terms and rules of one instrument that take the place of a feed's; `None` leaves the feed's.
 ///
@@ -37,6 +38,8 @@ pub struct InstrumentOverride {
     pub ticks: Option<TickBands>,
     /// Self-trade group of orders that name none; their account without.
     pub self_trade_group: Option<u64>,
+    /// When it trades; whenever the feed lets it without.
+    pub hours: Option<TradingHours>,
 }
 
 /// Overrides by symbol, and which of them a feed has met.
@@ -49,16 +52,19 @@ pub struct InstrumentOverride {
 /// let euro = InstrumentOverride { currency: Some(Text::new("EUR")), ..Default::default() };
 /// let mut overrides = InstrumentOverrides::new([("ACME".to_owned(), euro)]);
 /// let mut records = InstrumentTable::events(0, InstrumentId(1), &Instrument::us_equity("ACME"));
-/// overrides.rewrite(&mut records);
+/// overrides.rewrite(&mut records)?;
 ///
 /// let mut table = InstrumentTable::default();
 /// records.iter().for_each(|record| _ = table.apply(record));
 /// let acme = table.get(InstrumentId(1)).expect("just defined");
 /// assert_eq!(acme.currency.as_str(), "EUR");
+/// # Ok::<(), ringtape::error::Error>(())
 /// ```
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct InstrumentOverrides {
     by_symbol: BTreeMap<String, InstrumentOverride>,
+    /// Where the user wrote a symbol's ticks, such as `FILE, line 7`.
+    tick_places: BTreeMap<String, String>,
     met: BTreeSet<String>,
     /// Whose terms come next.
     at_hand: Option<InstrumentOverride>,
@@ -68,6 +74,34 @@ impl InstrumentOverrides {
     /// The overrides of these symbols.
     pub fn new(by_symbol: impl IntoIterator<Item = (String, InstrumentOverride)>) -> Self {
         Self { by_symbol: by_symbol.into_iter().collect(), ..Self::default() }
+    }
+
+    /// The same with where the user wrote the ticks of symbols, for errors.
+    pub fn with_tick_places(self, places: impl IntoIterator<Item = (String, String)>) -> Self {
+        Self { tick_places: places.into_iter().collect(), ..self }
+    }
+
+    /// Refuses what cannot be of an instrument as it is defined.
+    ///
+    /// # Errors
+    ///
+    /// [`Error::Usage`] for ticks that are no multiples of the price increment: no price of an
+    /// order could lie on them.
+    pub fn check(&self, symbol: &str, price_increment: u64) -> Result<()> {
+        let ticks = self.get(symbol).and_then(|own| own.ticks);
+        let steps = ticks.iter().flat_map(|ticks| ticks.bands());
+        let is_off = |&(_, step): &(u64, u64)| !step.is_multiple_of(price_increment.max(1));
+        let Some((_, step)) = steps.copied().find(is_off) else { return Ok(()) };
+        let place = self.tick_places.get(symbol).map_or_else(String::new, |at| format!("{at}: "));
+        let [step, increment] =
+            [step, price_increment].map(|amount| format_price(Price(1), amount));
+        Err(Error::usage(
+            format!(
+                "{place}the tick {step} of [{symbol}] is no multiple of {increment}, in which its \
+                 prices are"
+            ),
+            format!("write ticks that are multiples of {increment}"),
+        ))
     }
 
     /// Whether there is none.
@@ -101,14 +135,19 @@ impl InstrumentOverrides {
     /// Puts overrides into the definitions among a feed's records.
     ///
     /// The price increment stays: the feed's prices are in it.
-    pub fn rewrite(&mut self, records: &mut [Event]) {
+    ///
+    /// # Errors
+    ///
+    /// Those of [`check`](Self::check).
+    pub fn rewrite(&mut self, records: &mut [Event]) -> Result<()> {
         if self.is_empty() {
-            return;
+            return Ok(());
         }
         for record in records {
             match record.view() {
                 EventView::Instrument(defined) => {
                     let symbol = defined.symbol.as_str();
+                    self.check(symbol, defined.price_increment)?;
                     self.at_hand = self.by_symbol.get(symbol).copied();
                     if self.at_hand.is_some() && !self.met.contains(symbol) {
                         self.met.insert(symbol.to_owned());
@@ -128,6 +167,7 @@ impl InstrumentOverrides {
                 _ => {}
             }
         }
+        Ok(())
     }
 
     /// Symbols that no definition named.

@@ -60,6 +60,19 @@ impl TickBands {
         price.is_multiple_of(self.step(price))
     }
 
+    /// The highest price on the schedule that is not above `price`.
+    pub fn down_from(&self, price: u64) -> u64 {
+        price - price % self.step(price)
+    }
+
+    /// The lowest price on the schedule that is not below `price`.
+    pub fn up_from(&self, price: u64) -> u64 {
+        let up = price.next_multiple_of(self.step(price));
+        // A band begins on its own step, and perhaps before the step of the band below ends.
+        let begins = self.bands().iter().map(|&(from, _)| from);
+        begins.filter(|&from| price <= from && from < up).min().unwrap_or(up)
+    }
+
     /// The same schedule in steps of `increment`; `None` where its steps are no multiples of that.
     pub fn in_steps_of(&self, increment: u64) -> Option<Self> {
         let mut bands = *self;
@@ -89,6 +102,18 @@ mod tests {
         ] {
             let refused = TickBands::new(bands).expect_err("no schedule");
             assert!(refused.contains(told), "{bands:?}: {refused}");
+        }
+    }
+
+    #[test]
+    fn the_nearest_price_on_the_schedule_is_the_one_that_a_search_finds() {
+        let all = [&[(0, 1), (100, 25)][..], &[(0, 4), (10, 10), (33, 3)], &[(0, 7)]];
+        for bands in all.map(|bands| TickBands::new(bands).expect("ascending bands")) {
+            for price in 0..200 {
+                let down = (0..=price).rev().find(|&price| bands.is_on(price));
+                assert_eq!(Some(bands.down_from(price)), down, "{bands:?} {price}");
+                assert_eq!(Some(bands.up_from(price)), (price..).find(|&p| bands.is_on(p)));
+            }
         }
     }
 

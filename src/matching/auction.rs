@@ -106,10 +106,13 @@ impl Matcher {
 
     /// The call is over; its opening auction does not come again in this session.
     pub(super) fn close_call(&mut self, instrument: InstrumentId) {
-        let is_fifo = self.is_fifo();
+        let (is_fifo, now) = (self.is_fifo(), self.now);
         let lane = self.lane_mut(instrument);
         lane.is_call = false;
-        lane.is_opening_over |= lane.auction & OPENING != 0;
+        if lane.auction & OPENING != 0 {
+            let hours = lane.rules.hours;
+            lane.opening_over_until = hours.map_or(u64::MAX, |hours| hours.close_after(now));
+        }
         lane.judge(is_fifo);
         self.calls -= 1;
     }

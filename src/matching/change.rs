@@ -162,7 +162,7 @@ impl Matcher {
         if new_id != order_id && self.is_live(new_id) {
             return Err(Reason::DuplicateOrder);
         }
-        if self.lane(instrument).is_halted {
+        if !self.lane(instrument).takes_orders(self.now) {
             return Err(Reason::NotTrading);
         }
         if total <= cum {

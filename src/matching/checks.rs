@@ -140,16 +140,20 @@ impl Matcher {
             cum: Qty(0),
         };
         let is_iceberg = terms.display.0 != 0 && terms.display < qty;
+        let rules = &self.lane(instrument).rules;
         let mut order = InHand {
             shown,
             codes: terms.codes.as_iceberg(is_iceberg),
             extra: Extra {
                 display: if is_iceberg { terms.display } else { Qty(0) },
                 group: match terms.group {
-                    0 => self.lane(instrument).rules.self_trade_group,
+                    0 => rules.self_trade_group,
                     own => own,
                 },
-                expire_ts: Nanos(terms.expire_ts),
+                expire_ts: match terms.expire_ts {
+                    0 => rules.end_of_session(terms.codes.time_in_force(), self.now),
+                    own => Nanos(own),
+                },
                 stop: Stop::new(terms.stop_price, terms.trail),
                 price,
                 ..Extra::none(instrument, terms.side)
@@ -188,7 +192,7 @@ impl Matcher {
     fn check_state(&self, instrument: InstrumentId, terms: &Terms) -> Result<(), Reason> {
         let lane = self.lane(instrument);
         let time_in_force = terms.codes.time_in_force();
-        if lane.is_halted {
+        if !lane.takes_orders(self.now) {
             return Err(Reason::NotTrading);
         }
         let is_of_continuous_trading = matches!(time_in_force, TimeInForce::Ioc | TimeInForce::Fok)
@@ -197,7 +201,7 @@ impl Matcher {
         if lane.is_call && is_of_continuous_trading {
             return Err(Reason::NotInAuction);
         }
-        if lane.is_opening_over && time_in_force == TimeInForce::Opening {
+        if self.now < lane.opening_over_until && time_in_force == TimeInForce::Opening {
             return Err(Reason::AuctionOver);
         }
         if self.books.live_orders() >= self.config.orders_max {

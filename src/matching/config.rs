@@ -1,8 +1,8 @@
 //! What shapes a matcher: limits, policies, and the rules of each instrument.
 
 use crate::book::ORDER_QTY_MAX;
-use crate::event::{Instrument, InstrumentOverride, Reason, TickBands};
-use crate::units::{Price, Qty, Side};
+use crate::event::{Instrument, InstrumentOverride, Reason, TickBands, TimeInForce, TradingHours};
+use crate::units::{Nanos, Price, Qty, Side};
 
 /// Live orders of a matcher unless set otherwise: 4 Mi.
 pub const MATCHER_ORDERS_MAX_DEFAULT: usize = 1 << 22;
@@ -92,6 +92,8 @@ pub struct InstrumentRules {
     pub ticks: Option<TickBands>,
     /// Self-trade group of orders that name none; 0 means their account.
     pub self_trade_group: u64,
+    /// When the instrument trades, and its day ends.
+    pub hours: Option<TradingHours>,
 }
 
 impl InstrumentRules {
@@ -112,12 +114,43 @@ impl InstrumentRules {
             previous_close: price(own.previous_close),
             ticks: own.ticks.and_then(|ticks| ticks.in_steps_of(instrument.price_increment)),
             self_trade_group: own.self_trade_group.unwrap_or(default.self_trade_group),
+            hours: own.hours,
         }
     }
 
+    /// Whether a time lies in the instrument's hours.
+    pub(crate) fn is_open(&self, now: u64) -> bool {
+        self.hours.is_none_or(|hours| hours.is_open(now))
+    }
+
+    /// When an order that comes in at a time expires with its session: a day order and one for the
+    /// opening auction at the close, one for the closing auction when the next session opens; 0 for
+    /// others, and without hours.
+    pub(super) fn end_of_session(&self, time_in_force: TimeInForce, now: u64) -> Nanos {
+        let Some(hours) = self.hours else { return Nanos(0) };
+        let close = hours.close_after(now);
+        Nanos(match time_in_force {
+            TimeInForce::Day | TimeInForce::Opening => close,
+            TimeInForce::Closing => hours.open_from(close),
+            _ => 0,
+        })
+    }
+
     /// One tick at a price of an instrument.
-    pub(super) fn tick(&self, price: Price, instrument: &Instrument) -> i64 {
+    pub(crate) fn tick(&self, price: Price, instrument: &Instrument) -> i64 {
         self.own_tick(price).unwrap_or_else(|| instrument.tick(price))
+    }
+
+    /// `price`, or where that is off the tick, the nearest price that gives less away on a side.
+    pub(crate) fn on_tick(&self, side: Side, price: Price, instrument: &Instrument) -> Price {
+        let (steps, tick) = (price.0.max(0).cast_unsigned(), instrument.tick(price).unsigned_abs());
+        let moved = match (&self.ticks, side) {
+            (Some(ticks), Side::Buy) => ticks.down_from(steps),
+            (Some(ticks), Side::Sell) => ticks.up_from(steps),
+            (None, Side::Buy) => steps - steps % tick,
+            (None, Side::Sell) => steps.next_multiple_of(tick),
+        };
+        Price(i64::try_from(moved).unwrap_or(i64::MAX))
     }
 
     /// One tick at a price by the schedule; `None` without one.
@@ -165,6 +198,7 @@ impl Default for InstrumentRules {
             previous_close: None,
             ticks: None,
             self_trade_group: 0,
+            hours: None,
         }
     }
 }

@@ -1,4 +1,5 @@
-//! Orders whose time ends: at a time of their own, and at the end of the day.
+//! Orders whose time ends: at a time of their own, with the hours of their instrument, and at the
+//! end of the day.
 
 use super::heap::Entry;
 use super::matcher::Matcher;
@@ -10,6 +11,14 @@ fn key(expire_ts: Nanos) -> i64 {
     (expire_ts.0 ^ 1 << 63).cast_signed()
 }
 
+/// Why an order expires at its time: that is its own, or that of its day's end.
+pub(super) fn reason_of(time_in_force: TimeInForce) -> Reason {
+    match time_in_force {
+        TimeInForce::Gtd => Reason::Expired,
+        _ => Reason::EndOfDay,
+    }
+}
+
 impl Matcher {
     /// Lets every order expire that is due, by time, then number.
     #[inline(never)]
@@ -17,7 +26,8 @@ impl Matcher {
         while let Some(&Entry { handle, .. }) = self.expiries.first()
             && self.next_expiry <= self.now
         {
-            self.end(handle, ExecutionKind::Expired, Reason::Expired, out);
+            let reason = reason_of(self.terms[handle].codes.time_in_force());
+            self.end(handle, ExecutionKind::Expired, reason, out);
         }
     }
 
@@ -44,7 +54,7 @@ impl Matcher {
 
     /// Ends the session of an instrument: day, opening and closing orders expire.
     pub(super) fn end_day(&mut self, instrument: InstrumentId, out: &mut Vec<Execution>) {
-        self.lane_mut(instrument).is_opening_over = false;
+        self.lane_mut(instrument).opening_over_until = 0;
         let mut orders = std::mem::take(&mut self.scratch.orders);
         self.list_orders(instrument, &mut orders);
         orders.retain(|&(_, handle)| {

@@ -18,8 +18,6 @@ pub(super) struct Lane {
     pub(super) is_halted: bool,
     /// Whether an auction call is open.
     pub(super) is_call: bool,
-    /// Whether the session's opening auction is over.
-    pub(super) is_opening_over: bool,
     /// Bits of the open call: [`OPENING`], [`CLOSING`].
     pub(super) auction: u8,
     /// Whether something changed in the call since the indicative result was looked at.
@@ -35,6 +33,8 @@ pub(super) struct Lane {
     /// The instrument's desk; `NIL` when it needs none.
     pub(super) desk: u32,
     pub(super) last_price: Option<Price>,
+    /// Until when no opening auction is to come, because the session has had it.
+    pub(super) opening_over_until: u64,
     pub(super) rules: InstrumentRules,
 }
 
@@ -51,7 +51,6 @@ impl Default for Lane {
             is_known: false,
             is_halted: false,
             is_call: false,
-            is_opening_over: false,
             auction: 0,
             is_disturbed: false,
             has_cent_ticks: false,
@@ -60,6 +59,7 @@ impl Default for Lane {
             stops: 0,
             desk: NIL,
             last_price: None,
+            opening_over_until: 0,
             rules: InstrumentRules::default(),
         }
     }
@@ -72,6 +72,11 @@ impl Lane {
         self.is_known && !self.is_halted && !self.is_call
     }
 
+    /// Whether orders may come in at a time: in a call also outside the hours.
+    pub(super) fn takes_orders(&self, now: u64) -> bool {
+        !self.is_halted && (self.is_call || self.rules.is_open(now))
+    }
+
     /// To be called after a change of state or rules.
     pub(super) fn judge(&mut self, is_fifo: bool) {
         let rules = &self.rules;
@@ -80,7 +85,8 @@ impl Lane {
             && rules.qty_min.0 <= 1
             && rules.qty_max >= ORDER_QTY_MAX
             && rules.ticks.is_none()
-            && rules.self_trade_group == 0;
+            && rules.self_trade_group == 0
+            && rules.hours.is_none();
         self.is_plain = self.is_trading() && has_no_rules && is_fifo;
     }
 

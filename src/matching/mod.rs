@@ -37,7 +37,7 @@
 //! | `bad_price` | a limit, cap or stop price that is not positive, a limit or cap above the maximum, a trail that is not positive |
 //! | `off_tick` | limit, cap or stop price |
 //! | `bad_terms` | terms that contradict one another: post-only that is market, stop, IOC, FOK or has a minimum; reprice without post-only; display with market, stop, hidden, IOC or FOK; a minimum above the quantity or with a stop; GTD without a time to come; a time without GTD; bid/ask trigger without a stop; opening or closing with stop, post-only, minimum or display |
-//! | `not_trading` | the instrument is halted |
+//! | `not_trading` | the instrument is halted, or outside its hours without a call |
 //! | `not_in_auction` | IOC, FOK, post-only or a minimum while a call is open |
 //! | `auction_over` | for the opening auction, and that is over in this session |
 //! | `capacity` | [`MatcherConfig::orders_max`] orders live |
@@ -61,7 +61,7 @@
 //!
 //! | | |
 //! |---|---|
-//! | limit, day, GTC, GTD | trades up to its limit, the rest rests; GTD expires before the first record at or past its time, by time, then number |
+//! | limit, day, GTC, GTD | trades up to its limit, the rest rests; GTD expires before the first record at or past its time, by time, then number; a day order does so at the close of the instrument's hours where it has any |
 //! | market | never rests; bound by its cap, else by the collar around the last trade; the remainder is cancelled with `collar` when there is liquidity beyond the bound, else with `no_liquidity` |
 //! | IOC | the remainder is cancelled with `immediate_remainder` |
 //! | FOK | cancelled with `not_fillable` unless all of it can trade at once, hidden and reserve counted |
@@ -95,6 +95,11 @@
 //! | d end of day | always | day, opening and closing orders expire by ascending number; the opening auction is to come again |
 //!
 //! Elsewhere they are rejected with `wrong_state`. [`EVERY_INSTRUMENT`] means all, one by one.
+//!
+//! An instrument with hours ([`InstrumentRules::hours`]) takes new orders and replacements in them,
+//! and in a call at any time; cancels and reduces work always. At the close its day ends without a
+//! record of phase: day and opening orders expire then, closing ones when the next session opens,
+//! and the opening auction is to come again.
 //!
 //! # Auction
 //!

@@ -118,6 +118,12 @@ impl Matcher {
         self.lanes.get(instrument.0 as usize).is_some_and(|lane| lane.is_halted)
     }
 
+    /// Whether the time of the last record lies in an instrument's hours.
+    pub fn is_open(&self, instrument: InstrumentId) -> bool {
+        let lane = self.lanes.get(instrument.0 as usize);
+        lane.is_none_or(|lane| lane.rules.is_open(self.now))
+    }
+
     /// Whether an auction call of an instrument is open.
     pub fn is_in_call(&self, instrument: InstrumentId) -> bool {
         self.lanes.get(instrument.0 as usize).is_some_and(|lane| lane.is_call)

@@ -12,7 +12,7 @@ use super::terms::{Berth, Codes, Extra, Pool};
 use super::uncross::Indicative;
 use crate::book::{BookId, ORDER_QTY_MAX, Place};
 use crate::error::Result;
-use crate::event::{Event, InstrumentTable, TickBands, payload};
+use crate::event::{Event, InstrumentTable, TickBands, TradingHours, Zone, payload};
 use crate::limits::{EVENT_BYTES, INSTRUMENTS_MAX};
 use crate::state::{StateReader, StateWriter};
 use crate::units::{AccountId, InstrumentId, Nanos, OrderId, Price, Qty, Side};
@@ -107,7 +107,7 @@ impl Matcher {
         }
         lane.is_halted = reader.bool()?;
         lane.is_call = reader.bool()?;
-        lane.is_opening_over = reader.bool()?;
+        lane.opening_over_until = reader.u64()?;
         lane.auction = reader.u8()?;
         lane.last_price = load_price(reader)?;
         lane.rules = InstrumentRules {
@@ -119,6 +119,7 @@ impl Matcher {
             previous_close: load_price(reader)?,
             ticks: load_ticks(reader)?,
             self_trade_group: reader.u64()?,
+            hours: load_hours(reader)?,
         };
         if lane.rules.lot.0 == 0 {
             return Err(reader.bad("a lot of 0 has no multiples"));
@@ -232,7 +233,7 @@ impl Matcher {
 fn save_lane(lane: &Lane, writer: &mut StateWriter) {
     writer.put_bool(lane.is_halted);
     writer.put_bool(lane.is_call);
-    writer.put_bool(lane.is_opening_over);
+    writer.put_u64(lane.opening_over_until);
     writer.put_u8(lane.auction);
     save_price(lane.last_price, writer);
     let rules = &lane.rules;
@@ -244,6 +245,21 @@ fn save_lane(lane: &Lane, writer: &mut StateWriter) {
     save_price(rules.previous_close, writer);
     save_ticks(rules.ticks.as_ref(), writer);
     writer.put_u64(rules.self_trade_group);
+    writer.put_bool(rules.hours.is_some());
+    if let Some(TradingHours { open, close, zone }) = rules.hours {
+        writer.put_u64(open);
+        writer.put_u64(close);
+        writer.put_bool(zone == Zone::Eastern);
+    }
+}
+
+fn load_hours(reader: &mut StateReader<'_>) -> Result<Option<TradingHours>> {
+    if !reader.bool()? {
+        return Ok(None);
+    }
+    let (open, close) = (reader.u64()?, reader.u64()?);
+    let zone = if reader.bool()? { Zone::Eastern } else { Zone::Utc };
+    Ok(Some(TradingHours { open, close, zone }))
 }
 
 fn save_indicative(result: &Indicative, writer: &mut StateWriter) {

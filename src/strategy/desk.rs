@@ -1,15 +1,17 @@
 //! What a strategy can see and do.
 
+use std::sync::Arc;
+
 use super::counts::TraderCounts;
 use super::entry::OrderEntry;
 use super::risk::{Circumstances, RiskGate, RiskLimits};
 use super::timers::{TimerId, Timers};
 use crate::book::Replica;
-use crate::event::{Execution, ExecutionKind, Reason};
+use crate::event::{Execution, ExecutionKind, InstrumentOverrides, Quote, Reason};
 use crate::hash::SplitMix64;
-use crate::matching::{Command, NewOrder, OpenOrder};
+use crate::matching::{Command, InstrumentRules, NewOrder, OpenOrder};
 use crate::portfolio::Portfolio;
-use crate::units::{AccountId, InstrumentId, Money, Nanos, OrderId, Price, Qty};
+use crate::units::{AccountId, InstrumentId, Money, Nanos, OrderId, Price, Qty, Side};
 
 /// What all strategies of a trader share: venue, accounts, gate, timers, time.
 #[derive(Debug)]
@@ -19,6 +21,8 @@ pub(super) struct Office {
     pub(super) gate: RiskGate,
     pub(super) timers: Timers,
     pub(super) now: Nanos,
+    /// What the user knows of instruments.
+    pub(super) instruments: Arc<InstrumentOverrides>,
     /// Own orders numbered so far.
     pub(super) orders: u64,
     pub(super) counts: TraderCounts,
@@ -60,6 +64,25 @@ impl<'a> Desk<'a> {
     /// The venue's displayed books; own orders are not in them.
     pub fn books(&self) -> &'a Replica {
         self.books
+    }
+
+    /// Whether an instrument trades now: as the feed says, and within its own hours.
+    pub fn is_trading(&self, instrument: InstrumentId) -> bool {
+        self.office.is_trading(instrument, self.books)
+    }
+
+    /// The smallest step that a new order's price may have at `price`, by the instrument's own
+    /// ticks, else by its definition.
+    pub fn tick(&self, instrument: InstrumentId, price: Price) -> i64 {
+        let Some(known) = self.books.instruments().get(instrument) else { return 1 };
+        self.office.rules(instrument, self.books).tick(price, known)
+    }
+
+    /// The price of an order at `price`, or where that is off the tick, the nearest that is no
+    /// better for the other side.
+    pub fn on_tick(&self, instrument: InstrumentId, side: Side, price: Price) -> Price {
+        let Some(known) = self.books.instruments().get(instrument) else { return price };
+        self.office.rules(instrument, self.books).on_tick(side, price, known)
     }
 
     /// The account that the strategy trades for.
@@ -266,6 +289,35 @@ impl<'a> Desk<'a> {
 }
 
 impl Office {
+    /// What orders of an instrument are held to beyond its definition.
+    fn rules(&self, instrument: InstrumentId, books: &Replica) -> InstrumentRules {
+        // Most runs know of no instrument more than the feed does.
+        let known = books.instruments().get(instrument).filter(|_| !self.instruments.is_empty());
+        let own = known.and_then(|known| {
+            let own = self.instruments.get(known.symbol.as_str())?;
+            Some(InstrumentRules::of(own, known))
+        });
+        own.unwrap_or_default()
+    }
+
+    fn is_trading(&self, instrument: InstrumentId, books: &Replica) -> bool {
+        books.is_trading(instrument) && self.rules(instrument, books).is_open(self.now.0)
+    }
+
+    /// What the books say of an instrument now; the closing cross is left for the end of the day.
+    pub(super) fn quote(&self, instrument: InstrumentId, books: &Replica) -> Quote {
+        let touch = books.touch(instrument);
+        Quote {
+            bid_price: touch.bid_price,
+            bid_qty: touch.bid_qty,
+            ask_price: touch.ask_price,
+            ask_qty: touch.ask_qty,
+            last_price: books.last_price(instrument),
+            close_price: None,
+            trading: self.is_trading(instrument, books),
+        }
+    }
+
     /// Throws an account's kill switch for a reason.
     pub(super) fn kill(&mut self, account: AccountId, reason: Reason) {
         self.gate.kill(account);

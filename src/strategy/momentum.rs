@@ -127,7 +127,7 @@ impl Followed {
             Side::Buy => (touch.ask_price, touch.ask_qty),
             Side::Sell => (touch.bid_price, touch.bid_qty),
         };
-        let is_market = desk.books().is_trading(self.instrument) && !touch.is_crossed();
+        let is_market = desk.is_trading(self.instrument) && !touch.is_crossed();
         if qty == 0 || shown.0 == 0 || !is_market {
             return;
         }

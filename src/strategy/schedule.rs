@@ -130,7 +130,7 @@ impl Parent {
             Side::Buy => (touch.ask_price, touch.ask_qty),
             Side::Sell => (touch.bid_price, touch.bid_qty),
         };
-        let is_market = desk.books().is_trading(self.instrument) && !touch.is_crossed();
+        let is_market = desk.is_trading(self.instrument) && !touch.is_crossed();
         if self.order.is_none() && missing > 0 && shown.0 > 0 && is_market {
             let order = NewOrder::limit(self.instrument, config.side, price, Qty(missing));
             self.order = Some(desk.submit(order.with_time_in_force(TimeInForce::Ioc)));
@@ -162,7 +162,7 @@ impl Strategy for Schedule {
 
     fn on_exchange_event(&mut self, instrument: InstrumentId, desk: &mut Desk<'_>) {
         let touch = desk.books().touch(instrument);
-        let is_market = touch.is_two_sided() && desk.books().is_trading(instrument);
+        let is_market = touch.is_two_sided() && desk.is_trading(instrument);
         let volume = desk.books().stats(instrument).volume.0;
         let Some(index) = self.parents.iter().position(|p| p.instrument == instrument) else {
             return;

@@ -166,7 +166,7 @@ impl Trader {
         replica: &Replica,
         out: &mut Vec<Execution>,
     ) -> Result<()> {
-        let quote = quote_of(instrument, replica);
+        let quote = self.office.quote(instrument, replica);
         if is_forced || self.quotes.get(&instrument.0) != Some(&quote) {
             self.write_quote(instrument, ts_event, &quote, out)?;
         }
@@ -201,7 +201,7 @@ impl Trader {
             let instrument = InstrumentId(index as u32);
             if self.interest[index] & (HELD | RECENT) != 0 {
                 let close_price = replica.close_price(instrument);
-                let quote = Quote { close_price, ..quote_of(instrument, replica) };
+                let quote = Quote { close_price, ..self.office.quote(instrument, replica) };
                 self.write_quote(instrument, ts_event, &quote, out)?;
             }
         }
@@ -226,19 +226,5 @@ impl Trader {
             self.interest.resize(index + 1, 0);
             self.recent_until.resize(index + 1, 0);
         }
-    }
-}
-
-/// What the books say of an instrument now; the closing cross is left for the end of the day.
-fn quote_of(instrument: InstrumentId, replica: &Replica) -> Quote {
-    let touch = replica.touch(instrument);
-    Quote {
-        bid_price: touch.bid_price,
-        bid_qty: touch.bid_qty,
-        ask_price: touch.ask_price,
-        ask_qty: touch.ask_qty,
-        last_price: replica.last_price(instrument),
-        close_price: None,
-        trading: replica.is_trading(instrument),
     }
 }

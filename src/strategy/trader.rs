@@ -1,6 +1,7 @@
 //! The trader: strategies, their venue and their accounts, driven event by event.
 
 use std::collections::{BTreeMap, VecDeque};
+use std::sync::Arc;
 
 use super::counts::TraderCounts;
 use super::desk::Office;
@@ -152,6 +153,7 @@ impl Trader {
             gate: RiskGate::new(config.limits),
             timers: Timers::default(),
             now: Nanos(0),
+            instruments: Arc::clone(&config.venue.instruments),
             orders: 0,
             counts: TraderCounts::default(),
             reports: vec![],

@@ -197,3 +197,155 @@ fn rows_of_a_book_begin_where_they_are_asked_for() {
     assert_eq!(some, all[first..first + some.len()]);
     assert_eq!(run_line(&format!("book {SAMPLE} --symbol ACME --from 12:00")).code, 2);
 }
+
+#[test]
+fn hours_end_the_day_of_an_order_file_and_let_nothing_in_outside_them() {
+    let scratch = tempfile::tempdir().expect("a scratch folder");
+    let folder = scratch.path();
+    let orders = write(
+        folder,
+        "orders.csv",
+        "action,order_id,symbol,side,tif,price,qty,ts\n\
+         new,1,A,buy,day,10.00,5,09:29:59\n\
+         new,2,A,buy,day,10.00,5,09:30:00\n\
+         new,3,A,buy,gtc,9.99,5,15:59:59\n\
+         time,,,,,,,16:00:00\n\
+         new,4,A,sell,day,9.99,5,16:00:01\n\
+         cancel,3,A,,,,,16:00:02\n",
+    );
+    let hours = write(folder, "hours.toml", "[A]\nopen = \"09:30\"\nclose = \"16:00\"\n");
+    let ran = run(["match", &orders, "--instruments", &hours]);
+    let told: Vec<_> = ran.stdout.lines().skip(1).map(|line| line.split(',').collect()).collect();
+    let told: Vec<_> =
+        told.iter().map(|row: &Vec<&str>| (row[0], row[3], row[4], row[row.len() - 1])).collect();
+    assert_eq!(
+        told,
+        [
+            ("2", "rejected", "1", "not_trading"),
+            ("3", "accepted", "2", ""),
+            ("4", "accepted", "3", ""),
+            ("5", "expired", "2", "end_of_day"),
+            ("6", "rejected", "4", "not_trading"),
+            ("7", "cancelled", "3", "requested"),
+        ],
+        "{}",
+        ran.all()
+    );
+    let dir = folder.join("run").display().to_string();
+    let first = replay(&[&orders, "--instruments", &hours, "--journal", &dir]);
+    assert_eq!(replay(&[&dir])["hashes"], first["hashes"]);
+    // The file's times are in UTC, and without a date nobody knows when New York opens.
+    let eastern = write(
+        folder,
+        "eastern.toml",
+        "[A]\nopen = \"09:30\"\nclose = \"16:00\"\nzone = \"eastern\"\n",
+    );
+    for command in ["match", "replay"] {
+        let refused = run([command, &orders, "--instruments", &eastern]);
+        assert_eq!(refused.code, 2, "{}", refused.all());
+        let what = "eastern.toml, line 4: `zone` of [A]: the feed's times are UTC without a date";
+        assert!(refused.stderr.contains(what), "{}", refused.stderr);
+    }
+    let dated = replay(&[&orders, "--instruments", &eastern, "--date", "2020-01-30"]);
+    // 9:30 to 16:00 in New York is 14:30 to 21:00 in UTC: the third and the fourth come in, and
+    // trade, so that there is nothing to cancel.
+    let counts = [&dated["orders"]["accepted"], &dated["orders"]["rejected"], &dated["fills"]];
+    assert_eq!(counts, [2, 3, 2]);
+}
+
+#[test]
+fn a_strategy_rests_outside_the_hours_of_its_instrument() {
+    let scratch = tempfile::tempdir().expect("a scratch folder");
+    let folder = scratch.path();
+    let fills = folder.join("fills.csv").display().to_string();
+    let hours = write(folder, "hours.toml", "[ACME]\nopen = \"10:00\"\nclose = \"11:00\"\n");
+    let maker = [SAMPLE, "--strategy", "maker:symbols=ACME", "--audit"];
+    let all = replay(&maker);
+    let some = replay(&[&maker[..], &["--instruments", &hours, "--fills-out", &fills]].concat());
+    assert!(some["fills"].as_u64() < all["fills"].as_u64(), "{some}");
+    assert!(some["fills"].as_u64() > Some(0), "{some}");
+    // Every fill lies in the hours, in ns after midnight.
+    let text = fs::read_to_string(&fills).expect("fills");
+    let header: Vec<&str> = text.lines().next().expect("a header").split(',').collect();
+    let column = header.iter().position(|name| *name == "ts_event").expect("a time");
+    for line in text.lines().skip(1) {
+        let ts = line.split(',').nth(column).expect("a time");
+        let ts: u64 = ts.parse().expect("a number");
+        assert!((36_000_000_000_000..39_600_000_000_000).contains(&ts), "{line}");
+    }
+    // Its clock is the feed's, and a date makes the same of it.
+    let dated = [&maker[..], &["--instruments", &hours, "--date", "2020-01-30"]].concat();
+    assert_eq!(replay(&dated)["fills"], some["fills"]);
+    let zone = "[ACME]\nopen = \"15:00\"\nclose = \"16:00\"\nzone = \"utc\"\n";
+    let utc = write(folder, "utc.toml", zone);
+    let utc = [&maker[..], &["--instruments", &utc, "--date", "2020-01-30"]].concat();
+    assert_eq!(replay(&utc)["state_hash"], replay(&dated)["state_hash"]);
+}
+
+#[test]
+fn ticks_that_no_price_can_lie_on_are_refused_with_file_line_and_value() {
+    let scratch = tempfile::tempdir().expect("a scratch folder");
+    let folder = scratch.path();
+    let orders =
+        write(folder, "orders.csv", "action,order_id,symbol,side,price,qty\nnew,1,A,buy,10,5\n");
+    let own = "[ACME]\nlot = 1\n[A]\nlot = 1\nticks = { \"0\" = \"0.005\" }\n";
+    let own = write(folder, "own.toml", own);
+    for line in [
+        format!("match {orders} --instruments {own}"),
+        format!("replay {orders} --instruments {own}"),
+        format!("venue {orders} --instruments {own} --listen 127.0.0.1:0 --journal {orders}.venue"),
+    ] {
+        let refused = run_line(&line);
+        assert_eq!(refused.code, 2, "{line}: {}", refused.all());
+        let what = "own.toml, line 5: the tick 0.005 of [A] is no multiple of 0.01";
+        assert!(refused.stderr.contains(what), "{line}: {}", refused.stderr);
+        assert!(refused.stderr.contains("multiples of 0.01"), "{}", refused.stderr);
+    }
+    let fine = "[ACME.ticks]\n\"0\" = \"0.00005\"\n";
+    let fine = write(folder, "fine.toml", fine);
+    for line in [
+        format!("replay {SAMPLE} --instruments {fine} --strategy maker:symbols=ACME"),
+        format!(
+            "venue {SAMPLE} --instruments {fine} --listen 127.0.0.1:0 --journal {orders}.venue"
+        ),
+    ] {
+        let refused = run_line(&line);
+        assert_eq!(refused.code, 2, "{line}: {}", refused.all());
+        let what = "fine.toml, line 1: the tick 0.00005 of [ACME] is no multiple of 0.0001";
+        assert!(refused.stderr.contains(what), "{line}: {}", refused.stderr);
+    }
+    // What is wrong with a value of its own is told with its line too.
+    let lot = write(folder, "lot.toml", "[X]\nlot = 1\n\n[ACME]\nmax-qty = 9\nlot = 0\n");
+    let refused = run(["replay", SAMPLE, "--instruments", &lot]);
+    assert!(refused.stderr.contains("lot.toml, line 6: `lot` of [ACME]"), "{}", refused.stderr);
+}
+
+#[test]
+fn fees_of_an_instrument_are_refused_where_nothing_is_charged() {
+    let scratch = tempfile::tempdir().expect("a scratch folder");
+    let folder = scratch.path();
+    let orders =
+        write(folder, "orders.csv", "action,order_id,symbol,side,price,qty\nnew,1,A,buy,10,5\n");
+    let own = write(folder, "own.toml", "[ACME]\nfees = \"maker=0.0010/share\"\n");
+    for (line, why) in [
+        (format!("match {orders} --instruments {own}"), "nothing is charged in an order file"),
+        (format!("replay {orders} --instruments {own}"), "nothing is charged in an order file"),
+        (format!("replay {SAMPLE} --instruments {own}"), "there is no strategy to be charged"),
+        (
+            format!("venue {orders} --instruments {own} --listen 127.0.0.1:0 --journal {orders}.v"),
+            "a venue charges nothing",
+        ),
+    ] {
+        let refused = run_line(&line);
+        assert_eq!(refused.code, 2, "{line}: {}", refused.all());
+        let what = format!("own.toml, line 2: `fees` of [ACME]: they do nothing: {why}");
+        assert!(refused.stderr.contains(&what), "{line}: {}", refused.stderr);
+    }
+    // A sweep charges them as a replay does.
+    let maker = format!("{SAMPLE} --strategy maker:symbols=ACME --instruments {own}");
+    let swept = run_line(&format!("replay {maker} --sweep lots=1"));
+    let fees = replay(&maker.split(' ').collect::<Vec<_>>())["accounts"][0]["fees"].clone();
+    let fees = fees.as_str().expect("a decimal").to_owned();
+    assert_ne!(fees, "0.00");
+    assert!(swept.stdout.contains(&format!(",{fees},")), "{fees}: {}", swept.stdout);
+}

@@ -15,7 +15,7 @@ use std::collections::BTreeMap;
 use std::env;
 
 use ledger::Ledger;
-use ringtape::event::{Event, Execution};
+use ringtape::event::{Event, EventView, Execution, TradingHours, Zone, payload};
 use ringtape::matching::{self, InstrumentRules, Matcher, MatcherConfig, Priority};
 use ringtape::units::{Price, Qty};
 
@@ -34,12 +34,21 @@ const COMMANDS_BETWEEN_LOOKS: usize = 25;
 /// Commands of a run unless `MATCHER_MODEL_COMMANDS` says otherwise.
 const COMMANDS_DEFAULT: usize = 300_000;
 
+/// ns of a minute.
+const MINUTE: u64 = 60_000_000_000;
+
+/// The hours of sessions in a day, and over midnight.
+const DOLLAR_HOURS: (u64, u64) = (9, 16);
+const LOTS_HOURS: (u64, u64) = (18, 17);
+
 /// What matchers are set to, beside the rules of instruments that all streams share.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Setting {
     pub(crate) profile: Profile,
     pub(crate) allocation: Allocation,
     pub(crate) reduction_keeps_place: bool,
+    /// Whether two instruments have hours, and a stream lasts some days.
+    pub(crate) has_hours: bool,
 }
 
 /// A stream of the run: where its commands come from and what the matchers are set to.
@@ -66,6 +75,40 @@ impl Subject for NaiveMatcher {
     }
 }
 
+/// The commands of a stream; where instruments have hours each ns of it is a minute.
+struct Source {
+    stream: CommandStream,
+    scale: u64,
+}
+
+impl Source {
+    fn new(seed: u64, setting: Setting) -> Self {
+        let scale = if setting.has_hours { MINUTE } else { 1 };
+        Self { stream: CommandStream::new(seed, setting.profile), scale }
+    }
+
+    fn next_command(&mut self) -> Vec<Event> {
+        let scaled = |mut event: Event| {
+            event.ts_event *= self.scale;
+            if let EventView::Terms(terms) = event.view() {
+                let expire_ts = terms.expire_ts * self.scale;
+                event.payload = bytemuck::cast(payload::Terms { expire_ts, ..*terms });
+            }
+            event
+        };
+        self.stream.next_command().into_iter().map(scaled).collect()
+    }
+
+    fn observe(&mut self, executions: &[Execution]) {
+        self.stream.observe(executions);
+    }
+}
+
+/// Hours of the engine at which sessions open and close.
+fn hours((open, close): (u64, u64)) -> TradingHours {
+    TradingHours { open: open * 60 * MINUTE, close: close * 60 * MINUTE, zone: Zone::Utc }
+}
+
 /// The model, with the instruments of the streams defined.
 fn model(setting: &Setting) -> NaiveMatcher {
     let mut model = NaiveMatcher::new(NaiveConfig {
@@ -76,6 +119,7 @@ fn model(setting: &Setting) -> NaiveMatcher {
     let dollar = NaiveRules {
         collar: Some(DOLLAR_COLLAR),
         previous_close: Some(DOLLAR_CLOSE),
+        hours: setting.has_hours.then_some(DOLLAR_HOURS),
         ..NaiveRules::default()
     };
     let lots = NaiveRules {
@@ -83,6 +127,7 @@ fn model(setting: &Setting) -> NaiveMatcher {
         price_max: Some(LOTS_PRICE_MAX),
         qty_min: LOTS_QTY.0,
         qty_max: LOTS_QTY.1,
+        hours: setting.has_hours.then_some(LOTS_HOURS),
         ..NaiveRules::default()
     };
     model.set_rules(DOLLAR, dollar);
@@ -110,6 +155,7 @@ fn engine(setting: &Setting) -> Matcher {
     let dollar = InstrumentRules {
         collar: Some(Price(DOLLAR_COLLAR)),
         previous_close: Some(DOLLAR_CLOSE),
+        hours: setting.has_hours.then(|| hours(DOLLAR_HOURS)),
         ..InstrumentRules::default()
     };
     let lots = InstrumentRules {
@@ -117,6 +163,7 @@ fn engine(setting: &Setting) -> Matcher {
         price_max: Some(LOTS_PRICE_MAX),
         qty_min: Qty(LOTS_QTY.0),
         qty_max: Qty(LOTS_QTY.1),
+        hours: setting.has_hours.then(|| hours(LOTS_HOURS)),
         ..InstrumentRules::default()
     };
     engine.set_rules(DOLLAR, dollar);
@@ -154,7 +201,8 @@ fn streams() -> impl Iterator<Item = Stream> {
         // Half of the streams match first come first served.
         let allocation = allocations[(turn % 4).saturating_sub(1)];
         let reduction_keeps_place = turn / 4 % 3 == 2;
-        let setting = Setting { profile, allocation, reduction_keeps_place };
+        let has_hours = turn % 3 == 1;
+        let setting = Setting { profile, allocation, reduction_keeps_place, has_hours };
         Stream { seed: seeds.next(), setting }
     })
 }
@@ -165,7 +213,7 @@ fn the_engine_says_what_the_model_says() {
     for stream in streams() {
         let Stream { seed, setting } = stream;
         let (mut model, mut engine) = (model(&setting), engine(&setting));
-        let mut source = CommandStream::new(seed, setting.profile);
+        let mut source = Source::new(seed, setting);
         let mut played = Vec::new();
         for _ in 0..STREAM_COMMANDS {
             let command = source.next_command();
@@ -195,7 +243,7 @@ fn the_engine_says_what_the_model_says() {
 /// Plays a stream to the model; `seen` gets each command with its executions.
 fn play(stream: Stream, mut seen: impl FnMut(&NaiveMatcher, &[Event], &[Execution])) {
     let mut model = model(&stream.setting);
-    let mut source = CommandStream::new(stream.seed, stream.setting.profile);
+    let mut source = Source::new(stream.seed, stream.setting);
     for _ in 0..STREAM_COMMANDS {
         let command = source.next_command();
         let executions = answer(&mut model, &command);

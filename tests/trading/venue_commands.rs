@@ -5,8 +5,10 @@
 
 use std::sync::Arc;
 
-use ringtape::event::{InstrumentOverride, InstrumentOverrides, Reason, TickBands};
-use ringtape::matching::{Command, NewOrder, VenueConfig};
+use ringtape::event::{
+    InstrumentOverride, InstrumentOverrides, Reason, TickBands, TimeInForce, TradingHours, Zone,
+};
+use ringtape::matching::{Command, NewOrder, OrderState, VenueConfig};
 use ringtape::units::{AccountId, InstrumentId, Nanos, OrderId, Price, Qty, Side};
 
 use Side::{Buy, Sell};
@@ -87,6 +89,97 @@ fn rules_that_the_feed_does_not_tell_hold_for_own_orders_too() {
         [(20, d(1000)), (40, d(1005)),]
     );
     assert_eq!(reason(&out), ("cancelled", Reason::Collar));
+}
+
+/// The bench with a session of X from 9:30 to 16:00, its time at 9:00 of the first day.
+fn with_hours() -> Tape {
+    let hours = TradingHours { open: at(9, 30), close: at(16, 0), zone: Zone::Utc };
+    let own = InstrumentOverride { hours: Some(hours), ..InstrumentOverride::default() };
+    let instruments = Arc::new(InstrumentOverrides::new([("X".to_owned(), own)]));
+    let latency = Nanos(0).into();
+    let mut tape = Tape::with(VenueConfig { instruments, latency, ..VenueConfig::default() });
+    tape.now = at(9, 0);
+    tape
+}
+
+/// A time of day in ns.
+fn at(hour: u64, minute: u64) -> u64 {
+    (hour * 60 + minute) * 60_000_000_000
+}
+
+#[test]
+fn outside_its_hours_an_instrument_does_not_trade_whatever_the_tape_says() {
+    let mut tape = with_hours();
+    tape.play(add(1, Sell, d(1000), 100));
+    let ioc = limit(Buy, d(1000), 10).with_time_in_force(TimeInForce::Ioc);
+    assert_eq!(reason(&tape.order(ioc).1), ("rejected", Reason::NotTrading));
+    let (early, out) = tape.order(limit(Buy, d(1000), 10));
+    assert_eq!((kinds(&out), tape.state(early).state), (vec!["accepted"], OrderState::Halted));
+    assert!(tape.play_at(at(9, 30) - 1, add(2, Buy, d(990), 5)).is_empty());
+    // The first event in the hours lets it in.
+    let out = tape.play_at(at(9, 30), add(3, Buy, d(990), 5));
+    assert_eq!(fills(&out), [(2, 10, d(1000))]);
+    // At the close what is good beyond the day stays, and nothing fills it.
+    let gtc = limit(Buy, d(995), 10).with_time_in_force(TimeInForce::Gtc);
+    let (kept, _) = tape.order(gtc);
+    assert!(tape.play_at(at(16, 0), add(4, Sell, d(995), 50)).is_empty());
+    assert_eq!(tape.state(kept).leaves, Qty(10));
+    let stop =
+        NewOrder::market(X, Buy, Qty(10)).stop_at(d(999)).with_time_in_force(TimeInForce::Gtc);
+    let (pending, _) = tape.order(stop);
+    assert!(tape.play(execute(1, 10)).is_empty());
+    assert_eq!(tape.state(pending).state, OrderState::Pending);
+    let out = tape.play_at(at(24 + 9, 30), add(5, Sell, d(995), 50));
+    assert_eq!(fills(&out), [(kept.0 & !OrderId::OWN, 10, d(995))]);
+}
+
+#[test]
+fn day_orders_end_with_their_session_and_those_for_the_closing_auction_wait_for_it() {
+    let mut tape = with_hours();
+    tape.play_at(at(10, 0), add(1, Sell, d(1000), 100));
+    let day = tape.rest(Buy, d(990), 10);
+    let kept = tape.order(limit(Buy, d(990), 10).with_time_in_force(TimeInForce::Gtc)).0;
+    let close = limit(Buy, d(1010), 10).with_time_in_force(TimeInForce::Closing);
+    let crossed = tape.order(close).0;
+    assert!(tape.play_at(at(16, 0) - 1, delete(99)).is_empty());
+    let out = tape.play_at(at(16, 0), delete(99));
+    assert_eq!((out.len(), out[0].order_id), (1, day.0));
+    assert_eq!(reason(&out), ("expired", Reason::EndOfDay));
+    assert_eq!(fills(&tape.play(cross(d(1000), 10))), [(crossed.0 & !OrderId::OWN, 10, d(1000))]);
+    // Midnight ends no day of an instrument that has hours.
+    let late = tape.order(limit(Buy, d(980), 10)).0;
+    let mut out = vec![];
+    tape.venue.end_day(Nanos(at(24, 0)), &mut out);
+    assert_eq!(out, []);
+    let out = tape.play_at(at(24 + 16, 0), delete(99));
+    assert_eq!((out.len(), out[0].order_id), (1, late.0));
+    // A replacement is of the session in which it comes.
+    tape.play_at(at(48 + 10, 0), delete(99));
+    let new_order_id = own(70);
+    let replace =
+        |order_id| Command::Replace { order_id, new_order_id, price: d(985), qty: Qty(0) };
+    let day = tape.rest(Buy, d(990), 10);
+    tape.command(replace(day));
+    assert_eq!(tape.state(new_order_id).terms.expire_ts, Nanos(0));
+    let out = tape.play_at(at(48 + 16, 0), delete(99));
+    assert_eq!((out.len(), out[0].order_id), (1, new_order_id.0));
+    // The feed's end ends them all.
+    let last = tape.order(limit(Buy, d(980), 10)).0;
+    let mut out = vec![];
+    tape.venue.end(Nanos(tape.now), &mut out);
+    assert_eq!(out.iter().map(|one| one.order_id).collect::<Vec<_>>(), [last.0]);
+    assert_eq!(tape.state(kept).leaves, Qty(10));
+}
+
+#[test]
+fn an_order_for_a_closing_auction_that_never_comes_ends_when_the_next_session_opens() {
+    let mut tape = with_hours();
+    let close = limit(Buy, d(1000), 10).with_time_in_force(TimeInForce::Closing);
+    let waiting = tape.order(close).0;
+    assert!(tape.play_at(at(24 + 9, 30) - 1, delete(99)).is_empty());
+    assert_eq!(tape.state(waiting).state, OrderState::Waiting);
+    let out = tape.play_at(at(24 + 9, 30), delete(99));
+    assert_eq!(reason(&out), ("expired", Reason::EndOfDay));
 }
 
 #[test]

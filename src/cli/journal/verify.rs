@@ -11,7 +11,6 @@ use serde_json::{Map, Value, json};
 
 use super::journals;
 use crate::cli::config::RunConfig;
-use crate::cli::instruments::Instruments;
 use crate::cli::{Ending, input, replay, term};
 
 #[derive(Debug, Args)]
@@ -91,8 +90,8 @@ pub(super) fn run(args: &VerifyArgs) -> Result<Ending> {
 /// Derives the run in `dir` again, by what shaped it.
 fn derive_again(dir: &Path) -> Result<Rederived> {
     let shape = RunConfig::read(dir)?;
-    let instruments = shape.instruments.as_ref().map(Instruments::overrides).transpose()?;
-    let feed = input::open(&[dir.to_owned()], shape.date.as_deref(), instruments.clone())?;
+    let instruments = shape.overrides()?;
+    let feed = input::open(&[dir.to_owned()], shape.date.as_deref(), shape.instruments.as_ref())?;
     let from = shape.from.as_deref().map(|text| input::moment(&*feed, text)).transpose()?;
     let shaped = replay::shaped_config(&shape, shape.is_of_orders())?;
     rederive(dir, EngineConfig { from, instruments, ..shaped })

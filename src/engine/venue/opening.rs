@@ -33,15 +33,15 @@ impl OpeningBook {
     ///
     /// # Errors
     ///
-    /// What the feed reports.
+    /// What the feed reports; ticks that are none of an instrument.
     pub fn of(
         mut feed: Box<dyn Feed>,
         rules: MatcherConfig,
-        own: Arc<InstrumentOverrides>,
+        own: &Arc<InstrumentOverrides>,
     ) -> Result<Self> {
         let mut opening = Self { origin: feed.description().origin.clone(), ..Self::default() };
-        let mut exchange =
-            (feed.description().format == ORDERS_FORMAT).then(|| Exchange::new(rules).knowing(own));
+        let mut exchange = (feed.description().format == ORDERS_FORMAT)
+            .then(|| Exchange::new(rules).knowing(Arc::clone(own)));
         let (mut replica, mut executions) = (Replica::new(), Vec::new());
         let mut events = [Event::default(); FEED_BATCH_RECORDS];
         loop {
@@ -61,6 +61,9 @@ impl OpeningBook {
         match exchange {
             Some(exchange) => opening.take_exchange(&exchange),
             None => opening.take_replica(&replica),
+        }
+        for (_, known) in opening.instruments.iter() {
+            own.check(known.symbol.as_str(), known.price_increment)?;
         }
         Ok(opening)
     }

@@ -157,6 +157,10 @@ impl OrderFeed {
         let (header, offset, line) = Header::read(&description.origin, &text)?;
         let survey = Survey::of(&header, &text, offset, line);
         let instruments = options.instruments.clone().unwrap_or_default();
+        for (_, symbol) in survey.symbols() {
+            let defined = instruments.applied_to(&unknown_instrument(symbol));
+            instruments.check(symbol, defined.price_increment)?;
+        }
         let terms = |symbol| instruments.applied_to(&unknown_instrument(symbol));
         let increments = survey.symbols().map(|(_, symbol)| terms(symbol).price_increment);
         let increments = Increments(increments.collect());

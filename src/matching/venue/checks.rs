@@ -38,16 +38,27 @@ impl Venue {
         if !asked.agree(terms.qty, at.now.0) {
             return Err(Reason::BadTerms);
         }
-        if !replica.is_trading(terms.instrument) && terms.is_immediate() {
+        if !self.is_trading(terms.instrument, at) && terms.is_immediate() {
             return Err(Reason::NotTrading);
         }
         if is_over(terms.time_in_force, terms.instrument, replica) {
             return Err(Reason::AuctionOver);
         }
-        let price = self.post_only_price(order, replica)?;
+        let price = self.post_only_price(order, at)?;
         let mut order = *order;
         order.terms.price = price;
+        if order.expire_ts.0 == 0 {
+            order.expire_ts = rules.end_of_session(order.terms.time_in_force, at.now.0);
+        }
         Ok(order)
+    }
+
+    /// Whether an instrument trades: as the tape says, and within its hours.
+    pub(super) fn is_trading(&self, instrument: InstrumentId, at: Arrival<'_>) -> bool {
+        let is_open = |known| self.rules(known).is_open(at.now.0);
+        at.replica.is_trading(instrument)
+            && (self.config().instruments.is_empty()
+                || at.replica.instruments().get(instrument).is_none_or(is_open))
     }
 
     /// What an order of an instrument is held to.
@@ -72,11 +83,12 @@ impl Venue {
     pub(super) fn post_only_price(
         &self,
         order: &OwnOrder,
-        replica: &Replica,
+        at: Arrival<'_>,
     ) -> Result<Price, Reason> {
+        let replica = at.replica;
         let (instrument, side, price) =
             (order.terms.instrument, order.terms.side, order.terms.price);
-        if !order.terms.is_post_only || !replica.is_trading(instrument) {
+        if !order.terms.is_post_only || !self.is_trading(instrument, at) {
             return Ok(price);
         }
         let other = side.opposite();

@@ -158,11 +158,12 @@ impl Venue {
         let Arrival { ts_event, replica, .. } = at;
         let instrument = order.terms.instrument;
         let collar = self.collar(&order, replica);
+        let is_trading = self.is_trading(instrument, at);
         let lane_index = self.make_lane(instrument);
         let lane = &mut self.lanes[lane_index];
         let cancelled =
             |order: &OwnOrder, why| order.ended(ExecutionKind::Cancelled, ts_event, why);
-        if !replica.is_trading(instrument) {
+        if !is_trading {
             lane.halted.push(order);
             self.note_live(&order);
             return;
@@ -207,7 +208,7 @@ impl Venue {
         }
         for mut order in std::mem::take(&mut self.lanes[lane].halted) {
             self.forget_live(order.id);
-            match self.post_only_price(&order, at.replica) {
+            match self.post_only_price(&order, at) {
                 Ok(price) => {
                     order.terms.price = price;
                     self.enter(order, at, out);

@@ -1,8 +1,9 @@
-//! Orders that are good until a time.
+//! Orders that are good until a time, of their own or of their session.
 
+use super::super::expiry::reason_of;
 use super::order::OwnOrder;
 use super::simulated::Venue;
-use crate::event::{Execution, ExecutionKind, Reason};
+use crate::event::{Execution, ExecutionKind};
 use crate::units::{InstrumentId, Nanos, OrderId};
 
 /// Orders that will expire, by time, then number. Few at a time: a sorted row.
@@ -18,7 +19,7 @@ impl Expiries {
 
     /// An order has come, which may be good until a time.
     pub(super) fn note(&mut self, order: &OwnOrder) {
-        let due = order.terms.expire_ts;
+        let due = order.expire_ts;
         if due.0 != 0 {
             let entry = (due, order.id, order.terms.instrument);
             let place = self.row.partition_point(|other| *other < entry);
@@ -45,7 +46,8 @@ impl Venue {
         let mut due = self.expiries.row.iter().take_while(|(due, ..)| *due <= until);
         let &(due, order_id, _) = due.find(|&&(.., instrument)| is_ready(instrument))?;
         let order = self.remove(order_id)?;
-        out.push(order.ended(ExecutionKind::Expired, ts_event, Reason::Expired));
+        let reason = reason_of(order.terms.time_in_force);
+        out.push(order.ended(ExecutionKind::Expired, ts_event, reason));
         Some(due)
     }
 }

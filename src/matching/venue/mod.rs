@@ -17,7 +17,7 @@
 //! | `taken` | shrinks as the feed executes, reduces or deletes the order; moves along when it is replaced or modified |
 //! | post-only, IOC, FOK | judged on the visible book (shares less `taken`), own orders excluded |
 //! | cross | own order better than the cross price filled at it, all together at most its shares; at it: nothing; cross of 0: nothing; buys, then sells, each market first, then better price, displayed, hidden, reserve, time |
-//! | halt, quoting | new orders are accepted and queue until trading, IOC and FOK are rejected, cancels work, no fills but in the cross, no stop triggers |
+//! | halt, quoting, outside the hours that an instrument was given | new orders are accepted and queue until trading, IOC and FOK are rejected, cancels work, no fills but in the cross, no stop triggers |
 //! | own orders among themselves | price, then time; they never trade with one another |
 //! | replace | total quantity including what is filled, limit or cap, 0 unchanged; loses its place; a total not above what is filled ends the order; a stop that pends keeps its stop price and its time |
 //! | not modelled | reaction of others, own fills in prices and triggers, hidden liquidity beyond printed trades, venue minimum quantities |
@@ -32,7 +32,7 @@
 //! | kind | rule |
 //! |---|---|
 //! | market | takes up to its cap, else up to the instrument's collar around the last trade, else all that is displayed, and never rests; the rest is cancelled with `collar` where more is displayed, else with `no_liquidity`; while halted it queues, and takes part in crosses |
-//! | day, opening, closing | expire before the first event of another day, and at the end of the feed |
+//! | day, opening, closing | expire before the first event of another day, and at the end of the feed; of an instrument with hours: day and opening orders before the first event at or past the close, closing ones at the next opening |
 //! | GTC, GTD | outlast both; GTD expires before the first event at or past its time, by time, then number |
 //! | opening | waits for the first cross of the session; a closing cross ends it; `auction_over` after it |
 //! | closing | waits for a closing cross (type C, or one without a type that is not the first); `auction_over` after it |

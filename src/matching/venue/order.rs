@@ -2,7 +2,7 @@
 
 use super::super::stops::Stop;
 use super::new_order::NewOrder;
-use crate::event::{Execution, ExecutionKind, Reason};
+use crate::event::{Execution, ExecutionKind, Reason, TimeInForce};
 use crate::units::{AccountId, Nanos, OrderId, Price, Qty};
 
 /// The priority of an order that everything displayed at its price is ahead of.
@@ -14,6 +14,8 @@ pub(super) struct OwnOrder {
     pub(super) id: OrderId,
     pub(super) account: AccountId,
     pub(super) terms: NewOrder,
+    /// When it expires: at its own time, or with its session; 0 when neither is.
+    pub(super) expire_ts: Nanos,
     /// Quantity filled so far.
     pub(super) cum: Qty,
     /// Of an iceberg: what is left of the part that it displays.
@@ -37,6 +39,7 @@ impl OwnOrder {
             id,
             account,
             terms,
+            expire_ts: terms.expire_ts,
             cum: nothing,
             displayed: terms.display_qty.min(terms.qty),
             stop: if is_stop { Stop::new(terms.stop_price, terms.trail) } else { Stop::default() },
@@ -59,6 +62,11 @@ impl OwnOrder {
         let (stop_price, trail, is_bidask_triggered) = (Price(0), Price(0), false);
         let terms = NewOrder { order_type, stop_price, trail, is_bidask_triggered, ..self.terms };
         Self { terms, stop: Stop::default(), ..self }
+    }
+
+    /// Whether it ends with its day.
+    pub(super) fn is_of_day(&self) -> bool {
+        !matches!(self.terms.time_in_force, TimeInForce::Gtc | TimeInForce::Gtd)
     }
 
     /// Quantity still open.

@@ -141,6 +141,7 @@ fn save_order(order: &OwnOrder, writer: &mut StateWriter) {
     writer.put_u64(order.id.0);
     writer.put_u32(order.account.0);
     save_terms(&order.terms, writer);
+    writer.put_u64(order.expire_ts.0);
     writer.put_u64(order.cum.0);
     writer.put_u64(order.displayed.0);
     save_price(order.stop.price, writer);
@@ -153,6 +154,7 @@ fn save_order(order: &OwnOrder, writer: &mut StateWriter) {
 fn load_order(reader: &mut StateReader<'_>) -> Result<OwnOrder> {
     let (id, account) = (OrderId(reader.u64()?), AccountId(reader.u32()?));
     let terms = load_terms(reader)?;
+    let expire_ts = Nanos(reader.u64()?);
     let (cum, displayed) = (Qty(reader.u64()?), Qty(reader.u64()?));
     if cum >= terms.qty {
         return Err(reader.bad("an open order has nothing open"));
@@ -162,6 +164,7 @@ fn load_order(reader: &mut StateReader<'_>) -> Result<OwnOrder> {
         id,
         account,
         terms,
+        expire_ts,
         cum,
         displayed,
         stop: Stop { price, best, trail: terms.trail },

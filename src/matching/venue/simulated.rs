@@ -12,7 +12,7 @@ use super::order::{OpenOrder, OrderState, OwnOrder};
 use super::wire::{Command, InFlight, Wire};
 use crate::book::{Change, Replica};
 use crate::event::{
-    Event, EventView, Execution, ExecutionKind, Flags, InstrumentOverrides, Reason, TimeInForce,
+    Event, EventView, Execution, ExecutionKind, Flags, InstrumentOverrides, Reason,
 };
 use crate::units::{AccountId, InstrumentId, Nanos, OrderId};
 
@@ -26,7 +26,7 @@ pub struct VenueConfig {
     /// Where in the queue of a price level the shares stood that leave it without a print.
     pub queue: QueueModel,
     /// Rules of instruments that the feed does not tell: lots, smallest and largest quantities,
-    /// highest prices, collars.
+    /// highest prices, collars, hours.
     pub instruments: Arc<InstrumentOverrides>,
 }
 
@@ -142,16 +142,16 @@ impl Venue {
     ) {
         let instrument = change.order.instrument;
         let Some(lane) = self.lane_index(instrument) else { return };
+        let ts_event = Nanos(event.ts_event);
+        let at = Arrival { ts_event, now: ts_event, replica };
+        let is_trading = self.is_trading(instrument, at);
         let lane = &mut self.lanes[lane];
         lane.follow(change, self.config.queue);
-        let is_trading = replica.is_trading(instrument);
         if is_trading {
             lane.trade(event, change, replica, self.config.conservative, &mut self.fills);
         }
         let is_last = event.has(Flags::LAST);
         let traded = if is_last { lane.traded.take() } else { None };
-        let ts_event = Nanos(event.ts_event);
-        let at = Arrival { ts_event, now: ts_event, replica };
         if let EventView::Cross(cross) = event.view()
             && cross.qty.0 > 0
         {
@@ -173,18 +173,17 @@ impl Venue {
         self.lane_index(instrument).is_some_and(|lane| !self.lanes[lane].is_idle())
     }
 
-    /// Ends a day: day orders and those for auctions expire.
+    /// Ends a day: day orders and those for auctions expire, but where an instrument's hours say
+    /// when.
     pub fn end_day(&mut self, ts_event: Nanos, out: &mut Vec<Execution>) {
-        let ends = |order: &OwnOrder| {
-            let time_in_force = order.terms.time_in_force;
-            !matches!(time_in_force, TimeInForce::Gtc | TimeInForce::Gtd)
-        };
+        let ends = |order: &OwnOrder| order.is_of_day() && order.expire_ts.0 == 0;
         self.end_orders(ends, ExecutionKind::Expired, Reason::EndOfDay, ts_event, out);
     }
 
-    /// Ends the feed: its last day ends, and what is in flight is rejected.
+    /// Ends the feed: all its days end, and what is in flight is rejected.
     pub fn end(&mut self, ts_event: Nanos, out: &mut Vec<Execution>) {
-        self.end_day(ts_event, out);
+        let (kind, reason) = (ExecutionKind::Expired, Reason::EndOfDay);
+        self.end_orders(OwnOrder::is_of_day, kind, reason, ts_event, out);
         // A cancel in flight finds its order gone: there is nothing to reject.
         for in_flight in self.wire.drain() {
             let rejected = match in_flight.command {

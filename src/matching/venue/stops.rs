@@ -55,7 +55,7 @@ impl Venue {
         let (instrument, replica) = (order.terms.instrument, at.replica);
         let last = replica.last_price(instrument).map(Traded::at);
         let reached = order.see(&Sources::new(replica.touch(instrument), last));
-        if reached.is_some() && replica.is_trading(instrument) {
+        if reached.is_some() && self.is_trading(instrument, at) {
             self.trigger(order, at, out);
         } else {
             let lane = self.make_lane(instrument);

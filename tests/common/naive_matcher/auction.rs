@@ -138,7 +138,9 @@ impl Market {
         }
         self.end_auction_orders(tape);
         self.state = State::Trading;
-        self.is_opened |= self.is_opening;
+        if self.is_opening {
+            self.opened_until = self.session_end(tape.now);
+        }
         self.indicative = Cross::default();
         self.test_stops(Traded::at(self.last_price), tape);
     }

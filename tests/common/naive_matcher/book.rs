@@ -1,11 +1,14 @@
 //! One instrument: its orders, wherever they are, and its state.
 
-use ringtape::event::{Instrument, Reason};
+use ringtape::event::{Instrument, Reason, TimeInForce};
 use ringtape::units::{OrderId, Price, Side};
 
 use super::auction::Cross;
 use super::order::{Order, Place};
 use super::{NaiveConfig, NaiveRules};
+
+/// ns of an hour.
+const HOUR: u64 = 3_600_000_000_000;
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum State {
@@ -24,8 +27,8 @@ pub struct Market {
     /// Whether the call that is open is the opening auction's, the closing auction's.
     pub is_opening: bool,
     pub is_closing: bool,
-    /// Whether the session's opening auction is over.
-    pub is_opened: bool,
+    /// When the session ends whose opening auction is over.
+    pub opened_until: u64,
     pub last_price: Option<Price>,
     /// What was last told of the call.
     pub indicative: Cross,
@@ -44,7 +47,7 @@ impl Market {
             is_halted: false,
             is_opening: false,
             is_closing: false,
-            is_opened: false,
+            opened_until: 0,
             last_price: None,
             indicative: Cross::default(),
             orders: Vec::new(),
@@ -55,6 +58,37 @@ impl Market {
     /// Whether incoming orders match and stops trigger.
     pub fn is_matching(&self) -> bool {
         self.state == State::Trading && !self.is_halted
+    }
+
+    /// Whether orders may come in.
+    pub fn is_taking(&self, now: u64) -> bool {
+        let is_open = self.rules.hours.is_none_or(|(open, close)| {
+            // Walks back to the last opening or close.
+            let back = (0..24).map(|back| (now / HOUR + 24 - back) % 24);
+            back.into_iter().find(|hour| *hour == open || *hour == close) == Some(open)
+        });
+        !self.is_halted && (is_open || self.state == State::Call)
+    }
+
+    /// The end of the session that is open or opens next; the end of time without hours.
+    pub fn session_end(&self, now: u64) -> u64 {
+        let Some((_, close)) = self.rules.hours else { return u64::MAX };
+        let hours = now / HOUR + 1..;
+        hours.into_iter().find(|hour| hour % 24 == close).expect("it comes every day") * HOUR
+    }
+
+    /// When an order expires that comes in now, by its own time or with its session.
+    pub fn expiry(&self, order: &Order, now: u64) -> u64 {
+        let Some((open, _)) = self.rules.hours else { return order.expire_ts };
+        let end = self.session_end(now);
+        match order.tif {
+            TimeInForce::Day | TimeInForce::Opening => end,
+            TimeInForce::Closing => {
+                let hours = end / HOUR..;
+                hours.into_iter().find(|hour| hour % 24 == open).expect("every day") * HOUR
+            }
+            _ => order.expire_ts,
+        }
     }
 
     pub fn next_time(&mut self) -> u64 {

@@ -18,11 +18,13 @@ impl NaiveMatcher {
     /// Ends orders whose time has come, the earliest first.
     pub fn expire_due(&mut self) {
         let now = self.tape.now;
-        let is_due = |order: &&Order| order.tif == TimeInForce::Gtd && order.expire_ts <= now;
+        let is_due = |order: &&Order| order.expire_ts != 0 && order.expire_ts <= now;
         let mut due: Vec<Order> = self.orders().filter(is_due).cloned().collect();
         due.sort_by_key(|order| (order.expire_ts, order.id));
         for order in due {
-            self.end(order.id, ExecutionKind::Expired, Reason::Expired);
+            let is_own = order.tif == TimeInForce::Gtd;
+            let reason = if is_own { Reason::Expired } else { Reason::EndOfDay };
+            self.end(order.id, ExecutionKind::Expired, reason);
         }
     }
 

@@ -38,6 +38,7 @@ impl NaiveMatcher {
                 let market = self.markets.get_mut(&event.instrument).expect("it was checked");
                 let mut order = request.order;
                 order.price = price;
+                order.expire_ts = market.expiry(&order, self.tape.now);
                 self.tape.tell(ExecutionKind::Accepted, &order, order.leaves, Reason::None);
                 match place(&order, market.state) {
                     Some(place) => market.put(order, place),
@@ -65,7 +66,7 @@ impl NaiveMatcher {
         if has_contradiction(request, self.tape.now) {
             return Err(Reason::BadTerms);
         }
-        market.check_state(order)?;
+        market.check_state(order, self.tape.now)?;
         if self.orders().count() >= self.config.orders_max {
             return Err(Reason::Capacity);
         }
@@ -99,8 +100,8 @@ impl Market {
     }
 
     /// Whether the state of the market lets the order in.
-    fn check_state(&self, order: &Order) -> Result<(), Reason> {
-        if self.is_halted {
+    fn check_state(&self, order: &Order, now: u64) -> Result<(), Reason> {
+        if !self.is_taking(now) {
             return Err(Reason::NotTrading);
         }
         let is_immediate = matches!(order.tif, TimeInForce::Ioc | TimeInForce::Fok);
@@ -108,7 +109,7 @@ impl Market {
         if self.state == State::Call && is_picky {
             return Err(Reason::NotInAuction);
         }
-        if order.tif == TimeInForce::Opening && self.is_opened {
+        if order.tif == TimeInForce::Opening && now < self.opened_until {
             return Err(Reason::AuctionOver);
         }
         Ok(())

@@ -83,6 +83,8 @@ pub struct NaiveRules {
     pub qty_min: u64,
     pub qty_max: u64,
     pub previous_close: Option<Price>,
+    /// The hours of the day, of 24, at which sessions open and close.
+    pub hours: Option<(u64, u64)>,
 }
 
 impl Default for NaiveRules {
@@ -94,6 +96,7 @@ impl Default for NaiveRules {
             qty_min: 0,
             qty_max: u64::MAX,
             previous_close: None,
+            hours: None,
         }
     }
 }

@@ -82,6 +82,6 @@ impl Market {
             let order = self.remove(id);
             tape.end(ExecutionKind::Expired, &order, Reason::EndOfDay);
         }
-        self.is_opened = false;
+        self.opened_until = 0;
     }
 }

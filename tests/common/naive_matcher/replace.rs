@@ -19,7 +19,8 @@ impl NaiveMatcher {
         if new_id != order_id && self.order(new_id).is_some() {
             return self.reject_change(&old, &asked, Reason::DuplicateOrder);
         }
-        if self.market_of(&old).is_halted {
+        let now = self.tape.now;
+        if !self.market_of(&old).is_taking(now) {
             return self.reject_change(&old, &asked, Reason::NotTrading);
         }
         if total <= old.cum {

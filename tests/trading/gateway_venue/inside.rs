@@ -104,7 +104,7 @@ impl Inside {
         let orders = OrderFeed::from_bytes("opening", rows, &OpenOptions::default());
         let rules = MatcherConfig::default();
         let feed: Box<dyn Feed> = Box::new(orders.expect("orders"));
-        let book = OpeningBook::of(feed, rules, Arc::default()).expect("a book");
+        let book = OpeningBook::of(feed, rules, &Arc::default()).expect("a book");
         let config = EngineConfig {
             exchange: Some(rules),
             journal: Some(JournalConfig::new(dir, "")),
