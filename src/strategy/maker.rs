@@ -171,15 +171,17 @@ impl Quoter {
     }
 }
 
-/// The price to join on a side; `None` when there is no market to make.
+/// The price to join on a side, or where the instrument's own ticks have none there the next one
+/// behind it; `None` when there is no market to make.
 fn touch_to_join(instrument: InstrumentId, side: Side, desk: &Desk<'_>) -> Option<Price> {
     let touch = desk.books().touch(instrument);
     let (price, qty) = match side {
         Side::Buy => (touch.bid_price, touch.bid_qty),
         Side::Sell => (touch.ask_price, touch.ask_qty),
     };
-    let is_market = desk.books().is_trading(instrument) && !touch.is_crossed();
-    (is_market && qty.0 > 0).then_some(price)
+    let is_market = desk.is_trading(instrument) && !touch.is_crossed();
+    let price = desk.on_tick(instrument, side, price);
+    (is_market && qty.0 > 0 && price.0 > 0).then_some(price)
 }
 
 /// The price to quote instead of the touch, by what is held already on the side.
@@ -192,14 +194,17 @@ fn step_back(
     desk: &Desk<'_>,
 ) -> Price {
     let ticks = i128::from(config.skew) * i128::from(held.max(0)) / i128::from(config.limit.max(1));
-    let known = desk.books().instruments().get(instrument).filter(|_| ticks > 0);
-    let Some(known) = known else { return touch };
-    let tick = known.tick(touch);
+    if ticks == 0 {
+        return touch;
+    }
+    let tick = desk.tick(instrument, touch);
     let back = tick.saturating_mul(i64::try_from(ticks).unwrap_or(i64::MAX));
-    match side {
+    let price = match side {
         Side::Buy => Price(touch.0.saturating_sub(back).max(tick)),
         Side::Sell => Price(touch.0.saturating_add(back)),
-    }
+    };
+    // Another band of prices may have other ticks.
+    desk.on_tick(instrument, side, price)
 }
 
 fn quote_size(instrument: InstrumentId, config: &MakerConfig, desk: &Desk<'_>) -> Qty {

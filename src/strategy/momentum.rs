@@ -131,6 +131,8 @@ impl Followed {
         if qty == 0 || shown.0 == 0 || !is_market {
             return;
         }
+        // A limit that reaches the touch, also where that is off the instrument's own ticks.
+        let price = desk.on_tick(self.instrument, side.opposite(), price);
         let order = NewOrder::limit(self.instrument, side, price, Qty(qty));
         self.order = Some(desk.submit(order.with_time_in_force(TimeInForce::Ioc)));
     }

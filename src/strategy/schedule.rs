@@ -132,6 +132,8 @@ impl Parent {
         };
         let is_market = desk.is_trading(self.instrument) && !touch.is_crossed();
         if self.order.is_none() && missing > 0 && shown.0 > 0 && is_market {
+            // A limit that reaches the touch, also where that is off the instrument's own ticks.
+            let price = desk.on_tick(self.instrument, config.side.opposite(), price);
             let order = NewOrder::limit(self.instrument, config.side, price, Qty(missing));
             self.order = Some(desk.submit(order.with_time_in_force(TimeInForce::Ioc)));
         }

@@ -5,14 +5,16 @@
 
 use ringtape::book::Replica;
 use ringtape::event::kinds::Raw;
-use ringtape::event::{Event, Instrument, InstrumentTable, Reason, payload};
+use ringtape::event::{
+    Event, Instrument, InstrumentOverride, InstrumentTable, Reason, TickBands, payload,
+};
 use ringtape::feed::{self, Fill, OpenOptions};
 use ringtape::portfolio::{Portfolio, PortfolioConfig};
 use ringtape::units::{AccountId, InstrumentId, Price, Side};
 
 use Side::{Buy, Sell};
 
-use crate::venue_tape::run::{Run, maker};
+use crate::venue_tape::run::{Run, maker, maker_of};
 use crate::venue_tape::{add, d, delete, execute, kinds, status};
 
 #[test]
@@ -46,20 +48,42 @@ fn the_maker_joins_the_touch_follows_it_and_stops_at_its_limit() {
 
 #[test]
 fn the_maker_does_not_repeat_a_refused_price_until_the_touch_is_another() {
-    let mut run = Run::new(maker("maker", 500));
-    // The tape may show a price between two ticks; a new order may not have it.
-    run.play_all(&[add(1, Buy, Price(100_050), 100), add(2, Sell, d(1003), 100)]);
+    let own = InstrumentOverride { price_max: Some(10_030_000_000), ..Default::default() };
+    let mut run = Run::new(maker_of("maker", own));
+    // The tape may show a price that is too high for a new order.
+    run.play_all(&[add(1, Buy, d(1000), 100), add(2, Sell, d(1004), 100)]);
     for _ in 0..10 {
         run.play_all(&[delete(99)]);
     }
     assert_eq!(run.trader.counts().rejected, 1);
-    assert_eq!(run.resting(), [(Sell, 1003, 100)]);
-    run.play_all(&[add(3, Buy, d(1001), 100), delete(99)]);
-    assert_eq!(run.resting(), [(Buy, 1001, 100), (Sell, 1003, 100)]);
+    assert_eq!(run.resting(), [(Buy, 1000, 100)]);
+    run.play_all(&[add(3, Sell, d(1003), 100), delete(99)]);
+    assert_eq!(run.resting(), [(Buy, 1000, 100), (Sell, 1003, 100)]);
     // Refused while it has an order: that one stays.
-    run.play_all(&[add(4, Buy, Price(100_150), 100), delete(99), delete(99), delete(99)]);
+    run.play_all(&[delete(3), delete(99), delete(99), delete(99)]);
     assert_eq!(run.trader.counts().rejected, 2);
-    assert_eq!(run.resting(), [(Buy, 1001, 100), (Sell, 1003, 100)]);
+    assert_eq!(run.resting(), [(Buy, 1000, 100), (Sell, 1003, 100)]);
+}
+
+#[test]
+fn between_two_ticks_the_maker_quotes_the_one_behind_the_touch() {
+    let mut run = Run::new(maker("maker", 0));
+    run.play_all(&[add(1, Buy, Price(100_050), 100), add(2, Sell, Price(100_350), 100)]);
+    assert_eq!(run.resting(), [(Buy, 1000, 100), (Sell, 1004, 100)]);
+
+    // Own ticks of 5 cents, and of 10 from 10.10 on, go before those of the definition.
+    let ticks = TickBands::new(&[(0, 50_000_000), (10_100_000_000, 100_000_000)]).ok();
+    let own = InstrumentOverride { ticks, ..Default::default() };
+    let mut run = Run::new(maker_of("maker:limit=300,skew=3", own));
+    run.play_all(&[add(1, Buy, d(1003), 100), add(2, Sell, d(1011), 100)]);
+    assert_eq!(run.resting(), [(Buy, 1000, 100), (Sell, 1020, 100)]);
+    run.play_all(&[add(3, Buy, d(1010), 100)]);
+    assert_eq!(run.resting(), [(Buy, 1010, 100), (Sell, 1020, 100)]);
+    // Long a third of the limit it bids one tick lower, which is one of 5 cents there.
+    run.play_all(&[add(4, Buy, d(1010), 100), execute(3, 100), execute(4, 100)]);
+    assert_eq!(run.position(), 100);
+    assert_eq!(run.resting(), [(Buy, 995, 100), (Sell, 1020, 100)]);
+    assert_eq!(run.trader.counts().rejected, 0);
 }
 
 #[test]

@@ -1,8 +1,12 @@
 //! A replica with a trader at it.
 
+use std::sync::Arc;
+
 use ringtape::book::Replica;
 use ringtape::error::Result;
-use ringtape::event::{Event, Execution, Instrument, InstrumentTable};
+use ringtape::event::{
+    Event, Execution, Instrument, InstrumentOverride, InstrumentOverrides, InstrumentTable,
+};
 use ringtape::matching::{OrderState, VenueConfig};
 use ringtape::strategy::{StrategySpec, Trader, TraderConfig};
 use ringtape::units::{AccountId, Nanos, Side};
@@ -16,6 +20,14 @@ pub(crate) fn config(latency: u64) -> TraderConfig {
 
 pub(crate) fn maker(text: &str, latency: u64) -> Trader {
     Trader::new(&StrategySpec::parse(text).expect(text), config(latency))
+}
+
+/// The same without latency, where `own` is known of X.
+pub(crate) fn maker_of(text: &str, own: InstrumentOverride) -> Trader {
+    let instruments = Arc::new(InstrumentOverrides::new([("X".to_owned(), own)]));
+    let config = config(0);
+    let venue = VenueConfig { instruments, ..config.venue };
+    Trader::new(&StrategySpec::parse(text).expect(text), TraderConfig { venue, ..config })
 }
 
 /// A replica with a trader at it; event `n` is at `n` microseconds unless it says when.
