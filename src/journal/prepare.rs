@@ -80,7 +80,20 @@ impl WriteSegment {
 
     /// Forces what the segment holds to the disk.
     pub(super) fn sync(&self) -> Result<()> {
-        let synced = self.sync_range(0..self.bytes());
+        self.force(self.bytes())
+    }
+
+    /// Forces the header of a segment without records to the disk.
+    ///
+    /// WHY: a page that is forced out faults at its next store. Forced out as a whole, what was
+    /// populated so that the first records find it ready would be so no more.
+    pub(super) fn sync_header(&self) -> Result<()> {
+        self.force(SEGMENT_HEADER_BYTES)
+    }
+
+    /// Forces the first bytes to the disk.
+    fn force(&self, bytes: usize) -> Result<()> {
+        let synced = self.sync_range(0..bytes);
         synced.map_err(|source| Error::io("sync", &self.path, source))
     }
 

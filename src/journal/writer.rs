@@ -144,7 +144,7 @@ impl<R: Record> Writer<R> {
         segment.populate(CHUNK_BYTES)?;
         segment.open(crc, at.last_crc)?;
         // A segment that begins an epoch must not lose the word that says so.
-        segment.sync()?;
+        segment.sync_header()?;
         end_cut(dir)?;
         Ok(Self {
             segment,
