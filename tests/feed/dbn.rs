@@ -190,3 +190,15 @@ fn metadata_of_a_length_that_cannot_be_is_refused_before_memory_is_asked_for() {
     assert!(refused.to_string().contains("4294967295 bytes"), "{refused}");
     assert_eq!(refused.exit_code(), 3);
 }
+
+#[test]
+fn a_file_that_ends_before_its_metadata_do_is_refused_at_every_length() {
+    let mut whole = file(0, &[]);
+    whole.resize(400, 0);
+    whole[4..8].copy_from_slice(&400_u32.to_le_bytes());
+    for length in 0..whole.len() {
+        let refused = DbnFeed::from_bytes("test", whole[..length].to_vec());
+        let refused = refused.expect_err("a part of the metadata");
+        assert_eq!(refused.exit_code(), 3, "{length} bytes: {refused}");
+    }
+}

@@ -2,6 +2,7 @@
 
 use std::io::{self, Read};
 
+use super::PRELUDE_BYTES;
 use crate::error::Error;
 use crate::feed::source::Source;
 
@@ -37,10 +38,9 @@ impl SourceReader {
             }
         }
     }
-}
 
-impl Read for SourceReader {
-    fn read(&mut self, out: &mut [u8]) -> io::Result<usize> {
+    /// Reads what the source shows next.
+    fn read_window(&mut self, out: &mut [u8]) -> io::Result<usize> {
         while self.source.window().limit == 0 {
             if self.source.window().is_ended {
                 let failure = self.source.take_failure(0);
@@ -67,5 +67,20 @@ impl Read for SourceReader {
         }
         self.source.consume(sound);
         Ok(sound)
+    }
+}
+
+impl Read for SourceReader {
+    /// WHY the first bytes come together: the crate panics when its first read brings less than
+    /// what stands before the metadata, and the last bytes of a short file are a window apart.
+    fn read(&mut self, out: &mut [u8]) -> io::Result<usize> {
+        let mut count = self.read_window(out)?;
+        while count > 0 && self.source.offset() < PRELUDE_BYTES as u64 {
+            match self.read_window(&mut out[count..])? {
+                0 => break,
+                more => count += more,
+            }
+        }
+        Ok(count)
     }
 }
