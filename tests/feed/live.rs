@@ -39,9 +39,13 @@ impl Place {
 }
 
 fn session(folder: &Path, messages: &str) -> String {
+    session_of(folder, messages, "12", "2k")
+}
+
+fn session_of(folder: &Path, messages: &str, symbols: &str, live: &str) -> String {
     let path = folder.join("day.itch").display().to_string();
     let arguments =
-        ["generate", "--messages", messages, "--symbols", "12", "--live", "2k", "--seed", "5"];
+        ["generate", "--messages", messages, "--symbols", symbols, "--live", live, "--seed", "5"];
     let ran = run([&arguments[..], &["-o", &path]].concat());
     assert_eq!(ran.code, 0, "{}", ran.all());
     path
@@ -186,14 +190,15 @@ fn the_journal_of_a_live_run_repeats_it_with_its_times() {
         return;
     }
     let folder = tempfile::tempdir().expect("a folder");
-    let day = session(folder.path(), "20k");
+    let day = session_of(folder.path(), "4200", "3", "300");
     let address = Place::new(5).address(true, true, "");
     let run_dir = folder.path().join("run").display().to_string();
     let live =
         ["replay", &address, "--journal", &run_dir, "--strategy", "maker:symbols=ACME", "--json"];
     let listener = start(live);
     std::thread::sleep(Duration::from_millis(400));
-    let sender = start(["convert", &day, &address, "--rate", "50k"]);
+    // Slow enough for a silence after every message.
+    let sender = start(["convert", &day, &address, "--rate", "700"]);
     let (heard, sent) = (end(listener), end(sender));
     assert_eq!((heard.code, sent.code), (0, 0), "{}\n{}", heard.all(), sent.all());
     let (live, repeated) = (heard.json(), replay_file(&run_dir));
