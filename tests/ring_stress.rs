@@ -2,7 +2,8 @@
 //! deadlock, and, built with ThreadSanitizer, a data race:
 //!
 //! ```text
-//! RUSTC_BOOTSTRAP=1 TSAN_OPTIONS=suppressions=tests/thread_sanitizer.supp \
+//! CARGO_PROFILE_TEST_DEBUG=full RUSTC_BOOTSTRAP=1 \
+//!     TSAN_OPTIONS=suppressions=tests/thread_sanitizer.supp \
 //!     RUSTFLAGS="-Zsanitizer=thread -Cunsafe-allow-abi-mismatch=sanitizer --cfg tsan" \
 //!     cargo test --no-default-features --target x86_64-unknown-linux-gnu --test ring_stress \
 //!     --target-dir target/tsan -- --show-output
