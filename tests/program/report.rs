@@ -51,11 +51,12 @@ fn the_page_needs_nothing_but_itself_and_shows_the_runs_own_figures() {
     assert!(page.contains(&format!("&quot;{STRATEGY}")), "no configuration");
     assert!(page.contains("<td>buy</td>") && page.contains("<td>sell</td>"), "no orders");
     let doctor = run(["doctor", "--json"]).json();
+    let words = page.replace("<code>", "").replace("</code>", "");
     for check in doctor["checks"].as_array().expect("checks") {
         let Some(cure) = check["cure"].as_str() else { continue };
         let name = check["name"].as_str().expect("a name");
         if ["isolated", "timer_slack", "network"].contains(&name) {
-            assert!(page.contains(&format!("Cure: {cure}.")), "{check}");
+            assert!(words.contains(&format!("Cure: {}.", cure.replace('`', ""))), "{check}");
         }
     }
 }
