@@ -5,8 +5,8 @@ use std::io;
 use std::sync::Arc;
 
 use parquet::basic::{Compression, LogicalType, Repetition, Type as Physical, ZstdLevel};
-use parquet::column::writer::ColumnWriter;
-use parquet::data_type::{ByteArray, FixedLenByteArray};
+use parquet::column::writer::{ColumnWriter, ColumnWriterImpl};
+use parquet::data_type::{ByteArray, DataType, FixedLenByteArray};
 use parquet::errors::{ParquetError, Result as ParquetResult};
 use parquet::file::properties::WriterProperties;
 use parquet::file::writer::SerializedFileWriter;
@@ -116,26 +116,34 @@ impl Cells {
         Ok(())
     }
 
+    /// Writes what is kept, and keeps it no longer.
     fn write(&mut self, column: &mut ColumnWriter<'_>) -> ParquetResult<()> {
-        let present = Some(&self.present[..]);
         match (&mut self.values, column) {
             (Values::Counts(values), ColumnWriter::Int64ColumnWriter(out)) => {
-                out.write_batch(values, present, None)?;
-                values.clear();
+                drain(values, &self.present, out)?;
             }
             (Values::Texts(values), ColumnWriter::ByteArrayColumnWriter(out)) => {
-                out.write_batch(values, present, None)?;
-                values.clear();
+                drain(values, &self.present, out)?;
             }
             (Values::Decimals(values), ColumnWriter::FixedLenByteArrayColumnWriter(out)) => {
-                out.write_batch(values, present, None)?;
-                values.clear();
+                drain(values, &self.present, out)?;
             }
             _ => unreachable!("a column is written as the schema says"),
         }
         self.present.clear();
         Ok(())
     }
+}
+
+/// Writes the values of a column, and where there are some.
+fn drain<T: DataType>(
+    values: &mut Vec<T::T>,
+    present: &[i16],
+    out: &mut ColumnWriterImpl<'_, T>,
+) -> ParquetResult<()> {
+    out.write_batch(values, Some(present), None)?;
+    values.clear();
+    Ok(())
 }
 
 /// A column as the schema has it.
