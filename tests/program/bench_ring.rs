@@ -39,6 +39,7 @@ fn every_row_has_figures_and_every_stage_of_every_peer_reads_the_same_stream() {
         for peer in ["ringtape", "ringtape, default", "mpsc"] {
             let line = line(row, peer);
             assert!(line["figure"]["median"].as_f64() > Some(0.0), "{line:#}");
+            assert_eq!(line["control"].as_str(), (peer == "mpsc").then_some("peer"), "{line:#}");
             assert_eq!(&line["checksum"], line_checksum(row), "{line:#}");
             assert_eq!(line["rounds"].as_array().map(Vec::len), Some(1), "{line:#}");
             assert!(line["mean_batch"].as_f64() >= Some(1.0), "{line:#}");

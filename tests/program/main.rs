@@ -3,6 +3,7 @@
 #[path = "../common/mod.rs"]
 mod common;
 
+mod bench_compare;
 mod bench_pipeline;
 mod bench_ring;
 mod capi;

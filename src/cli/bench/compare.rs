@@ -1,6 +1,7 @@
 //! `ringtape bench compare`: two documents of `bench --json`, figure by figure.
 //!
-//! What is a difference, and what only looks like one, is decided in [`super::verdict`].
+//! What is a difference, and what only looks like one, is decided in [`super::verdict`], beside
+//! the rows that cannot differ ([`super::controls`]).
 
 use std::fs;
 use std::path::{Path, PathBuf};
@@ -9,12 +10,14 @@ use clap::Args;
 use ringtape::error::{Error, Result};
 use serde_json::{Map, Value, json};
 
+use super::controls::{Controls, bench_of};
 use super::verdict::{Range, Verdict};
 use super::yardstick;
 use crate::cli::{Ending, term};
 
 /// Keys by which the elements of a list are told apart.
-const LABELS: [&str; 8] = ["bench", "row", "flow", "name", "peer", "label", "agent", "rate"];
+const LABELS: [&str; 9] =
+    ["bench", "row", "flow", "case", "name", "peer", "label", "agent", "rate"];
 
 /// Parts of a document that say where it was measured, not what.
 const SURROUNDINGS: [&str; 3] = ["machine", "core_to_core_ns", "idle_ns"];
@@ -41,16 +44,35 @@ struct Figure {
     path: String,
     range: Range,
     is_more_better: bool,
+    /// What kind of control it is, if any.
+    control: Option<String>,
+    /// The way to wait that was chosen for its rounds.
+    wait: Option<String>,
+}
+
+impl Figure {
+    /// Why a figure says nothing about two builds, if so.
+    fn unjudged_because(&self, other: &Self) -> Option<String> {
+        let control = self.control.as_ref().or(other.control.as_ref()).cloned();
+        control.or_else(|| self.other_wait(other))
+    }
+
+    fn other_wait(&self, other: &Self) -> Option<String> {
+        let (before, after) = self.wait.as_ref().zip(other.wait.as_ref())?;
+        (before != after).then(|| format!("waited by {before}, then by {after}"))
+    }
 }
 
 /// What the objects around a figure say about it.
-#[derive(Clone, Copy, Debug)]
+#[derive(Clone, Copy, Debug, Default)]
 struct Surroundings<'a> {
     count: usize,
     /// The rounds, where they are listed.
     rounds: &'a [Value],
     /// `None` where only the figure's name tells.
     is_more_better: Option<bool>,
+    control: Option<&'a str>,
+    wait: Option<&'a str>,
 }
 
 impl<'a> Surroundings<'a> {
@@ -60,8 +82,14 @@ impl<'a> Surroundings<'a> {
             Some(number) => (number.as_u64().map_or(self.count, |count| count as usize), &[][..]),
             None => (self.count, self.rounds),
         };
-        let more = object.get("better").and_then(Value::as_str).map(|word| word == "more");
-        Self { count, rounds, is_more_better: more.or(self.is_more_better) }
+        let word = |key: &str| object.get(key).and_then(Value::as_str);
+        Self {
+            count,
+            rounds,
+            is_more_better: word("better").map(|word| word == "more").or(self.is_more_better),
+            control: word("control").or(self.control),
+            wait: word("wait").or(self.wait),
+        }
     }
 
     /// The figure called `name`: an object with a minimum, a median and a maximum. Its rounds are
@@ -102,7 +130,7 @@ impl Document {
             ));
         }
         let mut document = Self::default();
-        let around = Surroundings { count: ROUNDS_ASSUMED, rounds: &[], is_more_better: None };
+        let around = Surroundings { count: ROUNDS_ASSUMED, ..Surroundings::default() };
         document.walk(&value, "", around);
         Ok((document, value))
     }
@@ -120,7 +148,13 @@ impl Document {
                 if let Some(range) = around.range(name, object) {
                     let more = around.is_more_better;
                     let is_more_better = more.unwrap_or_else(|| path.contains("per_s"));
-                    self.figures.push(Figure { path: path.to_owned(), range, is_more_better });
+                    self.figures.push(Figure {
+                        path: path.to_owned(),
+                        range,
+                        is_more_better,
+                        control: around.control.map(str::to_owned),
+                        wait: around.wait.map(str::to_owned),
+                    });
                     return;
                 }
                 for (name, value) in object {
@@ -162,23 +196,49 @@ struct Line {
     /// Per cent by which the machine itself changed.
     drift: f64,
     verdict: Verdict,
+    /// Why it is not judged.
+    unjudged: Option<String>,
+}
+
+impl Line {
+    /// Of the median, in per cent of what it was.
+    fn change_percent(&self) -> f64 {
+        (self.a.ratio(&self.b) - 1.0) * 100.0
+    }
+}
+
+/// The figures of both documents, judged.
+fn lines(a: &Document, b: &Document, drift: impl Fn(&str) -> f64) -> Vec<Line> {
+    let other = |figure: &Figure| b.figures.iter().find(|other| other.path == figure.path);
+    let figures = a.figures.iter();
+    let pairs: Vec<(&Figure, &Figure)> =
+        figures.filter_map(|figure| Some((figure, other(figure)?))).collect();
+    let mut controls = Controls::default();
+    for (one, other) in &pairs {
+        let is_control = one.control.is_some() || other.control.is_some();
+        if is_control && one.other_wait(other).is_none() {
+            let ratio = one.range.ratio(&other.range);
+            controls.note(&one.path, if one.is_more_better { ratio } else { 1.0 / ratio });
+        }
+    }
+    let judged = pairs.iter().filter(|(one, other)| one.unjudged_because(other).is_none()).count();
+    let line = |(one, other): (&Figure, &Figure)| {
+        let (a, b) = (one.range.clone(), other.range.clone());
+        let drift = drift(&one.path).max(controls.drift_percent(&one.path));
+        let unjudged = one.unjudged_because(other);
+        let verdict = match unjudged {
+            Some(_) => Verdict::NotJudged,
+            None => Verdict::of(one.is_more_better, (&a, &b), judged, drift),
+        };
+        Line { path: one.path.clone(), a, b, drift, verdict, unjudged }
+    };
+    pairs.into_iter().map(line).collect()
 }
 
 pub(super) fn run(args: &CompareArgs) -> Result<Ending> {
     let ((a, a_value), (b, b_value)) = (Document::read(&args.a)?, Document::read(&args.b)?);
     check_streams(&a, &b)?;
-    let pair = |figure: &Figure| {
-        let other = b.figures.iter().find(|other| other.path == figure.path)?;
-        Some((figure.clone(), other.range.clone()))
-    };
-    let pairs: Vec<(Figure, Range)> = a.figures.iter().filter_map(pair).collect();
-    let count = pairs.len();
-    let line = |(Figure { path, range: a, is_more_better }, b)| {
-        let drift = drift(&path, &a_value, &b_value);
-        let verdict = Verdict::of(is_more_better, (&a, &b), count, drift);
-        Line { path, a, b, drift, verdict }
-    };
-    let lines: Vec<Line> = pairs.into_iter().map(line).collect();
+    let lines = lines(&a, &b, |path| yardstick_drift(path, &a_value, &b_value));
     if lines.is_empty() {
         return Err(Error::usage(
             "the two documents have no figure in common",
@@ -195,10 +255,10 @@ pub(super) fn run(args: &CompareArgs) -> Result<Ending> {
     Ok(if is_worse { Ending::CheckFailed } else { Ending::Done })
 }
 
-/// By how much per cent the machine changed around the bench in whose part of both documents of
+/// By how much per cent the yardstick changed around the bench in whose part of both documents of
 /// `bench all` a figure stands.
-fn drift(path: &str, a: &Value, b: &Value) -> f64 {
-    let bench = path.split(" / ").nth(1).unwrap_or_default();
+fn yardstick_drift(path: &str, a: &Value, b: &Value) -> f64 {
+    let bench = bench_of(path);
     yardstick::drift_percent(&a["yardsticks"][bench], &b["yardsticks"][bench])
 }
 
@@ -222,8 +282,9 @@ fn describe(lines: &[Line], has_same_machine: bool) -> Result<()> {
     if !has_same_machine {
         out.line("! measured on different machines: differences may be theirs")?;
     }
-    for Line { path, a, b, drift, verdict } in lines {
-        let change = (b.median / a.median - 1.0) * 100.0;
+    for line in lines {
+        let Line { path, a, b, drift, verdict, unjudged } = line;
+        let change = line.change_percent();
         let words = match verdict {
             Verdict::NoDifference if a.overlaps(b) => {
                 let noise = a.noise_percent().max(b.noise_percent());
@@ -236,6 +297,9 @@ fn describe(lines: &[Line], has_same_machine: bool) -> Result<()> {
             Verdict::Machine => {
                 format!("no difference ({change:+.1} %, the machine itself {drift:.1} %)")
             }
+            Verdict::NotJudged => {
+                format!("{}, not judged ({change:+.1} %)", unjudged.as_deref().unwrap_or_default())
+            }
             Verdict::NoDifference => format!("no difference ({change:+.1} %)"),
             other => format!("{} ({change:+.1} %)", other.words()),
         };
@@ -246,11 +310,13 @@ fn describe(lines: &[Line], has_same_machine: bool) -> Result<()> {
     }
     let count = |verdict| lines.iter().filter(|line| line.verdict == verdict).count();
     let (better, worse) = (count(Verdict::Better), count(Verdict::Worse));
+    let unjudged = count(Verdict::NotJudged);
+    let same = lines.len() - better - worse - unjudged;
     match better + worse {
+        0 if same == 0 => out.line("nothing here is judged")?,
         0 => out.line("no difference beyond the noise of these rounds")?,
         _ => out.line(format_args!(
-            "{better} better, {worse} worse, {} without a difference",
-            lines.len() - better - worse
+            "{better} better, {worse} worse, {same} without a difference, {unjudged} not judged"
         ))?,
     }
     out.finish()
@@ -263,8 +329,10 @@ fn to_json(lines: &[Line], has_same_machine: bool) -> Value {
             "figure": line.path,
             "a": range(&line.a),
             "b": range(&line.b),
+            "change_percent": line.change_percent(),
             "machine_percent": line.drift,
             "verdict": line.verdict.words(),
+            "why": line.unjudged,
         })
     });
     json!({

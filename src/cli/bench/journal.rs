@@ -31,6 +31,9 @@ const SLOT_BYTES: usize = 64;
 /// Durabilities at which a paced writer is watched.
 const PACED_LEVELS: [&str; 2] = ["pagecache", "interval:10ms"];
 
+/// The row of what is no journal, and says what the memory costs.
+const BARE_ROW: &str = "bare mapped store";
+
 /// Bytes of a segment, so that a round rolls.
 const SEGMENT_BYTES: u64 = 64 << 20;
 
@@ -90,7 +93,7 @@ pub(super) fn run(args: &JournalArgs) -> Result<Ending> {
     };
     let bare = BareStore::new(&dir, records)?;
     for _ in 0..args.rounds {
-        note("bare mapped store", records, bare.store(&events, records));
+        note(BARE_ROW, records, bare.store(&events, records));
         for (level, count) in
             [("batch", synced), ("interval:10ms", records), ("pagecache", records)]
         {
@@ -258,6 +261,7 @@ fn document(rows: &[Row], paced: &[Paced], checksum: u64) -> Value {
         let [min, median, max] = row.figures().map(ns);
         json!({
             "row": row.name,
+            "control": (row.name == BARE_ROW).then_some("yardstick"),
             "ns_per_record": {
                 "min": min,
                 "median": median,

@@ -3,6 +3,7 @@
 mod all;
 mod book;
 mod compare;
+mod controls;
 mod door;
 mod journal;
 mod matching;
@@ -25,6 +26,20 @@ pub(super) enum BenchCommand {
     /// Messages to books on one core, decoding alone beside it, and the worst cases
     Book(book::BookArgs),
     /// Two documents of `bench ... --json`: what differs by more than its noise; exit 1 if worse
+    ///
+    /// A figure differs where its rounds in the one rank above those in the other, as chance would
+    /// make of so many figures and rounds in fewer than one of five comparisons, and where its
+    /// median changed by 3 % or more beyond what the machine did. The machine's part is the largest
+    /// of what a fixed piece of work changed by, which `bench all` measures before and after each
+    /// bench, and of what the controls did in that bench and beside the figure: their median change
+    /// and five times their median distance from it. Controls are rows that say `"control"` in the
+    /// documents: of peers, and of the bare mapped store. Their code is in both runs the same, so
+    /// they are shown and not judged. Neither is a row of `bench ring` whose best way to wait was
+    /// another in each document; the row `ringtape, default` always waits the same way.
+    ///
+    /// The rounds of one run are alike in more than two runs are: where nothing is claimed, the
+    /// builds may differ still. A bench without controls is judged by the fixed piece of work alone,
+    /// and a document of one bench without both by its rounds.
     Compare(compare::CompareArgs),
     /// From a feed's event to an order's fill at a venue in another process, over TCP
     Door(door::DoorArgs),

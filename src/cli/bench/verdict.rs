@@ -2,9 +2,14 @@
 //!
 //! A difference is claimed when the rounds of the one rank above those of the other, when chance
 //! alone would rank them so in fewer than one of five comparisons with as many figures and rounds
-//! (the exact test of Mann and Whitney), and when the medians are apart by 3 % or more beyond what
-//! the machine itself changed by. Anything less is "no difference". Ranks, because a round in which
-//! the machine stood still says nothing about the others.
+//! (the exact test of Mann and Whitney, times the figures that are judged: that holds however the
+//! figures hang together), and when the medians are apart by 3 % or more beyond what the machine
+//! itself changed by. Anything less is "no difference". Ranks, because a round in which the machine
+//! stood still says nothing about the others.
+//!
+//! The test takes every order of the rounds for equally likely, which rounds of one run are not:
+//! what differs from run to run moves them together. That part is the drift, of the yardstick and
+//! of the controls ([`super::controls`]); without either the ranks say more than they know.
 
 /// Share of comparisons of equal things in which a difference may be claimed.
 const CHANCE_MAX: f64 = 0.2;
@@ -25,6 +30,11 @@ pub(super) struct Range {
 }
 
 impl Range {
+    /// How many times the median of this that of `other` is.
+    pub(super) fn ratio(&self, other: &Self) -> f64 {
+        other.median / self.median
+    }
+
     pub(super) fn overlaps(&self, other: &Self) -> bool {
         self.low <= other.high && other.low <= self.high
     }
@@ -84,6 +94,8 @@ pub(super) enum Verdict {
     Machine,
     Better,
     Worse,
+    /// It says nothing about two builds.
+    NotJudged,
 }
 
 impl Verdict {
@@ -113,6 +125,7 @@ impl Verdict {
             Self::NoDifference | Self::Unsure | Self::Machine => "no difference",
             Self::Better => "better",
             Self::Worse => "worse",
+            Self::NotJudged => "not judged",
         }
     }
 }

@@ -388,6 +388,7 @@ impl Beside {
             Self::Missing(why) => json!({ "missing": why }),
             #[cfg(feature = "peers")]
             Self::Measured { rates, halved, traded } => json!({
+                "control": "peer",
                 "version": Peer::version(),
                 "commands_per_s": rates.to_json(),
                 "replacements_as_two": halved,

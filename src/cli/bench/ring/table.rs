@@ -226,6 +226,7 @@ impl<'a> Figures<'a> {
             .collect();
         json!({
             "peer": entry.label,
+            "control": (!entry.peer.is_ours()).then_some("peer"),
             "wait": entry.way().name(),
             "waits_tried": tried,
             "figure": self.spread(entry).map(Spread::to_json),
