@@ -32,6 +32,9 @@ pub const MESSAGE_RECORDS_MAX: usize = 8;
 /// Records between two feed marks at most, so that each journal block holds one.
 pub const FEED_MARK_RECORDS: usize = 512;
 
+/// Feeds that can be merged: their number fits in seven bits of a reference and of the flags.
+pub const FEEDS_MERGED_MAX: usize = 127;
+
 /// Gaps of a feed that are listed one by one; all are counted.
 pub const GAPS_LISTED_MAX: usize = 1000;
 
@@ -110,7 +113,10 @@ const _: () = {
     assert!(COPIED_RECORDS_MAX <= BATCH_RECORDS_MAX);
     assert!(FEED_BATCH_RECORDS >= MESSAGE_RECORDS_MAX);
     // A feed batch and its mark fit twice into a block of executions' size and of events' size.
-    assert!(FEED_MARK_RECORDS + FEED_BATCH_RECORDS < BLOCK_BYTES / 64 - 1);
+    // The records between two marks and the marks themselves are less than a block.
+    let marks = 1 + FEEDS_MERGED_MAX;
+    assert!(FEED_MARK_RECORDS + FEED_BATCH_RECORDS + marks < BLOCK_BYTES / 64 - 1);
+    assert!(marks + MESSAGE_RECORDS_MAX < FEED_BATCH_RECORDS);
     assert!(SEGMENT_BYTES_MIN > (SEGMENT_HEADER_BYTES + BLOCK_BYTES) as u64);
     assert!(SEGMENT_BYTES_DEFAULT >= SEGMENT_BYTES_MIN);
 };

@@ -59,8 +59,8 @@ impl Replica {
                 Change { kind: ChangeKind::Added, order, qty: Qty(0), new: None, left_book: false }
             }
             Ok(found) => {
-                self.counts.duplicate_adds.note(self.applied - 1, event.ts_event);
-                self.swap(event.ts_event, found, order, NIL)
+                self.counts.duplicate_adds.note_event(self.applied - 1, event);
+                self.swap(event, found, order, NIL)
             }
         }
     }
@@ -116,7 +116,7 @@ impl Replica {
             Some(qty) => {
                 let old = self.note_view(event, found);
                 let new = OrderView { order_id: new_order_id, price, qty, ..old };
-                self.swap(event.ts_event, found, new, hint)
+                self.swap(event, found, new, hint)
             }
             None => self.delete_found(event, found),
         }
@@ -135,7 +135,7 @@ impl Replica {
         let new = OrderView { price, qty, ..old };
         if price != old.price || qty > old.qty {
             self.books.remove(found);
-            let new = self.enter(event.ts_event, new, NIL);
+            let new = self.enter(event, new, NIL);
             return Change {
                 kind: ChangeKind::Modified,
                 order: old,
@@ -204,19 +204,19 @@ impl Replica {
     /// Puts a new order in the place of one that leaves. Another live order under the new one's
     /// reference leaves too: its delete must have been lost.
     #[inline(always)]
-    fn swap(&mut self, ts: u64, found: Found, new: OrderView, hint: u32) -> Change {
+    fn swap(&mut self, event: &Event, found: Found, new: OrderView, hint: u32) -> Change {
         let order = self.books.remove(found);
-        let new = self.enter(ts, new, hint);
+        let new = self.enter(event, new, hint);
         Change { kind: ChangeKind::Replaced, order, qty: order.qty, new, left_book: true }
     }
 
     /// Adds an order; a live one under its reference leaves.
     #[inline(always)]
-    fn enter(&mut self, ts: u64, order: OrderView, hint: u32) -> Option<OrderView> {
+    fn enter(&mut self, event: &Event, order: OrderView, hint: u32) -> Option<OrderView> {
         let vacancy = match self.books.find_or_vacancy(order.order_id) {
             Err(vacancy) => vacancy,
             Ok(duplicate) => {
-                self.counts.duplicate_adds.note(self.applied - 1, ts);
+                self.counts.duplicate_adds.note_event(self.applied - 1, event);
                 self.books.remove(duplicate);
                 self.books.find_or_vacancy(order.order_id).expect_err("the duplicate has left")
             }
@@ -234,7 +234,7 @@ impl Replica {
 
     #[cold]
     fn unknown(&mut self, event: &Event, order_id: OrderId, qty: Qty) -> Change {
-        self.counts.unknown_orders.note(self.applied - 1, event.ts_event);
+        self.counts.unknown_orders.note_event(self.applied - 1, event);
         let instrument = InstrumentId(event.instrument);
         Change::of_none(ChangeKind::Unknown, order_id, instrument, qty)
     }
@@ -275,12 +275,12 @@ impl Replica {
     }
 
     /// Compares the touch with what the venue says it is.
-    pub(super) fn compare(&mut self, ts: u64, instrument: InstrumentId, message: &payload::Quote) {
+    pub(super) fn compare(&mut self, event: &Event, message: &payload::Quote) {
         let &payload::Quote { bid_price, bid_qty, ask_price, ask_qty } = message;
         let told = Touch { bid_price, bid_qty, ask_price, ask_qty };
         self.counts.quotes += 1;
-        if self.books.touch(instrument) != told {
-            self.counts.quotes_differ.note(self.applied - 1, ts);
+        if self.books.touch(InstrumentId(event.instrument)) != told {
+            self.counts.quotes_differ.note_event(self.applied - 1, event);
         }
     }
 
@@ -320,12 +320,8 @@ impl Replica {
         }
     }
 
-    pub(super) fn set_status(
-        &mut self,
-        ts: u64,
-        instrument: InstrumentId,
-        message: &payload::Status,
-    ) {
+    pub(super) fn set_status(&mut self, event: &Event, message: &payload::Status) {
+        let instrument = InstrumentId(event.instrument);
         let was_trading = self.is_trading(instrument);
         let venue = self.instruments.get(instrument).map_or("", |found| found.venue.as_str());
         let own_market = match venue {
@@ -341,7 +337,7 @@ impl Replica {
             _ => {}
         }
         if was_trading && !self.is_trading(instrument) {
-            self.counts.halts.note(self.applied - 1, ts);
+            self.counts.halts.note_event(self.applied - 1, event);
         }
     }
 

@@ -116,7 +116,7 @@ impl Replica {
             EventView::Trade(trade) => self.trade(instrument, trade),
             EventView::Cross(cross) => self.cross(instrument, cross),
             EventView::Broken(broken) => self.break_trade(instrument, broken.match_id),
-            EventView::Status(status) => self.set_status(event.ts_event, instrument, status),
+            EventView::Status(status) => self.set_status(event, status),
             EventView::Clear(_) => {
                 change.kind = ChangeKind::Cleared;
                 self.books.clear(instrument);
@@ -125,7 +125,7 @@ impl Replica {
                 (tape.close_price, tape.session_cross_qty) = (None, Qty(0));
             }
             EventView::LevelSet(level) => change = self.set_level(event, level),
-            EventView::Quote(quote) => self.compare(event.ts_event, instrument, quote),
+            EventView::Quote(quote) => self.compare(event, quote),
             EventView::Unknown(_) => self.counts.unsupported += 1,
             _ => {}
         }
@@ -296,19 +296,20 @@ impl Replica {
         }
         let [bid, ask] = &book.marked;
         if bid.price >= ask.price && !book.is_crossing_counted {
-            self.count_crossing(event.ts_event, id);
+            self.count_crossing(event);
         }
     }
 
     /// A touch whose bid price is not below its ask price: counts it once if both sides are there
     /// and the instrument trades.
     #[inline(never)]
-    fn count_crossing(&mut self, ts: u64, instrument: InstrumentId) {
+    fn count_crossing(&mut self, event: &Event) {
+        let instrument = InstrumentId(event.instrument);
         let is_trading = self.is_trading(instrument);
         let book = &mut self.books.books[instrument.0 as usize];
         if is_trading && touch_of(&book.marked).is_crossed() {
             book.is_crossing_counted = true;
-            self.counts.crossed.note(self.applied - 1, ts);
+            self.counts.crossed.note_event(self.applied - 1, event);
         }
     }
 }

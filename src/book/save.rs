@@ -229,7 +229,7 @@ fn load_instruments(count: usize, reader: &mut StateReader<'_>) -> Result<Instru
 }
 
 pub(super) fn save_counts(counts: &ReplicaCounts, writer: &mut StateWriter) {
-    for Located { count, first, last, first_ts, last_ts, .. } in [
+    for Located { count, first, last, first_ts, last_ts, first_source, last_source, .. } in [
         counts.unknown_orders,
         counts.crossed,
         counts.quotes_differ,
@@ -238,6 +238,9 @@ pub(super) fn save_counts(counts: &ReplicaCounts, writer: &mut StateWriter) {
     ] {
         for number in [count, first, last, first_ts, last_ts] {
             writer.put_u64(number);
+        }
+        for source in [first_source, last_source] {
+            writer.put_u32(source.unwrap_or(0));
         }
     }
     for count in [
@@ -263,6 +266,8 @@ fn load_counts(reader: &mut StateReader<'_>) -> Result<ReplicaCounts> {
             last: reader.u64()?,
             first_ts: reader.u64()?,
             last_ts: reader.u64()?,
+            first_source: Some(reader.u32()?).filter(|source| *source > 0),
+            last_source: Some(reader.u32()?).filter(|source| *source > 0),
             // Of an event of the ring, which is no byte of a file.
             ..Located::default()
         })

@@ -75,7 +75,8 @@ pub struct RtEvent {
     pub kind: u8,
     /// 1 buy, 2 sell, 0 for none.
     pub side: u8,
-    /// Bits: 1 last record of its exchange event, 16 the next record belongs to this one.
+    /// Bits: 1 last record of its exchange event, 16 the next record belongs to this one; in bits 8
+    /// to 14 the number, from 1, of its feed among several that are read as one.
     pub flags: u16,
     /// Number of the instrument.
     pub instrument: u32,

@@ -188,7 +188,7 @@ fn describe(description: &Description, census: &Census, journals: Option<&Journa
     for (what, located) in faults(checks) {
         if located.count > 0 {
             let [from, to] =
-                located_text(&located, "message", &checks.sources, description.midnight_ns);
+                located_text(&located, "message", &description.sources, description.midnight_ns);
             out.line(format_args!("{what:<13} {}, first at {from}, last at {to}", located.count))?;
         } else {
             out.line(format_args!("{what:<13} 0"))?;
@@ -252,7 +252,7 @@ fn json_of(description: &Description, census: &Census) -> Value {
     });
     for (name, located) in faults(checks) {
         document[name] = json!(located.count);
-        document["faults"][name] = located_json(&located, "message", &checks.sources);
+        document["faults"][name] = located_json(&located, "message", &description.sources);
     }
     document
 }

@@ -32,7 +32,7 @@ pub use overrides::{InstrumentOverride, InstrumentOverrides};
 pub use ticks::{TICK_BANDS_MAX, TickBands};
 pub use zone::{Date, Moment, TimeOfDay, Zone};
 
-use crate::limits::{EVENT_BYTES, EXECUTION_BYTES};
+use crate::limits::{EVENT_BYTES, EXECUTION_BYTES, FEEDS_MERGED_MAX};
 use crate::units::Side;
 
 /// A record of the market ring: 56 bytes.
@@ -103,7 +103,14 @@ impl Flags {
     pub const MAYBE_BAD: u16 = 1 << 3;
     /// The next record belongs to this one.
     pub const CONTINUED: u16 = 1 << 4;
+    /// The number of the feed that the event is of, among several that are read as one: bits 8 to
+    /// 14, 0 for a feed alone. [`Event::source`] reads it.
+    pub const SOURCE: u16 = 0x7f << Self::SOURCE_SHIFT;
+
+    const SOURCE_SHIFT: u32 = 8;
 }
+
+const _: () = assert!(FEEDS_MERGED_MAX == (Flags::SOURCE >> Flags::SOURCE_SHIFT) as usize);
 
 impl Event {
     /// An event with a typed payload, no side and no flags.
@@ -134,6 +141,23 @@ impl Event {
     pub fn with_flags(mut self, flags: u16) -> Self {
         self.flags |= flags;
         self
+    }
+
+    /// The same event, of the feed `source`, from 1, of several that are read as one.
+    #[inline]
+    #[must_use]
+    pub(crate) fn with_source(mut self, source: u16) -> Self {
+        debug_assert!((1..=FEEDS_MERGED_MAX).contains(&usize::from(source)));
+        self.flags = self.flags & !Flags::SOURCE | source << Flags::SOURCE_SHIFT;
+        self
+    }
+
+    /// The number, from 1, of the feed that the event is of, among several that are read as one;
+    /// `None` for a feed alone, and for what the engine added.
+    #[inline]
+    pub fn source(&self) -> Option<u32> {
+        let source = (self.flags & Flags::SOURCE) >> Flags::SOURCE_SHIFT;
+        (source > 0).then_some(source.into())
     }
 
     /// The kind; `None` for a code that this version does not know.

@@ -1,6 +1,7 @@
 //! What feeds count and check.
 
 use super::Description;
+use crate::event::Event;
 use crate::limits::GAPS_LISTED_MAX;
 
 /// How often something was found, and where and when first and last.
@@ -57,6 +58,15 @@ impl Located {
         self.last = message;
         self.last_ts = ts;
         self.last_byte = byte;
+    }
+
+    /// Counts one more at `event`, the event of the ring of this number, of the feed it says.
+    pub(crate) fn note_event(&mut self, number: u64, event: &Event) {
+        if self.count == 0 {
+            self.first_source = event.source();
+        }
+        self.last_source = event.source();
+        self.note(number, event.ts_event);
     }
 
     /// Adds what was found in the feed `source` of several; the first and the last are those by

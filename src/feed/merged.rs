@@ -15,6 +15,7 @@
 //!   same instrument, with an empty book; one that such a feed still tells gets the feed's number.
 //! * References of orders get the feed's number in their highest byte but a bit, so that those of
 //!   two venues never meet.
+//! * Events say which feed they are of ([`Event::source`]).
 
 use std::collections::HashMap;
 use std::fmt;
@@ -24,10 +25,7 @@ use crate::error::{Error, Result};
 use crate::event::kinds::{Raw, Text};
 use crate::event::{Event, EventView, Flags, Kind, payload};
 use crate::hash::hash_bytes;
-use crate::limits::{FEED_BATCH_RECORDS, MESSAGE_RECORDS_MAX};
-
-/// Feeds that can be merged; their number fits in seven bits of a reference.
-const FEEDS_MAX: usize = 127;
+use crate::limits::{FEED_BATCH_RECORDS, FEEDS_MERGED_MAX, MESSAGE_RECORDS_MAX};
 
 /// Where a feed's number lies in a reference.
 const FEED_SHIFT: u32 = 56;
@@ -102,9 +100,9 @@ impl Merged {
     ///
     /// [`Error::Usage`] for no feed or too many, and for feeds whose times do not compare.
     pub fn new(feeds: Vec<Box<dyn Feed>>) -> Result<Self> {
-        if feeds.is_empty() || feeds.len() > FEEDS_MAX {
+        if feeds.is_empty() || feeds.len() > FEEDS_MERGED_MAX {
             let what = format!("{} feeds cannot be merged", feeds.len());
-            return Err(Error::usage(what, format!("give 1 to {FEEDS_MAX}")));
+            return Err(Error::usage(what, format!("give 1 to {FEEDS_MERGED_MAX}")));
         }
         let descriptions: Vec<&Description> = feeds.iter().map(|feed| feed.description()).collect();
         let description = describe(&descriptions)?;
@@ -155,7 +153,8 @@ impl Merged {
                 if let Some(id) = goes_on {
                     let record = payload::Clear { pad: Raw([0; 32]) };
                     let flags = Flags::CONTINUED | Flags::LAST;
-                    clear = Some(Event::new(message[at].ts_event, id, record).with_flags(flags));
+                    let record = Event::new(message[at].ts_event, id, record).with_flags(flags);
+                    clear = Some(record.with_source(index as u16 + 1));
                 }
                 message[at].payload = bytemuck::cast(defined);
             }
@@ -217,6 +216,7 @@ impl Merged {
             self.instruments = self.instruments.max(id);
             event.instrument = id;
         }
+        *event = event.with_source(index as u16 + 1);
         let mark = (index as u64) << FEED_SHIFT;
         match event.kind() {
             Some(
@@ -390,11 +390,12 @@ fn describe(parts: &[&Description]) -> Result<Description> {
     }
     let all_same =
         |same: fn(&Description, &Description) -> bool| parts.iter().all(|part| same(part, first));
-    let origins: Vec<&str> = parts.iter().map(|part| part.origin.as_str()).collect();
+    let origins: Vec<String> = parts.iter().map(|part| part.origin.clone()).collect();
     let identities: Vec<u8> = parts.iter().flat_map(|part| part.identity.to_le_bytes()).collect();
     Ok(Description {
         arrival: None,
         origin: origins.join(" + "),
+        sources: origins,
         format: if all_same(|a, b| a.format == b.format) { first.format } else { "several" },
         compression: match all_same(|a, b| a.compression == b.compression) {
             true => first.compression,

@@ -97,6 +97,8 @@ pub struct Position {
 pub struct Description {
     /// File name, directory or `stdin`.
     pub origin: String,
+    /// Of several feeds that are read as one, the origin of each; empty for a feed alone.
+    pub sources: Vec<String>,
     /// Name of the format, such as `itch-5.0`.
     pub format: &'static str,
     /// Compression that was taken off: `none`, `gzip` or `zstd`.

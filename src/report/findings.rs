@@ -2,7 +2,7 @@
 
 use super::format::time_of_day;
 use crate::engine::{RunReport, SnapshotReport};
-use crate::feed::{Located, SourceChecks};
+use crate::feed::Located;
 
 /// A kind of finding in the data, and where it was made.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -23,7 +23,7 @@ impl DataFault {
     /// Where and when it was found in a run's feed.
     fn place(&self, run: &RunReport) -> String {
         let Located { first, last, first_source, last_source, .. } = self.located;
-        let sources = &run.checks.sources;
+        let sources = &run.feed.sources;
         let [from, until] =
             located_text(&self.located, self.counted_in, sources, run.feed.midnight_ns);
         match (first, first_source) == (last, last_source) {
@@ -34,40 +34,44 @@ impl DataFault {
 }
 
 /// Number, byte where it is known, and time of the first and of the last message concerned, of a
-/// feed whose times are shown from `midnight_ns` on; with the file where several were read as one.
+/// feed whose times are shown from `midnight_ns` on; with the file where several, `sources`, were
+/// read as one.
 pub fn located_text(
     located: &Located,
     unit: &str,
-    sources: &[SourceChecks],
+    sources: &[String],
     midnight_ns: u64,
 ) -> [String; 2] {
     let &Located { first, last, first_ts, last_ts, first_byte, last_byte, .. } = located;
     let origins = origins(located, sources);
     let [one, other] = [(first, first_byte, first_ts), (last, last_byte, last_ts)];
-    [(one, origins[0]), (other, origins[1])].map(|((number, byte, ts), origin)| {
+    let [first_origin, last_origin] = origins;
+    [(one, first_origin), (other, last_origin)].map(|((number, byte, ts), origin)| {
         let byte = byte.map_or_else(String::new, |byte| format!(" (byte {byte})"));
-        let origin = origin.map_or_else(String::new, |origin| format!(" of {origin}"));
+        let origin = origin.map_or_else(String::new, |origin| match unit {
+            // Messages are numbered within their file, events across all.
+            "message" => format!(" of {origin}"),
+            _ => format!(" (from {origin})"),
+        });
         let time = time_of_day(ts.saturating_sub(midnight_ns));
         format!("{unit} {number}{origin}{byte}, {time}")
     })
 }
 
-/// The files of the first and the last message concerned, where several were read as one.
-fn origins<'a>(located: &Located, sources: &'a [SourceChecks]) -> [Option<&'a str>; 2] {
+/// The files of the first and the last message concerned, where several were read as one; their
+/// numbers where their names are not known, as in the journal of such a run.
+fn origins(located: &Located, sources: &[String]) -> [Option<String>; 2] {
     [located.first_source, located.last_source].map(|source| {
-        let source = sources.get(source?.checked_sub(1)? as usize)?;
-        Some(source.description.origin.as_str())
+        let number = source?;
+        let origin = sources.get(number as usize - 1).cloned();
+        Some(origin.unwrap_or_else(|| format!("feed {number}")))
     })
 }
 
 /// What was found of one kind, in JSON; places are null where nothing was, and sources where there
 /// is but one.
 #[cfg(feature = "cli")]
-pub fn located_json(
-    located: &Located,
-    counted_in: &str,
-    sources: &[SourceChecks],
-) -> serde_json::Value {
+pub fn located_json(located: &Located, counted_in: &str, sources: &[String]) -> serde_json::Value {
     let [first_source, last_source] = origins(located, sources);
     let place = |number: u64| (located.count > 0).then_some(number);
     serde_json::json!({

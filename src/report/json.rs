@@ -208,7 +208,7 @@ fn seconds(ns: u64) -> f64 {
 
 /// Each data fault with its count and place; the place is null when there was none.
 fn faults(run: &RunReport) -> Value {
-    let sources = &run.checks.sources;
+    let sources = &run.feed.sources;
     let faults: Map<String, Value> = DataFaults::of(run)
         .all()
         .iter()

@@ -128,3 +128,61 @@ fn a_halt_is_told_and_is_no_fault() {
     assert_eq!(report["feed"]["faults"]["halts"]["count"], 1);
     assert_eq!(report["feed"]["books_complete_since"], json!(null));
 }
+
+/// A file of the start of a session, an instrument of its own, and these messages.
+fn file_of(folder: &tempfile::TempDir, symbol: &str, messages: &[Message]) -> String {
+    let path = folder.path().join(format!("{symbol}.itch"));
+    let frames: Vec<u8> = messages.iter().flat_map(Message::raw_frame).collect();
+    std::fs::write(&path, [start(), frames].concat()).expect("a file");
+    path.display().to_string()
+}
+
+#[test]
+fn what_is_found_in_the_books_of_several_feeds_names_the_file_it_came_from() {
+    let folder = tempfile::tempdir().expect("a folder");
+    // The books of the second file cross and halt, then the first's; each names an order that is
+    // not there.
+    let own = |symbol: &str, ts: u64| {
+        let add = |reference: u64, ts: u64, side: &str, price: u32| {
+            let message = Message::new(b'A', 1, 0, OPEN + ts).u64(reference).text(side);
+            message.u32(100).text(&format!("{symbol:<8}")).u32(price)
+        };
+        let halt = Message::new(b'H', 1, 0, OPEN + ts + 4).text(&format!("{symbol:<8}H LUDP"));
+        let add_again = add(2, ts + 3, "S", 100_100);
+        vec![
+            add(1, ts, "B", 100_000),
+            add(2, ts + 1, "S", 100_000),
+            delete(99, ts + 2),
+            add_again,
+            halt,
+        ]
+    };
+    let one = file_of(&folder, "AAA", &own("AAA", 20));
+    let two = file_of(&folder, "BBB", &own("BBB", 10));
+    let names = ["unknown_orders", "crossed", "duplicate_orders", "halts"];
+    let dir = folder.path().join("run").display().to_string();
+    let snapshots = ["--journal", &dir, "--snapshot-every", "5"];
+    let ran = run(["replay", &one, &two, "--json"].iter().chain(&snapshots));
+    assert_eq!(ran.code, 0, "{}", ran.all());
+    let places = |document: &serde_json::Value, name: &str| {
+        let fault = &document["feed"]["faults"][name];
+        assert_eq!(fault["count"], 2, "{name}: {fault}");
+        json!([fault["first_source"], fault["last_source"]])
+    };
+    let again = run(["replay", &one, &two, "--until", "09:35", "--json"]).json();
+    let resumed = run(["replay", &one, &two, "--json", "--resume"].iter().chain(&snapshots));
+    assert_ne!(resumed.json()["journal"]["resumed"]["snapshot"], json!(null), "{}", resumed.all());
+    let recorded = run(["replay", &dir, "--json"]).json();
+    for name in names {
+        for document in [&ran.json(), &again, &resumed.json()] {
+            assert_eq!(places(document, name), json!([two, one]), "{name}");
+        }
+        assert_eq!(places(&recorded, name), json!(["feed 2", "feed 1"]), "{name}: of the journal");
+    }
+    let told = run(["replay", &one, &two]).stderr;
+    for from in [format!(" (from {two}), 09:30:00.0000000"), format!(" (from {one}), 09:30:00.0")] {
+        assert_eq!(told.matches(&from).count(), names.len(), "{from}: {told}");
+    }
+    let alone = run(["replay", &two, "--json"]).json();
+    assert_eq!(alone["feed"]["faults"]["halts"]["first_source"], json!(null), "there is but one");
+}
