@@ -14,7 +14,7 @@ use crate::clock::Clock;
 use crate::error::Result;
 use crate::event::kinds::Raw;
 use crate::event::{Event, EventView, InstrumentOverrides, payload};
-use crate::feed::{Begin, Feed, Fill, Pacer};
+use crate::feed::{Begin, Feed, Fill, Pacer, Position, SourcePosition};
 use crate::limits::{FEED_BATCH_RECORDS, FEED_MARK_RECORDS, MESSAGE_RECORDS_MAX};
 use crate::ring::{InboxReceiver, Producer};
 use crate::runtime::{Agent, StageMeter, StopFlag};
@@ -195,12 +195,12 @@ impl Intake {
     /// Stages a mark when one is due, commands, and what the feed has next, in at most `room`
     /// records.
     fn stage_next(&mut self, room: usize) {
-        if room < MESSAGE_RECORDS_MAX {
-            // A message's records stay together, so the segment ends with marks.
+        if room < self.parts.feed.sources().len() + MESSAGE_RECORDS_MAX {
+            // Marks and a message's records stay together, so the segment ends with marks of all.
             return (0..room).for_each(|_| self.stage_mark());
         }
         if self.since_mark.is_none_or(|records| records >= FEED_MARK_RECORDS) {
-            self.stage_mark();
+            self.stage_marks();
         }
         self.stage_snapshot_mark();
         self.stage_commands(room);
@@ -234,15 +234,24 @@ impl Intake {
         self.parts.segments.is_some_and(|segments| segments.begins_at(self.sequence))
     }
 
+    /// Stages records of where each of several feeds is, and one of where the next message starts.
+    fn stage_marks(&mut self) {
+        for index in 0..self.parts.feed.sources().len() {
+            let SourcePosition { position, identity } = self.parts.feed.sources()[index];
+            self.stage_mark_of(index as u64 + 1, position, identity);
+        }
+        self.stage_mark();
+    }
+
     /// Stages a record of where the next message starts.
     fn stage_mark(&mut self) {
-        let position = self.parts.feed.position();
-        let mark = payload::FeedMark {
-            source: 0,
-            byte_offset: position.byte_offset,
-            message: position.message,
-            identity: self.parts.feed.description().identity,
-        };
+        let (position, feed) = (self.parts.feed.position(), self.parts.feed.description());
+        self.stage_mark_of(0, position, feed.identity);
+    }
+
+    fn stage_mark_of(&mut self, source: u64, position: Position, identity: u64) {
+        let Position { byte_offset, message, .. } = position;
+        let mark = payload::FeedMark { source, byte_offset, message, identity };
         self.staged[self.len] = Event::new(self.last_ts_event, 0, mark);
         self.staged[self.len].ts_ingest = self.parts.clock.now().0;
         self.len += 1;
@@ -345,7 +354,10 @@ impl Intake {
         if !self.has_heard_all() {
             return;
         }
-        if self.len < self.staged.len() {
+        let room = self.staged.len() - self.len;
+        if room > self.parts.feed.sources().len() {
+            self.stage_marks();
+        } else if room > 0 {
             self.stage_mark();
         }
         self.state = State::Ending;

@@ -92,7 +92,9 @@ impl JournalFeed {
         for index in 0..count {
             let event = out[index];
             let begins_segment = index == 0 && first == start && !is_first_segment;
-            if let EventView::FeedMark(mark) = event.view() {
+            if let EventView::FeedMark(mark) = event.view()
+                && mark.source == 0
+            {
                 self.position.byte_offset = mark.byte_offset;
                 self.position.message = mark.message;
             }

@@ -10,7 +10,7 @@ use crate::error::{Error, Result};
 use crate::event::kinds::Group;
 use crate::event::{Event, EventView, InstrumentOverrides, Kind, payload};
 use crate::feed::orders::ORDERS_FORMAT;
-use crate::feed::{Feed, Fill};
+use crate::feed::{Feed, Fill, Position};
 use crate::journal::{Read, Reader};
 use crate::limits::{FEED_BATCH_RECORDS, MESSAGE_RECORDS_MAX};
 
@@ -113,8 +113,10 @@ impl Recorded {
 pub(super) struct Tail {
     /// The sequence after the last record.
     pub(super) until: u64,
-    /// The last feed mark; `None` in a journal without records.
+    /// The last mark of the feed; `None` in a journal without records.
     mark: Option<payload::FeedMark>,
+    /// Where several feeds are read as one, the marks of each before it.
+    sources: Vec<payload::FeedMark>,
     /// What the feed delivered behind it.
     behind: Vec<Event>,
 }
@@ -142,7 +144,8 @@ fn read_tail(
     Range { start: from, end: until }: Range<u64>,
     delivers_commands: bool,
 ) -> Result<Tail> {
-    let mut tail = Tail { until, mark: None, behind: Vec::new() };
+    let mut tail = Tail { until, mark: None, sources: Vec::new(), behind: Vec::new() };
+    let mut sources = Vec::new();
     let mut sieve = Sieve::default();
     let mut batch = [Event::default(); FEED_BATCH_RECORDS];
     reader.seek(from)?;
@@ -152,9 +155,14 @@ fn read_tail(
         let start = reader.header().first_sequence;
         for (sequence, event) in (first..until).zip(&batch[..count]) {
             let keeps = sieve.keeps(event, sequence == start && sequence > 0);
-            if let EventView::FeedMark(mark) = event.view() {
-                tail.mark = Some(*mark);
-                tail.behind.clear();
+            match event.view() {
+                EventView::FeedMark(mark) if mark.source > 0 => sources.push(*mark),
+                EventView::FeedMark(mark) => {
+                    tail.mark = Some(*mark);
+                    tail.sources = std::mem::take(&mut sources);
+                    tail.behind.clear();
+                }
+                _ => {}
             }
             let is_of_feed = match event.kind().map(|kind| kind.info().group) {
                 Some(Group::Market) => true,
@@ -205,6 +213,9 @@ pub(super) fn skip_to(tail: &Tail, feed: &mut dyn Feed, config: &EngineConfig) -
         let kept = filter.retain(&mut batch[..count]);
         definitions.note(&batch[..kept]);
     }
+    for mark in &tail.sources {
+        check_source(mark, feed)?;
+    }
     let position = feed.position();
     if (position.message, position.byte_offset) != (mark.message, mark.byte_offset) {
         return Err(another_feed(feed));
@@ -225,6 +236,27 @@ pub(super) fn skip_to(tail: &Tail, feed: &mut dyn Feed, config: &EngineConfig) -
         }
     }
     Ok(skipped)
+}
+
+/// Refuses another feed than that of a mark, one of several that are read as one.
+fn check_source(mark: &payload::FeedMark, feed: &dyn Feed) -> Result<()> {
+    let index = mark.source as usize - 1;
+    let is_same = feed.sources().get(index).is_some_and(|source| {
+        let Position { byte_offset, message, .. } = source.position;
+        (byte_offset, message, source.identity) == (mark.byte_offset, mark.message, mark.identity)
+    });
+    if is_same {
+        return Ok(());
+    }
+    let origin = feed.description().sources.get(index).map_or("", String::as_str);
+    Err(Error::usage(
+        format!(
+            "the run was recorded from another feed: feed {}, `{origin}`, differs before its \
+             message {}",
+            mark.source, mark.message
+        ),
+        "name the feeds that it was recorded from, in their order",
+    ))
 }
 
 fn fill(feed: &mut dyn Feed, out: &mut [Event]) -> Result<usize> {

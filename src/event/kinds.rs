@@ -440,13 +440,15 @@ kinds! {
         /// Filling.
         pad: Raw<32>,
     }
-    /// Where in the feed the next event comes from.
+    /// Where in the feed the next event comes from. Of several feeds that are read as one, a mark
+    /// of each comes before that of all.
     Engine "feed_mark" FeedMark = 97 {
-        /// Number of the source among the feeds of the run.
+        /// Number, from 1, of the feed among several that are read as one; 0 for all of them, and
+        /// for a feed alone.
         source: u64,
-        /// Byte offset after decompression.
+        /// Byte offset after decompression; several feeds are read ahead of the next message.
         byte_offset: u64,
-        /// Number of the next message.
+        /// Number of the next message; of one among several feeds, as it delivers them.
         message: u64,
         /// Hash that identifies the source.
         identity: u64,

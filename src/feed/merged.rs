@@ -20,7 +20,7 @@
 use std::collections::HashMap;
 use std::fmt;
 
-use super::{Checks, Description, Feed, Fill, Position, SourceChecks, Zone};
+use super::{Checks, Description, Feed, Fill, Position, SourceChecks, SourcePosition, Zone};
 use crate::error::{Error, Result};
 use crate::event::kinds::{Raw, Text};
 use crate::event::{Event, EventView, Flags, Kind, payload};
@@ -59,6 +59,7 @@ pub struct Merged {
     description: Description,
     checks: Checks,
     position: Position,
+    sources: Vec<SourcePosition>,
     fault: Option<Error>,
     is_ended: bool,
 }
@@ -69,6 +70,8 @@ struct Part {
     batch: Box<[Event; FEED_BATCH_RECORDS]>,
     next: usize,
     len: usize,
+    /// Where the feed was once it had filled the batch.
+    position: Position,
     /// The highest time so far, which is when its next message is due at the earliest.
     due: u64,
     /// New numbers by its own.
@@ -106,7 +109,13 @@ impl Merged {
         }
         let descriptions: Vec<&Description> = feeds.iter().map(|feed| feed.description()).collect();
         let description = describe(&descriptions)?;
-        let part = |feed| Part {
+        let sources = feeds.iter().map(|feed| SourcePosition {
+            position: feed.position(),
+            identity: feed.description().identity,
+        });
+        let sources = sources.collect();
+        let part = |feed: Box<dyn Feed>| Part {
+            position: feed.position(),
             feed,
             batch: Box::new([bytemuck::Zeroable::zeroed(); FEED_BATCH_RECORDS]),
             next: 0,
@@ -122,6 +131,7 @@ impl Merged {
             description,
             checks: Checks::default(),
             position: Position::default(),
+            sources,
             fault: None,
             is_ended: false,
         })
@@ -140,6 +150,8 @@ impl Merged {
     fn take(&mut self, index: usize, out: &mut [Event]) -> usize {
         let mut message = [Event::default(); MESSAGE_RECORDS_MAX];
         let count = self.parts[index].take(&mut message);
+        let position = &mut self.sources[index].position;
+        *position = Position { message: position.message + 1, ..self.parts[index].position };
         let mut clear = None;
         for at in 0..count {
             if let EventView::Instrument(defined) = message[at].view() {
@@ -291,7 +303,7 @@ impl Part {
         }
         (self.next, self.len) = (0, 0);
         match self.feed.fill(&mut self.batch[..])? {
-            Fill::Records(count) => self.len = count,
+            Fill::Records(count) => (self.len, self.position) = (count, self.feed.position()),
             Fill::Pending => {}
             Fill::End => self.is_ended = true,
         }
@@ -352,7 +364,7 @@ impl Feed for Merged {
             return self.fault.take().map_or(Ok(Fill::End), Err);
         }
         let sum = |value: fn(&Position) -> u64| {
-            self.parts.iter().map(|part| value(&part.feed.position())).sum()
+            self.sources.iter().map(|source| value(&source.position)).sum()
         };
         self.position = Position {
             byte_offset: sum(|position| position.byte_offset),
@@ -372,6 +384,10 @@ impl Feed for Merged {
 
     fn checks(&self) -> &Checks {
         &self.checks
+    }
+
+    fn sources(&self) -> &[SourcePosition] {
+        &self.sources
     }
 }
 

@@ -68,6 +68,11 @@ pub trait Feed: Send {
 
     /// What was counted and checked so far.
     fn checks(&self) -> &Checks;
+
+    /// Where each of several feeds is that are read as one; empty for a feed alone.
+    fn sources(&self) -> &[SourcePosition] {
+        &[]
+    }
 }
 
 /// The outcome of [`Feed::fill`].
@@ -90,6 +95,16 @@ pub struct Position {
     pub message: u64,
     /// Bytes read of the source as it is stored, for progress.
     pub stored_bytes: u64,
+}
+
+/// A place in one of several feeds that are read as one.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct SourcePosition {
+    /// The number of its next message, and the bytes that were read of it when its last one came,
+    /// which are ahead of it.
+    pub position: Position,
+    /// The identity in its [`Description`].
+    pub identity: u64,
 }
 
 /// What a feed's source is.

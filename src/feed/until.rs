@@ -1,6 +1,6 @@
 //! A feed that ends at a time.
 
-use super::{Checks, Description, Feed, Fill, Moment, Position};
+use super::{Checks, Description, Feed, Fill, Moment, Position, SourcePosition};
 use crate::error::{Error, Result};
 use crate::event::Event;
 use crate::limits::MESSAGE_RECORDS_MAX;
@@ -31,6 +31,7 @@ pub struct Until {
     end_ts: Option<u64>,
     /// As they were before the message that the feed is asked for.
     position: Position,
+    sources: Vec<SourcePosition>,
     checks: Checks,
     /// The fault that comes after the messages delivered before it.
     fault: Option<Error>,
@@ -51,6 +52,7 @@ impl Until {
     pub fn new(feed: Box<dyn Feed>, end: Moment) -> Self {
         Self {
             position: feed.position(),
+            sources: feed.sources().to_vec(),
             checks: feed.checks().clone(),
             feed,
             end,
@@ -78,6 +80,7 @@ impl Until {
             return Ok(Fill::End);
         }
         self.position = self.feed.position();
+        self.sources.clone_from_slice(self.feed.sources());
         self.checks.clone_from(self.feed.checks());
         Ok(filled)
     }
@@ -119,5 +122,9 @@ impl Feed for Until {
 
     fn checks(&self) -> &Checks {
         &self.checks
+    }
+
+    fn sources(&self) -> &[SourcePosition] {
+        &self.sources
     }
 }

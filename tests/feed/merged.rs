@@ -1,19 +1,22 @@
 //! Several feeds as one: two venues, two days, a day in parts.
 //!
 //! Would catch an order that depends on batches, orders of two venues that meet under one reference,
-//! a symbol of one venue that hides another's, a book of yesterday that goes on today, and a journal
-//! or a resumed run that differs.
+//! a symbol of one venue that hides another's, a book of yesterday that goes on today, a journal or a
+//! resumed run that differs, and marks and findings that do not say which feed they are of.
 
 use std::fs;
 use std::path::Path;
 
 use ringtape::book::Replica;
-use ringtape::event::{Event, EventView};
+use ringtape::engine::MARKET_DIR;
+use ringtape::event::{Event, EventView, payload};
 use ringtape::feed::lobster::LobsterFeed;
 use ringtape::feed::{Feed, Merged, OpenOptions};
+use ringtape::journal::{Read, Reader};
 use serde_json::Value;
 
 use crate::common::program::run;
+use crate::common::runs::cut_market;
 use crate::feed_common::{drain, drain_to_fault};
 
 /// Rows of a LOBSTER file: times in ms since midnight, each a new order of its own number.
@@ -174,6 +177,97 @@ fn day_orders_expire_between_two_files_of_two_days_and_a_journal_repeats_that() 
     assert_eq!(told, expected, "{}", tail.all());
     assert_eq!(replay(&[&dir])["state_hash"], live["state_hash"]);
     assert_eq!(replay(&days)["state_hash"], live["state_hash"]);
+}
+
+/// The records of a run's market journal.
+fn journaled(dir: &str) -> Vec<Event> {
+    let mut reader = Reader::<Event>::open(&Path::new(dir).join(MARKET_DIR)).expect("a journal");
+    let mut events = vec![Event::default(); 100_000];
+    let mut count = 0;
+    while let Read::Records(more) = reader.read(&mut events[count..]).expect("whole records") {
+        count += more;
+    }
+    events.truncate(count);
+    events
+}
+
+/// Rows of a LOBSTER file at these tenths of a second: orders that come and stay.
+fn rows(tenths: impl IntoIterator<Item = u32>) -> String {
+    let row = |(n, tenth): (u32, u32)| {
+        format!("{:05}.{},1,{:05},10,5000000,1\n", 36_000 + tenth / 10, tenth % 10, n + 1)
+    };
+    (0..).zip(tenths).map(row).collect()
+}
+
+#[test]
+fn marks_in_a_journal_say_which_feed_they_are_of_and_where_each_is() {
+    let scratch = tempfile::tempdir().expect("a scratch folder");
+    let folder = scratch.path();
+    let one = write(folder, "AB_x.csv", &rows((0..2_000).map(|n| 2 * n)));
+    let two = write(folder, "CD_x.csv", &rows((0..1_000).map(|n| 2 * n + 1)));
+    let identities = [&one, &two].map(|path| {
+        let feed = ringtape::feed::open(path.as_ref(), &OpenOptions::default()).expect("rows");
+        feed.description().identity
+    });
+    let dir = folder.join("run").display().to_string();
+    let ran = replay(&[&one, &two, "--journal", &dir]);
+    let all = u64::from_str_radix(ran["feed"]["identity"].as_str().expect("a hash"), 16);
+
+    let (mut delivered, mut groups) = ([0_u64; 2], 0);
+    let mut group: Vec<payload::FeedMark> = Vec::new();
+    for event in journaled(&dir) {
+        if let EventView::FeedMark(mark) = event.view() {
+            assert_eq!(event.source(), None, "the engine's own");
+            group.push(*mark);
+            if mark.source == 0 {
+                let sources: Vec<_> = group.iter().map(|mark| mark.source).collect();
+                assert_eq!(sources, [1, 2, 0], "a mark of each, then that of both");
+                let messages: Vec<_> = group.iter().map(|mark| mark.message).collect();
+                assert_eq!(messages, [delivered[0], delivered[1], delivered[0] + delivered[1]]);
+                let of_feeds: Vec<_> = group[..2].iter().map(|mark| mark.identity).collect();
+                assert_eq!(of_feeds, identities);
+                assert_eq!(Ok(mark.identity), all);
+                assert_eq!(mark.byte_offset, group[0].byte_offset + group[1].byte_offset);
+                group.clear();
+                groups += 1;
+            }
+        } else if !event.is_continued() {
+            delivered[event.source().expect("a feed's") as usize - 1] += 1;
+        }
+    }
+    assert_eq!(delivered, [2_000, 1_000]);
+    assert!(groups > 4, "{groups} groups of marks");
+    // The same as the program tells it, one object a line.
+    let tail = run(["journal", "tail", &dir, "--kind", "feed_mark", "--json"]);
+    let last = tail.stdout.lines().rev().take(3);
+    let marks: Vec<Value> = last.map(|line| line.parse().expect("a document a line")).collect();
+    let told: Vec<_> = marks.iter().map(|mark| (&mark["source"], &mark["message"])).collect();
+    let expected = [("0", "3000"), ("2", "1000"), ("1", "2000")];
+    assert_eq!(
+        told.iter()
+            .map(|(source, message)| (source.as_str(), message.as_str()))
+            .collect::<Vec<_>>(),
+        expected.map(|(source, message)| (Some(source), Some(message))),
+        "{}",
+        tail.all()
+    );
+}
+
+#[test]
+fn a_feed_that_differs_from_the_recorded_one_is_named_though_the_sums_of_both_are_equal() {
+    let scratch = tempfile::tempdir().expect("a scratch folder");
+    let folder = scratch.path();
+    let one = write(folder, "AB_x.csv", &rows(0..3_000));
+    let two = write(folder, "CD_x.csv", &rows(0..3_000));
+    let dir = folder.join("run").display().to_string();
+    replay(&[&one, &two, "--journal", &dir]);
+    // The same beginning, of which an identity is made; then the second feed comes first.
+    write(folder, "AB_x.csv", &rows((0..2_500).chain(5_000..5_500)));
+    cut_market(Path::new(&dir), 5_800);
+    let refused = run(["replay", &one, &two, "--journal", &dir, "--resume"]);
+    assert_eq!(refused.code, 2, "{}", refused.all());
+    let named = format!("feed 1, `{one}`, differs before its message");
+    assert!(refused.stderr.contains(&named), "{}", refused.stderr);
 }
 
 /// A LOBSTER pair: orders of 5 that come at seconds after ten to one bid, and the size that the

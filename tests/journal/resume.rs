@@ -13,17 +13,18 @@ use rand_xoshiro::rand_core::{Rng, SeedableRng};
 use ringtape::engine::{EXECUTIONS_DIR, JournalConfig, JournalFeed, MARKET_DIR};
 use ringtape::error::Error;
 use ringtape::event::{Event, Execution};
+use ringtape::feed::{Feed, Merged};
 use ringtape::journal::{Durability, Read, Reader, Writer, verify};
 
 use crate::common::program::{Ran, finish, ringtape, run};
 use crate::common::runs::{cut_market, feed, resuming, session, start};
 use crate::written::tried;
 
-fn assert_resumes(session: &Arc<[u8]>, symbols: &[&str], messages: u64) {
-    let expected = start(feed(session), None, symbols).expect("a run").hashes;
+fn assert_resumes(feed: &dyn Fn() -> Box<dyn Feed>, symbols: &[&str], messages: u64) {
+    let expected = start(feed(), None, symbols).expect("a run").hashes;
     let scratch = tempfile::tempdir().expect("a scratch folder");
     let dir = scratch.path().join("run");
-    let report = start(feed(session), Some(resuming(&dir)), symbols).expect("a run");
+    let report = start(feed(), Some(resuming(&dir)), symbols).expect("a run");
     assert_eq!(report.hashes, expected);
     assert_eq!(report.resumed, None, "an empty directory starts from the beginning");
     assert!(symbols.is_empty() || report.filtered > 0);
@@ -39,7 +40,7 @@ fn assert_resumes(session: &Arc<[u8]>, symbols: &[&str], messages: u64) {
     tried("a run cut at a record", cuts.len() as u64);
     for cut in cuts {
         cut_market(&dir, cut);
-        let report = start(feed(session), Some(resuming(&dir)), symbols).expect("a resumed run");
+        let report = start(feed(), Some(resuming(&dir)), symbols).expect("a resumed run");
         assert!(report.error.is_none(), "cut at {cut}: {:?}", report.error);
         assert_eq!(report.hashes, expected, "cut at {cut}");
         assert_eq!(report.checks.messages, messages);
@@ -51,7 +52,7 @@ fn assert_resumes(session: &Arc<[u8]>, symbols: &[&str], messages: u64) {
         let found = verify::<Execution>(&dir.join(EXECUTIONS_DIR)).expect("a whole journal");
         assert_eq!((found.records, found.sealed), (journal.executions.records, true));
     }
-    // The journal of all those epochs is a recording of one session.
+    // The journal of all those epochs is a recording of one run.
     let recorded = Box::new(JournalFeed::open(&dir).expect("a journal"));
     let again = start(recorded, None, symbols).expect("a run");
     assert_eq!(again.hashes, expected);
@@ -59,17 +60,29 @@ fn assert_resumes(session: &Arc<[u8]>, symbols: &[&str], messages: u64) {
 
 #[test]
 fn a_run_goes_on_from_any_record_to_the_same_state() {
-    assert_resumes(&session(60_000, 11), &[], 60_000);
+    let session = session(60_000, 11);
+    assert_resumes(&|| feed(&session), &[], 60_000);
 }
 
 #[test]
 fn a_run_of_some_symbols_goes_on_from_any_record_to_the_same_state() {
-    assert_resumes(&session(60_000, 11), &["ACME", "BOLTX"], 60_000);
+    let session = session(60_000, 11);
+    assert_resumes(&|| feed(&session), &["ACME", "BOLTX"], 60_000);
 }
 
 #[test]
 fn a_run_over_several_segments_goes_on_from_any_record_to_the_same_state() {
-    assert_resumes(&session(350_000, 12), &[], 350_000);
+    let session = session(350_000, 12);
+    assert_resumes(&|| feed(&session), &[], 350_000);
+}
+
+#[test]
+fn a_run_of_two_feeds_goes_on_from_any_record_to_the_same_state() {
+    let sessions = [session(30_000, 11), session(20_000, 12)];
+    let both = || -> Box<dyn Feed> {
+        Box::new(Merged::new(sessions.iter().map(feed).collect()).expect("two feeds"))
+    };
+    assert_resumes(&both, &["ACME", "BOLTX", "ACME.2"], 50_000);
 }
 
 #[test]
