@@ -11,7 +11,8 @@
 //! fees = "maker=-0.0020/share,taker=0.0030/share"   # of a strategy's fills, in place of --fees
 //! stp-group = 7   # of orders that name no self-trade group
 //! open = "09:30"   # the hours of its session, in the feed's clock
-//! close = "16:00"   # day orders end then; not after `open`: on the next day
+//! close = "16:01"   # day orders end then, so after the closing cross if they are to take part;
+//!                   # not after `open`: on the next day
 //! zone = "eastern"   # or "utc": the clock of the hours where it is another
 //! ```
 

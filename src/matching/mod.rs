@@ -99,7 +99,8 @@
 //! An instrument with hours ([`InstrumentRules::hours`]) takes new orders and replacements in them,
 //! and in a call at any time; cancels and reduces work always. At the close its day ends without a
 //! record of phase: day and opening orders expire then, closing ones when the next session opens,
-//! and the opening auction is to come again.
+//! and the opening auction is to come again. Day orders miss a closing auction that uncrosses at
+//! the close or past it: where they are to take part, the hours end after it.
 //!
 //! # Auction
 //!

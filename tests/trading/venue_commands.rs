@@ -93,7 +93,12 @@ fn rules_that_the_feed_does_not_tell_hold_for_own_orders_too() {
 
 /// The bench with a session of X from 9:30 to 16:00, its time at 9:00 of the first day.
 fn with_hours() -> Tape {
-    let hours = TradingHours { open: at(9, 30), close: at(16, 0), zone: Zone::Utc };
+    closing_at(at(16, 0))
+}
+
+/// The same with another close.
+fn closing_at(close: u64) -> Tape {
+    let hours = TradingHours { open: at(9, 30), close, zone: Zone::Utc };
     let own = InstrumentOverride { hours: Some(hours), ..InstrumentOverride::default() };
     let instruments = Arc::new(InstrumentOverrides::new([("X".to_owned(), own)]));
     let latency = Nanos(0).into();
@@ -169,6 +174,25 @@ fn day_orders_end_with_their_session_and_those_for_the_closing_auction_wait_for_
     tape.venue.end(Nanos(tape.now), &mut out);
     assert_eq!(out.iter().map(|one| one.order_id).collect::<Vec<_>>(), [last.0]);
     assert_eq!(tape.state(kept).leaves, Qty(10));
+}
+
+#[test]
+fn day_orders_miss_the_closing_cross_that_comes_after_the_close_of_their_hours() {
+    // The cross comes 100 ms after four, as it does at a venue that closes at four.
+    let cross_at = at(16, 0) + 100_000_000;
+    for (close, cents_filled) in [(at(16, 0), vec![990]), (cross_at + 1, vec![995, 990])] {
+        let mut tape = closing_at(close);
+        tape.play_at(at(10, 0), add(1, Sell, d(1000), 100));
+        let day = tape.rest(Buy, d(995), 10);
+        let closing = limit(Buy, d(990), 10).with_time_in_force(TimeInForce::Closing);
+        let closing = tape.order(closing).0;
+        let out = tape.play_at(cross_at, cross(d(980), 100));
+        let orders = cents_filled.iter().map(|cents| if *cents == 995 { day } else { closing });
+        let expected: Vec<_> = orders.map(|order| (order.0 & !OrderId::OWN, 10, d(980))).collect();
+        assert_eq!(fills(&out), expected, "closing at {close}");
+        let expired = out.iter().filter(|one| one.reason() == Reason::EndOfDay).count();
+        assert_eq!(expired, 2 - cents_filled.len(), "closing at {close}");
+    }
 }
 
 #[test]

@@ -32,7 +32,7 @@
 //! | kind | rule |
 //! |---|---|
 //! | market | takes up to its cap, else up to the instrument's collar around the last trade, else all that is displayed, and never rests; the rest is cancelled with `collar` where more is displayed, else with `no_liquidity`; while halted it queues, and takes part in crosses |
-//! | day, opening, closing | expire before the first event of another day, and at the end of the feed; of an instrument with hours: day and opening orders before the first event at or past the close, closing ones at the next opening |
+//! | day, opening, closing | expire before the first event of another day, and at the end of the feed; of an instrument with hours: day and opening orders before the first event at or past the close, so that they miss a closing cross that comes then, closing ones at the next opening |
 //! | GTC, GTD | outlast both; GTD expires before the first event at or past its time, by time, then number |
 //! | opening | waits for the first cross of the session; a closing cross ends it; `auction_over` after it |
 //! | closing | waits for a closing cross (type C, or one without a type that is not the first); `auction_over` after it |
