@@ -1,5 +1,5 @@
 //! Every file in `feeds/bad` does what its row in `feeds/bad/README.md` says, and every file has
-//! one.
+//! one; bad journals and files of `--instruments` do what is said here.
 //!
 //! Would catch a fault that panics, passes in silence, or is named wrongly, and a stale README.
 
@@ -11,6 +11,8 @@ use ringtape::error::Error;
 use ringtape::event::{Event, EventView};
 use ringtape::feed::{self, Checks, Feed, OpenOptions};
 
+#[cfg(feature = "cli")]
+use crate::common::program::run;
 use crate::feed_common::{drain_to_fault, messages};
 
 fn folder() -> PathBuf {
@@ -110,6 +112,134 @@ fn every_bad_file_does_what_its_row_says() {
     }
     let written: String = rows.iter().map(|row| format!("| {} |\n", row.join(" | "))).collect();
     assert!(written == table, "the rows should be\n{table}");
+    assert!(files.len() >= 30, "{} files", files.len());
+}
+
+#[test]
+#[cfg(feature = "cli")]
+fn the_program_says_of_every_bad_file_what_its_row_says_and_exits_so() {
+    let readme = fs::read_to_string(folder().join("README.md")).expect("a README");
+    for line in readme.lines().filter(|line| line.starts_with("| `")) {
+        let row: Vec<&str> = line.trim_matches('|').split('|').map(str::trim).collect();
+        let path = folder().join(row[0].trim_matches('`')).display().to_string();
+        let ran = run(["info", &path]);
+        assert_eq!(ran.code.to_string(), row[4], "{}: {}", row[0], ran.all());
+        let told = ran.stderr.strip_prefix(&format!("ringtape: {path}")).unwrap_or_default();
+        let told = told.trim_start_matches([':', ',', ' ']).trim_end();
+        assert!(ran.code == 0 || told == row[3], "{}: {}", row[0], ran.all());
+    }
+}
+
+#[test]
+#[cfg(feature = "cli")]
+fn a_bad_journal_is_refused_with_what_to_do() {
+    let scratch = tempfile::tempdir().expect("a scratch folder");
+    let dir = scratch.path().join("run");
+    let (run_file, market) = (dir.join("run.toml"), dir.join("market"));
+    let tape = market.join(format!("{:020}.tape", 0));
+    let dir = dir.display().to_string();
+    let feed = folder().join("backwards-time.itch").display().to_string();
+    let overwrite = |at: u64, bytes: &[u8]| {
+        let file = fs::OpenOptions::new().write(true).open(&tape).expect("a segment");
+        std::os::unix::fs::FileExt::write_all_at(&file, bytes, at).expect("space");
+    };
+    let cases: [(&dyn Fn(), String, i32); 6] = [
+        (
+            &|| fs::remove_file(&run_file).expect("there was one"),
+            format!(
+                "cannot read {dir}/run.toml: No such file or directory (os error 2): check the path"
+            ),
+            2,
+        ),
+        (
+            &|| fs::write(&run_file, "strategi = \"maker\"\n").expect("space"),
+            format!("{dir}/run.toml, line 1: unknown key `strategi`: did you mean `strategy`?"),
+            2,
+        ),
+        (
+            &|| overwrite(0, b"garbage"),
+            format!(
+                "{}, byte 0: this is no journal segment: remove it, or restore a copy",
+                tape.display()
+            ),
+            3,
+        ),
+        (
+            &|| overwrite(4_400, b"?"),
+            format!(
+                "{}, byte 4352: sequences 3..4 (bytes 4352..4416) are damaged, what follows is \
+                 not: restore the segment from a copy, or see `ringtape journal repair`; what is \
+                 before can be read",
+                tape.display()
+            ),
+            3,
+        ),
+        (
+            &|| fs::write(&tape, [0; 1_000]).expect("space"),
+            format!(
+                "{}, byte 1000: the segment has only 1000 bytes, less than its header: restore it \
+                 from a copy",
+                tape.display()
+            ),
+            3,
+        ),
+        (
+            &|| fs::remove_file(&tape).expect("there was one"),
+            format!(
+                "`{dir}/market` holds no journal: name the directory that holds the `.tape` files"
+            ),
+            2,
+        ),
+    ];
+    for (spoil, told, exit) in cases {
+        let _ = fs::remove_dir_all(&dir);
+        assert_eq!(run(["replay", &feed, "--journal", &dir]).code, 0);
+        spoil();
+        let ran = run(["replay", &dir]);
+        assert_eq!(ran.code, exit, "{told}: {}", ran.all());
+        assert!(ran.stderr.ends_with(&format!("ringtape: {told}\n")), "{told}: {}", ran.all());
+    }
+}
+
+#[test]
+#[cfg(feature = "cli")]
+fn a_bad_file_of_instruments_is_refused_with_its_line_and_what_to_do() {
+    let scratch = tempfile::tempdir().expect("a scratch folder");
+    let own = scratch.path().join("own.toml").display().to_string();
+    let feed = folder().join("backwards-time.itch").display().to_string();
+    let amounts = "prices are decimals in quotes above 0, quantities whole numbers above 0";
+    let table = "write a table for each symbol, such as `[ACME]` with `lot = 10`";
+    let hours = "write open = \"09:30\" and close = \"16:00\", and zone = \"eastern\" or \"utc\" \
+                 where that is not the feed's own clock";
+    for (text, what, cure) in [
+        ("lot = 0", "`lot` of [ACME]: it is 0", amounts),
+        ("tik = 1", "unknown key `tik`", "did you mean `ticks`?"),
+        ("lot = \"ten\"", "invalid type: string \"ten\", expected u64", table),
+        ("lot =", "string values must be quoted, expected literal string", table),
+        ("collar = \"-1\"", "`collar` of [ACME]: `-1` is no price", amounts),
+        (
+            "ticks = { \"1\" = \"0.01\" }",
+            "`ticks` of [ACME]: the first band does not begin at 0",
+            amounts,
+        ),
+        ("open = \"09:30\"", "`open` of [ACME]: there is no `close`", hours),
+        (
+            "zone = \"CET\"\nopen = \"09:30\"\nclose = \"16:00\"",
+            "`zone` of [ACME]: `CET` is no clock",
+            hours,
+        ),
+        (
+            "price-increment = \"0.01\"",
+            "`price-increment` of [ACME]: a recorded feed's prices are in its own",
+            "leave it out; it is for order files",
+        ),
+    ] {
+        fs::write(&own, format!("[ACME]\n{text}\n")).expect("space");
+        let ran = run(["replay", &feed, "--instruments", &own]);
+        assert_eq!(ran.code, 2, "{text}: {}", ran.all());
+        let told = format!("{own}, line 2: {what}: {cure}\n");
+        assert!(ran.stderr.contains(&told), "{told}: {}", ran.all());
+    }
 }
 
 #[test]
