@@ -18,6 +18,28 @@ use crate::feed_common::{
 
 const OPTIONS: OpenOptions = OpenOptions { midnight_ns: 0, utc_midnight_ns: 0, instruments: None };
 
+#[test]
+#[cfg(feature = "cli")]
+fn the_report_says_whether_decompression_or_decoding_bounds_a_packed_feed() {
+    use crate::common::program::run;
+    const SAMPLE: &str = "feeds/sample.itch.gz";
+    let report = run(["replay", SAMPLE, "--json"]).json();
+    let inflate = &report["throughput"]["inflate"];
+    let share = inflate["share"].as_f64().expect("a share");
+    assert!(inflate["ns"].as_u64() > Some(0) && share > 0.0 && share <= 1.0, "{inflate}");
+    assert_eq!(inflate["bound"], if share >= 0.5 { "decompression" } else { "decoding" });
+    let told = run(["replay", SAMPLE]).stderr;
+    let line = told.lines().find(|line| line.trim_start().starts_with("unpacking"));
+    let line = line.unwrap_or_else(|| panic!("{told}"));
+    assert!(line.contains(" of gzip data, ") && line.ends_with(" bounds it"), "{line}");
+
+    let folder = tempfile::tempdir().expect("a folder");
+    let plain = folder.path().join("day.itch").display().to_string();
+    std::fs::write(&plain, recording(1_000)).expect("space");
+    let report = run(["replay", &plain, "--json"]).json();
+    assert_eq!(report["throughput"]["inflate"], serde_json::Value::Null, "nothing was packed");
+}
+
 /// A recording of `count` messages of all types with some unknown ones.
 fn recording(count: usize) -> Vec<u8> {
     let mut bytes = start();
