@@ -19,6 +19,9 @@ use super::{toml_file, trading};
 /// The `book` of a feed of price levels.
 const OF_LEVELS: &str = "levels";
 
+/// The `times` of a feed whose times have their date of themselves.
+pub(super) const DATED: &str = "dated";
+
 /// The `orders` of a run that trades at a real venue.
 const AWAY: &str = "gateway";
 
@@ -37,6 +40,10 @@ pub(super) struct RunConfig {
     #[arg(skip)]
     #[serde(skip_serializing_if = "Option::is_none")]
     pub(super) clock: Option<String>,
+    /// `dated` for a feed whose times have their date of themselves, or are of several dates
+    #[arg(skip)]
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(super) times: Option<String>,
     /// `levels` for a feed that tells price levels and no orders
     #[arg(skip)]
     #[serde(skip_serializing_if = "Option::is_none")]
@@ -177,6 +184,7 @@ impl RunConfig {
         Self {
             date: self.date.or(recorded.date),
             clock: self.clock.or(recorded.clock),
+            times: self.times.or(recorded.times),
             book: self.book.or(recorded.book),
             orders: self.orders.or(recorded.orders),
             from: self.from.or(recorded.from),
@@ -252,10 +260,11 @@ impl RunConfig {
     pub(super) fn of_feed(self, feed: &Description) -> Self {
         let book = feed.is_of_levels.then(|| OF_LEVELS.to_owned());
         let clock = Some(feed.zone.code().to_owned());
+        let times = feed.is_dated.then(|| DATED.to_owned());
         let has_queues = feed.is_of_levels && self.strategy.is_some();
         let named = has_queues.then(|| QueueModel::default().name().to_owned());
         let queue = self.queue.clone().or(named);
-        Self { clock, book, queue, ..self }
+        Self { clock, times, book, queue, ..self }
     }
 
     /// Refuses a model of queues where the feed tells the orders in them.
@@ -267,6 +276,17 @@ impl RunConfig {
             )),
             _ => Ok(()),
         }
+    }
+
+    /// What the records of the run do not tell of its feed.
+    pub(super) fn recorded_feed(&self) -> Result<Description> {
+        Ok(Description {
+            zone: self.zone(),
+            midnight_ns: self.midnight_ns()?,
+            is_dated: self.times.as_deref() == Some(DATED),
+            is_of_levels: self.is_of_levels(),
+            ..Description::default()
+        })
     }
 
     /// Whether the recorded feed was of price levels.

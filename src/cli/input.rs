@@ -112,8 +112,7 @@ fn open_one(
             ));
         }
         let feed = JournalFeed::open(path)?;
-        let (zone, midnight_ns) = (recorded.zone(), recorded.midnight_ns()?);
-        return Ok(Box::new(feed.of_feed(zone, midnight_ns, recorded.is_of_levels())));
+        return Ok(Box::new(feed.of_feed(&recorded.recorded_feed()?)));
     }
     let dated = date.map(str::parse::<Date>).transpose()?.map(OpenOptions::on);
     // Only order files, which are in UTC, take anything from it.
@@ -142,8 +141,8 @@ pub(super) fn until(feed: Box<dyn Feed>, text: Option<&str>) -> Result<Box<dyn F
 /// A time of day in the clock of a feed.
 pub(super) fn moment(feed: &dyn Feed, text: &str) -> Result<Moment> {
     let time: TimeOfDay = text.parse()?;
-    let &feed::Description { zone, midnight_ns, .. } = feed.description();
-    if time.is_utc() && zone != Zone::Utc && midnight_ns == 0 {
+    let &feed::Description { zone, midnight_ns, is_dated, .. } = feed.description();
+    if time.is_utc() && zone != Zone::Utc && midnight_ns == 0 && !is_dated {
         return Err(Error::usage(
             format!("the feed's times are {} without a date", zone.name()),
             "name the session's date with --date, or give the time without Z",

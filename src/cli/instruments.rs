@@ -20,6 +20,7 @@ use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
+use ringtape::engine::JOURNAL_FORMAT;
 use ringtape::error::{Error, Result};
 use ringtape::event::kinds::Text;
 use ringtape::event::{InstrumentOverride, InstrumentOverrides, TickBands, TradingHours};
@@ -181,7 +182,14 @@ impl Instruments {
                     ZONE,
                     &format!("the feed's times are {} without a date", feed.zone.name()),
                 ),
-                "name the session's date with --date, or give the hours in the feed's clock",
+                match feed.format {
+                    JOURNAL_FORMAT => {
+                        "give the hours in the feed's clock, or record the feed again with --date"
+                    }
+                    _ => {
+                        "name the session's date with --date, or give the hours in the feed's clock"
+                    }
+                },
             )),
             None => Ok(()),
         }

@@ -16,7 +16,7 @@ use ringtape::feed::orders::ORDERS_FORMAT;
 use ringtape::report::{self, Machine};
 use serde_json::json;
 
-use super::config::RunConfig;
+use super::config::{DATED, RunConfig};
 use super::instruments::{self, Instruments};
 use super::matching::MatcherFlags;
 use super::replay::read_back;
@@ -79,6 +79,7 @@ pub(super) fn run(args: &VenueArgs) -> Result<Ending> {
         capacity,
         instruments: args.instruments.clone(),
         clock: Some(clock.code().to_owned()),
+        times: Some(DATED.to_owned()),
         ..RunConfig::default()
     };
     let config = args.threads.shape(EngineConfig {

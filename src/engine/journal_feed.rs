@@ -6,7 +6,7 @@ use super::recorded::Sieve;
 use super::wiring::MARKET_DIR;
 use crate::error::Result;
 use crate::event::{Event, EventView, Kind};
-use crate::feed::{Checks, Description, Feed, Fill, Position, Zone};
+use crate::feed::{Checks, Description, Feed, Fill, Position};
 use crate::journal::{Read, Reader};
 use crate::limits::MESSAGE_RECORDS_MAX;
 
@@ -55,9 +55,11 @@ impl JournalFeed {
     }
 
     /// The same with what the records do not tell of the recorded feed: the venue's clock, the
-    /// midnight that times count from, whether it was of price levels.
-    pub fn of_feed(mut self, zone: Zone, midnight_ns: u64, is_of_levels: bool) -> Self {
-        self.description = Description { zone, midnight_ns, is_of_levels, ..self.description };
+    /// midnight that times count from, whether they have a date, whether it was of price levels.
+    pub fn of_feed(mut self, recorded: &Description) -> Self {
+        let &Description { zone, midnight_ns, is_dated, is_of_levels, .. } = recorded;
+        self.description =
+            Description { zone, midnight_ns, is_dated, is_of_levels, ..self.description };
         self
     }
 

@@ -406,6 +406,10 @@ fn describe(parts: &[&Description]) -> Result<Description> {
     }
     let all_same =
         |same: fn(&Description, &Description) -> bool| parts.iter().all(|part| same(part, first));
+    let midnight_ns = match all_same(|a, b| a.midnight_ns == b.midnight_ns) {
+        true => first.midnight_ns,
+        false => 0,
+    };
     let origins: Vec<String> = parts.iter().map(|part| part.origin.clone()).collect();
     let identities: Vec<u8> = parts.iter().flat_map(|part| part.identity.to_le_bytes()).collect();
     Ok(Description {
@@ -420,11 +424,8 @@ fn describe(parts: &[&Description]) -> Result<Description> {
         stored_bytes: parts.iter().map(|part| part.stored_bytes).sum(),
         identity: hash_bytes(&identities),
         zone: if common_zone { first.zone } else { Zone::Utc },
-        midnight_ns: match all_same(|a, b| a.midnight_ns == b.midnight_ns) {
-            true => first.midnight_ns,
-            false => 0,
-        },
-        is_dated: parts.iter().all(|part| part.is_dated),
+        midnight_ns,
+        is_dated: dated > 0 && midnight_ns == 0,
         is_of_levels: parts.iter().any(|part| part.is_of_levels),
         assumptions: Vec::new(),
     })

@@ -127,7 +127,7 @@ pub struct Description {
     /// What its times count from, in ns since the Unix epoch; 0 when that is a midnight without a
     /// date, or the epoch itself.
     pub midnight_ns: u64,
-    /// Whether its times have their date of themselves.
+    /// Whether its times have their date of themselves, or several feeds theirs of several dates.
     pub is_dated: bool,
     /// What a live feed's events are stamped by when they arrive; `None` for a recording.
     pub arrival: Option<&'static str>,

@@ -10,6 +10,8 @@ use ringtape::feed::dbn::DbnFeed;
 use ringtape::feed::{self, Feed, OpenOptions};
 use ringtape::units::{InstrumentId, OrderId, Price, Qty};
 
+#[cfg(feature = "cli")]
+use crate::common::program::run;
 use crate::common::shared_feeds;
 use crate::feed_common::{drain, drain_to_fault};
 
@@ -56,6 +58,28 @@ fn record(Row(ts, action, side, order_id, price, size, flags): Row) -> Vec<u8> {
 
 fn feed_of(bytes: Vec<u8>) -> DbnFeed {
     DbnFeed::from_bytes("test", bytes).expect("a recording")
+}
+
+#[test]
+#[cfg(feature = "cli")]
+fn hours_in_another_clock_than_utc_hold_for_a_file_and_for_the_journal_of_it() {
+    let scratch = tempfile::tempdir().expect("a folder");
+    let path = |name: &str| scratch.path().join(name).display().to_string();
+    let (day, own, dir) = (path("day.dbn"), path("own.toml"), path("run"));
+    let noon = 1_580_403_600_000_000_000;
+    let add = record(Row(noon, b'A', b'B', 1, 100, 10, LAST));
+    std::fs::write(&day, file(0, &[add])).expect("a file");
+    let hours = "[77]\nopen = \"09:30\"\nclose = \"16:00\"\nzone = \"eastern\"\n";
+    std::fs::write(&own, hours).expect("a file");
+    for arguments in [
+        vec!["replay", &day, "--instruments", &own, "--json"],
+        vec!["replay", &day, "--journal", &dir, "--json"],
+        vec!["replay", &dir, "--instruments", &own, "--json"],
+    ] {
+        let ran = run(&arguments);
+        assert_eq!(ran.code, 0, "{arguments:?}: {}", ran.all());
+        assert!(!ran.all().contains("not in the feed"), "{}", ran.all());
+    }
 }
 
 #[test]

@@ -283,6 +283,49 @@ fn a_strategy_rests_outside_the_hours_of_its_instrument() {
 }
 
 #[test]
+fn hours_in_another_clock_need_times_with_a_date_and_take_those_of_any_feed() {
+    let scratch = tempfile::tempdir().expect("a scratch folder");
+    let folder = scratch.path();
+    let hours = |name: &str, zone: &str| {
+        let text = format!("[A]\nopen = \"09:30\"\nclose = \"16:00\"\nzone = \"{zone}\"\n");
+        write(folder, name, &text)
+    };
+    let (eastern, utc) = (hours("eastern.toml", "eastern"), hours("utc.toml", "utc"));
+    let header = "exchange,symbol,timestamp,local_timestamp,is_snapshot,side,price,amount\n";
+    let row = "x,A,1580394600000000,1580394600000000,true,bid,10,1\n";
+    let dated = write(folder, "dated.csv", &format!("{header}{row}"));
+    let rows = "36000.5,1,7,10,5000000,1\n";
+    let [one, two] = ["A_1.csv", "A_2.csv"].map(|name| write(folder, name, rows));
+    let days = ["--date", "2024-08-07,2024-08-08"];
+    let from = ["--from", "14:00Z"];
+    // A feed with dates of its own, and one of several dates: each as a file, and as the journal of
+    // its run.
+    for (feed, own, name) in [
+        (&[&*dated][..], &eastern, "dated"),
+        (&[&*one, &*two, days[0], days[1], from[0], from[1]][..], &utc, "days"),
+    ] {
+        let dir = folder.join(name).display().to_string();
+        let first = replay(&[feed, &["--instruments", own, "--journal", &dir]].concat());
+        let again = replay(&[&dir]);
+        assert_eq!(again["state_hash"], first["state_hash"], "{name}");
+        let given = replay(&[&dir, "--instruments", own]);
+        assert_eq!(given["state_hash"], first["state_hash"], "{name}");
+    }
+    // Without a date nobody knows; what to do differs for a journal, whose date is settled.
+    let dir = folder.join("undated").display().to_string();
+    replay(&[&one, "--journal", &dir]);
+    for (feed, cure) in [(&one, "--date, or give the hours"), (&dir, "record the feed again with")]
+    {
+        let refused = run(["replay", feed, "--instruments", &utc]);
+        assert_eq!(refused.code, 2, "{}", refused.all());
+        let what =
+            "utc.toml, line 4: `zone` of [A]: the feed's times are US Eastern without a date";
+        assert!(refused.stderr.contains(what), "{}", refused.stderr);
+        assert!(refused.stderr.contains(cure), "{}", refused.stderr);
+    }
+}
+
+#[test]
 fn ticks_that_no_price_can_lie_on_are_refused_with_file_line_and_value() {
     let scratch = tempfile::tempdir().expect("a scratch folder");
     let folder = scratch.path();
