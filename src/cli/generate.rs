@@ -90,9 +90,9 @@ pub(super) fn run(args: &GenerateArgs) -> Result<Ending> {
     let summary = generator.summary();
     let rate = generated::per_second(summary.messages(), start.elapsed());
     if args.json {
-        term::print(generated::json(summary, rate))?;
+        term::print(generated::json(&summary, rate))?;
     } else {
-        term::tell(generated::text(summary, rate));
+        term::tell(generated::text(&summary, rate));
     }
     Ok(Ending::Done)
 }

@@ -44,7 +44,7 @@ const REAL_SHARES: [(u8, &str); 11] = [
 /// let profile = Profile { messages: 20_000, symbols: 4, live: 500, seed: 7 };
 /// let mut generator = Generator::new(&profile)?;
 /// generator.write_itch(&mut std::io::sink())?;
-/// let rows = rows(generator.summary());
+/// let rows = rows(&generator.summary());
 /// assert_eq!((rows[0].session.as_str(), rows[0].real_day), ("20,000", "268,744,780"));
 /// # Ok::<(), Box<dyn std::error::Error>>(())
 /// ```

@@ -111,7 +111,9 @@ struct Checker {
     books: HashMap<u64, Book>,
     seen: HashSet<u64>,
     live_peak: usize,
-    last_match: u64,
+    matches: HashSet<u64>,
+    /// The last match number of each partition, which is known by the locate.
+    last_match: [u64; 4],
     instrument_of_match: HashMap<u64, u64>,
     executions: u64,
     with_company: u64,
@@ -170,15 +172,17 @@ impl Checker {
             self.executions += 1;
             self.with_company += u64::from(queue.len() > 1);
         }
-        self.note_match(message.at(23, 8));
+        self.note_match(message.locate, message.at(23, 8));
         self.instrument_of_match.insert(message.at(23, 8), message.locate);
         self.take_off(message.locate, reference, message.at(19, 4));
         order
     }
 
-    fn note_match(&mut self, match_number: u64) {
-        assert!(match_number > self.last_match, "match numbers go up");
-        self.last_match = match_number;
+    fn note_match(&mut self, locate: u64, match_number: u64) {
+        let last = &mut self.last_match[locate as usize % 4];
+        assert!(match_number > *last, "match numbers go up");
+        *last = match_number;
+        assert!(self.matches.insert(match_number), "match numbers are the day's own");
     }
 
     fn apply(&mut self, message: &Message<'_>, before: Option<&Message<'_>>, is_last: bool) {
@@ -230,7 +234,7 @@ impl Checker {
                 self.execute(message);
             }
             b'P' => self.check_hidden(message, is_continued),
-            b'Q' => self.note_match(message.at(31, 8)),
+            b'Q' => self.note_match(message.locate, message.at(31, 8)),
             b'X' => self.take_off(locate, message.at(11, 8), message.at(19, 4)),
             b'D' => {
                 self.remove(message.at(11, 8));
@@ -271,7 +275,7 @@ impl Checker {
     /// A hidden print lies inside the spread or at a price whose displayed orders are gone.
     fn check_hidden(&mut self, message: &Message<'_>, is_continued: bool) {
         let price = message.at(32, 4);
-        self.note_match(message.at(36, 8));
+        self.note_match(message.locate, message.at(36, 8));
         let (bid, ask) = self.books[&message.locate].touch();
         assert!(bid.is_none_or(|bid| bid < price) && ask.is_none_or(|ask| price < ask));
         match self.executed {

@@ -7,10 +7,9 @@ use crate::units::Side;
 
 use super::book::{Handle, Ladder, Level, Order, Orders, key_of};
 use super::liquid::{BUSIEST, Place};
-use super::profile::Profile;
 use super::random::Random;
 use super::recent::Recent;
-use super::style::{Style, live_weights};
+use super::style::Style;
 use super::symbols::{self, Terms};
 use super::tape::Tape;
 
@@ -77,9 +76,10 @@ pub(super) struct Stock {
     recent: Recent,
 }
 
-/// All instruments, their orders, and the tape that everything is written on.
+/// The instruments of a partition, their orders, and the tape that everything is written on.
 #[derive(Clone, Debug)]
 pub(super) struct Market {
+    part: Part,
     pub(super) stocks: Vec<Stock>,
     pub(super) orders: Orders,
     pub(super) random: Random,
@@ -87,23 +87,33 @@ pub(super) struct Market {
     pub(super) style: Style,
 }
 
-/// The instrument number of a stock: its locate, from 1.
-pub(super) fn locate(stock: usize) -> u32 {
-    stock as u32 + 1
+/// Which of how many parts of a session something is.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Part {
+    pub(super) number: u32,
+    pub(super) of: u32,
 }
 
 impl Stock {
-    fn new(terms: Terms, share: u64, is_busy: bool) -> Self {
+    /// The stock of a rank among `count`.
+    fn new(rank: u32, count: u32, random: &mut Random) -> Self {
+        let terms = symbols::terms(rank, count, random);
+        let is_busy = rank < count.div_ceil(20);
         Self {
             state: State::Trading,
             fair: terms.price,
             ladders: [Ladder::default(), Ladder::default()],
             live: 0,
-            share,
+            share: 0,
             distances: if is_busy { DISTANCE_BUSY } else { DISTANCE_QUIET },
             recent: Recent::default(),
             terms,
         }
+    }
+
+    /// The stocks of a session, busiest first.
+    pub(super) fn all(count: u32, random: &mut Random) -> Vec<Self> {
+        (0..count).map(|rank| Self::new(rank, count, random)).collect()
     }
 
     #[inline]
@@ -140,25 +150,27 @@ impl Stock {
 }
 
 impl Market {
-    /// The stocks of a session, whose parts of the messages are `weights`.
+    /// The market of `part`, whose stocks have `weights` of its live orders, in any unit.
     pub(super) fn new(
-        profile: &Profile,
+        part: Part,
+        mut stocks: Vec<Stock>,
         weights: &[u64],
         style: Style,
-        mut random: Random,
+        random: Random,
     ) -> Self {
-        let symbols = profile.symbols;
-        let weights = live_weights(weights);
         let total: u128 = weights.iter().map(|&weight| u128::from(weight)).sum();
-        let stocks = (0..symbols)
-            .map(|rank| {
-                let terms = symbols::terms(rank, symbols, &mut random);
-                let share = (u128::from(weights[rank as usize]) << 32) / total;
-                Stock::new(terms, share as u64, rank < symbols.div_ceil(20))
-            })
-            .collect();
-        let tape = Tape::new(symbols as usize);
-        Self { stocks, orders: Orders::default(), random, tape, style }
+        for (stock, &weight) in stocks.iter_mut().zip(weights) {
+            stock.share = ((u128::from(weight) << 32) / total) as u64;
+        }
+        let tape = Tape::new(part, stocks.len());
+        Self { part, stocks, orders: Orders::default(), random, tape, style }
+    }
+
+    /// The instrument number of a stock: its locate, from 1.
+    #[inline]
+    pub(super) fn locate(&self, stock: usize) -> u32 {
+        let Part { number, of } = self.part;
+        stock as u32 * of + number + 1
     }
 
     /// Asks for the memory that messages of a stock will want, a step deeper each time.
@@ -304,7 +316,7 @@ impl Market {
             let far = u64::from(best) >= u64::from(order.key) + FAR_TICKS * u64::from(terms.tick);
             self.tape.summary.note_placed(far);
         }
-        if locate(stock) == BUSIEST {
+        if self.locate(stock) == BUSIEST {
             let place = self.place(stock, order);
             self.tape.summary.liquid.note_order((order.id, order.qty), self.tape.now, place);
         }
@@ -318,8 +330,8 @@ impl Market {
         (price, qty): (u32, u32),
         attribution: Text<4>,
     ) {
-        let id = self.tape.next_id(locate(stock));
-        self.tape.add(locate(stock), side, id, (price, qty), attribution);
+        let id = self.tape.next_id(self.locate(stock));
+        self.tape.add(self.locate(stock), side, id, (price, qty), attribution);
         let order = Order::new(id, side, price, qty);
         self.note_order(stock, &order);
         self.insert(stock, order);
@@ -328,9 +340,9 @@ impl Market {
     /// The stub quotes of a market maker without opinion.
     pub(super) fn add_stubs(&mut self, stock: usize) {
         for (side, price) in STUB_PRICES {
-            let id = self.tape.next_id(locate(stock));
+            let id = self.tape.next_id(self.locate(stock));
             let attribution = Text::new(PARTICIPANTS[stock % PARTICIPANTS.len()]);
-            self.tape.add(locate(stock), side, id, (price, 100), attribution);
+            self.tape.add(self.locate(stock), side, id, (price, 100), attribution);
             self.tape.end_event();
             let mut order = Order::new(id, side, price, 100);
             order.is_stub = true;
@@ -392,7 +404,7 @@ impl Market {
     /// Deletes an order; `false` when none was found.
     pub(super) fn delete(&mut self, stock: usize, stubs_too: bool) -> bool {
         let Some(order) = self.take_drawn(stock, stubs_too) else { return false };
-        self.tape.delete(locate(stock), order.id);
+        self.tape.delete(self.locate(stock), order.id);
         true
     }
 
@@ -401,8 +413,8 @@ impl Market {
         let Some(old) = self.take_drawn(stock, false) else { return false };
         let price = self.draw_price(stock, old.side);
         let qty = if self.random.chance(700) { old.qty } else { self.draw_size() };
-        let id = self.tape.next_id(locate(stock));
-        self.tape.replace(locate(stock), (old.id, id), (price, qty));
+        let id = self.tape.next_id(self.locate(stock));
+        self.tape.replace(self.locate(stock), (old.id, id), (price, qty));
         let order = Order::new(id, old.side, price, qty);
         self.note_order(stock, &order);
         self.insert(stock, order);
@@ -419,7 +431,7 @@ impl Market {
         let qty = self.random.between(1, order.qty - 1);
         order.qty -= qty;
         let id = order.id;
-        self.tape.reduce(locate(stock), id, qty);
+        self.tape.reduce(self.locate(stock), id, qty);
         true
     }
 }

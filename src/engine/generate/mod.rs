@@ -13,17 +13,30 @@
 //! bytes on every machine.
 //!
 //! A session of a thousand stocks or more is one of the whole market, and keeps to the real day's
-//! pace: when it has fewer messages than that day, it rests between stretches of it.
+//! pace: when it has fewer messages than that day, it rests between stretches of it. It is made in
+//! four partitions, as an exchange has them, each with stocks, clock and random numbers of its own;
+//! they are made on as many threads as there are processors for, and merged by time:
+//!
+//! ```text
+//!  partition 0  ACME, ZEPHR, ... ---> batch --+
+//!  partition 1  BOLTX, FLUQ, ... ---> batch --+--> merged by time --> records or ITCH 5.0
+//!  partition 2  ORBQ, NOVQ, ...  ---> batch --+
+//!  partition 3  QNTA, TIDX, ...  ---> batch --+
+//! ```
 //!
 //! The message mix is steered by what is still owed of each type; adds and deletes by the number of
 //! live orders that the time of day asks for.
 
+mod batch;
 mod book;
+mod draft;
 mod flow;
 mod flow_export;
 mod flow_orders;
 mod liquid;
+mod lulls;
 mod market;
+mod partition;
 mod phases;
 mod profile;
 mod random;
@@ -36,7 +49,9 @@ mod tape;
 mod trades;
 
 use std::io::{self, Write};
+use std::thread;
 
+use crossbeam::queue::SegQueue;
 use xxhash_rust::xxh3::Xxh3;
 
 pub use flow::{CommandFlow, Flow, FlowProfile};
@@ -45,74 +60,36 @@ pub use profile::Profile;
 pub use summary::Summary;
 
 use crate::error::Result;
-use crate::event::{Event, Flags};
-use crate::feed::itch::Encoder;
+use crate::event::Event;
 
-use market::{Market, State};
-use phases::{BURST_NS, Phase, Plan};
-use profile::{Action, IMBALANCE_PPM, MIX};
-use random::{Random, Weighted};
-use schedule::Schedule;
-use style::Style;
+use batch::Form;
+use partition::Partition;
 
-/// Bytes that [`Generator::fill`] appends at a time, give or take a step's.
+/// Bytes that [`Generator::fill`] appends at a time, give or take a message's.
 const CHUNK_BYTES: usize = 64 << 10;
-
-/// One message in so many begins a burst.
-const BURST: u64 = 6;
-
-/// Steps after which the weights of the actions are set anew.
-const STEPS_PER_WEIGHING: u32 = 256;
-
-/// Stocks whose bursts run into one another.
-const HOT_STOCKS: usize = 4;
-
-/// Messages before the end of a phase that hold no exchange event of several.
-const LONE_MESSAGES: u64 = 64;
 
 /// A synthetic session, made as it is asked for.
 ///
 /// [`Generator::next_message`] gives records, [`Generator::fill`] and [`Generator::write_itch`]
-/// give ITCH 5.0; a generator is used in one of these ways.
+/// give ITCH 5.0; a generator is used in one of these ways. Messages are made ahead, some 16,000 of
+/// each partition; those of a session of the whole market on as many threads as there are
+/// processors for, at most four.
 #[derive(Clone)]
 pub struct Generator {
     profile: Profile,
-    market: Market,
-    schedule: Schedule,
-    plan: Plan,
-    activity: Weighted,
-    /// Draws the stocks and nothing else, so that they can be drawn ahead without other effects.
-    stock_random: Random,
-    /// Messages made so far.
-    made: u64,
-    /// Position in the records of the current step.
-    given: usize,
-    phase: usize,
-    /// The stocks that bursts are made of, and the one of the step.
-    hot: [usize; HOT_STOCKS],
-    stock: usize,
-    /// The stock that is drawn next, and messages since that is known.
-    coming: usize,
-    steps_to_coming: u32,
-    /// When a rest of the whole market ends, whatever is scheduled meanwhile.
-    rests_until: u64,
-    /// Messages left of a flurry, which is a burst of one stock as dense as can be.
-    flurry: u32,
-    /// The stock whose orders leave next at the end of the day.
-    cleared: usize,
-    /// Cumulated weights of the actions, and steps until they are set anew.
-    weights: [u64; MIX.len()],
-    weighing_due: u32,
-    /// Resting orders wanted, as of the last weighing.
-    live_wanted: u64,
-    encoder: Encoder,
+    partitions: Vec<Partition>,
+    threads: usize,
+    /// The partition whose messages come next, and the time and partition of the first message that
+    /// is not its own.
+    turn: (usize, (u64, usize)),
+    /// What is known of the merged messages only.
+    merged: Summary,
     hasher: Xxh3,
 }
 
 impl std::fmt::Debug for Generator {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        let mut shown = f.debug_struct("Generator");
-        shown.field("profile", &self.profile).field("made", &self.made).finish_non_exhaustive()
+        f.debug_struct("Generator").field("profile", &self.profile).finish_non_exhaustive()
     }
 }
 
@@ -124,31 +101,14 @@ impl Generator {
     /// Those of [`Profile::check`].
     pub fn new(profile: &Profile) -> Result<Self> {
         profile.check()?;
-        let mut random = Random::new(profile.seed);
-        let schedule = Schedule::new(profile, &mut random);
-        let weights = symbols::weights(profile.symbols);
-        let style = Style::of(profile);
+        let partitions = draft::partitions(profile);
+        let processors = thread::available_parallelism().map_or(1, usize::from);
         Ok(Self {
             profile: *profile,
-            activity: Weighted::new(&weights),
-            stock_random: Random::new(!profile.seed),
-            plan: Plan::new(profile, style.phases, share_of(profile, IMBALANCE_PPM)),
-            market: Market::new(profile, &weights, style, random),
-            schedule,
-            made: 0,
-            given: 0,
-            phase: 0,
-            hot: [0; HOT_STOCKS],
-            stock: 0,
-            coming: 0,
-            steps_to_coming: 0,
-            rests_until: 0,
-            flurry: 0,
-            cleared: 0,
-            weights: [0; MIX.len()],
-            weighing_due: 0,
-            live_wanted: 0,
-            encoder: Encoder::new(0),
+            threads: processors.min(partitions.len()),
+            partitions,
+            turn: (0, (0, 0)),
+            merged: Summary::new(profile.symbols as usize),
             hasher: Xxh3::new(),
         })
     }
@@ -158,9 +118,13 @@ impl Generator {
         &self.profile
     }
 
-    /// What was generated so far.
-    pub fn summary(&self) -> &Summary {
-        &self.market.tape.summary
+    /// What was generated so far, messages made ahead included.
+    pub fn summary(&self) -> Summary {
+        let mut summary = self.merged.clone();
+        summary.checksum = self.hasher.digest();
+        summary.liquid = self.partitions[0].summary().liquid.clone();
+        self.partitions.iter().for_each(|partition| summary.add(partition.summary()));
+        summary
     }
 
     /// Copies the records of the next message to the front of `out` and says how many they are; 0
@@ -172,36 +136,40 @@ impl Generator {
     ///
     /// When `out` is shorter than [`MESSAGE_RECORDS_MAX`](crate::limits::MESSAGE_RECORDS_MAX).
     pub fn next_message(&mut self, out: &mut [Event]) -> usize {
-        if self.given == self.market.tape.records.len() && !self.step() {
-            return 0;
-        }
-        let records = &self.market.tape.records[self.given..];
-        let message = message_length(records);
-        out[..message].copy_from_slice(&records[..message]);
-        self.given += message;
-        message
+        let Some((partition, _)) = self.next_turn(Form::Records) else { return 0 };
+        let mut is_taken = false;
+        let (records, _) = self.partitions[partition].batch.take(|mark| {
+            if !is_taken {
+                self.merged.note_mark(mark);
+            }
+            !std::mem::replace(&mut is_taken, true)
+        });
+        out[..records.len()].copy_from_slice(records);
+        records.len()
     }
 
     /// Appends some 64 KiB of framed ITCH 5.0 messages and says how many messages they are; 0 at
     /// the end of the session.
     pub fn fill(&mut self, out: &mut Vec<u8>) -> u64 {
         let start = out.len();
-        let made = self.made;
-        while out.len() - start < CHUNK_BYTES && self.step() {
-            let mut records = &self.market.tape.records[..];
-            while !records.is_empty() {
-                let (message, rest) = records.split_at(message_length(records));
-                let is_written = self.encoder.encode(message, out);
-                debug_assert!(is_written, "{message:?}");
-                records = rest;
-            }
-            self.given = self.market.tape.records.len();
+        let mut messages = 0;
+        while out.len() - start < CHUNK_BYTES {
+            let Some((partition, until)) = self.next_turn(Form::Bytes) else { break };
+            let mut room = (CHUNK_BYTES - (out.len() - start)) as isize;
+            let (_, bytes) = self.partitions[partition].batch.take(|mark| {
+                let is_due = room > 0 && (mark.ts, partition) < until;
+                if is_due {
+                    room -= mark.bytes as isize;
+                    messages += 1;
+                    self.merged.note_mark(mark);
+                }
+                is_due
+            });
+            out.extend_from_slice(bytes);
         }
         self.hasher.update(&out[start..]);
-        let summary = &mut self.market.tape.summary;
-        summary.bytes += (out.len() - start) as u64;
-        summary.checksum = self.hasher.digest();
-        self.made - made
+        self.merged.bytes += (out.len() - start) as u64;
+        messages
     }
 
     /// Writes the rest of the session as framed ITCH 5.0 messages, and says what it was like.
@@ -209,7 +177,7 @@ impl Generator {
     /// # Errors
     ///
     /// Those of `out`.
-    pub fn write_itch(&mut self, out: &mut impl Write) -> io::Result<&Summary> {
+    pub fn write_itch(&mut self, out: &mut impl Write) -> io::Result<Summary> {
         let mut chunk = Vec::with_capacity(2 * CHUNK_BYTES);
         while self.fill(&mut chunk) > 0 {
             out.write_all(&chunk)?;
@@ -219,214 +187,72 @@ impl Generator {
         Ok(self.summary())
     }
 
-    /// Makes the next messages, at least one; `false` at the end of the session.
-    fn step(&mut self) -> bool {
-        self.market.tape.records.clear();
-        self.given = 0;
-        while self.market.tape.records.is_empty() {
-            if !self.act() {
-                return false;
-            }
-        }
-        self.made = self.market.tape.summary.messages();
-        true
-    }
-
-    /// Lets one thing happen, which may turn out to be nothing; `false` at the end of the session.
-    fn act(&mut self) -> bool {
-        let Some(&phase) = self.plan.phases.get(self.phase) else {
-            let has_task = self.schedule.next_ts().is_some();
-            self.schedule.run_next(&mut self.market);
-            return has_task;
-        };
-        let end = self.plan.ends[self.phase];
-        let left = end.messages.saturating_sub(self.made);
-        let now = self.market.tape.now.max(phase.from);
-        let (ts, is_burst) = match left {
-            0 => (end.ts.max(now), false),
-            _ => self.next_time(now, end.ts, left),
-        };
-        if self.schedule.next_ts().is_some_and(|due| due <= ts) {
-            self.schedule.run_next(&mut self.market);
-            return true;
-        }
-        self.market.tape.now = ts;
-        if left == 0 {
-            self.phase += 1;
-            self.weighing_due = 0;
-            return true;
-        }
-        self.draw_stock(is_burst);
-        if phase.is_last && self.market.stocks[self.stock].live == 0 {
-            self.stock = self.next_with_orders();
-        }
-        self.happen(&phase, left);
-        true
-    }
-
-    /// The time of the next message, and whether it belongs to the burst of the one before.
-    ///
-    /// One message in six begins a burst, after a gap that is exponential around what keeps the
-    /// phase on time; the others follow within microseconds, some at the same time.
+    /// The partition whose message comes next, and the time and partition of the first message that
+    /// is not its own; `None` at the end of the session. At equal times the first partition goes
+    /// first.
     #[inline]
-    fn next_time(&mut self, now: u64, end: u64, left: u64) -> (u64, bool) {
-        const CLOSE_NS: u64 = 20_000;
-        const FLURRY_NS: u64 = 2_000;
-        let random = &mut self.market.random;
-        if self.rests_until > now {
-            return (self.rests_until.min(end.max(now)), false);
+    fn next_turn(&mut self, form: Form) -> Option<(usize, (u64, usize))> {
+        let (partition, until) = self.turn;
+        let next = self.partitions[partition].batch.next_ts();
+        if next.is_none_or(|ts| (ts, partition) >= until) {
+            self.turn = self.find_turn(form)?;
         }
-        let rest = end.saturating_sub(now);
-        let mean = rest / left;
-        if self.flurry == 0 && random.below(BURST as u32) == 0 {
-            let gap = match &self.market.style.lulls {
-                None => mean * BURST * random.exponential() / 1024,
-                Some(lulls) => {
-                    let gap = lulls.gap(mean * BURST, BURST_NS * BURST, rest, random);
-                    self.rests_until = now + gap;
-                    gap
-                }
-            };
-            return ((now + gap).min(end.max(now)), false);
-        }
-        let close = if self.flurry > 0 { FLURRY_NS } else { CLOSE_NS };
-        let same_time = random.chance(150);
-        let gap = if same_time { 0 } else { random.below_wide((mean / 2).min(close) + 1) };
-        ((now + gap).min(end.max(now)), true)
+        Some(self.turn)
     }
 
-    /// The stock of the next message: one of those that a burst is made of, or one more.
-    #[inline]
-    fn draw_stock(&mut self, is_burst: bool) {
-        const FLURRIES: u32 = 2_048;
-        self.market.prefetch(self.coming, self.steps_to_coming);
-        self.steps_to_coming = self.steps_to_coming.saturating_add(1);
-        if self.flurry > 0 {
-            self.flurry -= 1;
-            return;
+    fn find_turn(&mut self, form: Form) -> Option<(usize, (u64, usize))> {
+        const NEVER: (u64, usize) = (u64::MAX, usize::MAX);
+        if self.partitions.iter().any(|partition| partition.next_ts().is_none()) {
+            self.make(form);
         }
-        let slot = self.stock_random.below(HOT_STOCKS as u32) as usize;
-        if !is_burst {
-            self.hot[slot] = self.coming;
-            self.coming = self.activity.draw(&mut self.stock_random);
-            self.steps_to_coming = 0;
-            if self.stock_random.below(FLURRIES) == 0 {
-                self.flurry = self.stock_random.between(20, 90);
+        let (mut first, mut second) = (NEVER, NEVER);
+        for (index, partition) in self.partitions.iter().enumerate() {
+            let next = partition.next_ts().map_or(NEVER, |ts| (ts, index));
+            if next < first {
+                second = first;
+                first = next;
+            } else {
+                second = second.min(next);
             }
         }
-        self.stock = self.hot[slot];
+        (first.0 < u64::MAX).then_some((first.1, second))
     }
 
-    /// A stock that has orders left, for the end of the day; the current one when none has.
-    fn next_with_orders(&mut self) -> usize {
-        let stocks = &self.market.stocks;
-        for _ in 0..stocks.len() {
-            if stocks[self.cleared].live > 0 {
-                return self.cleared;
+    /// Makes messages of all partitions.
+    fn make(&mut self, form: Form) {
+        let queue = SegQueue::new();
+        self.partitions.iter_mut().for_each(|partition| queue.push(partition));
+        let work = || {
+            while let Some(partition) = queue.pop() {
+                partition.fill(form);
             }
-            self.cleared = (self.cleared + 1) % stocks.len();
-        }
-        self.stock
-    }
-
-    /// One action of the current stock.
-    fn happen(&mut self, phase: &Phase, left: u64) {
-        if self.weighing_due == 0 {
-            self.weigh(phase);
-            self.weighing_due = STEPS_PER_WEIGHING;
-        }
-        self.weighing_due -= 1;
-        let stock = self.stock;
-        let total = self.weights[MIX.len() - 1];
-        let drawn = self.market.random.below_wide(total);
-        let index = self.weights.iter().position(|&weight| drawn < weight).unwrap_or(0);
-        let action = if left > LONE_MESSAGES { MIX[index].0 } else { Action::Churn };
-
-        let market = &mut self.market;
-        market.drift(stock);
-        let is_halted = market.stocks[stock].state == State::Halted;
-        let is_done = match action {
-            Action::Imbalance => {
-                market.imbalance(stock, phase.cross_type);
-                true
-            }
-            _ if is_halted => {
-                market.delete(stock, false);
-                true
-            }
-            Action::Churn => false,
-            Action::Attributed => {
-                market.add(stock, true);
-                true
-            }
-            Action::Replace => market.replace(stock),
-            Action::Reduce => market.reduce(stock),
-            Action::Aggress => market.aggress(stock),
-            Action::Hidden => market.trade_hidden(stock),
-            Action::Priced => market.execute_priced(stock),
         };
-        if !is_done {
-            self.churn(phase);
-        }
-        self.market.prefetch_next(stock);
-    }
-
-    /// An add or a delete, whichever brings the live orders nearer to their target: those of the
-    /// stock, or all of them when the books empty.
-    #[inline]
-    fn churn(&mut self, phase: &Phase) {
-        const LEAN_MAX: i64 = 480;
-        let market = &mut self.market;
-        let stock = &market.stocks[self.stock];
-        let lean = if phase.is_last {
-            (self.live_wanted as i64 - market.tape.summary.live as i64) * 64
-        } else {
-            let wanted = ((self.live_wanted * stock.share) >> 32).max(2) as i64;
-            (wanted - i64::from(stock.live)) * 1024 / (wanted / 4 + 4)
-        };
-        let adds = market.random.chance((512 + lean.clamp(-LEAN_MAX, LEAN_MAX)) as u32);
-        if adds || !market.delete(self.stock, phase.is_last) {
-            market.add(self.stock, false);
-        }
-    }
-
-    /// Sets the weights of the actions by what is still owed of their messages.
-    fn weigh(&mut self, phase: &Phase) {
-        self.live_wanted = self.plan.live_at(self.phase, self.made);
-        let summary = &self.market.tape.summary;
-        let mut sum = 0;
-        for (index, &(action, letters, ppm)) in MIX.iter().enumerate() {
-            let made = summary.count(letters);
-            let owed = share_of(&self.profile, ppm).saturating_sub(made);
-            let weight = match action {
-                // The deletions after the close are not to be had before it.
-                Action::Churn if !phase.is_last => owed.saturating_sub(self.plan.last_messages()),
-                Action::Churn => owed,
-                Action::Aggress => {
-                    owed * (summary.aggressors + 1) / (made + 1) * phase.trading / 16
-                }
-                Action::Hidden => owed / 2 * phase.trading / 16,
-                Action::Priced => owed * phase.trading / 16,
-                Action::Imbalance => self.plan.imbalance_weight(self.phase, (self.made, made), sum),
-                Action::Replace | Action::Reduce if phase.is_last => owed / 4,
-                Action::Attributed | Action::Replace | Action::Reduce => owed,
-            };
-            sum += weight;
-            self.weights[index] = sum;
-        }
-        if sum == 0 {
-            self.weights = [1; MIX.len()];
-        }
+        thread::scope(|scope| {
+            for _ in 1..self.threads {
+                // A thread that cannot be had leaves its work to the others.
+                let _ = thread::Builder::new().name("generator".into()).spawn_scoped(scope, work);
+            }
+            work();
+        });
     }
 }
 
-/// Messages of a type that has `ppm` parts in a million.
-fn share_of(profile: &Profile, ppm: u64) -> u64 {
-    (u128::from(profile.messages) * u128::from(ppm) / 1_000_000) as u64
-}
+#[cfg(test)]
+mod tests {
+    use super::*;
 
-/// Records of the message at the front of `records`.
-#[inline]
-fn message_length(records: &[Event]) -> usize {
-    1 + records.iter().take_while(|record| record.has(Flags::CONTINUED)).count()
+    #[test]
+    fn the_session_is_the_same_on_any_number_of_threads() {
+        let profile = Profile { messages: 200_000, symbols: 1_000, live: 10_000, seed: 5 };
+        let bytes = |threads| {
+            let mut generator = Generator::new(&profile).expect("a valid profile");
+            assert_eq!(generator.partitions.len(), 4);
+            generator.threads = threads;
+            let mut bytes = Vec::new();
+            generator.write_itch(&mut bytes).expect("memory takes everything");
+            bytes
+        };
+        let alone = bytes(1);
+        assert!(alone == bytes(2) && alone == bytes(4));
+    }
 }

@@ -1,6 +1,6 @@
 //! The phases of the day: how many messages each has, how trading goes, how many orders rest.
 
-use super::profile::{POSITIONS_PPM, Profile};
+use super::profile::{IMBALANCE_PPM, POSITIONS_PPM, Profile};
 use super::schedule::{MARKET_CLOSE, MARKET_OPEN, SYSTEM_END, SYSTEM_START, at};
 
 /// A stretch of the day with one character.
@@ -81,12 +81,19 @@ pub(super) struct Plan {
 }
 
 impl Plan {
-    pub(super) fn new(profile: &Profile, phases: &'static Phases, imbalances: u64) -> Self {
+    /// The phases of one of `partitions`, which has `closing` messages after the last of them.
+    pub(super) fn new(
+        profile: &Profile,
+        phases: &'static Phases,
+        closing: u64,
+        partitions: u64,
+    ) -> Self {
         let Profile { messages, live, .. } = *profile;
         let symbols = u64::from(profile.symbols);
-        // The last two messages end the session; directory and participants precede the phases.
-        let end = messages - 2;
-        let before = 3 * symbols + messages * POSITIONS_PPM / 1_000_000;
+        let imbalances = profile.part(IMBALANCE_PPM);
+        let end = messages - closing;
+        // Directory and participants precede the phases.
+        let before = 3 * symbols + profile.part(POSITIONS_PPM);
         let last_messages = (messages / 20).max(live + live / 8) + CROSS_MESSAGES * symbols;
         let elastic = end - last_messages - before;
 
@@ -104,8 +111,16 @@ impl Plan {
         }
         let burst = phases.iter().position(|phase| phase.from == MARKET_OPEN).unwrap_or(0);
         let burst_messages = ends[burst].messages - ends[burst - 1].messages;
-        ends[burst].ts = MARKET_OPEN + burst_messages * BURST_NS;
+        ends[burst].ts = MARKET_OPEN + burst_messages * partitions * BURST_NS;
         Self { phases, ends, last_messages }
+    }
+
+    /// Beginning, end and messages of each phase.
+    pub(super) fn stretches(&self) -> impl Iterator<Item = (u64, u64, u64)> {
+        let befores = std::iter::once(PhaseEnd::default()).chain(self.ends.iter().copied());
+        self.phases.iter().zip(&self.ends).zip(befores).map(|((phase, end), before)| {
+            (phase.from.max(before.ts), end.ts, end.messages - before.messages)
+        })
     }
 
     /// Messages of the last phase.

@@ -43,6 +43,11 @@ impl Profile {
         Self { messages: 50_000_000, symbols: 8_900, live: 1_900_000, seed: 42 }
     }
 
+    /// Messages of a type that has `ppm` parts in a million.
+    pub(super) fn part(&self, ppm: u64) -> u64 {
+        (u128::from(self.messages) * u128::from(ppm) / 1_000_000) as u64
+    }
+
     /// Messages that a session of so many symbols needs at least.
     fn messages_min(symbols: u32) -> u64 {
         4_096 + 24 * u64::from(symbols)

@@ -12,6 +12,16 @@ impl Random {
         Self(Xoshiro256PlusPlus::seed_from_u64(seed))
     }
 
+    /// This stream and others that are far away from it, `count` in all.
+    pub(super) fn split(self, count: usize) -> Vec<Self> {
+        let further = |before: &Self| {
+            let mut next = before.clone();
+            next.0.jump();
+            Some(next)
+        };
+        std::iter::successors(Some(self), further).take(count).collect()
+    }
+
     /// A number below `limit`; 0 when that is 0.
     #[inline]
     pub(super) fn below(&mut self, limit: u32) -> u32 {

@@ -1,6 +1,6 @@
 //! What happens at set times: phases of the day, directory, auctions, halts, notices.
 
-use super::market::{Market, PARTICIPANTS, State, locate};
+use super::market::{Market, PARTICIPANTS, State};
 use super::profile::{POSITIONS_PPM, Profile};
 use super::random::Random;
 
@@ -61,6 +61,30 @@ enum Task {
     Broken,
 }
 
+impl Task {
+    /// The stock that it is about.
+    fn stock_mut(&mut self) -> Option<&mut usize> {
+        match self {
+            Self::Phase(_) | Self::DeclineLevels | Self::DeclineStatus | Self::Broken => None,
+            Self::Position { stock, .. }
+            | Self::Cross { stock, .. }
+            | Self::Directory(stock)
+            | Self::Stubs(stock)
+            | Self::Halt(stock)
+            | Self::Collar(stock)
+            | Self::Quote(stock)
+            | Self::QuotedOrder(stock)
+            | Self::HaltImbalance(stock)
+            | Self::Resume(stock)
+            | Self::OperationalHalt(stock)
+            | Self::OperationalResume(stock)
+            | Self::Offering(stock)
+            | Self::DirectListing(stock)
+            | Self::RetailInterest(stock) => Some(stock),
+        }
+    }
+}
+
 /// The tasks of a session, soonest last.
 #[derive(Clone, Debug)]
 pub(super) struct Schedule {
@@ -86,6 +110,28 @@ impl Schedule {
         schedule.tasks.reverse();
         schedule.tasks.sort_by_key(|&(ts, _)| std::cmp::Reverse(ts));
         schedule
+    }
+
+    /// The tasks of each of `count` partitions, those of no stock with the first.
+    pub(super) fn split(self, count: usize) -> Vec<Self> {
+        let mut parts = vec![Self { tasks: Vec::new(), offerings: Vec::new() }; count];
+        for (ts, mut task) in self.tasks {
+            let part = task.stock_mut().map_or(0, |stock| {
+                let part = *stock % count;
+                *stock /= count;
+                part
+            });
+            parts[part].tasks.push((ts, task));
+        }
+        for stock in self.offerings {
+            parts[stock % count].offerings.push(stock / count);
+        }
+        parts
+    }
+
+    /// Tasks after the last phase of the day.
+    pub(super) fn closing(&self) -> u64 {
+        self.tasks.iter().filter(|(ts, _)| *ts >= SYSTEM_END).count() as u64
     }
 
     fn plan(&mut self, ts: u64, task: Task) {
@@ -202,17 +248,17 @@ impl Schedule {
             }
             Task::Resume(stock) => market.set_state(stock, State::Trading, ""),
             Task::Collar(stock) => {
-                market.tape.collar(locate(stock), market.stocks[stock].fair);
+                market.tape.collar(market.locate(stock), market.stocks[stock].fair);
             }
             Task::QuotedOrder(stock) => market.add_through(stock),
             Task::HaltImbalance(stock) => market.imbalance(stock, b'H'),
             Task::OperationalHalt(stock) => {
                 market.stocks[stock].state = State::Halted;
-                market.tape.status(locate(stock), b'H', b'Q', "");
+                market.tape.status(market.locate(stock), b'H', b'Q', "");
             }
             Task::OperationalResume(stock) => {
                 market.stocks[stock].state = State::Trading;
-                market.tape.status(locate(stock), b'T', b'Q', "");
+                market.tape.status(market.locate(stock), b'T', b'Q', "");
             }
             Task::Broken => market.tape.broken(),
             Task::Position { .. }
@@ -228,7 +274,7 @@ impl Schedule {
 impl Market {
     /// Directory, state and short-sale restriction of a stock.
     fn introduce(&mut self, stock: usize, is_offering: bool) {
-        let instrument = locate(stock);
+        let instrument = self.locate(stock);
         self.tape.directory(instrument, &self.stocks[stock].terms.ticker, is_offering);
         self.tape.now += 40_000;
         if is_offering {
@@ -248,7 +294,7 @@ impl Market {
             State::Quoting => b'Q',
             State::Halted => b'H',
         };
-        self.tape.status(locate(stock), letter, 0, reason);
+        self.tape.status(self.locate(stock), letter, 0, reason);
     }
 
     fn symbol(&self, stock: usize) -> [u8; 8] {
@@ -267,7 +313,7 @@ impl Market {
             _ => self.random.pick(b"BS"),
         };
         let price = self.stocks[stock].fair;
-        self.tape.imbalance(locate(stock), (paired, shares, direction), price, cross_type);
+        self.tape.imbalance(self.locate(stock), (paired, shares, direction), price, cross_type);
     }
 
     /// The messages that touch no order.
@@ -276,7 +322,7 @@ impl Market {
             Task::Position { stock, number } => {
                 let participant = PARTICIPANTS[number % PARTICIPANTS.len()].as_bytes();
                 let symbol = self.symbol(stock);
-                self.tape.notice(b'L', locate(stock), &[participant, &symbol, b"YNA"]);
+                self.tape.notice(b'L', self.locate(stock), &[participant, &symbol, b"YNA"]);
             }
             Task::DeclineLevels => {
                 // 7, 13 and 20 per cent under an index of 3,000, in 1e-8.
@@ -290,7 +336,7 @@ impl Market {
                 let price = self.stocks[stock].fair.to_be_bytes();
                 let symbol = self.symbol(stock);
                 let fields: [&[u8]; 4] = [&symbol, &release.to_be_bytes(), b"A", &price];
-                self.tape.notice(b'K', locate(stock), &fields);
+                self.tape.notice(b'K', self.locate(stock), &fields);
             }
             Task::DirectListing(stock) => {
                 let fair = self.stocks[stock].fair;
@@ -299,12 +345,12 @@ impl Market {
                 let near = fair.to_be_bytes();
                 let time = OFFERINGS_TRADE.to_be_bytes();
                 let fields: [&[u8]; 8] = [&symbol, b"Y", &low, &high, &near, &time, &low, &high];
-                self.tape.notice(b'O', locate(stock), &fields);
+                self.tape.notice(b'O', self.locate(stock), &fields);
             }
             Task::RetailInterest(stock) => {
                 let interest = self.random.pick(b"BSAN");
                 let symbol = self.symbol(stock);
-                self.tape.notice(b'N', locate(stock), &[&symbol, &[interest]]);
+                self.tape.notice(b'N', self.locate(stock), &[&symbol, &[interest]]);
             }
             _ => {}
         }

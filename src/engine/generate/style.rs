@@ -7,22 +7,12 @@
 
 use std::ops::Range;
 
-use super::BURST;
 use super::phases::{FEW_STOCKS, Phases, WHOLE_MARKET};
-use super::profile::Profile;
 use super::random::Random;
+use super::tape::PARTITIONS;
 
 /// Symbols from which on a session is one of the whole market.
 const MARKET_SYMBOLS: u32 = 1_000;
-
-/// Messages of the real day.
-const DAY_MESSAGES: u64 = 268_744_780;
-
-/// Lulls of a session, about: few, so that few orders live through one.
-const LULLS: u64 = 128;
-
-/// Bursts between two lulls at least.
-const BURSTS_MIN: u64 = 16;
 
 /// How old the orders are that leave, in powers of two of ns, among few stocks. Where none is so
 /// young an older one leaves: a real one of ten lives less than a millisecond, half of them live
@@ -47,29 +37,24 @@ pub(super) struct Style {
     ages: &'static [(u32, u32, u32)],
     /// The phases of the day.
     pub(super) phases: &'static Phases,
-    /// When it rests; `None` when it never does.
-    pub(super) lulls: Option<Lulls>,
-}
-
-/// Rests of a session that has fewer messages than the real day.
-#[derive(Clone, Copy, Debug)]
-pub(super) struct Lulls {
-    /// The part of the time that is no rest, of 2^32.
-    active: u64,
-    /// Bursts from one rest to the next, on average.
-    bursts: u32,
+    /// Parts of the market that are made independently, each with a clock of its own.
+    pub(super) partitions: usize,
+    /// Whether it rests when it has fewer messages than the real day.
+    pub(super) has_lulls: bool,
 }
 
 impl Style {
-    pub(super) fn of(profile: &Profile) -> Self {
-        if !is_market(profile.symbols) {
+    /// The style of a session of so many stocks.
+    pub(super) fn of(symbols: u32) -> Self {
+        if !is_market(symbols) {
             return Self {
                 improve: 340,
                 join: 0..410,
                 leave_alone: 800,
                 ages: AGES_OF_FEW,
                 phases: &FEW_STOCKS,
-                lulls: None,
+                partitions: 1,
+                has_lulls: false,
             };
         }
         Self {
@@ -78,7 +63,8 @@ impl Style {
             leave_alone: 900,
             ages: AGES_OF_MANY,
             phases: &WHOLE_MARKET,
-            lulls: Lulls::of(profile.messages),
+            partitions: PARTITIONS,
+            has_lulls: true,
         }
     }
 
@@ -87,32 +73,6 @@ impl Style {
     pub(super) fn draw_age(&self, random: &mut Random) -> u64 {
         let octave = random.in_table(self.ages);
         (1 << octave) + random.below_wide(1 << octave)
-    }
-}
-
-impl Lulls {
-    /// The rests that leave so many messages the pace of the real day; `None` when they have it
-    /// anyway.
-    fn of(messages: u64) -> Option<Self> {
-        if messages >= DAY_MESSAGES {
-            return None;
-        }
-        let bursts = (messages / BURST / LULLS).max(BURSTS_MIN) as u32;
-        Some(Self { active: (messages << 32) / DAY_MESSAGES, bursts })
-    }
-
-    /// The gap before the next burst, where bursts come `mean` apart, `fastest` where the real day
-    /// is at its fastest, and `left` is what is left of the phase.
-    #[inline]
-    pub(super) fn gap(&self, mean: u64, fastest: u64, left: u64, random: &mut Random) -> u64 {
-        let active = ((u128::from(mean) * u128::from(self.active)) >> 32) as u64;
-        let active = active.max(fastest).min(mean);
-        if random.below(self.bursts) > 0 {
-            return active * random.exponential() / 1024;
-        }
-        // A rest never takes so much of a phase that its messages would have to come all at once.
-        let rest = (mean - active).saturating_mul(u64::from(self.bursts));
-        (rest / 1024).saturating_mul(random.exponential()).min(left / 4)
     }
 }
 

@@ -1,5 +1,6 @@
 //! What a generated session turned out to be.
 
+use super::batch::Mark;
 use super::liquid::{Liquid, LiquidName};
 
 /// Counts of a generated session.
@@ -43,7 +44,8 @@ pub struct Summary {
     pub placed_far: u64,
     pub(super) liquid: Liquid,
     messages: u64,
-    last_reference: u64,
+    /// Time of the last message, and the last reference.
+    last: (u64, u64),
     by_instrument: Vec<u64>,
 }
 
@@ -69,30 +71,55 @@ impl Summary {
             placed_far: 0,
             liquid: Liquid::new(),
             messages: 0,
-            last_reference: 0,
+            last: (0, 0),
             by_instrument: vec![0; symbols + 1],
         }
     }
 
     #[inline]
-    pub(super) fn note_message(&mut self, letter: u8, instrument: u32, same_time: bool) {
+    pub(super) fn note_message(&mut self, letter: u8, instrument: u32) {
         self.messages += 1;
         self.by_type[usize::from(letter)] += 1;
         self.by_instrument[instrument as usize] += 1;
-        self.same_time += u64::from(same_time);
-    }
-
-    #[inline]
-    pub(super) fn note_reference(&mut self, id: u64) {
-        self.references += 1;
-        self.references_down += u64::from(id < self.last_reference);
-        self.last_reference = id;
     }
 
     #[inline]
     pub(super) fn note_live(&mut self, change: i64) {
         self.live = self.live.wrapping_add_signed(change);
+    }
+
+    /// Takes note of what depends on the order of all messages.
+    #[inline]
+    pub(super) fn note_mark(&mut self, mark: &Mark) {
+        let Mark { ts, reference, live, .. } = *mark;
+        self.same_time += u64::from(ts == self.last.0);
+        self.last.0 = ts;
+        if reference > 0 {
+            self.references += 1;
+            self.references_down += u64::from(reference < self.last.1);
+            self.last.1 = reference;
+        }
+        self.note_live(i64::from(live));
         self.live_peak = self.live_peak.max(self.live);
+    }
+
+    /// Adds what does not depend on the order of all messages, of a part of the session.
+    pub(super) fn add(&mut self, part: &Self) {
+        let add = |sums: &mut [u64], counts: &[u64]| {
+            sums.iter_mut().zip(counts).for_each(|(sum, count)| *sum += count);
+        };
+        add(&mut self.by_type, &part.by_type);
+        add(&mut self.by_instrument, &part.by_instrument);
+        self.messages += part.messages;
+        self.with_company += part.with_company;
+        self.aggressors += part.aggressors;
+        self.sweeps += part.sweeps;
+        self.remainders += part.remainders;
+        self.refills += part.refills;
+        self.hidden_only += part.hidden_only;
+        self.executed_whole += part.executed_whole;
+        self.placed += part.placed;
+        self.placed_far += part.placed_far;
     }
 
     /// A new order on a side that has others.

@@ -7,10 +7,11 @@ use crate::event::kinds::{Letter, Payload, Price32, Raw, Text};
 use crate::event::{Event, Flags, payload};
 use crate::units::{MatchId, OrderId, Price, Qty, Side};
 
+use super::market::Part;
 use super::summary::Summary;
 
 /// Independent sequences of order references; each goes up in steps of as many.
-const PARTITIONS: usize = 4;
+pub(super) const PARTITIONS: usize = 4;
 
 /// The records of the step being generated, and the running numbers of the day.
 #[derive(Clone, Debug)]
@@ -21,6 +22,8 @@ pub(super) struct Tape {
     pub(super) summary: Summary,
     next_ids: [u64; PARTITIONS],
     next_match: u64,
+    /// Match numbers of other partitions lie in between.
+    match_step: u64,
     /// Instrument and match of the latest displayed execution, unless it was broken.
     unbroken: Option<(u32, MatchId)>,
     /// Time and instrument of the message before.
@@ -36,13 +39,15 @@ fn qty_of(qty: u32) -> Qty {
 }
 
 impl Tape {
-    pub(super) fn new(symbols: usize) -> Self {
+    /// The tape of a part of so many stocks.
+    pub(super) fn new(part: Part, stocks: usize) -> Self {
         Self {
             now: 0,
             records: Vec::new(),
-            summary: Summary::new(symbols),
+            summary: Summary::new(stocks * part.of as usize),
             next_ids: [4_096, 18_433, 9_218, 30_723],
-            next_match: 17_152,
+            next_match: 17_152 + u64::from(part.number),
+            match_step: u64::from(part.of),
             unbroken: None,
             before: (0, 0),
         }
@@ -52,12 +57,11 @@ impl Tape {
     pub(super) fn next_id(&mut self, instrument: u32) -> u64 {
         let next = &mut self.next_ids[instrument as usize % PARTITIONS];
         *next += PARTITIONS as u64;
-        self.summary.note_reference(*next);
         *next
     }
 
     fn next_match(&mut self) -> MatchId {
-        self.next_match += 1;
+        self.next_match += self.match_step;
         MatchId(self.next_match)
     }
 
@@ -96,7 +100,7 @@ impl Tape {
     }
 
     fn note(&mut self, letter: u8, instrument: u32) {
-        self.summary.note_message(letter, instrument, self.now == self.before.0);
+        self.summary.note_message(letter, instrument);
         self.summary.liquid.note_message(instrument, self.now);
         self.before = (self.now, instrument);
     }

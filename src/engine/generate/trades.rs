@@ -5,7 +5,7 @@ use crate::event::kinds::Text;
 use crate::units::Side;
 
 use super::book::key_of;
-use super::market::{Market, State, locate};
+use super::market::{Market, State};
 
 /// Displayed orders that an aggressor takes.
 const TAKEN: &[(u32, u32, u32)] =
@@ -62,7 +62,7 @@ impl Market {
         if prints_hidden {
             for _ in 0..self.random.in_table(TAKEN_HIDDEN) {
                 let qty = self.draw_size();
-                self.tape.trade(locate(stock), (sweep.price, qty));
+                self.tape.trade(self.locate(stock), (sweep.price, qty));
             }
         }
         let qty = self.draw_size();
@@ -85,7 +85,7 @@ impl Market {
         if first.key.abs_diff(fair) > band {
             return None;
         }
-        self.tape.start_event(locate(stock));
+        self.tape.start_event(self.locate(stock));
         let price = key_of(side, first.key);
         let mut sweep = Sweep { price, levels: 1, is_exhausted: false, is_complete: true };
         let mut level = first;
@@ -107,7 +107,7 @@ impl Market {
             let is_partial = is_last && order.qty > 1 && self.random.chance(440);
             let qty = if is_partial { self.random.between(1, order.qty - 1) } else { order.qty };
             self.tape.summary.with_company += u64::from(!level.is_single());
-            self.tape.execute(locate(stock), order.id, qty);
+            self.tape.execute(self.locate(stock), order.id, qty);
             self.fill(stock, level.head, qty);
             sweep.is_complete = !is_partial;
             sweep.is_exhausted = !is_partial && level.is_single();
@@ -140,10 +140,10 @@ impl Market {
     /// An aggressor meets hidden orders at the midpoint; `false` when there is none.
     pub(super) fn trade_hidden(&mut self, stock: usize) -> bool {
         let Some(price) = self.midpoint(stock) else { return false };
-        self.tape.start_event(locate(stock));
+        self.tape.start_event(self.locate(stock));
         for _ in 0..self.random.in_table(TAKEN_HIDDEN) {
             let qty = self.draw_size();
-            self.tape.trade(locate(stock), (price, qty));
+            self.tape.trade(self.locate(stock), (price, qty));
         }
         self.tape.end_event();
         self.tape.summary.hidden_only += 1;
@@ -155,22 +155,22 @@ impl Market {
         let Some(price) = self.midpoint(stock) else { return false };
         let side = self.draw_resting_side(stock);
         let Some(level) = self.stocks[stock].best(side) else { return false };
-        self.tape.start_event(locate(stock));
+        self.tape.start_event(self.locate(stock));
         let order = *self.orders.get(level.head);
         let flags = Flags::PRINTABLE | Flags::LAST;
-        self.tape.execute_at(locate(stock), order.id, (price, order.qty), flags);
+        self.tape.execute_at(self.locate(stock), order.id, (price, order.qty), flags);
         self.fill(stock, level.head, order.qty);
         true
     }
 
     /// An auction: a crossed book is uncrossed at one price; else orders of one touch take part.
     pub(super) fn cross(&mut self, stock: usize, cross_type: u8) {
-        self.tape.start_event(locate(stock));
+        self.tape.start_event(self.locate(stock));
         let (price, shares) = match self.uncross(stock) {
             Some(crossed) => crossed,
             None => self.cross_at_touch(stock),
         };
-        self.tape.cross(locate(stock), price, shares, cross_type);
+        self.tape.cross(self.locate(stock), price, shares, cross_type);
     }
 
     /// Executes displayed orders against each other while the book is locked or crossed; `None`
@@ -195,7 +195,7 @@ impl Market {
             }
         }
         for &(id, qty) in &fills {
-            self.tape.execute_at(locate(stock), id, (price, qty), 0);
+            self.tape.execute_at(self.locate(stock), id, (price, qty), 0);
         }
         (!fills.is_empty()).then_some((price, shares))
     }
@@ -218,7 +218,7 @@ impl Market {
                 break;
             }
             let order = *self.orders.get(level.head);
-            self.tape.execute_at(locate(stock), order.id, (price, order.qty), 0);
+            self.tape.execute_at(self.locate(stock), order.id, (price, order.qty), 0);
             shares += u64::from(order.qty);
             self.fill(stock, level.head, order.qty);
         }
