@@ -68,7 +68,7 @@ pub use queries::{Imbalance, QueuePosition, Turnover, Update};
 pub use replica::Replica;
 pub(crate) use replica::is_of_exchange_event;
 pub use saving::{SAVED_PIECES, Saving};
-pub(crate) use slab::NIL;
+pub(crate) use slab::{Linked, NIL, Slab};
 pub(crate) use store::{BookId, OrderStore, Place};
 pub use tape::InstrumentStats;
 pub(crate) use tape::{Units, hash_words};

@@ -24,7 +24,7 @@ const RESERVED_BYTES: usize = 2 << 30;
 const RECORDS_MIN: usize = 1 << 10;
 
 /// A record with room for the handle of the next one.
-pub(super) trait Linked: Copy + Zeroable {
+pub(crate) trait Linked: Copy + Zeroable {
     /// The next record of the list that this one is in.
     fn next(&self) -> u32;
     /// Makes it a free record, with the next one of their list.
@@ -33,7 +33,7 @@ pub(super) trait Linked: Copy + Zeroable {
 
 /// The records and their free list.
 #[derive(Debug)]
-pub(super) struct Slab<T: Linked> {
+pub(crate) struct Slab<T: Linked> {
     records: HugeArray<T>,
     /// Records that were ever in use: the first ones.
     used: usize,
@@ -45,7 +45,7 @@ pub(super) struct Slab<T: Linked> {
 
 impl<T: Linked> Slab<T> {
     /// An empty slab.
-    pub(super) fn new() -> Self {
+    pub(crate) fn new() -> Self {
         let records = HugeArray::reserved(RESERVED_BYTES / size_of::<T>(), RECORDS_MIN);
         Self { records, used: 0, free: NIL, live: 0, populated: 0 }
     }
@@ -58,7 +58,7 @@ impl<T: Linked> Slab<T> {
 
     /// Stores a record and names it.
     #[inline(always)]
-    pub(super) fn insert(&mut self, record: T) -> u32 {
+    pub(crate) fn insert(&mut self, record: T) -> u32 {
         self.live += 1;
         let handle = if self.free == NIL { self.fresh() } else { self.free };
         let place = &mut self[handle];
@@ -89,7 +89,7 @@ impl<T: Linked> Slab<T> {
 
     /// Gives a record's room back; its handle may be handed out again at once.
     #[inline(always)]
-    pub(super) fn remove(&mut self, handle: u32) {
+    pub(crate) fn remove(&mut self, handle: u32) {
         let free = self.free;
         self[handle].set_free(free);
         self.free = handle;
@@ -114,7 +114,7 @@ impl<T: Linked> Slab<T> {
 
     /// Asks for the cache line of a record; of none when `handle` is no record's.
     #[inline(always)]
-    pub(super) fn prefetch(&self, handle: u32) {
+    pub(crate) fn prefetch(&self, handle: u32) {
         prefetch_at(&self.records, handle as usize);
     }
 

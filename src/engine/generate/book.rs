@@ -4,17 +4,20 @@
 //! its complement for offers), so that both sides share one code: the touch is the last level, and
 //! one tick up is one tick more aggressive.
 
+use bytemuck::Zeroable;
+
+use crate::book::{Linked, NIL, Slab};
 use crate::processor::prefetch_at;
 use crate::units::Side;
 
-/// No order.
-const NONE: u32 = u32::MAX;
-
-/// Index of an order in [`Orders`].
+/// Names an order among [`Orders`].
 pub(super) type Handle = u32;
 
+/// The orders of all books.
+pub(super) type Orders = Slab<Order>;
+
 /// A displayed order.
-#[derive(Clone, Copy, Debug)]
+#[derive(Clone, Copy, Debug, Zeroable)]
 pub(super) struct Order {
     pub(super) id: u64,
     pub(super) key: u32,
@@ -23,16 +26,9 @@ pub(super) struct Order {
     next: Handle,
     /// Where it is among the stock's orders by arrival.
     pub(super) place: u32,
-    pub(super) side: Side,
+    is_buy: bool,
     /// A stub quote, which stays all day.
     pub(super) is_stub: bool,
-}
-
-/// The orders of all books.
-#[derive(Clone, Debug, Default)]
-pub(super) struct Orders {
-    slots: Vec<Order>,
-    free: Vec<Handle>,
 }
 
 /// A price level: its orders in the order of their arrival.
@@ -64,38 +60,28 @@ pub(super) fn key_of(side: Side, price: u32) -> u32 {
 impl Order {
     pub(super) fn new(id: u64, side: Side, price: u32, qty: u32) -> Self {
         let key = key_of(side, price);
-        Self { id, key, qty, prev: NONE, next: NONE, place: 0, side, is_stub: false }
+        let is_buy = side == Side::Buy;
+        Self { id, key, qty, prev: NIL, next: NIL, place: 0, is_buy, is_stub: false }
+    }
+
+    pub(super) fn side(&self) -> Side {
+        if self.is_buy { Side::Buy } else { Side::Sell }
     }
 
     pub(super) fn price(&self) -> u32 {
-        key_of(self.side, self.key)
+        key_of(self.side(), self.key)
     }
 }
 
-impl Orders {
-    #[inline]
-    pub(super) fn get(&self, handle: Handle) -> &Order {
-        &self.slots[handle as usize]
+impl Linked for Order {
+    #[inline(always)]
+    fn next(&self) -> u32 {
+        self.next
     }
 
-    #[inline]
-    pub(super) fn get_mut(&mut self, handle: Handle) -> &mut Order {
-        &mut self.slots[handle as usize]
-    }
-
-    /// Asks for the memory of an order.
-    #[inline]
-    pub(super) fn prefetch(&self, handle: Handle) {
-        prefetch_at(&self.slots, handle as usize);
-    }
-
-    fn store(&mut self, order: Order) -> Handle {
-        if let Some(handle) = self.free.pop() {
-            self.slots[handle as usize] = order;
-            return handle;
-        }
-        self.slots.push(order);
-        (self.slots.len() - 1) as Handle
+    #[inline(always)]
+    fn set_free(&mut self, next: u32) {
+        self.next = next;
     }
 }
 
@@ -140,12 +126,12 @@ impl Ladder {
 
     /// Puts an order at the back of its queue.
     pub(super) fn insert(&mut self, orders: &mut Orders, order: Order) -> Handle {
-        let handle = orders.store(order);
+        let handle = orders.insert(order);
         match self.find(order.key) {
             Ok(index) => {
                 let level = &mut self.levels[index];
-                orders.get_mut(level.tail).next = handle;
-                orders.get_mut(handle).prev = level.tail;
+                orders[level.tail].next = handle;
+                orders[handle].prev = level.tail;
                 level.tail = handle;
             }
             Err(index) => {
@@ -159,17 +145,17 @@ impl Ladder {
 
     /// Takes an order out.
     pub(super) fn remove(&mut self, orders: &mut Orders, handle: Handle) -> Order {
-        let order = *orders.get(handle);
-        if order.prev != NONE {
-            orders.get_mut(order.prev).next = order.next;
+        let order = orders[handle];
+        if order.prev != NIL {
+            orders[order.prev].next = order.next;
         }
-        if order.next != NONE {
-            orders.get_mut(order.next).prev = order.prev;
+        if order.next != NIL {
+            orders[order.next].prev = order.prev;
         }
-        if order.prev == NONE || order.next == NONE {
+        if order.prev == NIL || order.next == NIL {
             self.move_end(&order);
         }
-        orders.free.push(handle);
+        orders.remove(handle);
         order
     }
 
@@ -179,11 +165,11 @@ impl Ladder {
         let index = self.find(order.key).expect("a resting order has a level");
         let level = &mut self.levels[index];
         match (order.prev, order.next) {
-            (NONE, NONE) => {
+            (NIL, NIL) => {
                 self.levels.remove(index);
                 self.best_key = self.levels.last().map_or(0, |level| level.key);
             }
-            (NONE, next) => level.head = next,
+            (NIL, next) => level.head = next,
             (prev, _) => level.tail = prev,
         }
     }

@@ -62,8 +62,10 @@ fn deal<T>(items: Vec<T>, count: usize) -> Vec<Vec<T>> {
 
 /// A number in parts as large as the sums of `weights`; the first has what is left over.
 fn divide(whole: u64, weights: &[Vec<u64>]) -> Vec<u64> {
-    let sums: Vec<u128> =
-        weights.iter().map(|weights| weights.iter().map(|&weight| u128::from(weight)).sum()).collect();
+    let sums: Vec<u128> = weights
+        .iter()
+        .map(|weights| weights.iter().map(|&weight| u128::from(weight)).sum())
+        .collect();
     let total: u128 = sums.iter().sum();
     let mut parts: Vec<u64> =
         sums.iter().map(|sum| (u128::from(whole) * sum / total) as u64).collect();

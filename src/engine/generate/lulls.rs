@@ -106,7 +106,10 @@ impl Lulls {
 fn divide(whole: u64, count: u64, random: &mut Random) -> Vec<u64> {
     let sizes: Vec<u64> = (0..count).map(|_| 1 + random.exponential()).collect();
     let sum: u64 = sizes.iter().sum();
-    sizes.iter().map(|&size| (u128::from(whole) * u128::from(size) / u128::from(sum)) as u64).collect()
+    sizes
+        .iter()
+        .map(|&size| (u128::from(whole) * u128::from(size) / u128::from(sum)) as u64)
+        .collect()
 }
 
 #[cfg(test)]

@@ -163,7 +163,7 @@ impl Market {
             stock.share = ((u128::from(weight) << 32) / total) as u64;
         }
         let tape = Tape::new(part, stocks.len());
-        Self { part, stocks, orders: Orders::default(), random, tape, style }
+        Self { part, stocks, orders: Orders::new(), random, tape, style }
     }
 
     /// The instrument number of a stock: its locate, from 1.
@@ -300,7 +300,7 @@ impl Market {
     fn place(&self, stock: usize, order: &Order) -> Place {
         let stock = &self.stocks[stock];
         let tick = i64::from(stock.terms.tick);
-        let best = stock.ladders[order.side.index()].best_key();
+        let best = stock.ladders[order.side().index()].best_key();
         let touch = stock.best_price(Side::Buy).zip(stock.best_price(Side::Sell));
         Place {
             behind: best.map(|best| (i64::from(best) - i64::from(order.key)) / tick),
@@ -312,7 +312,7 @@ impl Market {
     #[inline]
     fn note_order(&mut self, stock: usize, order: &Order) {
         let Stock { terms, ladders, .. } = &self.stocks[stock];
-        if let Some(best) = ladders[order.side.index()].best_key() {
+        if let Some(best) = ladders[order.side().index()].best_key() {
             let far = u64::from(best) >= u64::from(order.key) + FAR_TICKS * u64::from(terms.tick);
             self.tape.summary.note_placed(far);
         }
@@ -353,7 +353,7 @@ impl Market {
     #[inline]
     fn insert(&mut self, stock: usize, order: Order) {
         let stock = &mut self.stocks[stock];
-        let handle = stock.ladders[order.side.index()].insert(&mut self.orders, order);
+        let handle = stock.ladders[order.side().index()].insert(&mut self.orders, order);
         stock.recent.push(self.tape.now, handle, &mut self.orders);
         stock.live += 1;
     }
@@ -362,7 +362,7 @@ impl Market {
     #[inline]
     pub(super) fn take_out(&mut self, stock: usize, handle: Handle) -> Order {
         let stock = &mut self.stocks[stock];
-        let side = self.orders.get(handle).side;
+        let side = self.orders[handle].side();
         stock.live -= 1;
         let order = stock.ladders[side.index()].remove(&mut self.orders, handle);
         stock.recent.forget(order.place);
@@ -411,11 +411,11 @@ impl Market {
     /// Replaces an order by another of its side; `false` when none was found.
     pub(super) fn replace(&mut self, stock: usize) -> bool {
         let Some(old) = self.take_drawn(stock, false) else { return false };
-        let price = self.draw_price(stock, old.side);
+        let price = self.draw_price(stock, old.side());
         let qty = if self.random.chance(700) { old.qty } else { self.draw_size() };
         let id = self.tape.next_id(self.locate(stock));
         self.tape.replace(self.locate(stock), (old.id, id), (price, qty));
-        let order = Order::new(id, old.side, price, qty);
+        let order = Order::new(id, old.side(), price, qty);
         self.note_order(stock, &order);
         self.insert(stock, order);
         true
@@ -424,7 +424,7 @@ impl Market {
     /// Takes shares off an order; `false` when none was found.
     pub(super) fn reduce(&mut self, stock: usize) -> bool {
         let Some(handle) = self.draw_order(stock, false) else { return false };
-        let order = self.orders.get_mut(handle);
+        let order = &mut self.orders[handle];
         if order.qty < 2 {
             return false;
         }

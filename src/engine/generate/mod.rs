@@ -71,7 +71,7 @@ const CHUNK_BYTES: usize = 64 << 10;
 /// A synthetic session, made as it is asked for.
 ///
 /// [`Generator::next_message`] gives records, [`Generator::fill`] and [`Generator::write_itch`]
-/// give ITCH 5.0; a generator is used in one of these ways. Messages are made ahead, some 16,000 of
+/// give ITCH 5.0; a generator is used in one of these ways. Messages are made ahead, some 4,000 of
 /// each partition; those of a session of the whole market on as many threads as there are
 /// processors for, at most four.
 #[derive(Clone)]

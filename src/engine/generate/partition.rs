@@ -25,7 +25,7 @@ const HOT_STOCKS: usize = 4;
 const LONE_MESSAGES: u64 = 64;
 
 /// Messages that a partition makes ahead.
-const BATCH_MESSAGES: usize = 16_384;
+const BATCH_MESSAGES: usize = 4_096;
 
 /// What a partition has of the session.
 pub(super) struct Share<'a> {

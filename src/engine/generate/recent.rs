@@ -38,7 +38,7 @@ pub(super) struct Recent(Vec<Entry>);
 impl Recent {
     #[inline]
     pub(super) fn push(&mut self, ts: u64, handle: Handle, orders: &mut Orders) {
-        let order = orders.get_mut(handle);
+        let order = &mut orders[handle];
         order.place = self.0.len() as u32;
         let standing = if order.is_stub { Standing::Stub } else { Standing::Rests };
         self.0.push(Entry { ts, handle, standing });
@@ -77,7 +77,7 @@ impl Recent {
         self.0.retain(|entry| {
             let is_kept = entry.standing != Standing::Gone;
             if is_kept {
-                orders.get_mut(entry.handle).place = kept;
+                orders[entry.handle].place = kept;
                 kept += 1;
             }
             is_kept

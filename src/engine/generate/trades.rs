@@ -102,7 +102,7 @@ impl Market {
                 }
                 level = next;
             }
-            let order = *self.orders.get(level.head);
+            let order = self.orders[level.head];
             let is_last = taken + 1 == count;
             let is_partial = is_last && order.qty > 1 && self.random.chance(440);
             let qty = if is_partial { self.random.between(1, order.qty - 1) } else { order.qty };
@@ -117,7 +117,7 @@ impl Market {
 
     /// Takes executed shares off the order, and the order out of the book when none is left.
     fn fill(&mut self, stock: usize, handle: u32, qty: u32) {
-        let order = self.orders.get_mut(handle);
+        let order = &mut self.orders[handle];
         order.qty -= qty;
         if order.qty == 0 {
             self.take_out(stock, handle);
@@ -156,7 +156,7 @@ impl Market {
         let side = self.draw_resting_side(stock);
         let Some(level) = self.stocks[stock].best(side) else { return false };
         self.tape.start_event(self.locate(stock));
-        let order = *self.orders.get(level.head);
+        let order = self.orders[level.head];
         let flags = Flags::PRINTABLE | Flags::LAST;
         self.tape.execute_at(self.locate(stock), order.id, (price, order.qty), flags);
         self.fill(stock, level.head, order.qty);
@@ -184,7 +184,7 @@ impl Market {
             if bid.key < key_of(Side::Sell, ask.key) {
                 break;
             }
-            let (buy, sell) = (*self.orders.get(bid.head), *self.orders.get(ask.head));
+            let (buy, sell) = (self.orders[bid.head], self.orders[ask.head]);
             let qty = buy.qty.min(sell.qty);
             // Earlier pairs had prices at least as good, so the last pair's price suits all.
             price = sell.price();
@@ -217,7 +217,7 @@ impl Market {
             if level.key != first.key {
                 break;
             }
-            let order = *self.orders.get(level.head);
+            let order = self.orders[level.head];
             self.tape.execute_at(self.locate(stock), order.id, (price, order.qty), 0);
             shares += u64::from(order.qty);
             self.fill(stock, level.head, order.qty);
