@@ -32,7 +32,7 @@ pub struct TradingHours {
 impl TradingHours {
     /// Whether a session is open at a time of a feed.
     pub fn is_open(self, ts: u64) -> bool {
-        let time = ts - self.zone.day_start(ts);
+        let time = self.zone.time_of_day(ts);
         let (is_after_open, is_before_close) = (time >= self.open, time < self.close);
         match self.open < self.close {
             true => is_after_open && is_before_close,
@@ -50,13 +50,10 @@ impl TradingHours {
         self.first(self.open, ts)
     }
 
-    /// The first time at or after `ts` that is `since_midnight`.
-    fn first(self, since_midnight: u64, ts: u64) -> u64 {
-        let today = self.zone.day_start(ts).saturating_add(since_midnight);
-        match today >= ts {
-            true => today,
-            false => self.zone.day_end(ts).saturating_add(since_midnight),
-        }
+    /// The first time at or after `ts` at which the clock shows a time of day.
+    fn first(self, time: u64, ts: u64) -> u64 {
+        let today = self.zone.moment_of_day(ts, time);
+        if today >= ts { today } else { self.zone.moment_of_next_day(ts, time) }
     }
 }
 
@@ -75,7 +72,7 @@ mod tests {
             for (open, close) in [(9, 16), (18, 17), (17, 17), (0, 23)] {
                 for zone in [Zone::Utc, Zone::Eastern] {
                     let hours = TradingHours { open: open * HOUR, close: close * HOUR, zone };
-                    let hour_of = |ts: u64| (ts - zone.day_start(ts)) / HOUR;
+                    let hour_of = |ts: u64| zone.time_of_day(ts) / HOUR;
                     let steps = || (0..30).map(|step| start + step * HOUR);
                     for ts in steps().take(6) {
                         let next =
@@ -89,6 +86,19 @@ mod tests {
                     }
                 }
             }
+        }
+    }
+
+    #[test]
+    fn hours_follow_the_clock_on_the_days_on_which_it_is_turned() {
+        // Futures open at 18:00 on Sundays, when clocks are turned too: 22:00 UTC in March, 23:00
+        // in November.
+        for sunday_six in [1_583_704_800_000_000_000, 1_604_271_600_000_000_000] {
+            let hours = TradingHours { open: 18 * HOUR, close: 17 * HOUR, zone: Zone::Eastern };
+            assert!(hours.is_open(sunday_six) && !hours.is_open(sunday_six - 1));
+            assert_eq!(hours.open_from(sunday_six - 9 * HOUR), sunday_six);
+            assert_eq!(hours.close_after(sunday_six), sunday_six + 23 * HOUR);
+            assert_eq!(hours.close_after(sunday_six - 2 * HOUR), sunday_six - HOUR);
         }
     }
 

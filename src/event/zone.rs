@@ -15,6 +15,9 @@ const MINUTE: u64 = 60 * SECOND;
 const HOUR: u64 = 60 * MINUTE;
 const DAY: u64 = 24 * HOUR;
 
+/// When clocks are turned, on the days on which they are.
+const TURN: u64 = 2 * HOUR;
+
 /// Times below this are since some midnight, others since the Unix epoch.
 const UNDATED_BELOW: u64 = 2 * DAY;
 
@@ -65,19 +68,55 @@ impl Zone {
     /// # Ok::<(), ringtape::error::Error>(())
     /// ```
     pub fn midnight_ns(self, date: Date) -> u64 {
-        let offset_hours = match self {
-            Self::Utc => 0,
-            Self::Eastern if date.has_daylight_saving_at_midnight() => 4,
-            Self::Eastern => 5,
-        };
-        date.0 * DAY + offset_hours * HOUR
+        date.0 * DAY + self.behind_utc(date)
     }
 
-    /// The midnight, in this zone, at which the day began that a feed's time lies in.
-    pub(crate) fn day_start(self, ns: u64) -> u64 {
+    /// How far the clock is behind UTC as a date begins.
+    fn behind_utc(self, date: Date) -> u64 {
+        match self {
+            Self::Utc => 0,
+            Self::Eastern if date.has_daylight_saving_at_midnight() => 4 * HOUR,
+            Self::Eastern => 5 * HOUR,
+        }
+    }
+
+    /// When the clock shows a time of day on a date: the first time where it does so twice, and
+    /// where it leaps over it, when it does.
+    fn moment(self, date: Date, time: u64) -> u64 {
+        let (midnight, evening) = (self.midnight_ns(date), self.behind_utc(Date(date.0 + 1)));
+        match time < TURN {
+            true => midnight.saturating_add(time),
+            false => (date.0 * DAY + evening).saturating_add(time).max(midnight + TURN),
+        }
+    }
+
+    /// When the clock shows a time of day on the day that a feed's time lies in.
+    pub(crate) fn moment_of_day(self, ns: u64, time: u64) -> u64 {
         match ns {
-            0..UNDATED_BELOW => ns / DAY * DAY,
-            _ => self.midnight_ns(self.date_at(ns)),
+            0..UNDATED_BELOW => ns / DAY * DAY + time,
+            _ => self.moment(self.date_at(ns), time),
+        }
+    }
+
+    /// The same on the day after it; the last days that 64 bits reach have none.
+    pub(crate) fn moment_of_next_day(self, ns: u64, time: u64) -> u64 {
+        match ns {
+            0..UNDATED_BELOW => (ns / DAY + 1) * DAY + time,
+            _ if ns > u64::MAX - 2 * DAY => u64::MAX,
+            _ => self.moment(Date(self.date_at(ns).0 + 1), time),
+        }
+    }
+
+    /// The time of day that the clock shows at a feed's time, in ns after midnight.
+    pub(crate) fn time_of_day(self, ns: u64) -> u64 {
+        if ns < UNDATED_BELOW {
+            return ns % DAY;
+        }
+        let date = self.date_at(ns);
+        let since = ns - self.midnight_ns(date);
+        match since < TURN {
+            true => since,
+            false => since + self.behind_utc(date) - self.behind_utc(Date(date.0 + 1)),
         }
     }
 
@@ -233,7 +272,7 @@ impl TimeOfDay {
             return is_known.then_some(self.since_midnight);
         }
         let clock = if self.is_utc { Zone::Utc } else { zone };
-        Some(clock.midnight_ns(zone.date_at(ts)) + self.since_midnight)
+        Some(clock.moment(zone.date_at(ts), self.since_midnight))
     }
 }
 
@@ -288,6 +327,33 @@ mod tests {
         for text in ["2023-02-29", "9999-01-01", "2020-x-01-30", "2020-01"] {
             assert!(text.parse::<Date>().is_err(), "{text}");
         }
+    }
+
+    #[test]
+    fn clocks_show_the_same_time_of_day_before_and_after_they_are_turned() {
+        // `TZ=America/New_York date -d '2020-03-08 18:00' +%s` and so on; 2:30 is leapt over.
+        for (date, time, seconds) in [
+            ("2020-03-08", "01:59", 1_583_650_740),
+            ("2020-03-08", "02:30", 1_583_650_800),
+            ("2020-03-08", "03:00", 1_583_650_800),
+            ("2020-03-08", "18:00", 1_583_704_800),
+            ("2020-11-01", "01:30", 1_604_208_600),
+            ("2020-11-01", "02:00", 1_604_214_000),
+            ("2020-11-01", "18:00", 1_604_271_600),
+            ("2020-11-02", "18:00", 1_604_358_000),
+        ] {
+            let midnight = Zone::Eastern.midnight_ns(date.parse().expect("a date"));
+            let time: TimeOfDay = time.parse().expect("a time");
+            let moment = time.among(midnight + HOUR, Zone::Eastern).expect("a moment");
+            assert_eq!(moment, seconds * SECOND, "{date} {time:?}");
+            let shown = Zone::Eastern.time_of_day(moment);
+            let is_leapt_over = time.since_midnight / MINUTE == 150;
+            let expected = if is_leapt_over { 3 * HOUR } else { time.since_midnight };
+            assert_eq!(shown, expected, "{date} {time:?}");
+        }
+        // 1:30 again, an hour later.
+        assert_eq!(Zone::Eastern.time_of_day(1_604_212_200 * SECOND), HOUR + 30 * MINUTE);
+        assert_eq!([7, DAY + 7].map(|ns| Zone::Eastern.time_of_day(ns)), [7, 7]);
     }
 
     #[test]
