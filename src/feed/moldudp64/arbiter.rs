@@ -164,7 +164,7 @@ impl Arbiter {
         let Some(Missing { from, until, .. }) = self.missing() else { return };
         let byte = self.held.values().next().map_or(self.known_byte, |held| held.arrival.byte);
         findings.gaps.push_back(Gap { message: self.delivered, from, until, byte });
-        for (line, counts) in self.lines.iter().zip(&mut findings.lines) {
+        for (line, counts) in self.lines.iter_mut().zip(&mut findings.lines) {
             line.give_up(&(from..until), counts);
         }
         self.lost.push(from..until);

@@ -17,7 +17,7 @@ use crate::feed::LineCounts;
 /// Ranges that are remembered; what is older has become what it is for good.
 const RANGES_MAX: usize = 256;
 
-/// Ranges of message numbers, ascending.
+/// Ranges of message numbers, the oldest first.
 #[derive(Debug, Default)]
 pub(super) struct Ranges(VecDeque<Range<u64>>);
 
@@ -26,21 +26,26 @@ pub(super) struct Ranges(VecDeque<Range<u64>>);
 pub(super) struct Line {
     /// The number behind the last message that came; `None` before the first.
     reached: Option<u64>,
+    /// What did not come on it, and was not given up.
     holes: Ranges,
+    /// What did not come on it, and was.
+    lost: Ranges,
 }
 
 impl Ranges {
-    /// Adds a range behind all others.
+    /// Adds a range, and forgets the oldest where there are too many.
     pub(super) fn push(&mut self, range: Range<u64>) {
-        if self.0.len() == RANGES_MAX {
-            self.0.pop_front();
-        }
         self.0.push_back(range);
+        self.forget_oldest();
     }
 
-    /// How many numbers of a range are in these.
-    fn shared_with(&self, range: &Range<u64>) -> u64 {
-        self.0.iter().map(|own| overlap(own, range).map_or(0, |both| both.end - both.start)).sum()
+    /// The parts of a range that are in these, and those that are not.
+    fn split(&self, range: Range<u64>) -> (Vec<Range<u64>>, Vec<Range<u64>>) {
+        let (mut within, mut left) = (Vec::new(), Self(VecDeque::from([range])));
+        for own in &self.0 {
+            within.append(&mut left.take_out(own));
+        }
+        (within, left.0.into())
     }
 
     /// Takes a range out; the parts that were in these.
@@ -59,6 +64,16 @@ impl Ranges {
         self.0 = left;
         taken
     }
+
+    fn forget_oldest(&mut self) {
+        let more = self.0.len().saturating_sub(RANGES_MAX);
+        self.0.drain(..more);
+    }
+}
+
+/// How many numbers are in ranges that do not overlap.
+fn count(ranges: &[Range<u64>]) -> u64 {
+    ranges.iter().map(|range| range.end - range.start).sum()
 }
 
 fn overlap(a: &Range<u64>, b: &Range<u64>) -> Option<Range<u64>> {
@@ -77,23 +92,29 @@ impl Line {
         let reached = *self.reached.get_or_insert(numbers.start);
         let is_late = numbers.start < reached;
         if is_late {
-            for closed in self.holes.take_out(&numbers) {
-                counts.missing -= closed.end - closed.start;
-                counts.filled -= closed.end - closed.start - lost.shared_with(&closed);
-            }
+            let closed = count(&self.holes.take_out(&numbers));
+            counts.filled -= closed;
+            counts.missing -= closed + count(&self.lost.take_out(&numbers));
+            // What came in the middle of a hole made two of it.
+            self.holes.forget_oldest();
+            self.lost.forget_oldest();
         } else if numbers.start > reached {
-            let hole = reached..numbers.start;
-            counts.missing += hole.end - hole.start;
-            counts.filled += hole.end - hole.start - lost.shared_with(&hole);
-            self.holes.push(hole);
+            counts.missing += numbers.start - reached;
+            let (lost, holes) = lost.split(reached..numbers.start);
+            counts.filled += count(&holes);
+            holes.into_iter().for_each(|hole| self.holes.push(hole));
+            lost.into_iter().for_each(|hole| self.lost.push(hole));
         }
         self.reached = Some(reached.max(numbers.end));
         is_late
     }
 
     /// Messages were given up: what is missing of them here did not come elsewhere.
-    pub(super) fn give_up(&self, numbers: &Range<u64>, counts: &mut LineCounts) {
-        counts.filled -= self.holes.shared_with(numbers);
+    pub(super) fn give_up(&mut self, numbers: &Range<u64>, counts: &mut LineCounts) {
+        for hole in self.holes.take_out(numbers) {
+            counts.filled -= hole.end - hole.start;
+            self.lost.push(hole);
+        }
     }
 }
 
@@ -137,5 +158,35 @@ mod tests {
                 assert_eq!((counts.missing, counts.filled), expected, "seed {seed}");
             }
         }
+    }
+
+    #[test]
+    fn what_came_late_on_a_line_is_counted_after_any_number_of_losses() {
+        let (mut line, mut lost, mut counts) =
+            (Line::default(), Ranges::default(), LineCounts::default());
+        // This line has nothing of 1 to 9, nobody else either; then it is silent while the other
+        // one loses much.
+        line.note(0..1, &lost, &mut counts);
+        lost.push(1..10);
+        line.note(10..11, &lost, &mut counts);
+        assert_eq!((counts.missing, counts.filled), (9, 0));
+        for number in 0..2 * RANGES_MAX as u64 {
+            let range = 20 + 10 * number..25 + 10 * number;
+            line.give_up(&range, &mut counts);
+            lost.push(range);
+        }
+        assert!(line.note(1..10, &lost, &mut counts));
+        assert_eq!((counts.missing, counts.filled), (0, 0));
+    }
+
+    #[test]
+    fn a_line_remembers_so_many_ranges_and_no_more() {
+        let (mut line, lost, mut counts) =
+            (Line::default(), Ranges::default(), LineCounts::default());
+        line.note(0..1, &lost, &mut counts);
+        line.note(10_000..10_001, &lost, &mut counts);
+        // Every second message comes late: each leaves one hole more.
+        (1..5_000).for_each(|half| _ = line.note(2 * half..2 * half + 1, &lost, &mut counts));
+        assert_eq!(line.holes.0.len(), RANGES_MAX);
     }
 }
