@@ -1,5 +1,7 @@
 //! What feeds count and check.
 
+use std::sync::Arc;
+
 use super::Description;
 use crate::event::Event;
 use crate::limits::GAPS_LISTED_MAX;
@@ -137,8 +139,9 @@ pub struct PacketCounts {
 /// What was counted of one line of a feed that comes on several.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct LineCounts {
-    /// Address and port that its packets are sent to.
-    pub address: String,
+    /// Address and port that its packets are sent to; shared, so that counts are taken over without
+    /// allocating.
+    pub address: Arc<str>,
     /// Packets that came on it.
     pub packets: u64,
     /// Messages in them.
@@ -257,5 +260,19 @@ impl Default for Checks {
             has_end: false,
             sources: Vec::new(),
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_counts_of_lines_are_taken_over_without_a_copy_of_their_addresses() {
+        let line = LineCounts { address: "233.54.12.111:26477".into(), ..LineCounts::default() };
+        let mut taken = vec![LineCounts::default()];
+        taken.clone_from(&vec![LineCounts { packets: 7, ..line.clone() }]);
+        assert_eq!(taken[0].packets, 7);
+        assert!(Arc::ptr_eq(&taken[0].address, &line.address));
     }
 }

@@ -128,7 +128,7 @@ pub fn packets_json(checks: &Checks) -> Value {
 #[cfg(feature = "cli")]
 fn line_json(line: &LineCounts) -> Value {
     json!({
-        "address": line.address,
+        "address": &*line.address,
         "packets": line.packets,
         "messages": line.messages,
         "copies": line.copies,

@@ -154,7 +154,7 @@ fn what_one_line_lost_comes_from_the_other() {
     // Each lost 333 packets of three messages, which the other brought; what came on both came on
     // line A first.
     let line = |line: ([u8; 4], u16), packets, copies| LineCounts {
-        address: format!("{}:{}", std::net::Ipv4Addr::from(line.0), line.1),
+        address: format!("{}:{}", std::net::Ipv4Addr::from(line.0), line.1).into(),
         packets,
         messages: 2_001,
         copies,

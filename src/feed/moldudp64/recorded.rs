@@ -174,7 +174,7 @@ impl Unwrap for MoldUnwrap {
         }
         let line = line.unwrap_or_else(|| {
             self.lines.push(destination);
-            let address = destination.to_string();
+            let address = destination.to_string().into();
             self.findings.lines.push(LineCounts { address, ..LineCounts::default() });
             self.lines.len() - 1
         });

@@ -162,7 +162,7 @@ impl UdpFeed {
         let from = address.from.or(server.as_ref().map(|_| 1));
         let arbiter = from.map_or_else(Arbiter::default, Arbiter::starting_at);
         let counts = address.lines.iter().map(|line| {
-            let address = line.to_string();
+            let address = line.to_string().into();
             LineCounts { address, ..LineCounts::default() }
         });
         let findings = Findings { lines: counts.collect(), ..Findings::default() };
