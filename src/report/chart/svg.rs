@@ -21,6 +21,9 @@ const LETTER: f64 = 7.0;
 /// Columns that show their values when pointed at.
 const COLUMNS: usize = 96;
 
+/// Length of the line that a point is without others beside it.
+const ALONE: f64 = 3.0;
+
 /// Half the width of a triangle.
 const MARK: f64 = 4.0;
 
@@ -223,27 +226,33 @@ impl Paper<'_> {
     fn path(&self, series: &Series) -> String {
         let ruler = self.ruler(series);
         let mut path = String::new();
-        let mut before: Option<(f64, f64)> = None;
+        // Points since the last gap.
+        let mut joined = 0;
         for &(x, y) in &series.points {
             let place = self.x.place(x).zip(ruler.place(y).filter(|_| y.is_finite()));
             let Some((x, y)) = place else {
-                self.close_area(series, before.take(), &mut path);
+                self.end_at_gap(series, joined, &mut path);
+                joined = 0;
                 continue;
             };
-            let _ = match (before, series.shape) {
-                (None, Shape::Area) => write!(path, "M{x:.1} {}V{y:.1}", self.bottom),
-                (None, _) => write!(path, "M{x:.1} {y:.1}"),
-                (Some(_), Shape::Step) => write!(path, "H{x:.1}V{y:.1}"),
-                (Some(_), _) => write!(path, "L{x:.1} {y:.1}"),
+            let _ = match (joined, series.shape) {
+                (0, Shape::Area) => write!(path, "M{x:.1} {}V{y:.1}", self.bottom),
+                (0, _) => write!(path, "M{x:.1} {y:.1}"),
+                (_, Shape::Step) => write!(path, "H{x:.1}V{y:.1}"),
+                (_, _) => write!(path, "L{x:.1} {y:.1}"),
             };
-            before = Some((x, y));
+            joined += 1;
         }
-        self.close_area(series, before, &mut path);
+        self.end_at_gap(series, joined, &mut path);
         path
     }
 
-    fn close_area(&self, series: &Series, last: Option<(f64, f64)>, path: &mut String) {
-        if last.is_some() && series.shape == Shape::Area {
+    /// Ends a line or an area; a point with no other beside it would else not be seen.
+    fn end_at_gap(&self, series: &Series, joined: usize, path: &mut String) {
+        if joined == 1 {
+            let _ = write!(path, "h{ALONE}");
+        }
+        if joined > 0 && series.shape == Shape::Area {
             let _ = write!(path, "V{}Z", self.bottom);
         }
     }
@@ -328,6 +337,7 @@ mod tests {
         let axis = |unit| Axis::new(unit);
         let mut chart = Chart::new("a", "a <b>", axis(Unit::Elapsed), axis(Unit::Count));
         let points = [(0.0, 1.0), (1.0, f64::NAN), (2.0, 3.0), (10.0, 4.0)];
+        chart.series.push(Series::new("area", 2, Shape::Area).with([points[2], points[1]]));
         chart.series.push(Series::new("line", 0, Shape::Line).with(points));
         chart.series.push(Series::new("step", 1, Shape::Step).with([(0.0, 7.0), (10.0, 7.0)]));
         let svg = chart.to_svg(false);
@@ -335,6 +345,11 @@ mod tests {
         let line = svg.split("<path class=\"line\"").nth(1).expect("a line");
         let path = line.split('"').nth(3).expect("a path");
         assert_eq!(path.matches('M').count(), 2, "{path}");
+        // The first point stands alone, and is a short line.
+        assert_eq!(path.matches("h3").count(), 1, "{path}");
+        assert!(path.find("h3") < path.rfind('M'), "{path}");
+        let area = svg.split("<path class=\"area\"").nth(1).and_then(|rest| rest.split('"').nth(3));
+        assert!(area.is_some_and(|path| path.contains("h3V")), "{area:?}");
         assert!(svg.matches("step: 7").count() > 90 && !svg.contains("http"));
     }
     /// The x and the text of every `<text>` of a drawing.
