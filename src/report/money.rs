@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 
 use super::chart::{Axis, Chart, Series, Shape, Unit};
 use crate::engine::KeptExecutions;
-use crate::event::{Execution, ExecutionKind, Listing};
+use crate::event::{Execution, ExecutionKind, Listing, Reason};
 use crate::portfolio::{Portfolio, PortfolioConfig};
 use crate::units::{AccountId, Money, Side};
 
@@ -30,7 +30,8 @@ pub struct MoneyStory {
     positions: BTreeMap<(AccountId, String), Vec<(f64, f64)>>,
     /// Fills by account and symbol.
     fills: BTreeMap<(AccountId, String), u64>,
-    /// The first orders that traded and a few that did not, as they came.
+    /// The first orders that traded and a few that did not, as they came; one that takes another's
+    /// place is an order of its own, for what was open then.
     pub orders: Vec<OrderRow>,
     /// Orders in all, and how many of them traded.
     pub orders_in_all: (u64, u64),
@@ -145,9 +146,11 @@ impl MoneyStory {
             return;
         }
         let is_known = self.open.contains_key(&record.order_id);
-        if kind == ExecutionKind::Accepted || (kind == ExecutionKind::Rejected && !is_known) {
-            self.orders_in_all.0 += 1;
-            self.open.insert(record.order_id, OrderRow::new(record, listing));
+        let is_refused = kind == ExecutionKind::Rejected && !is_known;
+        // What was to change an order that is over is no order.
+        let is_change_too_late = is_refused && record.reason() == Reason::UnknownOrder;
+        if kind == ExecutionKind::Accepted || (is_refused && !is_change_too_late) {
+            self.begin(OrderRow::new(record, listing));
         }
         let Some(row) = self.open.get_mut(&record.order_id) else { return };
         let is_over = row.note(record, kind, is_known);
@@ -157,6 +160,14 @@ impl MoneyStory {
         if is_over && let Some(row) = self.open.remove(&record.order_id) {
             self.show(row);
         }
+        if kind == ExecutionKind::Replaced {
+            self.begin(OrderRow::replacing(record, listing));
+        }
+    }
+
+    fn begin(&mut self, row: OrderRow) {
+        self.orders_in_all.0 += 1;
+        self.open.insert(row.order_id, row);
     }
 
     /// Puts an order into the table, if it has room for one like it.
@@ -267,6 +278,13 @@ impl OrderRow {
         row
     }
 
+    /// The order that has taken the place of another.
+    fn replacing(record: &Execution, listing: Option<&Listing>) -> Self {
+        let state = ExecutionKind::Accepted.name().to_owned();
+        let row = Self::new(record, listing);
+        Self { order_id: record.new_order_id, qty: record.leaves, state, ..row }
+    }
+
     /// Takes in a record about the order; whether that was its end.
     fn note(&mut self, record: &Execution, kind: ExecutionKind, is_known: bool) -> bool {
         if kind == ExecutionKind::Rejected && is_known {
@@ -298,5 +316,51 @@ impl OrderRow {
     fn money(&self, value: i128, parts: i128) -> String {
         let increment = self.listing.map_or(1, |listing| i128::from(listing.price_increment));
         Money(value * increment / parts).to_string()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn an_order_that_takes_anothers_place_has_fills_of_its_own() {
+        let record = |kind, order_id, qty, leaves| Execution {
+            order_id,
+            qty,
+            leaves,
+            price: 100,
+            side: Side::Buy as u8,
+            ..Execution::new(kind, 1, 1)
+        };
+        let replaced = |old, new_order_id, qty, leaves| Execution {
+            new_order_id,
+            ..record(ExecutionKind::Replaced, old, qty, leaves)
+        };
+        let too_late = Execution {
+            reason: Reason::UnknownOrder as u16,
+            ..record(ExecutionKind::Rejected, 3, 0, 0)
+        };
+        let mut story = MoneyStory::default();
+        for record in [
+            record(ExecutionKind::Accepted, 1, 100, 100),
+            replaced(1, 2, 100, 100),
+            record(ExecutionKind::Filled, 2, 40, 60),
+            replaced(2, 3, 140, 100),
+            record(ExecutionKind::Filled, 3, 70, 30),
+            record(ExecutionKind::Filled, 3, 30, 0),
+            too_late,
+        ] {
+            story.note_order(&record, None);
+        }
+        let rows = story.orders.iter();
+        let rows: Vec<_> =
+            rows.map(|row| (row.order_id, row.filled, row.qty, row.state.as_str())).collect();
+        assert_eq!(
+            rows,
+            [(1, 0, 100, "replaced"), (2, 40, 100, "replaced"), (3, 100, 100, "filled")]
+        );
+        assert_eq!(story.orders_in_all, (3, 2));
+        assert!(story.open.is_empty());
     }
 }

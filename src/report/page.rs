@@ -212,8 +212,8 @@ impl Page<'_> {
         let (shown, (all, traded)) = (story.orders.len() as u64, story.orders_in_all);
         if shown < all {
             html.paragraph(&format!(
-                "{} orders, of which {} traded; here are the first that did, and some that did \
-                 not. {}",
+                "{} orders, one that takes another's place counted by itself, of which {} traded; \
+                 here are the first that did, and some that did not. {}",
                 thousands(all),
                 thousands(traded),
                 story.left_out
