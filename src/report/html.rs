@@ -4,6 +4,9 @@ use std::fmt::Write;
 
 use super::chart::{Chart, STYLE, escape};
 
+/// Letters of a tile's figure beyond which it is set in small ones, so that it stays in a line.
+const TILE_LETTERS: usize = 12;
+
 /// What a page looks like beside its charts.
 const PAGE_STYLE: &str = "\
 :root{--bg:#f4f6f8;--good:#2c8c62;--bad:#b3261e}\
@@ -18,6 +21,7 @@ margin-top:18px}\
 border-radius:10px}\
 .tile{padding:12px 14px}\
 .tile b{display:block;font-size:20px;line-height:1.3;overflow-wrap:anywhere}\
+.tile b.long{font:600 13px/2 ui-monospace,monospace}\
 .tile span{color:var(--dim);font-size:13px}\
 .charts{display:grid;gap:16px;\
 grid-template-columns:repeat(auto-fit,minmax(min(100%,560px),1fr))}\
@@ -80,8 +84,11 @@ impl Html {
     pub(super) fn tiles(&mut self, tiles: &[(String, String)]) {
         self.0.push_str("<div class=\"tiles\">");
         for (figure, what) in tiles {
+            let class = if figure.len() > TILE_LETTERS { " class=\"long\"" } else { "" };
             let (figure, what) = (escape(figure), escape(what));
-            self.put(format_args!("<div class=\"tile\"><b>{figure}</b><span>{what}</span></div>"));
+            self.put(format_args!(
+                "<div class=\"tile\"><b{class}>{figure}</b><span>{what}</span></div>"
+            ));
         }
         self.0.push_str("</div>\n");
     }
