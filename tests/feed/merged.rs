@@ -237,6 +237,14 @@ fn marks_in_a_journal_say_which_feed_they_are_of_and_where_each_is() {
     }
     assert_eq!(delivered, [2_000, 1_000]);
     assert!(groups > 4, "{groups} groups of marks");
+    // A run that ends early has them too.
+    let until = folder.join("until").display().to_string();
+    replay(&[&one, &two, "--until", "10:01:00", "--journal", &until]);
+    let marks = journaled(&until).into_iter().rev().filter_map(|event| match event.view() {
+        EventView::FeedMark(mark) => Some((mark.source, mark.message)),
+        _ => None,
+    });
+    assert_eq!(marks.take(3).collect::<Vec<_>>(), [(0, 600), (2, 300), (1, 300)]);
     // The same as the program tells it, one object a line.
     let tail = run(["journal", "tail", &dir, "--kind", "feed_mark", "--json"]);
     let last = tail.stdout.lines().rev().take(3);
