@@ -1,8 +1,8 @@
 //! Rows of code that is none of ringtape's: by what they changed, the run did.
 //!
 //! A peer, or a bare store, is the same code in both documents, so its figures are not judged; they
-//! tell how far figures move although nothing changed. The rounds of one run cannot tell that: where
-//! memory came to lie, and what a neighbour did for the seconds of a row, moves all of them
+//! tell how far figures move although nothing changed. The rounds of one run cannot tell that:
+//! where memory came to lie, and what a neighbour did for the seconds of a row, moves all of them
 //! together, and a test of the rounds takes it for a difference of the code.
 //!
 //! ```text

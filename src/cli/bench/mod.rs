@@ -38,8 +38,8 @@ pub(super) enum BenchCommand {
     /// another in each document; the row `ringtape, default` always waits the same way.
     ///
     /// The rounds of one run are alike in more than two runs are: where nothing is claimed, the
-    /// builds may differ still. A bench without controls is judged by the fixed piece of work alone,
-    /// and a document of one bench without both by its rounds.
+    /// builds may differ still. A bench without controls is judged by the fixed piece of work
+    /// alone, and a document of one bench without both by its rounds.
     Compare(compare::CompareArgs),
     /// From a feed's event to an order's fill at a venue in another process, over TCP
     Door(door::DoorArgs),
