@@ -422,6 +422,8 @@ fn a_wide_session_holds_the_same_rules() {
     assert!(checker.with_company * 5 >= checker.executions, "at least 20 % have company");
     let share = summary.messages_of_busiest(200) * 1000 / WIDE.messages;
     assert!((350..700).contains(&share), "busiest tenth: {share} per mille");
+    let down = summary.references_down * 1000 / summary.references;
+    assert!((250..450).contains(&down), "{down} per mille of the references go down");
 }
 
 #[test]

@@ -9,7 +9,9 @@ use std::ops::Range;
 
 use super::phases::{FEW_STOCKS, Phases, WHOLE_MARKET};
 use super::random::Random;
-use super::tape::PARTITIONS;
+
+/// Partitions of the whole market.
+const PARTITIONS: usize = 4;
 
 /// Symbols from which on a session is one of the whole market.
 const MARKET_SYMBOLS: u32 = 1_000;

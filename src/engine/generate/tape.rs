@@ -10,8 +10,9 @@ use crate::units::{MatchId, OrderId, Price, Qty, Side};
 use super::market::Part;
 use super::summary::Summary;
 
-/// Independent sequences of order references; each goes up in steps of as many.
-pub(super) const PARTITIONS: usize = 4;
+/// Independent sequences of order references in each partition; their numbers lie in between one
+/// another.
+const SEQUENCES: usize = 4;
 
 /// The records of the step being generated, and the running numbers of the day.
 #[derive(Clone, Debug)]
@@ -20,10 +21,10 @@ pub(super) struct Tape {
     pub(super) now: u64,
     pub(super) records: Vec<Event>,
     pub(super) summary: Summary,
-    next_ids: [u64; PARTITIONS],
+    next_ids: [u64; SEQUENCES],
     next_match: u64,
-    /// Match numbers of other partitions lie in between.
-    match_step: u64,
+    /// Whose tape it is. References and match numbers of other partitions lie in between its own.
+    part: Part,
     /// Instrument and match of the latest displayed execution, unless it was broken.
     unbroken: Option<(u32, MatchId)>,
     /// Time and instrument of the message before.
@@ -45,23 +46,24 @@ impl Tape {
             now: 0,
             records: Vec::new(),
             summary: Summary::new(stocks * part.of as usize),
-            next_ids: [4_096, 18_433, 9_218, 30_723],
+            next_ids: [4_096, 18_433, 9_218, 30_723]
+                .map(|first| first + u64::from(part.number) * SEQUENCES as u64),
             next_match: 17_152 + u64::from(part.number),
-            match_step: u64::from(part.of),
+            part,
             unbroken: None,
             before: (0, 0),
         }
     }
 
-    /// A fresh order reference; an instrument's orders are all of one partition.
+    /// A fresh order reference; an instrument's orders are all of one sequence.
     pub(super) fn next_id(&mut self, instrument: u32) -> u64 {
-        let next = &mut self.next_ids[instrument as usize % PARTITIONS];
-        *next += PARTITIONS as u64;
+        let next = &mut self.next_ids[(instrument / self.part.of) as usize % SEQUENCES];
+        *next += u64::from(self.part.of) * SEQUENCES as u64;
         *next
     }
 
     fn next_match(&mut self) -> MatchId {
-        self.next_match += self.match_step;
+        self.next_match += u64::from(self.part.of);
         MatchId(self.next_match)
     }
 
