@@ -56,7 +56,7 @@ impl Located {
             self.first_ts = ts;
             self.first_byte = byte;
         }
-        self.count += 1;
+        self.count = self.count.saturating_add(1);
         self.last = message;
         self.last_ts = ts;
         self.last_byte = byte;
@@ -78,7 +78,7 @@ impl Located {
             return;
         }
         let more = Self { first_source: Some(source), last_source: Some(source), ..more };
-        let count = self.count + more.count;
+        let count = self.count.saturating_add(more.count);
         let is_before = |own: &Self| own.count > 0 && own.first_ts <= more.first_ts;
         let is_after = |own: &Self| own.count > 0 && own.last_ts > more.last_ts;
         let first = if is_before(self) { *self } else { more };
@@ -220,7 +220,7 @@ impl Checks {
     pub(super) fn note_missing(&mut self, (message, ts): (u64, u64), count: u64) {
         if count > 0 {
             self.gaps.note_at(message, ts, self.offset);
-            self.gaps.count += count - 1;
+            self.gaps.count = self.gaps.count.saturating_add(count - 1);
         }
     }
 

@@ -273,6 +273,24 @@ fn a_session_that_follows_on_the_same_line_is_read_and_told() {
 }
 
 #[test]
+fn numbers_that_are_damaged_in_two_sessions_are_counted_as_far_as_64_bits_go() {
+    let frames = frames(4);
+    let far = u64::MAX - 1;
+    let wire: Vec<Vec<u8>> = [
+        packet(1, &[&frames[0]]),
+        packet(far, &[&frames[1]]),
+        mold(b"TEST000002", 1, 1, &frames[2]),
+        mold(b"TEST000002", far, 1, &frames[3]),
+    ]
+    .to_vec();
+    let mut feed = opened(&on(LINE_A, &wire));
+    drain(&mut *feed);
+    let checks = feed.checks();
+    assert_eq!((checks.messages, checks.gaps.count), (4, u64::MAX));
+    assert_eq!((checks.lines[0].missing, checks.lines[0].filled), (u64::MAX, 0));
+}
+
+#[test]
 fn fragments_are_refused_and_what_came_before_is_delivered() {
     let frames = frames(9);
     let packets = packets(&frames);

@@ -7,7 +7,8 @@
 //! ```
 //!
 //! A hole closes when its messages come late on the line itself. What is left of it came elsewhere,
-//! or was given up.
+//! or was given up. Numbers may be damaged, in one session after another: counts end where 64 bits
+//! do.
 
 use std::collections::VecDeque;
 use std::ops::Range;
@@ -93,15 +94,16 @@ impl Line {
         let is_late = numbers.start < reached;
         if is_late {
             let closed = count(&self.holes.take_out(&numbers));
-            counts.filled -= closed;
-            counts.missing -= closed + count(&self.lost.take_out(&numbers));
+            let found = closed + count(&self.lost.take_out(&numbers));
+            counts.filled = counts.filled.saturating_sub(closed);
+            counts.missing = counts.missing.saturating_sub(found);
             // What came in the middle of a hole made two of it.
             self.holes.forget_oldest();
             self.lost.forget_oldest();
         } else if numbers.start > reached {
-            counts.missing += numbers.start - reached;
             let (lost, holes) = lost.split(reached..numbers.start);
-            counts.filled += count(&holes);
+            counts.filled = counts.filled.saturating_add(count(&holes));
+            counts.missing = counts.missing.saturating_add(numbers.start - reached);
             holes.into_iter().for_each(|hole| self.holes.push(hole));
             lost.into_iter().for_each(|hole| self.lost.push(hole));
         }
@@ -112,7 +114,7 @@ impl Line {
     /// Messages were given up: what is missing of them here did not come elsewhere.
     pub(super) fn give_up(&mut self, numbers: &Range<u64>, counts: &mut LineCounts) {
         for hole in self.holes.take_out(numbers) {
-            counts.filled -= hole.end - hole.start;
+            counts.filled = counts.filled.saturating_sub(hole.end - hole.start);
             self.lost.push(hole);
         }
     }
