@@ -1,7 +1,7 @@
 //! `bench compare` of two documents.
 //!
-//! Would catch a comparison that finds differences in noise, in the machine or in the rows of peers,
-//! or none in a slow build.
+//! Would catch a comparison that finds differences in noise, in the machine or in the rows of
+//! peers, or none in a slow build.
 
 use std::fs;
 use std::path::Path;
@@ -76,6 +76,28 @@ fn what_the_machine_itself_lost_is_no_difference_in_documents_of_all_benches() {
     let slower_build = compare(scratch.path(), &before, &all(0.8e6, 3_300));
     assert_eq!(slower_build.code, 1, "{}", slower_build.all());
     assert!(slower_build.stdout.contains("worse (-20.0 %)"), "{}", slower_build.all());
+}
+
+#[test]
+fn a_machine_that_was_slower_around_another_bench_was_perhaps_so_within_this_one() {
+    let scratch = tempfile::tempdir().expect("a scratch folder");
+    let all = |rate: f64, slowest_ps: u64| {
+        let quiet = json!({ "before_ps": 3_000, "after_ps": 3_000 });
+        json!({
+            "schema": 1,
+            "bench": "all",
+            "yardsticks": {
+                "pipeline": quiet,
+                "door": { "before_ps": 3_000, "after_ps": slowest_ps },
+            },
+            "benches": { "pipeline": document(rate, 7, "aa") },
+        })
+    };
+    let noisy = compare(scratch.path(), &all(1e6, 3_000), &all(0.5e6, 9_000));
+    assert_eq!(noisy.code, 0, "{}", noisy.all());
+    assert!(noisy.stdout.contains("the machine itself 200.0 %"), "{}", noisy.all());
+    let quiet = compare(scratch.path(), &all(1e6, 3_000), &all(0.5e6, 3_000));
+    assert_eq!(quiet.code, 1, "{}", quiet.all());
 }
 
 #[test]

@@ -10,7 +10,7 @@ use clap::Args;
 use ringtape::error::{Error, Result};
 use serde_json::{Map, Value, json};
 
-use super::controls::{Controls, bench_of};
+use super::controls::Controls;
 use super::verdict::{Range, Verdict};
 use super::yardstick;
 use crate::cli::{Ending, term};
@@ -208,7 +208,7 @@ impl Line {
 }
 
 /// The figures of both documents, judged.
-fn lines(a: &Document, b: &Document, drift: impl Fn(&str) -> f64) -> Vec<Line> {
+fn lines(a: &Document, b: &Document, yardstick: f64) -> Vec<Line> {
     let other = |figure: &Figure| b.figures.iter().find(|other| other.path == figure.path);
     let figures = a.figures.iter();
     let pairs: Vec<(&Figure, &Figure)> =
@@ -224,7 +224,7 @@ fn lines(a: &Document, b: &Document, drift: impl Fn(&str) -> f64) -> Vec<Line> {
     let judged = pairs.iter().filter(|(one, other)| one.unjudged_because(other).is_none()).count();
     let line = |(one, other): (&Figure, &Figure)| {
         let (a, b) = (one.range.clone(), other.range.clone());
-        let drift = drift(&one.path).max(controls.drift_percent(&one.path));
+        let drift = yardstick.max(controls.drift_percent(&one.path));
         let unjudged = one.unjudged_because(other);
         let verdict = match unjudged {
             Some(_) => Verdict::NotJudged,
@@ -238,7 +238,8 @@ fn lines(a: &Document, b: &Document, drift: impl Fn(&str) -> f64) -> Vec<Line> {
 pub(super) fn run(args: &CompareArgs) -> Result<Ending> {
     let ((a, a_value), (b, b_value)) = (Document::read(&args.a)?, Document::read(&args.b)?);
     check_streams(&a, &b)?;
-    let lines = lines(&a, &b, |path| yardstick_drift(path, &a_value, &b_value));
+    let drift = yardstick::drift_percent(&a_value["yardsticks"], &b_value["yardsticks"]);
+    let lines = lines(&a, &b, drift);
     if lines.is_empty() {
         return Err(Error::usage(
             "the two documents have no figure in common",
@@ -253,13 +254,6 @@ pub(super) fn run(args: &CompareArgs) -> Result<Ending> {
     }
     let is_worse = lines.iter().any(|line| line.verdict == Verdict::Worse);
     Ok(if is_worse { Ending::CheckFailed } else { Ending::Done })
-}
-
-/// By how much per cent the yardstick changed around the bench in whose part of both documents of
-/// `bench all` a figure stands.
-fn yardstick_drift(path: &str, a: &Value, b: &Value) -> f64 {
-    let bench = bench_of(path);
-    yardstick::drift_percent(&a["yardsticks"][bench], &b["yardsticks"][bench])
 }
 
 /// Refuses figures of different streams.

@@ -46,7 +46,7 @@ impl Controls {
 }
 
 /// The bench that a figure belongs to in a document of `bench all`; empty in that of one bench.
-pub(super) fn bench_of(path: &str) -> &str {
+fn bench_of(path: &str) -> &str {
     let under = path.strip_prefix("benches / ").unwrap_or_default();
     under.split(" / ").next().unwrap_or_default()
 }

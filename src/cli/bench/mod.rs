@@ -31,11 +31,12 @@ pub(super) enum BenchCommand {
     /// make of so many figures and rounds in fewer than one of five comparisons, and where its
     /// median changed by 3 % or more beyond what the machine did. The machine's part is the largest
     /// of what a fixed piece of work changed by, which `bench all` measures before and after each
-    /// bench, and of what the controls did in that bench and beside the figure: their median change
-    /// and five times their median distance from it. Controls are rows that say `"control"` in the
-    /// documents: of peers, and of the bare mapped store. Their code is in both runs the same, so
-    /// they are shown and not judged. Neither is a row of `bench ring` whose best way to wait was
-    /// another in each document; the row `ringtape, default` always waits the same way.
+    /// bench, over all of both documents, and of what the controls did in that bench and beside the
+    /// figure: their median change and five times their median distance from it. Controls are rows
+    /// that say `"control"` in the documents: of peers, and of the bare mapped store. Their code is
+    /// in both runs the same, so they are shown and not judged. Neither is a row of `bench ring`
+    /// whose best way to wait was another in each document; the row `ringtape, default` always
+    /// waits the same way.
     ///
     /// The rounds of one run are alike in more than two runs are: where nothing is claimed, the
     /// builds may differ still. A bench without controls is judged by the fixed piece of work
