@@ -4,7 +4,7 @@ use super::lulls::Lulls;
 use super::market::{Market, Part, Stock};
 use super::partition::{Partition, Share};
 use super::phases::Plan;
-use super::profile::Profile;
+use super::profile::{Profile, in_proportion};
 use super::random::Random;
 use super::schedule::Schedule;
 use super::style::{Style, live_weights};
@@ -45,7 +45,6 @@ pub(super) fn partitions(profile: &Profile) -> Vec<Partition> {
             schedule,
             lulls: lulls.clone(),
             stock_random: stock_randoms[number].clone(),
-            partitions: count as u64,
         })
     };
     shares.map(partition).collect()
@@ -62,13 +61,8 @@ fn deal<T>(items: Vec<T>, count: usize) -> Vec<Vec<T>> {
 
 /// A number in parts as large as the sums of `weights`; the first has what is left over.
 fn divide(whole: u64, weights: &[Vec<u64>]) -> Vec<u64> {
-    let sums: Vec<u128> = weights
-        .iter()
-        .map(|weights| weights.iter().map(|&weight| u128::from(weight)).sum())
-        .collect();
-    let total: u128 = sums.iter().sum();
-    let mut parts: Vec<u64> =
-        sums.iter().map(|sum| (u128::from(whole) * sum / total) as u64).collect();
+    let sums: Vec<u64> = weights.iter().map(|weights| weights.iter().sum()).collect();
+    let mut parts = in_proportion(whole, &sums);
     parts[0] += whole - parts.iter().sum::<u64>();
     parts
 }

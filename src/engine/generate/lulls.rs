@@ -3,7 +3,7 @@
 
 use super::partition::BURST;
 use super::phases::{BURST_NS, Plan};
-use super::profile::Profile;
+use super::profile::{Profile, in_proportion};
 use super::random::Random;
 
 /// Messages of the real day.
@@ -48,9 +48,9 @@ impl Lulls {
             let paced = u128::from(span) * u128::from(profile.messages) / u128::from(DAY_MESSAGES);
             let awake = (paced as u64).max(messages * BURST_NS).min(span);
             let count = (messages * LULLS / profile.messages).min(messages / BURST / BURSTS_MIN);
-            let mut parts = |whole, count| divide(whole, count, random);
-            let waking = parts(awake, count.max(1) + 1);
-            let resting = parts(span - awake, count.max(1));
+            let count = count.max(1);
+            let waking = divide(awake, count + 1, random);
+            let resting = divide(span - awake, count, random);
             let mut now = from;
             for (waking, resting) in waking.into_iter().zip(resting) {
                 now += waking;
@@ -105,11 +105,7 @@ impl Lulls {
 /// A whole in parts whose sizes are exponentially distributed.
 fn divide(whole: u64, count: u64, random: &mut Random) -> Vec<u64> {
     let sizes: Vec<u64> = (0..count).map(|_| 1 + random.exponential()).collect();
-    let sum: u64 = sizes.iter().sum();
-    sizes
-        .iter()
-        .map(|&size| (u128::from(whole) * u128::from(size) / u128::from(sum)) as u64)
-        .collect()
+    in_proportion(whole, &sizes)
 }
 
 #[cfg(test)]

@@ -7,6 +7,7 @@ use crate::units::Side;
 
 use super::book::{Handle, Ladder, Level, Order, Orders, key_of};
 use super::liquid::{BUSIEST, Place};
+use super::profile::in_proportion;
 use super::random::Random;
 use super::recent::Recent;
 use super::style::Style;
@@ -79,7 +80,6 @@ pub(super) struct Stock {
 /// The instruments of a partition, their orders, and the tape that everything is written on.
 #[derive(Clone, Debug)]
 pub(super) struct Market {
-    part: Part,
     pub(super) stocks: Vec<Stock>,
     pub(super) orders: Orders,
     pub(super) random: Random,
@@ -158,18 +158,17 @@ impl Market {
         style: Style,
         random: Random,
     ) -> Self {
-        let total: u128 = weights.iter().map(|&weight| u128::from(weight)).sum();
-        for (stock, &weight) in stocks.iter_mut().zip(weights) {
-            stock.share = ((u128::from(weight) << 32) / total) as u64;
+        for (stock, share) in stocks.iter_mut().zip(in_proportion(1 << 32, weights)) {
+            stock.share = share;
         }
         let tape = Tape::new(part, stocks.len());
-        Self { part, stocks, orders: Orders::new(), random, tape, style }
+        Self { stocks, orders: Orders::new(), random, tape, style }
     }
 
     /// The instrument number of a stock: its locate, from 1.
     #[inline]
     pub(super) fn locate(&self, stock: usize) -> u32 {
-        let Part { number, of } = self.part;
+        let Part { number, of } = self.tape.part;
         stock as u32 * of + number + 1
     }
 

@@ -137,12 +137,13 @@ impl Generator {
     /// When `out` is shorter than [`MESSAGE_RECORDS_MAX`](crate::limits::MESSAGE_RECORDS_MAX).
     pub fn next_message(&mut self, out: &mut [Event]) -> usize {
         let Some((partition, _)) = self.next_turn(Form::Records) else { return 0 };
-        let mut is_taken = false;
+        let mut is_first = true;
         let (records, _) = self.partitions[partition].batch.take(|mark| {
-            if !is_taken {
+            let is_due = std::mem::take(&mut is_first);
+            if is_due {
                 self.merged.note_mark(mark);
             }
-            !std::mem::replace(&mut is_taken, true)
+            is_due
         });
         out[..records.len()].copy_from_slice(records);
         records.len()

@@ -37,8 +37,6 @@ pub(super) struct Share<'a> {
     pub(super) schedule: Schedule,
     pub(super) lulls: Lulls,
     pub(super) stock_random: Random,
-    /// How many partitions there are.
-    pub(super) partitions: u64,
 }
 
 /// A part of the market.
@@ -81,7 +79,8 @@ pub(super) struct Partition {
 impl Partition {
     /// A partition at the start of its day.
     pub(super) fn new(share: Share<'_>) -> Self {
-        let Share { profile, activity, market, schedule, lulls, stock_random, partitions } = share;
+        let Share { profile, activity, market, schedule, lulls, stock_random } = share;
+        let partitions = market.tape.part.of.into();
         let plan = Plan::new(&profile, market.style.phases, schedule.closing(), partitions);
         Self {
             awake_end: lulls.awake_at(plan.ends[0].ts),

@@ -79,6 +79,12 @@ impl Profile {
     }
 }
 
+/// A number in parts as `weights` ask for, each rounded down.
+pub(super) fn in_proportion(whole: u64, weights: &[u64]) -> Vec<u64> {
+    let sum: u128 = weights.iter().map(|&weight| u128::from(weight)).sum();
+    weights.iter().map(|&weight| (u128::from(whole) * u128::from(weight) / sum) as u64).collect()
+}
+
 /// Message types whose share the generator steers, by their letters.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Action {

@@ -24,7 +24,7 @@ pub(super) struct Tape {
     next_ids: [u64; SEQUENCES],
     next_match: u64,
     /// Whose tape it is. References and match numbers of other partitions lie in between its own.
-    part: Part,
+    pub(super) part: Part,
     /// Instrument and match of the latest displayed execution, unless it was broken.
     unbroken: Option<(u32, MatchId)>,
     /// Time and instrument of the message before.
