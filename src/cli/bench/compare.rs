@@ -211,21 +211,23 @@ impl Line {
 fn lines(a: &Document, b: &Document, yardstick: f64) -> Vec<Line> {
     let other = |figure: &Figure| b.figures.iter().find(|other| other.path == figure.path);
     let figures = a.figures.iter();
-    let pairs: Vec<(&Figure, &Figure)> =
-        figures.filter_map(|figure| Some((figure, other(figure)?))).collect();
+    let pair = |one| {
+        let other = other(one)?;
+        Some((one, other, one.unjudged_because(other)))
+    };
+    let pairs: Vec<(&Figure, &Figure, Option<String>)> = figures.filter_map(pair).collect();
     let mut controls = Controls::default();
-    for (one, other) in &pairs {
+    for (one, other, _) in &pairs {
         let is_control = one.control.is_some() || other.control.is_some();
         if is_control && one.other_wait(other).is_none() {
             let ratio = one.range.ratio(&other.range);
             controls.note(&one.path, if one.is_more_better { ratio } else { 1.0 / ratio });
         }
     }
-    let judged = pairs.iter().filter(|(one, other)| one.unjudged_because(other).is_none()).count();
-    let line = |(one, other): (&Figure, &Figure)| {
+    let judged = pairs.iter().filter(|(_, _, unjudged)| unjudged.is_none()).count();
+    let line = |(one, other, unjudged): (&Figure, &Figure, Option<String>)| {
         let (a, b) = (one.range.clone(), other.range.clone());
         let drift = yardstick.max(controls.drift_percent(&one.path));
-        let unjudged = one.unjudged_because(other);
         let verdict = match unjudged {
             Some(_) => Verdict::NotJudged,
             None => Verdict::of(one.is_more_better, (&a, &b), judged, drift),
