@@ -112,8 +112,7 @@ const _: () = {
     assert!(RING_CAPACITY_DEFAULT.is_power_of_two() && RING_CAPACITY_DEFAULT >= BATCH_RECORDS_MAX);
     assert!(COPIED_RECORDS_MAX <= BATCH_RECORDS_MAX);
     assert!(FEED_BATCH_RECORDS >= MESSAGE_RECORDS_MAX);
-    // A feed batch and its mark fit twice into a block of executions' size and of events' size.
-    // The records between two marks and the marks themselves are less than a block.
+    // The records between two places that are marked, and their marks, are less than a block.
     let marks = 1 + FEEDS_MERGED_MAX;
     assert!(FEED_MARK_RECORDS + FEED_BATCH_RECORDS + marks < BLOCK_BYTES / 64 - 1);
     assert!(marks + MESSAGE_RECORDS_MAX < FEED_BATCH_RECORDS);

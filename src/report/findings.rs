@@ -43,9 +43,8 @@ pub fn located_text(
     midnight_ns: u64,
 ) -> [String; 2] {
     let &Located { first, last, first_ts, last_ts, first_byte, last_byte, .. } = located;
-    let origins = origins(located, sources);
+    let [first_origin, last_origin] = origins(located, sources);
     let [one, other] = [(first, first_byte, first_ts), (last, last_byte, last_ts)];
-    let [first_origin, last_origin] = origins;
     [(one, first_origin), (other, last_origin)].map(|((number, byte, ts), origin)| {
         let byte = byte.map_or_else(String::new, |byte| format!(" (byte {byte})"));
         let origin = origin.map_or_else(String::new, |origin| match unit {
