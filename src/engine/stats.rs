@@ -18,7 +18,7 @@ use crate::hash::RunningHash;
 use crate::journal::{Durability, Summary};
 use crate::matching::proof::MatchingCheck;
 use crate::portfolio::{AccountTotal, PositionRow};
-use crate::runtime::{Plan, RunnerReport, StageMeter};
+use crate::runtime::{Meter, Plan, RunnerReport, StageMeter};
 use crate::strategy::TraderCounts;
 use crate::units::{AccountId, Nanos};
 
@@ -359,6 +359,13 @@ impl RunReport {
         let before = resumed.map_or(0, |snapshot| snapshot.messages).max(self.messages_before);
         let messages = self.checks.messages.saturating_sub(before);
         (u128::from(messages) * 1_000_000_000 / flow) as u64
+    }
+
+    /// The machine's own hiccups, by runner: what events at the run's rate would have waited for
+    /// it in its idle duty cycles. Percentiles of latencies are read beside theirs.
+    pub fn hiccups(&self) -> Vec<Meter> {
+        let rate = self.messages_per_second();
+        self.runners.iter().map(|runner| runner.gaps.waits_at_rate(rate)).collect()
     }
 }
 

@@ -71,7 +71,7 @@ impl BenchPage<'_> {
         });
         let histograms = self.meters.iter().map(|named| ReportFile {
             name: format!("{}.hgrm", named.name),
-            text: hgrm(named.meter),
+            text: hgrm(&named.meter),
         });
         [page].into_iter().chain(drawings).chain(histograms).collect()
     }

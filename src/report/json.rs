@@ -257,8 +257,9 @@ fn latencies(run: &RunReport) -> Value {
 }
 
 fn hiccups(run: &RunReport) -> Value {
-    let runners = run.runners.iter().enumerate().map(|(index, runner)| {
-        let mut value = summary(&runner.hiccups.summary());
+    let runners = run.runners.iter().zip(run.hiccups()).enumerate();
+    let runners = runners.map(|(index, (runner, waits))| {
+        let mut value = summary(&waits.summary());
         value["involuntary_switches"] = json!(runner.usage.involuntary_switches);
         value["faults"] = json!(runner.usage.minor_faults + runner.usage.major_faults);
         value["steal_ms"] = json!(runner.usage.steal_ms);

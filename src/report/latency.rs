@@ -1,6 +1,8 @@
 //! Charts of latency: percentiles by stage beside the machine's own hiccups, and latency over time
 //! beside the event rate.
 
+use std::borrow::Cow;
+
 use super::chart::{Axis, Chart, Series, Shape, Unit};
 use crate::engine::{RunReport, StageReport};
 use crate::runtime::{Interval, Meter};
@@ -23,23 +25,23 @@ pub struct NamedMeter<'a> {
     /// What was measured.
     pub name: String,
     /// The durations.
-    pub meter: &'a Meter,
-    /// Whether it is the machine's own: the gaps of idle duty cycles.
+    pub meter: Cow<'a, Meter>,
+    /// Whether it is the machine's own: what events would have waited for idle cores.
     pub is_idle: bool,
 }
 
 /// Every latency stage of a run with its handler alone, then the hiccups of its runners.
 pub fn meters(run: &RunReport) -> Vec<NamedMeter<'_>> {
-    let named = |name: String, meter| NamedMeter { name, meter, is_idle: false };
+    let named = |name, meter| NamedMeter { name, meter: Cow::Borrowed(meter), is_idle: false };
     let stages = run.stages.iter().flat_map(|stage| {
         [
             named(stage.name.to_owned(), stage.latency.meter()),
             named(format!("{SERVICE}{}", stage.name), stage.latency.service()),
         ]
     });
-    let runners = run.runners.iter().enumerate().map(|(index, runner)| NamedMeter {
+    let runners = run.hiccups().into_iter().enumerate().map(|(index, waits)| NamedMeter {
         name: format!("idle_runner{index}"),
-        meter: &runner.hiccups,
+        meter: Cow::Owned(waits),
         is_idle: true,
     });
     stages.chain(runners).filter(|named| named.meter.summary().count > 0).collect()
@@ -73,9 +75,9 @@ pub(super) fn percentiles(meters: &[NamedMeter<'_>], basis: &str) -> Chart {
     if meters.iter().any(|named| named.name.starts_with(SERVICE)) {
         chart.note += "Dotted: the handler alone. ";
     }
-    chart.note += "Dashed: the machine's own hiccups, gaps between clock reads of idle runners. \
-                   What lies below them is not the engine's. A curve ends where fewer than ten \
-                   samples lie above, then goes to its maximum.";
+    chart.note += "Dashed: the machine's own hiccups, what events at this rate would have waited \
+                   for idle runners. What lies below them is not the engine's. A curve ends where \
+                   fewer than ten samples lie above, then goes to its maximum.";
     let (mut stages, mut idle) = (Vec::new(), 0);
     for named in meters {
         let handled = named.name.strip_prefix(SERVICE);
@@ -91,7 +93,7 @@ pub(super) fn percentiles(meters: &[NamedMeter<'_>], basis: &str) -> Chart {
             });
             (place % 6, if handled.is_some() { Shape::Dotted } else { Shape::Line })
         };
-        chart.series.push(Series::new(&named.name, color, shape).with(curve(named.meter)));
+        chart.series.push(Series::new(&named.name, color, shape).with(curve(&named.meter)));
     }
     chart
 }

@@ -60,7 +60,7 @@ impl Page<'_> {
         }));
         files.extend(meters.iter().map(|named| ReportFile {
             name: format!("{}.hgrm", named.name),
-            text: hgrm(named.meter),
+            text: hgrm(&named.meter),
         }));
         #[cfg(feature = "cli")]
         files.push(self.log(&meters));
@@ -73,7 +73,7 @@ impl Page<'_> {
         let start = latency::start(self.run).unwrap_or(0);
         let intervals: Vec<_> = meters
             .iter()
-            .map(|named| (named.name.as_str(), self.run.wall.0, named.meter))
+            .map(|named| (named.name.as_str(), self.run.wall.0, &*named.meter))
             .collect();
         let text = super::hdr::hlog(start, &intervals);
         ReportFile { name: "latency.hlog".to_owned(), text }

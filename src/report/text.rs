@@ -141,9 +141,9 @@ fn latency(text: &mut String, run: &RunReport) {
 }
 
 fn hiccups(text: &mut String, run: &RunReport) {
-    heading(text, "hiccups of the machine (gaps between clock reads of idle duty cycles)");
+    heading(text, "hiccups of the machine (what events would have waited for idle runners)");
     percentile_head(text);
-    for (index, runner) in run.runners.iter().enumerate() {
+    for (index, (runner, waits)) in run.runners.iter().zip(run.hiccups()).enumerate() {
         let usage = &runner.usage;
         let note = format!(
             "{} switches, {} faults, {} ms stolen",
@@ -151,7 +151,7 @@ fn hiccups(text: &mut String, run: &RunReport) {
             usage.minor_faults + usage.major_faults,
             usage.steal_ms
         );
-        percentile_row(text, &format!("runner {index}"), &runner.hiccups.summary(), &note);
+        percentile_row(text, &format!("runner {index}"), &waits.summary(), &note);
     }
 }
 

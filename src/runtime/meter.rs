@@ -16,6 +16,9 @@ const LONGEST_NS: u64 = 3_600_000_000_000;
 /// Decimal digits that a meter keeps.
 const DIGITS: u8 = 3;
 
+/// Events of which it is told what they would have waited.
+const WAITS_MAX: u64 = 1_000_000;
+
 /// Runs of equal ingest times that are kept until the batch's end is known.
 const RUNS_MAX: usize = BATCH_RECORDS_MAX;
 
@@ -67,6 +70,46 @@ impl Meter {
     /// Adds all that another meter has seen.
     pub fn merge(&mut self, other: &Self) {
         self.histogram.add(&other.histogram).expect("all meters have the same bounds");
+    }
+
+    /// What events would have waited that came `per_second`, evenly, all through these durations,
+    /// one behind the other: each for the end of the one that it came in. Of more than a million
+    /// events, evenly chosen ones.
+    ///
+    /// Of the gaps of an idle core this is what the machine alone adds to the latency of events at
+    /// that rate. A long gap is met by many events, and a short one by few: a millisecond in which
+    /// a core stood still is one gap of fifty million, which no percentile of them shows, and one
+    /// event in a thousand meets it.
+    ///
+    /// ```
+    /// use ringtape::runtime::Meter;
+    ///
+    /// let mut gaps = Meter::new();
+    /// gaps.record_many(10, 90);
+    /// gaps.record(100);
+    /// let waits = gaps.waits_at_rate(200_000_000).summary();
+    /// assert_eq!((waits.count, waits.max), (200, Some(100)));
+    /// ```
+    pub fn waits_at_rate(&self, per_second: u64) -> Self {
+        let durations = || {
+            self.histogram.iter_recorded().map(|step| {
+                let length = step.value_iterated_to();
+                (length, length.saturating_mul(step.count_since_last_iteration()))
+            })
+        };
+        let total = durations().fold(0, |sum: u64, (_, all)| sum.saturating_add(all));
+        let apart = (1_000_000_000 / per_second.max(1)).max(total / WAITS_MAX).max(1);
+        let mut waits = Self::new();
+        // From the start of the durations of one length to the next event.
+        let mut next = 0_u64;
+        for (length, all) in durations() {
+            while next < all {
+                waits.record(length - next % length);
+                next = next.saturating_add(apart);
+            }
+            next -= all;
+        }
+        waits
     }
 
     /// The histogram itself, for those who write it down.
@@ -218,6 +261,28 @@ impl Default for StageMeter {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn events_wait_for_the_end_of_the_gap_that_they_come_in() {
+        let mut gaps = Meter::new();
+        gaps.record_many(50, 1_000);
+        gaps.record(100_000);
+        // Two thirds of all time are one gap: as many of the events wait for its end, evenly far away.
+        let waits = gaps.waits_at_rate(100_000_000);
+        let summary = waits.summary();
+        // A meter keeps three digits of a duration.
+        assert_eq!(summary.count / 10, 1_500);
+        assert_eq!(summary.p50.map(|ns| ns / 1_000), Some(25), "{summary:?}");
+        assert_eq!(summary.max.map(|ns| ns / 100), Some(1_000), "{summary:?}");
+        let short = waits.histogram().count_between(1, 50);
+        assert!((5_000..5_010).contains(&short), "{short}");
+        // Fewer than one event in each gap.
+        assert_eq!(gaps.waits_at_rate(10_000).summary().count, 2);
+        // No more than a million.
+        gaps.record_many(3_600_000_000_000, 10);
+        assert_eq!(gaps.waits_at_rate(u64::MAX).summary().count / 1_000, 1_000);
+        assert_eq!(Meter::new().waits_at_rate(1).summary().count, 0);
+    }
 
     #[test]
     fn percentiles_with_too_few_samples_stay_empty() {

@@ -56,8 +56,8 @@ pub struct RunnerReport {
     pub wall: Nanos,
     /// Time in which no agent had work.
     pub idle: Nanos,
-    /// Gaps between the clock reads of idle duty cycles: the machine's own hiccups.
-    pub hiccups: Meter,
+    /// Gaps between the clock reads of idle duty cycles.
+    pub gaps: Meter,
     /// Switches, faults and steal during the run.
     pub usage: ThreadUsage,
     /// Agents that failed, in the order in which they did.
@@ -120,7 +120,7 @@ impl Duty {
             cores_got,
             wall: Nanos(0),
             idle: Nanos(0),
-            hiccups: Meter::new(),
+            gaps: Meter::new(),
             usage: ThreadUsage::default(),
             failures: Vec::new(),
         };
@@ -147,7 +147,7 @@ impl Duty {
             let gap = now.0.saturating_sub(last.0);
             self.report.idle.0 += gap;
             if was_idle {
-                self.report.hiccups.record(gap);
+                self.report.gaps.record(gap);
             }
             was_idle = true;
             last = now;

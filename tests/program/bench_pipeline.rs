@@ -23,6 +23,10 @@ fn rates_have_percentiles_of_each_stage_and_files_beside_them() {
         let matching = &rate["latency_ns"]["matching"];
         assert!(matching["count"].as_u64() > Some(5_000), "{rate}");
         assert!(matching["p50"]["median"].is_u64() && matching["p9999"].is_null(), "{rate}");
+        let hiccups = &rate["latency_ns"]["hiccups"];
+        assert_eq!(hiccups["control"], "hiccups", "{rate}");
+        assert!(hiccups["count"].as_u64() > Some(0) && hiccups["max"]["min"].is_u64(), "{rate}");
+        assert!(matching["control"].is_null(), "{rate}");
         let name = format!("{hgrm}/matching_{}.hgrm", rate["rate"]);
         let text = fs::read_to_string(&name).expect("a distribution");
         assert!(

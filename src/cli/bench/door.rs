@@ -168,7 +168,8 @@ pub(super) fn run(args: &DoorArgs) -> Result<Ending> {
     let idle_for = Duration::from_millis(if args.quick { 500 } else { 2_000 });
     let mut idle = Meter::new();
     let watch = |idle: &mut Meter| {
-        measure::idle_gaps_of_all(&cores, idle_for).iter().for_each(|meter| idle.merge(meter));
+        let waits = measure::idle_waits(&cores, idle_for, rate);
+        waits.iter().for_each(|waits| idle.merge(waits));
     };
     watch(&mut idle);
     let mut figures = Figures::default();
@@ -269,7 +270,7 @@ struct Figures {
     fills: u64,
     /// By stage, over all rounds.
     stages: Vec<(&'static str, Meter)>,
-    /// Gaps of idle duty cycles of the run's own threads.
+    /// What events at the rate would have waited for the run's own threads, idle.
     hiccups: Meter,
 }
 
@@ -286,7 +287,7 @@ impl Figures {
                 None => self.stages.push((name, stage.latency.meter().clone())),
             }
         }
-        report.runners.iter().for_each(|runner| self.hiccups.merge(&runner.hiccups));
+        report.hiccups().iter().for_each(|of_runner| self.hiccups.merge(of_runner));
     }
 
     /// Rows of the table: the stages, then what the machine does by itself.

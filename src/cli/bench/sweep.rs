@@ -3,6 +3,10 @@
 //! ```text
 //!   clock, core to core | idle 2 s | each rate, warm-up first, in turns | idle 2 s | verdict
 //! ```
+//!
+//! Beside the stages of each rate stand the hiccups of the same seconds. Both they and the idle
+//! cores are told as what events would have waited, so that their percentiles compare with those of
+//! latencies.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -14,7 +18,7 @@ use ringtape::report::format::{duration, thousands};
 use ringtape::runtime::{LatencySummary, Meter, allowed_cores};
 use serde_json::{Value, json};
 
-use crate::cli::doctor::measure::{self, Hop, IDLE_P99_NS_MAX};
+use crate::cli::doctor::measure::{self, Hop, IDLE_P99_NS_MAX, TAIL_RATE};
 use crate::cli::term;
 
 /// Share of a rate, in per cent, below which the pipeline did not keep up with it.
@@ -22,9 +26,6 @@ const KEPT_UP_PERCENT: u64 = 98;
 
 /// Median latency in ns above which it did not either: what is late stays late.
 const KEPT_UP_P50_NS: u64 = 1_000_000;
-
-/// The rate that the verdict is about, in messages a second.
-const VERDICT_RATE: u64 = 100_000;
 
 /// What the 99th percentile may add to that of an idle core, in ns.
 const ADDED_P99_NS: u64 = 3_000;
@@ -37,6 +38,10 @@ const WARM_UP_MESSAGES: u64 = 200_000;
 
 /// The stage whose latency the verdict and the bound are about.
 pub(super) const STAGE: &str = "matching";
+
+/// What stands beside the stages and is none: what the machine's hiccups, in the idle moments of
+/// the same runners in the same seconds, would have added to the latency of events at the rate.
+pub(super) const HICCUPS: &str = "hiccups";
 
 /// Replays a session at a pace.
 pub(super) type Replay<'a> = dyn Fn(&Arc<[u8]>, Pace) -> Result<RunReport> + 'a;
@@ -101,7 +106,8 @@ impl Sweep {
         let started_ns = ringtape::clock::Clock::new().now().0;
         let mut idle = Meter::new();
         let watch = |idle: &mut Meter| {
-            measure::idle_gaps_of_all(&cores, plan.idle).iter().for_each(|meter| idle.merge(meter));
+            let waits = measure::idle_waits(&cores, plan.idle, TAIL_RATE);
+            waits.iter().for_each(|waits| idle.merge(waits));
         };
         watch(&mut idle);
         let mut rates: Vec<Rate> = Vec::new();
@@ -136,7 +142,7 @@ impl Sweep {
         &self.rates
     }
 
-    /// Gaps of the idle cores, before and after.
+    /// What events would have waited for the idle cores, before and after.
     pub(super) fn idle(&self) -> &Meter {
         &self.idle
     }
@@ -144,11 +150,11 @@ impl Sweep {
     /// The verdict in words.
     pub(super) fn verdict(&self) -> String {
         let idle = self.idle.summary().p99.unwrap_or(0);
-        let rate = self.rates.iter().find(|rate| rate.asked == VERDICT_RATE);
+        let rate = self.rates.iter().find(|rate| rate.asked == TAIL_RATE);
         let Some([_, p99, _]) = rate.and_then(Rate::p99) else {
             return format!(
                 "no tail claim without a round at {} messages/s that has a 99th percentile",
-                thousands(VERDICT_RATE)
+                thousands(TAIL_RATE)
             );
         };
         let (own, bound) = (duration(p99), duration(idle + ADDED_P99_NS));
@@ -272,36 +278,38 @@ impl Rate {
     fn note(&mut self, run: &RunReport) {
         self.reached.push(run.messages_per_second());
         for report in &run.stages {
-            let meter = report.latency.meter();
-            let summary = meter.summary();
-            if summary.count == 0 {
-                continue;
+            self.note_stage(report.name, report.latency.meter());
+        }
+        let mut hiccups = Meter::new();
+        run.hiccups().iter().for_each(|of_runner| hiccups.merge(of_runner));
+        self.note_stage(HICCUPS, &hiccups);
+    }
+
+    fn note_stage(&mut self, name: &'static str, meter: &Meter) {
+        let summary = meter.summary();
+        if summary.count == 0 {
+            return;
+        }
+        match self.stages.iter_mut().find(|stage| stage.name == name) {
+            Some(stage) => {
+                stage.rounds.push(summary);
+                stage.all.merge(meter);
             }
-            match self.stages.iter_mut().find(|stage| stage.name == report.name) {
-                Some(stage) => {
-                    stage.rounds.push(summary);
-                    stage.all.merge(meter);
-                }
-                None => self.stages.push(Stage {
-                    name: report.name,
-                    rounds: vec![summary],
-                    all: meter.clone(),
-                }),
-            }
+            None => self.stages.push(Stage { name, rounds: vec![summary], all: meter.clone() }),
         }
     }
 
-    pub(super) fn stage(&self) -> Option<&Stage> {
-        self.stages.iter().find(|stage| stage.name == STAGE)
+    pub(super) fn stage(&self, name: &str) -> Option<&Stage> {
+        self.stages.iter().find(|stage| stage.name == name)
     }
 
     pub(super) fn p99(&self) -> Option<[u64; 3]> {
-        spread(self.stage()?.rounds.iter().map(|round| round.p99))
+        spread(self.stage(STAGE)?.rounds.iter().map(|round| round.p99))
     }
 
     fn is_kept_up(&self) -> bool {
         let reached = spread(self.reached.iter().map(|&rate| Some(rate)));
-        let p50 = self.stage().and_then(|stage| spread(stage.rounds.iter().map(|r| r.p50)));
+        let p50 = self.stage(STAGE).and_then(|stage| spread(stage.rounds.iter().map(|r| r.p50)));
         let is_fast = reached.is_some_and(|[_, mid, _]| mid * 100 >= self.asked * KEPT_UP_PERCENT);
         is_fast && p50.is_none_or(|[_, mid, _]| mid <= KEPT_UP_P50_NS)
     }
@@ -315,6 +323,9 @@ impl Rate {
             let values = percentiles.map(|(name, spread)| (name.to_owned(), json!(three(spread))));
             let mut row = serde_json::Map::from_iter(values);
             row.insert("count".to_owned(), json!(stage.all.summary().count));
+            if stage.name == HICCUPS {
+                row.insert("control".to_owned(), json!(HICCUPS));
+            }
             (stage.name.to_owned(), Value::Object(row))
         });
         json!({

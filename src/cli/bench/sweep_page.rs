@@ -1,11 +1,13 @@
 //! The page of a sweep.
 
+use std::borrow::Cow;
+
 use ringtape::report::chart::{Axis, Chart, Series, Shape, Unit};
 use ringtape::report::format::{duration, thousands};
 use ringtape::report::{BenchPage, Machine, NamedMeter, ReportFile};
 use ringtape::runtime::Meter;
 
-use super::sweep::{Rate, STAGE, Stage, Sweep};
+use super::sweep::{HICCUPS, Rate, STAGE, Stage, Sweep};
 use crate::cli::doctor;
 use crate::cli::report::command;
 
@@ -17,9 +19,9 @@ impl Sweep {
         facts: &[(String, String)],
         full_speed: &[u64],
     ) -> Vec<ReportFile> {
-        let named = |(name, meter): (String, _)| {
+        let named = |(name, meter)| {
             let is_idle = name == "idle";
-            NamedMeter { name, meter, is_idle }
+            NamedMeter { name, meter: Cow::Borrowed(meter), is_idle }
         };
         let meters: Vec<NamedMeter<'_>> = self.histograms().into_iter().map(named).collect();
         let of_stage = self
@@ -83,14 +85,19 @@ impl Sweep {
         let mut chart = Chart::new("latency-by-rate", title, x, Axis::log(Unit::Duration));
         chart.note =
             "Medians of the rounds. Where it turns upwards the pipeline is saturated.".to_owned();
-        for (color, wanted) in ["p50", "p99", "p999", "max"].into_iter().enumerate() {
-            let points = self.rates().iter().filter_map(|rate| {
-                let stage = rate.stage()?.percentiles();
-                let (_, spread) = stage.into_iter().find(|(name, _)| *name == wanted)?;
+        let by_rate = |stage: &'static str, wanted: &'static str| {
+            self.rates().iter().filter_map(move |rate| {
+                let percentiles = rate.stage(stage)?.percentiles();
+                let (_, spread) = percentiles.into_iter().find(|(name, _)| *name == wanted)?;
                 Some((rate.asked as f64, spread?[1] as f64))
-            });
-            chart.series.push(Series::new(wanted, color, Shape::Line).with(points));
+            })
+        };
+        for (color, wanted) in ["p50", "p99", "p999", "max"].into_iter().enumerate() {
+            let line = Series::new(wanted, color, Shape::Line).with(by_rate(STAGE, wanted));
+            chart.series.push(line);
         }
+        let hiccups = Series::new("p99 of hiccups meanwhile", 6, Shape::Dashed);
+        chart.series.push(hiccups.with(by_rate(HICCUPS, "p99")));
         let idle = self.idle().summary().p99.unwrap_or(0) as f64;
         let ends = self.rates().iter().map(|rate| (rate.asked as f64, idle));
         chart.series.push(Series::new("p99 of idle cores", 7, Shape::Dashed).with(ends));

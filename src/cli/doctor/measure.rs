@@ -26,7 +26,11 @@ const APPENDED_BYTES: usize = 4096;
 const SYNCED: usize = 1_100;
 const UNSYNCED: usize = 4_000;
 
-/// 99th percentile of the gaps of an idle core in ns, above which no tail can be claimed.
+/// The rate at which tails are claimed, in events a second.
+pub(in crate::cli) const TAIL_RATE: u64 = 100_000;
+
+/// 99th percentile in ns of what events at that rate wait for an idle core, above which no tail can
+/// be claimed.
 pub(in crate::cli) const IDLE_P99_NS_MAX: u64 = 10_000;
 
 /// From one core to another: a cache line one way, in ns: minimum, median, maximum.
@@ -89,7 +93,7 @@ fn await_turn(line: &AtomicU64, turn: u64) {
 }
 
 /// Gaps between reads of the clock on an idle core: what the machine itself takes away.
-pub(in crate::cli) fn idle_gaps(core: CoreId, length: Duration) -> Meter {
+fn idle_gaps(core: CoreId, length: Duration) -> Meter {
     let measured = std::thread::spawn(move || {
         pin_current_thread(core);
         let clock = Clock::new();
@@ -106,12 +110,17 @@ pub(in crate::cli) fn idle_gaps(core: CoreId, length: Duration) -> Meter {
     measured.join().expect("reading a clock does not panic")
 }
 
-/// Gaps of all of `cores` at the same time.
-pub(in crate::cli) fn idle_gaps_of_all(cores: &[CoreId], length: Duration) -> Vec<Meter> {
-    let threads: Vec<_> =
-        cores.iter().map(|&core| std::thread::spawn(move || idle_gaps(core, length))).collect();
-    let join = |thread: std::thread::JoinHandle<Meter>| thread.join().expect("as above");
-    threads.into_iter().map(join).collect()
+/// What `per_second` events would have waited for each of `cores`, idle and watched at the same
+/// time.
+pub(in crate::cli) fn idle_waits(
+    cores: &[CoreId],
+    length: Duration,
+    per_second: u64,
+) -> Vec<Meter> {
+    let watch = |&core: &CoreId| std::thread::spawn(move || idle_gaps(core, length));
+    let threads: Vec<_> = cores.iter().map(watch).collect();
+    let gaps = threads.into_iter().map(|thread| thread.join().expect("as above"));
+    gaps.map(|gaps| gaps.waits_at_rate(per_second)).collect()
 }
 
 /// What the disk under a directory takes.

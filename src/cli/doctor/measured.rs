@@ -12,7 +12,7 @@ use rustix::fs::{fstatvfs, statfs};
 use serde_json::{Value, json};
 
 use super::Check;
-use super::measure::{self, DiskTimes, Hop, IDLE_P99_NS_MAX};
+use super::measure::{self, DiskTimes, Hop, IDLE_P99_NS_MAX, TAIL_RATE};
 
 /// Cores of which every pair is measured at most.
 const CORES_MAX: usize = 8;
@@ -96,7 +96,7 @@ fn hops(hops: &[Hop]) -> Check {
 }
 
 fn idle(cores: &[CoreId]) -> Check {
-    let meters = measure::idle_gaps_of_all(cores, IDLE);
+    let meters = measure::idle_waits(cores, IDLE, TAIL_RATE);
     let summaries: Vec<LatencySummary> = meters.iter().map(Meter::summary).collect();
     let rows = cores.iter().zip(&meters).map(|(core, meter)| {
         let (found, value) = told(meter);
