@@ -218,10 +218,11 @@ fn lines(a: &Document, b: &Document, yardstick: f64) -> Vec<Line> {
     let pairs: Vec<(&Figure, &Figure, Option<String>)> = figures.filter_map(pair).collect();
     let mut controls = Controls::default();
     for (one, other, _) in &pairs {
-        let is_control = one.control.is_some() || other.control.is_some();
-        if is_control && one.other_wait(other).is_none() {
+        let control = one.control.as_deref().or(other.control.as_deref());
+        if let Some(control) = control.filter(|_| one.other_wait(other).is_none()) {
             let ratio = one.range.ratio(&other.range);
-            controls.note(&one.path, if one.is_more_better { ratio } else { 1.0 / ratio });
+            let faster = if one.is_more_better { ratio } else { 1.0 / ratio };
+            controls.note(&one.path, control == yardstick::CONTROL, faster);
         }
     }
     let judged = pairs.iter().filter(|(_, _, unjudged)| unjudged.is_none()).count();

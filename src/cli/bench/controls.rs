@@ -10,6 +10,11 @@
 //!                 |                     +--- rtrb, mpsc, ...    which took turns with it,
 //!                 +--- row head --------+--- rtrb, mpsc, ...    and beside all of the bench
 //! ```
+//!
+//! The machine's hiccups in the same seconds are no code at all, and controls too. A peer's figure,
+//! or that of hiccups, tells about figures of the same name alone: a throughput that stayed says
+//! nothing about a tail. A yardstick, which is how fast the machine was between the rounds, tells
+//! about all.
 
 /// How many times the controls' median distance from their median a figure may lie from it.
 ///
@@ -20,27 +25,38 @@ const DISTANCES_MAX: f64 = 5.0;
 /// What the controls of two documents changed by.
 #[derive(Debug, Default)]
 pub(super) struct Controls {
-    /// Path of the figure, and logarithm of how many times as fast it became.
-    changes: Vec<(String, f64)>,
+    changes: Vec<Change>,
+}
+
+/// What a control changed by.
+#[derive(Debug)]
+struct Change {
+    path: String,
+    is_yardstick: bool,
+    /// Logarithm of how many times as fast it became.
+    log: f64,
 }
 
 impl Controls {
     /// Takes in a figure of code that did not change: `ratio` times as fast in the second document.
-    pub(super) fn note(&mut self, path: &str, ratio: f64) {
+    pub(super) fn note(&mut self, path: &str, is_yardstick: bool, ratio: f64) {
         if ratio.is_finite() && ratio > 0.0 {
-            self.changes.push((path.to_owned(), ratio.ln()));
+            self.changes.push(Change { path: path.to_owned(), is_yardstick, log: ratio.ln() });
         }
     }
 
     /// Per cent by which the figure at `path` may have changed although its code did not: as all
-    /// controls of its bench did, or as the nearest did, whichever is more; 0 without controls.
+    /// controls of its bench did that tell about it, or as the nearest did, whichever is more; 0
+    /// without controls.
     pub(super) fn drift_percent(&self, path: &str) -> f64 {
-        let bench = bench_of(path);
-        let mut in_bench: Vec<&(String, f64)> =
-            self.changes.iter().filter(|(other, _)| bench_of(other) == bench).collect();
+        let tells = |change: &&Change| {
+            let is_of_figure = change.is_yardstick || figure_of(&change.path) == figure_of(path);
+            is_of_figure && bench_of(&change.path) == bench_of(path)
+        };
+        let mut in_bench: Vec<&Change> = self.changes.iter().filter(tells).collect();
         let of_bench = farthest(&in_bench);
-        let nearest = in_bench.iter().map(|(other, _)| shared_parts(path, other)).max();
-        in_bench.retain(|(other, _)| Some(shared_parts(path, other)) == nearest);
+        let nearest = in_bench.iter().map(|change| shared_parts(path, &change.path)).max();
+        in_bench.retain(|change| Some(shared_parts(path, &change.path)) == nearest);
         (of_bench.max(farthest(&in_bench)).exp() - 1.0) * 100.0
     }
 }
@@ -51,14 +67,19 @@ fn bench_of(path: &str) -> &str {
     under.split(" / ").next().unwrap_or_default()
 }
 
+/// The name of the figure at a path.
+fn figure_of(path: &str) -> &str {
+    path.rsplit(" / ").next().unwrap_or_default()
+}
+
 /// How many parts two paths have in common, from the left.
 fn shared_parts(path: &str, other: &str) -> usize {
     path.split(" / ").zip(other.split(" / ")).take_while(|(one, two)| one == two).count()
 }
 
 /// How far from no change such controls let a figure lie.
-fn farthest(controls: &[&(String, f64)]) -> f64 {
-    let changes: Vec<f64> = controls.iter().map(|(_, change)| *change).collect();
+fn farthest(controls: &[&Change]) -> f64 {
+    let changes: Vec<f64> = controls.iter().map(|change| change.log).collect();
     let middle = median(changes.clone());
     let distances = changes.iter().map(|change| (change - middle).abs()).collect();
     middle.abs() + DISTANCES_MAX * median(distances)
@@ -83,7 +104,7 @@ mod tests {
 
     fn controls(changes: &[(&str, f64)]) -> Controls {
         let mut controls = Controls::default();
-        changes.iter().for_each(|(path, ratio)| controls.note(path, *ratio));
+        changes.iter().for_each(|(path, ratio)| controls.note(path, false, *ratio));
         controls
     }
 
@@ -93,24 +114,42 @@ mod tests {
 
     #[test]
     fn what_all_controls_changed_by_is_the_machines_and_one_that_jumps_alone_is_not() {
-        let path = "rows / b / peers / ringtape / figure";
-        let slower =
-            controls(&[("rows / a / x", 0.8), ("rows / b / y", 0.8), ("rows / c / z", 0.8)]);
-        assert!(close(slower.drift_percent(path), 25.0));
-        let jump = controls(&[("rows / a / x", 1.0), ("rows / c / y", 9.0), ("rows / d / z", 1.0)]);
-        assert!(close(jump.drift_percent(path), 0.0));
+        let path = "rows / b / ringtape / p99";
+        let peers = |a: f64, b: f64, c: f64| {
+            controls(&[("rows / a / x / p99", a), ("rows / b / y / p99", b), ("rows / c / p99", c)])
+        };
+        assert!(close(peers(0.8, 0.8, 0.8).drift_percent(path), 25.0));
+        assert!(close(peers(1.0, 1.0, 9.0).drift_percent(path), 0.0));
         assert!(close(Controls::default().drift_percent(path), 0.0));
-        assert!(close(
-            controls(&[("rows / a", f64::NAN), ("rows / b", 0.0)]).drift_percent(path),
-            0.0
-        ));
+        assert!(close(peers(f64::NAN, 0.0, f64::INFINITY).drift_percent(path), 0.0));
+    }
+
+    #[test]
+    fn a_figure_of_another_name_is_no_control() {
+        let both = controls(&[
+            ("rates / 10 / latency_ns / hiccups / p50", 1.0),
+            ("rates / 10 / latency_ns / hiccups / p99", 0.01),
+        ]);
+        assert!(close(both.drift_percent("rates / 10 / latency_ns / ring / p99"), 9_900.0));
+        assert!(close(both.drift_percent("rates / 10 / latency_ns / ring / p50"), 0.0));
+        assert!(close(both.drift_percent("rates / 10 / reached_per_s"), 0.0));
+    }
+
+    #[test]
+    fn a_yardstick_tells_about_every_figure_of_its_row() {
+        let mut controls = Controls::default();
+        controls.note("rows / a / yardstick / step_ps", true, 1.0);
+        controls.note("rows / b / yardstick / step_ps", true, 1.0);
+        controls.note("rows / c / yardstick / step_ps", true, 0.5);
+        assert!(close(controls.drift_percent("rows / a / messages_per_s"), 0.0));
+        assert!(close(controls.drift_percent("rows / c / messages_per_s"), 100.0));
     }
 
     #[test]
     fn the_controls_of_the_own_row_count_and_those_of_other_benches_do_not() {
         let row = |bench: &str, row: &str, ratio: f64| {
             (0..3)
-                .map(move |peer| (format!("benches / {bench} / rows / {row} / {peer}"), ratio))
+                .map(move |peer| (format!("benches / {bench} / rows / {row} / {peer} / ns"), ratio))
                 .collect::<Vec<_>>()
         };
         let all = [
@@ -119,13 +158,13 @@ mod tests {
             row("ring", "c", 0.5),
             row("match", "a", 0.1),
         ];
-        let all = Controls {
-            changes: all.concat().into_iter().map(|(path, ratio)| (path, ratio.ln())).collect(),
-        };
-        assert!(close(all.drift_percent("benches / ring / rows / a / ringtape"), 0.0));
-        assert!(close(all.drift_percent("benches / ring / rows / c / ringtape"), 100.0));
-        assert!(close(all.drift_percent("benches / match / worst / x"), 900.0));
-        assert!(close(all.drift_percent("benches / book / rows / a"), 0.0));
+        let all: Vec<_> = all.concat();
+        let all: Vec<_> = all.iter().map(|(path, ratio)| (path.as_str(), *ratio)).collect();
+        let all = controls(&all);
+        assert!(close(all.drift_percent("benches / ring / rows / a / ringtape / ns"), 0.0));
+        assert!(close(all.drift_percent("benches / ring / rows / c / ringtape / ns"), 100.0));
+        assert!(close(all.drift_percent("benches / match / worst / x / ns"), 900.0));
+        assert!(close(all.drift_percent("benches / book / rows / a / ns"), 0.0));
     }
 
     /// Rows of a document, lines of a row, and how many of these are controls; rounds.
@@ -165,7 +204,7 @@ mod tests {
         /// In how many of a hundred comparisons of two runs something of ours is claimed to differ,
         /// where our lines are `slowed` times as slow in the second; with the controls or without.
         fn claims(&mut self, noise: (f64, f64), slowed: f64, has_controls: bool) -> usize {
-            let path = |index: usize| format!("rows / {} / {}", index / LINES, index % LINES);
+            let path = |index: usize| format!("rows / {} / {} / ns", index / LINES, index % LINES);
             let is_control = |index: usize| index % LINES < PEERS;
             let mut claims = 0;
             for _ in 0..100 {
@@ -173,7 +212,7 @@ mod tests {
                 let mut controls = Controls::default();
                 for (index, (a, b)) in a.iter().zip(&mut b).enumerate() {
                     if is_control(index) {
-                        controls.note(&path(index), a.median / b.median);
+                        controls.note(&path(index), false, a.median / b.median);
                         continue;
                     }
                     b.median *= slowed;

@@ -2,7 +2,11 @@
 
 mod paced;
 
+use std::fs::{File, OpenOptions};
+use std::os::unix::fs::FileExt;
 use std::path::{Path, PathBuf};
+use std::sync::atomic::{AtomicUsize, Ordering};
+use std::thread;
 use std::time::{Duration, Instant};
 
 use bytemuck::Zeroable;
@@ -11,12 +15,15 @@ use ringtape::error::{Error, Result};
 use ringtape::event::Event;
 use ringtape::hash::hash_bytes;
 use ringtape::journal::{Durability, JournalOptions, Read, Reader, Writer};
-use ringtape::map::WriteMap;
+use ringtape::map::{HUGE_PAGE_BYTES, WriteMap};
 use ringtape::report::Machine;
 use ringtape::ring::RingBuilder;
+use rustix::fs::{FallocateFlags, fallocate, syncfs};
+use rustix::io::Errno;
 use serde_json::{Value, json};
 
 use self::paced::Paced;
+use super::yardstick;
 use crate::cli::{Ending, parse, term};
 
 /// Records of a batch, as a ring hands them out.
@@ -31,8 +38,8 @@ const SLOT_BYTES: usize = 64;
 /// Durabilities at which a paced writer is watched.
 const PACED_LEVELS: [&str; 2] = ["pagecache", "interval:10ms"];
 
-/// The row of what is no journal, and says what the memory costs.
-const BARE_ROW: &str = "bare mapped store";
+/// The rows of what is no journal: what the memory costs, and what it costs while the file grows.
+const BARE_ROWS: [&str; 2] = ["bare mapped store", "the same into new pages"];
 
 /// Bytes of a segment, so that a round rolls.
 const SEGMENT_BYTES: u64 = 64 << 20;
@@ -93,7 +100,9 @@ pub(super) fn run(args: &JournalArgs) -> Result<Ending> {
     };
     let bare = BareStore::new(&dir, records)?;
     for _ in 0..args.rounds {
-        note(BARE_ROW, records, bare.store(&events, records));
+        let [old_pages, new_pages] = BARE_ROWS;
+        note(old_pages, records, bare.store(&events, records));
+        note(new_pages, records, store_to_new_pages(&dir, &events, records)?);
         for (level, count) in
             [("batch", synced), ("interval:10ms", records), ("pagecache", records)]
         {
@@ -145,27 +154,89 @@ struct BareStore {
 impl BareStore {
     fn new(dir: &Path, records: usize) -> Result<Self> {
         let path = dir.join("bare");
-        let failed = |source| Error::io("prepare", &path, source);
-        std::fs::create_dir_all(dir).map_err(failed)?;
-        let mut options = std::fs::OpenOptions::new();
-        let file = options.read(true).write(true).create_new(true).open(&path).map_err(failed)?;
-        file.set_len((records * SLOT_BYTES) as u64).map_err(failed)?;
-        let map = WriteMap::new(&file, &path)?;
-        map.populate(0, map.bytes()).map_err(failed)?;
+        std::fs::create_dir_all(dir).map_err(|source| Error::io("make", dir, source))?;
+        let (_, map) = new_map(&path, records)?;
+        map.populate(0, map.bytes()).map_err(|source| Error::io("prepare", &path, source))?;
         Ok(Self { map })
     }
 
     fn store(&self, events: &[Event], records: usize) -> Duration {
-        let start = Instant::now();
-        let mut offset = 0;
-        for batch in events.chunks(BATCH_RECORDS).cycle().take(records / BATCH_RECORDS) {
-            for event in batch {
-                self.map.publish(offset, offset as u64, bytemuck::bytes_of(event).as_chunks().0);
-                offset += SLOT_BYTES;
-            }
-        }
-        start.elapsed()
+        store(&self.map, events, records, |_| {})
     }
+}
+
+/// A new file with its space, mapped.
+fn new_map(path: &Path, records: usize) -> Result<(File, WriteMap)> {
+    let failed = |source| Error::io("prepare", path, source);
+    let mut options = OpenOptions::new();
+    let file = options.read(true).write(true).create_new(true).open(path).map_err(failed)?;
+    let bytes = (records * SLOT_BYTES) as u64;
+    let allocated = match fallocate(&file, FallocateFlags::empty(), 0, bytes) {
+        Err(Errno::OPNOTSUPP) => file.set_len(bytes),
+        done => done.map_err(Into::into),
+    };
+    allocated.map_err(failed)?;
+    let map = WriteMap::new(&file, path)?;
+    Ok((file, map))
+}
+
+/// Stores records one behind the other; `wait_for` is told where each batch will end.
+fn store(
+    map: &WriteMap,
+    events: &[Event],
+    records: usize,
+    mut wait_for: impl FnMut(usize),
+) -> Duration {
+    let start = Instant::now();
+    let mut offset = 0;
+    for batch in events.chunks(BATCH_RECORDS).cycle().take(records / BATCH_RECORDS) {
+        wait_for(offset + batch.len() * SLOT_BYTES);
+        for event in batch {
+            map.publish(offset, offset as u64, bytemuck::bytes_of(event).as_chunks().0);
+            offset += SLOT_BYTES;
+        }
+    }
+    start.elapsed()
+}
+
+/// The same stores into a new file, whose pages a thread brings in ahead of them, as a journal's
+/// helper does: what keeping records costs anybody whose file grows.
+fn store_to_new_pages(dir: &Path, events: &[Event], records: usize) -> Result<Duration> {
+    let path = dir.join("growing");
+    let (file, map) = new_map(&path, records)?;
+    settle(dir)?;
+    let there = AtomicUsize::new(0);
+    let bring_in = || {
+        let zeros = vec![0; HUGE_PAGE_BYTES];
+        let brought = (0..map.bytes()).step_by(HUGE_PAGE_BYTES).try_for_each(|from| {
+            let to = (from + HUGE_PAGE_BYTES).min(map.bytes());
+            file.write_all_at(&zeros[..to - from], from as u64)?;
+            map.populate(from, to - from)?;
+            there.store(to, Ordering::Release);
+            Ok(())
+        });
+        // After an error too: the stores bring in what is missing.
+        there.store(usize::MAX, Ordering::Release);
+        brought
+    };
+    let (took, brought) = thread::scope(|scope| {
+        let thread = scope.spawn(bring_in);
+        let took = store(&map, events, records, |end| {
+            while there.load(Ordering::Acquire) < end {
+                thread::yield_now();
+            }
+        });
+        (took, thread.join().expect("the thread does not panic"))
+    });
+    brought.map_err(|source| Error::io("bring in", &path, source))?;
+    std::fs::remove_file(&path).map_err(|source| Error::io("remove", &path, source))?;
+    Ok(took)
+}
+
+/// Waits until the disk has done what the rows before have left it.
+fn settle(dir: &Path) -> Result<()> {
+    let settled = File::open(dir).and_then(|dir| Ok(syncfs(dir)?));
+    settled.map_err(|source| Error::io("sync the file system of", dir, source))
 }
 
 /// Appends to a new journal; the time without making and closing it.
@@ -179,6 +250,7 @@ fn append(
     let options =
         JournalOptions { segment_bytes: SEGMENT_BYTES, durability, ..JournalOptions::default() };
     let mut writer = Writer::<Event>::create(dir, &options)?;
+    settle(dir)?;
     let start = Instant::now();
     for batch in events.chunks(BATCH_RECORDS).cycle().take(records / BATCH_RECORDS) {
         writer.append_batch(batch)?;
@@ -261,7 +333,7 @@ fn document(rows: &[Row], paced: &[Paced], checksum: u64) -> Value {
         let [min, median, max] = row.figures().map(ns);
         json!({
             "row": row.name,
-            "control": (row.name == BARE_ROW).then_some("yardstick"),
+            "control": BARE_ROWS.contains(&row.name.as_str()).then_some(yardstick::CONTROL),
             "ns_per_record": {
                 "min": min,
                 "median": median,

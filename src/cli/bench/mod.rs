@@ -33,10 +33,11 @@ pub(super) enum BenchCommand {
     /// of what a fixed piece of work changed by, which `bench all` measures before and after each
     /// bench, over all of both documents, and of what the controls did in that bench and beside the
     /// figure: their median change and five times their median distance from it. Controls are rows
-    /// that say `"control"` in the documents: of peers, and of the bare mapped store. Their code is
-    /// in both runs the same, so they are shown and not judged. Neither is a row of `bench ring`
-    /// whose best way to wait was another in each document; the row `ringtape, default` always
-    /// waits the same way.
+    /// that say `"control"` in the documents: of peers and of the bare mapped store, whose code is
+    /// in both runs the same; of the hiccups in the same seconds, which are no code; and of the fixed
+    /// piece of work, done once more after each round of rows that have no peer. They are shown and
+    /// not judged. Neither is a row of `bench ring` whose best way to wait was another in each
+    /// document; the row `ringtape, default` always waits the same way.
     ///
     /// The rounds of one run are alike in more than two runs are: where nothing is claimed, the
     /// builds may differ still. A bench without controls is judged by the fixed piece of work
@@ -52,6 +53,10 @@ pub(super) enum BenchCommand {
     /// matcher still grows a little.
     Match(matching::MatchArgs),
     /// Appending to a journal at each durability, beside a bare mapped store, and reading it
+    ///
+    /// The bare store is made twice: into pages that are there, and into those of a file that grows
+    /// as a journal does, which a thread brings in ahead. What the second takes beyond the first
+    /// the machine takes for new pages; what an append takes beyond the second is the journal's.
     Journal(journal::JournalArgs),
     /// The whole engine over a generated session in memory: full speed, and latency at fixed rates
     Pipeline(pipeline::PipelineArgs),

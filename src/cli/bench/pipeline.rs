@@ -20,6 +20,7 @@ use ringtape::report::hdr::hgrm;
 use serde_json::{Value, json};
 
 use super::sweep::{Plan, Sweep};
+use super::yardstick::Looks;
 use crate::cli::report::write_files;
 use crate::cli::trading::trader;
 use crate::cli::{Ending, config::RunConfig, parse, term};
@@ -112,9 +113,14 @@ pub(super) fn run(args: &PipelineArgs) -> Result<Ending> {
     }
     let session = generate(args)?;
     let sweep = if rates.is_empty() { None } else { Some(sweep(args, &rates, &session)?) };
-    let rounds =
-        (0..args.rounds()).map(|_| round(args, &session, Pace::Max)).collect::<Result<Vec<_>>>()?;
-    let figures = Figures::of(args, &session, &rounds);
+    let mut looks = Looks::default();
+    let at_full_speed = |_| {
+        let report = round(args, &session, Pace::Max)?;
+        looks.look();
+        Ok(report)
+    };
+    let rounds = (0..args.rounds()).map(at_full_speed).collect::<Result<Vec<_>>>()?;
+    let figures = Figures::of(args, &session, &rounds, looks);
     if args.json {
         term::print(format_args!("{:#}", figures.to_json(sweep.as_ref())))?;
     } else {
@@ -242,10 +248,12 @@ struct Figures {
     first_event_ns: Vec<u64>,
     /// Of the median round: runner, agent, ns a message, share of its runner's time in per mille.
     stages: Vec<(usize, String, f64, u64)>,
+    /// How fast the machine was between the rounds.
+    looks: Looks,
 }
 
 impl Figures {
-    fn of(args: &PipelineArgs, session: &[u8], rounds: &[RunReport]) -> Self {
+    fn of(args: &PipelineArgs, session: &[u8], rounds: &[RunReport], looks: Looks) -> Self {
         let mut order: Vec<&RunReport> = rounds.iter().collect();
         order.sort_by_key(|report| report.messages_per_second());
         let median = order[order.len() / 2];
@@ -269,6 +277,7 @@ impl Figures {
             rates: order.iter().map(|report| report.messages_per_second()).collect(),
             first_event_ns,
             stages: stages.collect(),
+            looks,
         }
     }
 
@@ -360,6 +369,7 @@ impl Figures {
             },
             "journal": self.has_journal,
             "messages_per_s": { "min": min, "median": median, "max": max, "rounds": self.rates },
+            "yardstick": self.looks.to_json(),
             "first_event_ns": self.first_event_ns,
             "stages": stages,
             "clock_read_ns": self.machine.clock_read_ns,

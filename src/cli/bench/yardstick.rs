@@ -8,6 +8,9 @@ use std::time::Instant;
 
 use serde_json::{Map, Value, json};
 
+/// What a control is called that tells how fast the machine was, whatever is measured.
+pub(super) const CONTROL: &str = "yardstick";
+
 /// Words of the table: 1 MiB, more than the nearest caches and less than the farthest hold.
 const WORDS: usize = 1 << 18;
 
@@ -17,24 +20,55 @@ const STEPS: u32 = 3_000_000;
 /// Rounds of which the median is taken.
 const ROUNDS: usize = 7;
 
-/// Picoseconds of a step now: a multiplication that waits for the one before, and a word of the
-/// table that it chooses and changes.
+/// Picoseconds of a step now, in the median of some rounds.
 pub(super) fn measure() -> u64 {
-    let mut table = vec![0_u32; WORDS];
-    let mut rounds: [u64; ROUNDS] = std::array::from_fn(|_| {
-        let start = Instant::now();
-        let mut state = 1_u64;
-        for _ in 0..STEPS {
-            state = state.wrapping_mul(0x5851_f42d_4c95_7f2d).wrapping_add(0x1405_7b7e_f767_814f);
-            let word = &mut table[(state >> 46) as usize % WORDS];
-            *word = word.rotate_left(5) ^ state as u32;
-            state ^= u64::from(*word);
-        }
-        black_box(state);
-        start.elapsed().as_nanos() as u64 * 1_000 / u64::from(STEPS)
-    });
+    let mut table = vec![0; WORDS];
+    let mut rounds: [u64; ROUNDS] = std::array::from_fn(|_| round(&mut table));
     rounds.sort_unstable();
     rounds[ROUNDS / 2]
+}
+
+/// Picoseconds of a step in one round: a multiplication that waits for the one before, and a word
+/// of the table that it chooses and changes.
+fn round(table: &mut [u32]) -> u64 {
+    let start = Instant::now();
+    let mut state = 1_u64;
+    for _ in 0..STEPS {
+        state = state.wrapping_mul(0x5851_f42d_4c95_7f2d).wrapping_add(0x1405_7b7e_f767_814f);
+        let word = &mut table[(state >> 46) as usize % WORDS];
+        *word = word.rotate_left(5) ^ state as u32;
+        state ^= u64::from(*word);
+    }
+    black_box(state);
+    start.elapsed().as_nanos() as u64 * 1_000 / u64::from(STEPS)
+}
+
+/// Looks at the machine between the rounds of a row, which no other code takes turns with.
+///
+/// WHY: a machine may be half as fast for some seconds, which are all the rounds of a row, and all
+/// of them between two looks around a bench.
+#[derive(Debug, Default)]
+pub(super) struct Looks {
+    /// Picoseconds of a step.
+    rounds: Vec<u64>,
+}
+
+impl Looks {
+    /// Takes a look: after a round, since it leaves its table in the caches.
+    pub(super) fn look(&mut self) {
+        self.rounds.push(round(&mut vec![0; WORDS]));
+    }
+
+    /// A control for `bench compare`.
+    pub(super) fn to_json(&self) -> Value {
+        let mut sorted = self.rounds.clone();
+        sorted.sort_unstable();
+        let (min, median, max) = (sorted.first(), sorted.get(sorted.len() / 2), sorted.last());
+        json!({
+            "control": CONTROL,
+            "step_ps": { "min": min, "median": median, "max": max, "rounds": self.rounds },
+        })
+    }
 }
 
 /// What a document of `bench all` says of a bench: the machine before and after it.

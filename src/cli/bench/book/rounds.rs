@@ -12,6 +12,7 @@ use ringtape::feed::{Feed, Fill, OpenOptions};
 use ringtape::limits::BATCH_RECORDS_MAX;
 
 use super::streams::Stream;
+use crate::cli::bench::yardstick::Looks;
 
 /// What the rounds of a row came to.
 pub(super) struct Figures {
@@ -25,6 +26,8 @@ pub(super) struct Figures {
     pub(super) books: Option<(Totals, u64)>,
     /// Whether all rounds ended with the same hash.
     pub(super) is_deterministic: bool,
+    /// How fast the machine was between them.
+    pub(super) looks: Looks,
 }
 
 impl Figures {
@@ -36,6 +39,7 @@ impl Figures {
             longest: None,
             books: None,
             is_deterministic: true,
+            looks: Looks::default(),
         }
     }
 
@@ -85,6 +89,7 @@ pub(super) fn measure_stream(
             continue;
         }
         figures.rounds.push(elapsed);
+        figures.looks.look();
         figures.messages = feed.checks().messages;
         if let Some(replica) = &replica {
             figures.note_books(replica);
@@ -102,6 +107,7 @@ pub(super) fn measure_worst(stream: &Stream, rounds: usize) -> Figures {
         let start = Instant::now();
         replica.apply_all(&stream.timed);
         figures.rounds.push(start.elapsed());
+        figures.looks.look();
         figures.note_books(&replica);
 
         let mut replica = filled(stream);

@@ -82,5 +82,6 @@ fn row_to_json(figures: &Figures) -> Value {
         "bytes_per_live_order": bytes_an_order(figures),
         "books_hash": figures.books.map(|(_, hash)| format!("{hash:016x}")),
         "deterministic": figures.is_deterministic,
+        "yardstick": figures.looks.to_json(),
     })
 }

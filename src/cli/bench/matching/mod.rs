@@ -19,6 +19,7 @@ use serde_json::{Value, json};
 #[cfg(feature = "peers")]
 use self::matchcore::Peer;
 use self::worst::WorstFigures;
+use super::yardstick::Looks;
 use crate::cli::flow::FlowName;
 use crate::cli::{Ending, parse, term};
 
@@ -202,6 +203,7 @@ struct Figures {
     bytes: usize,
     rejects: u64,
     beside: Beside,
+    looks: Looks,
 }
 
 /// The other matcher's line.
@@ -239,6 +241,7 @@ impl Figures {
         let totals = matcher.totals();
         let rejects = matcher.counts().rejects().map(|(_, count)| count).sum();
         drop(matcher);
+        let mut looks = Looks::default();
         let round = || {
             let mut matcher = set_up(flow);
             let mut told = 0;
@@ -246,6 +249,7 @@ impl Figures {
             play(&mut matcher, flow, looks_ahead, |out| told += out.len() as u64);
             let took = start.elapsed();
             assert_eq!(told, executions, "every round says the same");
+            looks.look();
             took
         };
         let (rates, beside) = take_turns(profile.flow, flow, rounds, round);
@@ -261,6 +265,7 @@ impl Figures {
             bytes: totals.bytes,
             rejects,
             beside,
+            looks,
         }
     }
 
@@ -310,6 +315,7 @@ impl Figures {
             "levels": self.levels,
             "bytes": self.bytes,
             "matchcore": self.beside.to_json(self.traded),
+            "yardstick": self.looks.to_json(),
         })
     }
 }
@@ -320,7 +326,7 @@ fn take_turns(
     _flow: Flow,
     stream: &CommandFlow,
     rounds: usize,
-    ours: impl Fn() -> Duration,
+    mut ours: impl FnMut() -> Duration,
 ) -> (Rates, Beside) {
     let mut rates = Rates::default();
     (0..rounds).for_each(|_| rates.add(stream.commands, ours()));
@@ -333,7 +339,7 @@ fn take_turns(
     flow: Flow,
     stream: &CommandFlow,
     rounds: usize,
-    ours: impl Fn() -> Duration,
+    mut ours: impl FnMut() -> Duration,
 ) -> (Rates, Beside) {
     let (mut rates, mut theirs) = (Rates::default(), Rates::default());
     let peer = match Peer::new(flow, stream) {

@@ -17,6 +17,7 @@ use ringtape::units::{AccountId, InstrumentId, OrderId, Price, Qty, Side};
 use serde_json::{Value, json};
 
 use super::Rates;
+use crate::cli::bench::yardstick::Looks;
 use crate::cli::term;
 
 /// Commands that fill the book, and those that are timed.
@@ -35,6 +36,7 @@ pub(super) struct WorstFigures {
     longest: Duration,
     fills: u64,
     hash: u64,
+    looks: Looks,
 }
 
 /// Times every case.
@@ -52,6 +54,7 @@ impl WorstFigures {
             longest: Duration::MAX,
             fills: 0,
             hash: 0,
+            looks: Looks::default(),
         };
         for round in 0..rounds {
             let mut matcher = filled(case);
@@ -63,6 +66,7 @@ impl WorstFigures {
                 out.clear();
             }
             figures.rates.add(figures.commands, start.elapsed());
+            figures.looks.look();
 
             let mut matcher = filled(case);
             let mut longest = Duration::ZERO;
@@ -101,6 +105,7 @@ impl WorstFigures {
             "longest_command_ns": self.longest.as_nanos() as u64,
             "fills": self.fills,
             "executions_hash": format!("{:016x}", self.hash),
+            "yardstick": self.looks.to_json(),
         })
     }
 }
