@@ -200,7 +200,9 @@ impl Error {
                 io::ErrorKind::NotFound
                 | io::ErrorKind::PermissionDenied
                 | io::ErrorKind::AlreadyExists
-                | io::ErrorKind::IsADirectory => 2,
+                | io::ErrorKind::IsADirectory
+                | io::ErrorKind::NotADirectory => 2,
+                io::ErrorKind::InvalidData => 3,
                 _ => 4,
             },
             Self::BadFeed { .. }
@@ -226,6 +228,8 @@ fn io_cure(source: &io::Error) -> &'static str {
         io::ErrorKind::AlreadyExists => ": choose another name, or allow overwriting with --force",
         io::ErrorKind::StorageFull => ": free some space or choose another disk",
         io::ErrorKind::IsADirectory => ": name a file, not a directory",
+        io::ErrorKind::NotADirectory => ": name a directory, not a file",
+        io::ErrorKind::InvalidData => ": check that it is the file that was meant",
         _ => "",
     }
 }
@@ -237,12 +241,15 @@ fn io_cure(source: &io::Error) -> &'static str {
 ///
 /// assert_eq!(nearest("stratgy", ["seed", "strategy"].into_iter()), Some("strategy"));
 /// assert_eq!(nearest("colour", ["seed", "strategy"].into_iter()), None);
+/// assert_eq!(nearest("posn", ["position", "loss"].into_iter()), None);
 /// ```
 pub fn nearest<'a>(given: &str, candidates: impl Iterator<Item = &'a str>) -> Option<&'a str> {
     const TYPING_ERRORS_MAX: usize = 2;
+    // Half of a short word's letters: what is left says nothing.
+    let errors_max = TYPING_ERRORS_MAX.min(given.len().saturating_sub(1) / 2);
     candidates
         .map(|name| (typing_errors(&given.to_lowercase(), &name.to_lowercase()), name))
-        .filter(|&(errors, _)| errors <= TYPING_ERRORS_MAX && errors < given.len())
+        .filter(|&(errors, _)| errors <= errors_max)
         .min()
         .map(|(_, name)| name)
 }

@@ -125,8 +125,14 @@ pub(super) struct RunConfig {
 impl RunConfig {
     /// The configuration that the run in `dir` was recorded with.
     pub(super) fn read(dir: &Path) -> Result<Self> {
-        let cure = "it is written by `replay --journal` and not meant to be edited";
-        toml_file::read(&dir.join(RUN_FILE), cure)
+        let file = dir.join(RUN_FILE);
+        if !file.exists() {
+            return Err(Error::usage(
+                format!("{} holds no run", dir.display()),
+                "name a feed's file, or the directory that `replay --journal` made",
+            ));
+        }
+        toml_file::read(&file, "it is written by `replay --journal` and not meant to be edited")
     }
 
     /// A configuration that the user wrote: the same names, strategies and limits also as tables.

@@ -106,6 +106,11 @@ pub(super) fn follow(path: &Path, inbox: InboxSender<Event>) -> Result<()> {
         Box::new(BufReader::new(std::io::stdin()))
     } else if is_plain {
         Box::new(BufReader::new(File::open(path).map_err(|e| Error::io("open", path, e))?))
+    } else if path.is_dir() {
+        return Err(Error::usage(
+            format!("{} is a directory", path.display()),
+            "make a pipe with mkfifo, or name a file",
+        ));
     } else if path.exists() {
         // Opening a pipe waits for its writer, so it is opened where it is read.
         let path = path.to_owned();

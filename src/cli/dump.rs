@@ -18,6 +18,7 @@ use ringtape::report::format::time_of_day;
 use ringtape::units::{InstrumentId, OrderId};
 use serde_json::{Map, Value, json};
 
+use super::executions::quoted;
 use super::input::Input;
 use super::{Ending, term};
 
@@ -208,9 +209,9 @@ impl<'a> Dump<'a> {
             self.message,
             head.ts_event,
             name(head),
-            self.symbol(head),
+            quoted(&self.symbol(head)),
             u8::from(unit[unit.len() - 1].is_last()),
-            fields.join("|")
+            quoted(&fields.join("|"))
         )
     }
 

@@ -15,6 +15,9 @@ use ringtape::report::generated;
 use super::flow::FlowName;
 use super::{Ending, parse, term};
 
+/// What the names of files end in that a session would be found to be none of.
+const OTHER_FORMATS: [&str; 7] = ["csv", "dbn", "parquet", "pcap", "pcapng", "soup", "zst"];
+
 /// Bytes that are gathered before they are written.
 const BUFFER_BYTES: usize = 1 << 20;
 
@@ -79,6 +82,14 @@ pub(super) fn run(args: &GenerateArgs) -> Result<Ending> {
     if is_stdout && args.json {
         let cure = "write the session to a file with -o FILE";
         return Err(Error::usage("session and table cannot both go to stdout", cure));
+    }
+    if let Some(other) =
+        args.output.extension().filter(|one| OTHER_FORMATS.iter().any(|no| one == no))
+    {
+        return Err(Error::usage(
+            format!("a session is ITCH, plain or in gzip, which no .{} is", other.display()),
+            "write it to a name that ends in .itch or .gz, then `ringtape convert` it",
+        ));
     }
     let start = Instant::now();
     if is_stdout {

@@ -52,14 +52,28 @@ impl Input {
     }
 }
 
-/// Opens feeds, several as one; a date is of all of them, or there is one for each.
+/// What to do with a date that no feed is in need of.
+const LEAVE_OUT: &str = "leave --date out, or its place empty where each feed has one";
+
+/// Opens feeds, several as one; a date is of all that have none, or there is one for each.
 pub(super) fn open(
     paths: &[PathBuf],
     date: Option<&str>,
     instruments: Option<&Instruments>,
 ) -> Result<Box<dyn Feed>> {
+    let dates: Vec<&str> = date.map(|date| date.split(',').collect()).unwrap_or_default();
+    if dates.len() > 1 && dates.len() != paths.len() {
+        let feeds = if paths.len() == 1 { "one feed" } else { &format!("{} feeds", paths.len()) };
+        return Err(Error::usage(
+            format!("{} dates for {feeds}", dates.len()),
+            "give one date for all, or one for each feed",
+        ));
+    }
     if let [path] = paths {
         return open_one(path, date, instruments);
+    }
+    if paths.iter().filter(|path| path.as_os_str() == "-").count() > 1 {
+        return Err(Error::usage("stdin is there once", "name all feeds but one by their files"));
     }
     if paths.iter().any(|path| path.to_string_lossy().starts_with(feed::udp::SCHEME)) {
         return Err(Error::usage(
@@ -73,16 +87,12 @@ pub(super) fn open(
             "replay it alone, or name the feeds that were recorded",
         ));
     }
-    let dates: Vec<&str> = date.map(|date| date.split(',').collect()).unwrap_or_default();
-    if dates.len() > 1 && dates.len() != paths.len() {
-        return Err(Error::usage(
-            format!("{} dates for {} feeds", dates.len(), paths.len()),
-            "give one date for all, or one for each feed",
-        ));
-    }
     let feeds = paths.iter().enumerate().map(|(index, path)| {
-        let date = dates.get(index).or(dates.first()).copied();
-        let feed = open_one(path, date, instruments)?;
+        // One date is that of the feeds that have none.
+        let feed = match dates[..] {
+            [date] => open_file(path, Some(date), instruments)?,
+            _ => open_one(path, dates.get(index).copied(), instruments)?,
+        };
         if feed.description().format == ORDERS_FORMAT {
             return Err(Error::usage(
                 format!("{} is an order file, which is no venue's feed", path.display()),
@@ -91,7 +101,11 @@ pub(super) fn open(
         }
         Ok(feed)
     });
-    Ok(Box::new(Merged::new(feeds.collect::<Result<_>>()?)?))
+    let feeds = feeds.collect::<Result<Vec<_>>>()?;
+    if dates.len() == 1 && feeds.iter().all(|feed| feed.description().is_dated) {
+        return Err(Error::usage("the times of all these feeds have their date", LEAVE_OUT));
+    }
+    Ok(Box::new(Merged::new(feeds)?))
 }
 
 /// Opens a feed file, stdin, or a run's journal.
@@ -114,17 +128,25 @@ fn open_one(
         let feed = JournalFeed::open(path)?;
         return Ok(Box::new(feed.of_feed(&recorded.recorded_feed()?)));
     }
+    let date = date.filter(|date| !date.is_empty());
+    let feed = open_file(path, date, instruments)?;
+    if date.is_some() && feed.description().is_dated {
+        let what = format!("the times of `{}` have their date", path.display());
+        return Err(Error::usage(what, LEAVE_OUT));
+    }
+    Ok(feed)
+}
+
+/// Opens a feed file or stdin; the date is none of a feed whose times have theirs.
+fn open_file(
+    path: &Path,
+    date: Option<&str>,
+    instruments: Option<&Instruments>,
+) -> Result<Box<dyn Feed>> {
     let dated = date.map(str::parse::<Date>).transpose()?.map(OpenOptions::on);
     // Only order files, which are in UTC, take anything from it.
     let instruments = instruments.map(|own| own.overrides(Zone::Utc)).transpose()?;
-    let feed = feed::open(path, &OpenOptions { instruments, ..dated.unwrap_or_default() })?;
-    if date.is_some() && feed.description().is_dated {
-        return Err(Error::usage(
-            format!("the times of `{}` have their date", path.display()),
-            "leave --date out",
-        ));
-    }
-    Ok(feed)
+    feed::open(path, &OpenOptions { instruments, ..dated.unwrap_or_default() })
 }
 
 fn is_run(dir: &Path) -> bool {

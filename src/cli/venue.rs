@@ -64,8 +64,10 @@ pub(super) struct VenueArgs {
 }
 
 pub(super) fn run(args: &VenueArgs) -> Result<Ending> {
-    let listener = TcpListener::bind(&args.listen)
-        .map_err(|source| Error::io("listen at", &args.listen, source))?;
+    let listener = TcpListener::bind(&args.listen).map_err(|error| {
+        let what = format!("cannot listen at `{}`: {error}", args.listen);
+        Error::usage(what, "write an address of this machine, such as 127.0.0.1:7001")
+    })?;
     let feed = open_feed(args)?;
     let clock = feed.description().zone;
     let own = args.instruments.as_ref();

@@ -44,11 +44,15 @@ impl Symbols {
                 desk.books().instruments().iter().map(|(_, known)| known.symbol).collect();
             let cure = match nearest(named, listed.iter().map(|symbol| symbol.as_str())) {
                 Some(near) => format!("did you mean `{near}`?"),
-                None => "list the feed's symbols with `ringtape info`".to_owned(),
+                None => {
+                    "list the feed's symbols with `ringtape info`; `--symbols` leaves out those \
+                         that it does not name"
+                        .to_owned()
+                }
             };
             let strategy = self.strategy;
             format!(
-                "strategy `{strategy}` was to trade `{named}`, which the feed never listed: {cure}"
+                "strategy `{strategy}` was to trade `{named}`, which never came in the feed: {cure}"
             )
         };
         missing.map(warning).collect()

@@ -14,6 +14,7 @@ mod doctor;
 mod engine_handle;
 mod examples;
 mod export;
+mod mistakes;
 mod readme;
 mod replay_flags;
 mod report;

@@ -27,6 +27,9 @@ use super::{Ending, term};
 /// Time for which a live feed without news is left alone.
 const PENDING: Duration = Duration::from_micros(100);
 
+/// Bytes of the name that packets give their session.
+const SESSION_BYTES_MAX: usize = 10;
+
 #[derive(Debug, Args)]
 pub(super) struct ConvertArgs {
     #[command(flatten)]
@@ -75,6 +78,12 @@ pub(super) struct ConvertArgs {
 pub(super) fn run(args: &ConvertArgs) -> Result<Ending> {
     let target = Target::of(&args.output)?;
     target.check_flags(args)?;
+    if args.session.len() > SESSION_BYTES_MAX {
+        return Err(Error::usage(
+            format!("`{}` is too long for the name of a session", args.session),
+            "name it in ten characters or fewer",
+        ));
+    }
     if let Some(path) = target.file() {
         term::check_overwrite(path, args.force)?;
     }

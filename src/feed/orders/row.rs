@@ -378,6 +378,11 @@ impl<'a> Row<'a> {
                 }
                 let price = self.price(Column::Price, context.increments.of(instrument))?;
                 let qty = self.qty(Column::Qty)?;
+                if qty.0 == 0 && self.is_given(Column::Qty) {
+                    let cure = "cancel it, or leave the field empty for the quantity that it has";
+                    let what = "a total of 0 leaves nothing of the order";
+                    return Err(self.bad(Column::Qty, what, cure));
+                }
                 let replace = payload::ReplaceOrder { order_id, price, qty, new_order_id };
                 last(ts, instrument, replace)
             }
