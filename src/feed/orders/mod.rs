@@ -21,7 +21,7 @@
 //! | `type` | `limit`, `market`, `stop`, `stop_limit`, `trailing`, `trailing_limit` | `limit` |
 //! | `tif` | `day`, `gtc`, `gtd`, `ioc`, `fok`, `opg`, `cls`; of an `auction`: `opg`, `cls` | `gtc` |
 //! | `price` | limit, or the cap of a type without one | none; unchanged |
-//! | `qty` | quantity; of a `reduce` what is taken off, of a `replace` the total with what is filled | an error for `new` and `reduce`; unchanged |
+//! | `qty` | quantity; of a `reduce` what is taken off, of a `replace` the total with what is filled | an error for `new` and `reduce`; unchanged, where 0 is an error |
 //! | `stop_price`, `trail`, `display_qty`, `min_qty` | terms of a `new` | none |
 //! | `flags` | any of `post_only`, `reprice`, `hidden`, `trigger_bidask`, joined by `\|` | none |
 //! | `expire_ts` | when a `gtd` order expires, as `ts` | none |
