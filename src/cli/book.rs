@@ -7,7 +7,7 @@ use ringtape::book::Replica;
 use ringtape::error::{Error, Result};
 use ringtape::event::{Event, EventView};
 use ringtape::feed::orders::ORDERS_FORMAT;
-use ringtape::feed::{Begin, Description, Feed, Fill};
+use ringtape::feed::{Begin, Feed, Fill};
 use ringtape::limits::FEED_BATCH_RECORDS;
 use ringtape::units::{InstrumentId, Side};
 
@@ -60,7 +60,8 @@ pub(super) fn run(args: &BookArgs) -> Result<Ending> {
             "name the moment of the book with --at",
         ));
     }
-    let mut follower = Follower::new(args.symbol.clone(), feed.description(), begin);
+    let midnight_ns = feed.description().midnight_ns;
+    let mut follower = Follower::new(args.symbol.clone(), midnight_ns, begin);
     let mut csv = args.csv.then(term::Stdout::lock);
     if let Some(out) = &mut csv {
         out.line(
@@ -76,7 +77,8 @@ pub(super) fn run(args: &BookArgs) -> Result<Ending> {
                 levels: args.depth,
                 has_orders: args.orders,
                 messages: follower.message,
-                ts_ns: follower.last_ts,
+                ts_event: follower.last_ts,
+                midnight_ns,
                 zone: feed.description().zone,
             };
             if args.json {
@@ -101,6 +103,7 @@ struct Follower {
     replica: Replica,
     symbol: Option<String>,
     instrument: Option<InstrumentId>,
+    /// What rows count times from.
     midnight_ns: u64,
     /// When rows begin.
     begin: Begin,
@@ -109,12 +112,12 @@ struct Follower {
 }
 
 impl Follower {
-    fn new(symbol: Option<String>, feed: &Description, begin: Begin) -> Self {
+    fn new(symbol: Option<String>, midnight_ns: u64, begin: Begin) -> Self {
         Self {
             replica: Replica::new(),
             symbol,
             instrument: None,
-            midnight_ns: feed.midnight_ns,
+            midnight_ns,
             begin,
             message: 0,
             last_ts: 0,
@@ -127,7 +130,7 @@ impl Follower {
             self.choose(InstrumentId(event.instrument), defined.symbol.as_str())?;
         }
         self.replica.apply(event);
-        self.last_ts = event.ts_event.saturating_sub(self.midnight_ns);
+        self.last_ts = event.ts_event;
         let is_chosen = self.instrument == Some(InstrumentId(event.instrument));
         Ok(self.begin.look(event)? && is_chosen && !event.is_continued())
     }
@@ -188,7 +191,7 @@ fn row(out: &mut term::Stdout, follower: &Follower, id: InstrumentId) -> Result<
     out.line(format_args!(
         "{},{},{},{},{},{},{},{},{}",
         follower.message,
-        follower.last_ts,
+        follower.last_ts.saturating_sub(follower.midnight_ns),
         touch.bid_price,
         touch.bid_qty,
         touch.ask_price,

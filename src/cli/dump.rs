@@ -10,7 +10,7 @@ use ringtape::error::{Error, Result};
 use ringtape::event::fields::FieldValue;
 use ringtape::event::kinds::KINDS;
 use ringtape::event::{Event, Execution, InstrumentTable, Kind};
-use ringtape::feed::{Begin, Feed, Fill};
+use ringtape::feed::{Begin, Feed, Fill, Zone};
 use ringtape::journal::Reader;
 use ringtape::limits::FEED_BATCH_RECORDS;
 use ringtape::matching::EVERY_INSTRUMENT;
@@ -76,7 +76,7 @@ struct Dump<'a> {
     args: &'a DumpArgs,
     kinds: Vec<Kind>,
     begin: Begin,
-    midnight_ns: u64,
+    zone: Zone,
     instruments: InstrumentTable,
     /// The records of one line: one, or one with its continuations.
     unit: Vec<Event>,
@@ -92,7 +92,7 @@ impl<'a> Dump<'a> {
         Ok(Self {
             kinds: args.kind.iter().map(|name| kind(name)).collect::<Result<_>>()?,
             begin: args.input.begin(feed)?,
-            midnight_ns: feed.description().midnight_ns,
+            zone: feed.description().zone,
             instruments: InstrumentTable::default(),
             unit: Vec::new(),
             message: 0,
@@ -160,7 +160,7 @@ impl<'a> Dump<'a> {
 
     fn text_line(&self, unit: &[Event]) -> String {
         let head = head(unit);
-        let time = time_of_day(head.ts_event.saturating_sub(self.midnight_ns));
+        let time = time_of_day(head.ts_event, self.zone);
         let side = head.side().map_or("", |side| side.name());
         let last = if unit[unit.len() - 1].is_last() { "" } else { " +" };
         let mut line = format!(

@@ -176,11 +176,9 @@ fn describe(description: &Description, census: &Census, journals: Option<&Journa
         thousands(checks.messages),
         bytes(checks.bytes)
     ))?;
-    let own = |ts: u64| time_of_day(ts.saturating_sub(description.midnight_ns));
     if let (Some(first), Some(last)) = (checks.first_ts, checks.last_ts) {
-        let (first, last) = (own(first), own(last));
-        let zone = description.zone.name();
-        out.line(format_args!("span          {first} to {last} {zone}"))?;
+        let [from, to] = [first, last].map(|ts| time_of_day(ts, description.zone));
+        out.line(format_args!("span          {from} to {to} {}", description.zone.name()))?;
     }
     let completeness = if checks.has_start && checks.has_end { "whole session" } else { "slice" };
     out.line(format_args!("completeness  {completeness}"))?;
@@ -188,7 +186,7 @@ fn describe(description: &Description, census: &Census, journals: Option<&Journa
     for (what, located) in faults(checks) {
         if located.count > 0 {
             let [from, to] =
-                located_text(&located, "message", &description.sources, description.midnight_ns);
+                located_text(&located, "message", &description.sources, description.zone);
             out.line(format_args!("{what:<13} {}, first at {from}, last at {to}", located.count))?;
         } else {
             out.line(format_args!("{what:<13} 0"))?;

@@ -2,7 +2,7 @@
 
 use super::format::time_of_day;
 use crate::engine::{RunReport, SnapshotReport};
-use crate::feed::Located;
+use crate::feed::{Located, Zone};
 
 /// A kind of finding in the data, and where it was made.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -24,8 +24,7 @@ impl DataFault {
     fn place(&self, run: &RunReport) -> String {
         let Located { first, last, first_source, last_source, .. } = self.located;
         let sources = &run.feed.sources;
-        let [from, until] =
-            located_text(&self.located, self.counted_in, sources, run.feed.midnight_ns);
+        let [from, until] = located_text(&self.located, self.counted_in, sources, run.feed.zone);
         match (first, first_source) == (last, last_source) {
             true => format!("first at {from}"),
             false => format!("first at {from}, last at {until}"),
@@ -34,14 +33,8 @@ impl DataFault {
 }
 
 /// Number, byte where it is known, and time of the first and of the last message concerned, of a
-/// feed whose times are shown from `midnight_ns` on; with the file where several, `sources`, were
-/// read as one.
-pub fn located_text(
-    located: &Located,
-    unit: &str,
-    sources: &[String],
-    midnight_ns: u64,
-) -> [String; 2] {
+/// feed with this clock; with the file where several, `sources`, were read as one.
+pub fn located_text(located: &Located, unit: &str, sources: &[String], zone: Zone) -> [String; 2] {
     let &Located { first, last, first_ts, last_ts, first_byte, last_byte, .. } = located;
     let [first_origin, last_origin] = origins(located, sources);
     let [one, other] = [(first, first_byte, first_ts), (last, last_byte, last_ts)];
@@ -52,7 +45,7 @@ pub fn located_text(
             "message" => format!(" of {origin}"),
             _ => format!(" (from {origin})"),
         });
-        let time = time_of_day(ts.saturating_sub(midnight_ns));
+        let time = time_of_day(ts, zone);
         format!("{unit} {number}{origin}{byte}, {time}")
     })
 }
@@ -187,7 +180,6 @@ impl DataFaults {
 
 /// Lines of the report for people: what is worth knowing and no fault.
 pub(super) fn lines(run: &RunReport) -> Vec<(&'static str, String)> {
-    let midnight_ns = run.feed.midnight_ns;
     let mut lines: Vec<_> = DataFaults::of(run)
         .noted()
         .map(|finding| {
@@ -196,7 +188,7 @@ pub(super) fn lines(run: &RunReport) -> Vec<(&'static str, String)> {
         })
         .collect();
     if let Some(ts) = complete_since(run) {
-        let time = time_of_day(ts.saturating_sub(midnight_ns));
+        let time = time_of_day(ts, run.feed.zone);
         lines.push(("books", format!("complete since {time} as far as the messages tell")));
     }
     lines

@@ -1,6 +1,6 @@
 //! How numbers, times and durations read in reports.
 
-use crate::feed::{Checks, Description};
+use crate::feed::{Checks, Description, Zone};
 
 /// ns of one second.
 const SECOND: u64 = 1_000_000_000;
@@ -52,10 +52,21 @@ pub fn bytes(count: u64) -> String {
     )
 }
 
-/// A time of day, `HH:MM:SS.nnnnnnnnn`, of ns since some midnight.
-pub fn time_of_day(ns: u64) -> String {
+/// The time of day, `HH:MM:SS.nnnnnnnnn`, that a feed's clock shows at one of its times, whatever
+/// these count from: a midnight of that clock, or the Unix epoch.
+///
+/// ```
+/// use ringtape::event::Zone;
+/// use ringtape::report::format::time_of_day;
+///
+/// let open = "09:30:00.000000001";
+/// assert_eq!(time_of_day(34_200_000_000_001, Zone::Eastern), open);
+/// assert_eq!(time_of_day(1_580_394_600_000_000_001, Zone::Eastern), open);
+/// ```
+pub fn time_of_day(ts: u64, zone: Zone) -> String {
+    let ns = zone.time_of_day(ts);
     let seconds = ns / SECOND;
-    let (hours, minutes) = (seconds / 3_600 % 24, seconds / 60 % 60);
+    let (hours, minutes) = (seconds / 3_600, seconds / 60 % 60);
     format!("{hours:02}:{minutes:02}:{:02}.{:09}", seconds % 60, ns % SECOND)
 }
 
@@ -98,7 +109,8 @@ mod tests {
 
     #[test]
     fn times_and_sizes_read_as_people_write_them() {
-        assert_eq!(time_of_day(34_200_000_000_001), "09:30:00.000000001");
+        assert_eq!(time_of_day(34_200_000_000_001, Zone::Eastern), "09:30:00.000000001");
+        assert_eq!(time_of_day(1_580_394_600_000_000_001, Zone::Utc), "14:30:00.000000001");
         assert_eq!(bytes(1_023), "1023 B");
         assert_eq!(bytes(1_536), "1.5 KiB");
         assert_eq!(duration(999_999), "999.9 us");

@@ -6,7 +6,7 @@
 use super::chart::{Axis, Cell, Chart, Series, Shape, Unit};
 use crate::book::{LevelView, Replica, Touch};
 use crate::error::Result;
-use crate::event::{Event, Execution, ExecutionKind, Instrument, InstrumentTable};
+use crate::event::{Event, Execution, ExecutionKind, Instrument, InstrumentTable, Zone};
 use crate::feed::{Feed, Fill};
 use crate::units::{InstrumentId, Price, Side};
 
@@ -35,6 +35,7 @@ pub struct MarketPicture {
     pub id: InstrumentId,
     /// What it is.
     pub instrument: Instrument,
+    zone: Zone,
     start: u64,
     step: u64,
     columns: Vec<Column>,
@@ -100,7 +101,8 @@ pub fn picture(
     let Some(id) = id else { return Ok(None) };
     columns.push(look(&replica, id));
     let instrument = *replica.instruments().get(id).expect("just found");
-    Ok(Some(MarketPicture { id, instrument, start: first_ts, step, columns }))
+    let zone = feed.description().zone;
+    Ok(Some(MarketPicture { id, instrument, zone, start: first_ts, step, columns }))
 }
 
 fn each(feed: &mut dyn Feed, mut then: impl FnMut(&Event)) -> Result<()> {
@@ -140,7 +142,7 @@ impl MarketPicture {
 
     fn axes(&self) -> (Axis, Axis) {
         let label = format!("time of the feed; {}", self.instrument.currency.as_str());
-        (Axis::new(Unit::Clock).labelled(label), Axis::new(Unit::Decimal(2)))
+        (Axis::new(Unit::Clock(self.zone)).labelled(label), Axis::new(Unit::Decimal(2)))
     }
 
     fn price(&self, executions: &[Execution]) -> Chart {

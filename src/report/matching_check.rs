@@ -4,14 +4,14 @@
 use serde_json::{Value, json};
 
 use super::format::{thousands, time_of_day};
-use crate::event::Instrument;
+use crate::event::{Instrument, Zone};
 use crate::matching::proof::{Disagreement, MatchingCheck, TapeFill};
 
 /// Fills of a disagreement that a line shows.
 const FILLS_SHOWN: usize = 4;
 
 /// Labels and contents of the section.
-pub(super) fn lines(check: &MatchingCheck) -> Vec<(&'static str, String)> {
+pub(super) fn lines(check: &MatchingCheck, zone: Zone) -> Vec<(&'static str, String)> {
     let evidence = &check.evidence;
     let number = thousands;
     let grouping = match check.is_grouped_by_match_number {
@@ -70,18 +70,20 @@ pub(super) fn lines(check: &MatchingCheck) -> Vec<(&'static str, String)> {
     }
     lines
         .push(("proves", "price-time priority of displayed limit orders, nothing else".to_owned()));
-    lines.extend(check.disagreements.iter().map(|found| ("disagreement", disagreement(found))));
+    lines.extend(
+        check.disagreements.iter().map(|found| ("disagreement", disagreement(found, zone))),
+    );
     lines
 }
 
-fn disagreement(found: &Disagreement) -> String {
+fn disagreement(found: &Disagreement, zone: Zone) -> String {
     let instrument = found.definition.as_ref();
     let name = instrument
         .map_or_else(|| format!("#{}", found.instrument), |known| known.symbol.as_str().to_owned());
     format!(
         "event {} at {}, {name}, order {}: {}; expected {}; got {}",
         found.event,
-        time_of_day(found.ts_event),
+        time_of_day(found.ts_event, zone),
         found.order_id,
         found.why,
         fills(instrument, &found.expected),

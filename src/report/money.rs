@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 
 use super::chart::{Axis, Chart, Series, Shape, Unit};
 use crate::engine::KeptExecutions;
-use crate::event::{Execution, ExecutionKind, Listing, Reason};
+use crate::event::{Execution, ExecutionKind, Listing, Reason, Zone};
 use crate::portfolio::{Portfolio, PortfolioConfig};
 use crate::units::{AccountId, Money, Side};
 
@@ -111,12 +111,12 @@ impl MoneyStory {
         story
     }
 
-    /// The charts; none without a fill.
-    pub fn charts(&self) -> Vec<Chart> {
+    /// The charts, with times in this clock; none without a fill.
+    pub fn charts(&self, zone: Zone) -> Vec<Chart> {
         if self.fills.values().all(|&fills| fills == 0) {
             return Vec::new();
         }
-        vec![self.equity_chart(), self.drawdown_chart(), self.position_chart()]
+        vec![self.equity_chart(zone), self.drawdown_chart(zone), self.position_chart(zone)]
     }
 
     fn look(&mut self, portfolio: &Portfolio, ts: u64) {
@@ -192,13 +192,8 @@ impl MoneyStory {
         accounts.into_iter().map(|(account, _)| account).take(LINES_MAX).collect()
     }
 
-    fn axes(&self) -> (Axis, Axis) {
-        let x = Axis::new(Unit::Clock).labelled("time of the feed");
-        (x, Axis::new(Unit::Decimal(2)))
-    }
-
-    fn equity_chart(&self) -> Chart {
-        let (x, y) = self.axes();
+    fn equity_chart(&self, zone: Zone) -> Chart {
+        let (x, y) = axes(zone);
         let mut chart = Chart::new("equity", "Profit and loss", x, y);
         chart.note =
             "Equity without the cash at the start, at the marks, fees taken off.".to_owned();
@@ -210,8 +205,8 @@ impl MoneyStory {
         chart
     }
 
-    fn drawdown_chart(&self) -> Chart {
-        let (x, y) = self.axes();
+    fn drawdown_chart(&self, zone: Zone) -> Chart {
+        let (x, y) = axes(zone);
         let mut chart = Chart::new("drawdown", "Drawdown", x, y);
         let mut deepest = Vec::new();
         for (color, account) in self.busiest_accounts().into_iter().enumerate() {
@@ -231,8 +226,8 @@ impl MoneyStory {
         chart
     }
 
-    fn position_chart(&self) -> Chart {
-        let (x, _) = self.axes();
+    fn position_chart(&self, zone: Zone) -> Chart {
+        let (x, _) = axes(zone);
         let mut chart = Chart::new("position", "Position", x, Axis::new(Unit::Count));
         let mut busiest: Vec<_> = self.fills.iter().collect();
         busiest.sort_by_key(|&(key, fills)| (std::cmp::Reverse(*fills), key.clone()));
@@ -250,6 +245,11 @@ impl MoneyStory {
         }
         chart
     }
+}
+
+fn axes(zone: Zone) -> (Axis, Axis) {
+    let x = Axis::new(Unit::Clock(zone)).labelled("time of the feed");
+    (x, Axis::new(Unit::Decimal(2)))
 }
 
 impl OrderRow {

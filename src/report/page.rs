@@ -87,7 +87,7 @@ impl Page<'_> {
         let kept = self.run.kept.as_ref();
         let executions: &[Execution] = kept.map_or(&[], |kept| &kept.records);
         let market = self.market.map(|market| market.charts(executions)).unwrap_or_default();
-        let money = self.money.map(MoneyStory::charts).unwrap_or_default();
+        let money = self.money.map(|money| money.charts(self.run.feed.zone)).unwrap_or_default();
         (speed, market, money)
     }
 
@@ -222,7 +222,7 @@ impl Page<'_> {
         let rows = story.orders.iter().map(|order| {
             vec![
                 order.order_id.to_string(),
-                time_of_day(order.came),
+                time_of_day(order.came, self.run.feed.zone),
                 order.symbol.clone(),
                 order.account.to_string(),
                 order.side.map_or("", |side| side.name()).to_owned(),
@@ -231,7 +231,7 @@ impl Page<'_> {
                 thousands(order.filled),
                 order.average.clone(),
                 order.state.clone(),
-                time_of_day(order.last),
+                time_of_day(order.last, self.run.feed.zone),
             ]
         });
         html.table(

@@ -27,7 +27,7 @@ pub fn run_text(run: &RunReport, machine: &Machine, check: Option<&JournalCheck>
     venue_quotes(&mut text, run);
     if let Some(check) = &run.check_matching {
         heading(&mut text, "matching engine against the feed's own executions");
-        matching_check::lines(check)
+        matching_check::lines(check, run.feed.zone)
             .iter()
             .for_each(|(label, content)| row(&mut text, label, content));
     }
@@ -98,9 +98,9 @@ fn feed(text: &mut String, run: &RunReport) {
         ),
     );
     if let (Some(first), Some(last)) = (checks.first_ts, checks.last_ts) {
-        let own = |ts: u64| time_of_day(ts.saturating_sub(run.feed.midnight_ns));
-        let zone = run.feed.zone.name();
-        row(text, "span", &format!("{} to {} {zone}", own(first), own(last)));
+        let zone = run.feed.zone;
+        let [from, to] = [first, last].map(|ts| time_of_day(ts, zone));
+        row(text, "span", &format!("{from} to {to} {}", zone.name()));
     }
     let completeness = match (checks.has_start, checks.has_end) {
         (true, true) => "whole session",

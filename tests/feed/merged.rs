@@ -141,6 +141,36 @@ fn several_files_are_one_feed_for_the_program_and_its_journal() {
 }
 
 #[test]
+fn times_of_two_days_are_shown_in_the_clock_of_the_feeds() {
+    let scratch = tempfile::tempdir().expect("a scratch folder");
+    let folder = scratch.path();
+    let one = write(folder, "AB_1.csv", "34200.5,1,7,10,5000000,1\n36000.5,3,7,10,5000000,1\n");
+    let two = write(folder, "AB_2.csv", "43200.5,1,8,10,5000000,1\n");
+    let days = [&one, &two, "--date", "2024-08-07,2024-08-08"];
+    let dir = folder.join("run").display().to_string();
+    let report = run(["replay"].iter().chain(&days).chain(&["--journal", &dir]));
+    let span = "09:30:00.500000000 to 12:00:00.500000000";
+    let with_zone = format!("{span} US Eastern");
+    assert!(report.stderr.contains(&with_zone), "{}", report.all());
+    let told = |arguments: &[&str]| run(arguments).stdout;
+    assert!(told(&[&["info"], &days[..]].concat()).contains(&with_zone));
+    let journal = told(&["info", &dir]);
+    assert!(journal.contains(&with_zone), "{journal}");
+    assert!(journal.contains(&format!("events of {span}")), "{journal}");
+    let first = " 09:30:00.500000000 ";
+    assert!(told(&["journal", "tail", &dir, "--kind", "add"]).contains(first));
+    for feed in [&days[..], &[&dir]] {
+        let dump = told(&[&["dump"], feed, &["--kind", "add"]].concat());
+        assert!(dump.lines().next().is_some_and(|line| line.contains(first)), "{dump}");
+        let from = told(&[&["dump"], feed, &["--from", "10:00"]].concat());
+        let line = from.lines().next();
+        assert!(line.is_some_and(|line| line.contains(" 10:00:00.500000000 ")), "{from}");
+        let book = told(&[&["book"], feed, &["--at", "10:00"]].concat());
+        assert!(book.contains("at 09:30:00.500000000 US Eastern"), "{book}");
+    }
+}
+
+#[test]
 fn day_orders_expire_between_two_files_of_two_days_and_a_journal_repeats_that() {
     let scratch = tempfile::tempdir().expect("a scratch folder");
     let folder = scratch.path();

@@ -17,8 +17,9 @@ pub(super) struct Depth<'a> {
     pub(super) levels: usize,
     pub(super) has_orders: bool,
     pub(super) messages: u64,
-    /// Time of the last message as the feed tells it, and in which clock.
-    pub(super) ts_ns: u64,
+    /// Time of the last message, what the feed counts times from, and its clock.
+    pub(super) ts_event: u64,
+    pub(super) midnight_ns: u64,
     pub(super) zone: Zone,
 }
 
@@ -38,7 +39,7 @@ impl Depth<'_> {
     pub(super) fn print(&self) -> Result<()> {
         let mut out = term::Stdout::lock();
         let symbol = self.replica.instruments().symbol(self.instrument);
-        let (messages, time) = (thousands(self.messages), time_of_day(self.ts_ns));
+        let (messages, time) = (thousands(self.messages), time_of_day(self.ts_event, self.zone));
         let zone = self.zone.name();
         out.line(format_args!("{symbol} after {messages} messages, at {time} {zone}"))?;
         if self.has_orders {
@@ -126,7 +127,7 @@ impl Depth<'_> {
             "schema": 1,
             "symbol": self.replica.instruments().symbol(self.instrument),
             "messages": self.messages,
-            "ts_ns": self.ts_ns,
+            "ts_ns": self.ts_event.saturating_sub(self.midnight_ns),
             "clock": self.zone.code(),
             "trading": self.replica.is_trading(self.instrument),
             "bids": self.side_to_json(Side::Buy),

@@ -22,7 +22,7 @@ pub(super) fn run(args: &DumpArgs, dir: &Path, mut reader: Reader<Execution>) ->
     let run_dir = dir.parent().unwrap_or(dir);
     let run = RunConfig::read_if_present(run_dir)?.unwrap_or_default();
     let wanted = Wanted::new(args, run.zone())?;
-    let (instruments, midnight) = (instruments(&run_dir.join(MARKET_DIR))?, run.midnight_ns()?);
+    let (instruments, zone) = (instruments(&run_dir.join(MARKET_DIR))?, run.zone());
     let mut out = term::Stdout::lock();
     if args.csv {
         let columns = executions::HEADER.replacen("line,seq", "sequence,cause", 1);
@@ -34,7 +34,7 @@ pub(super) fn run(args: &DumpArgs, dir: &Path, mut reader: Reader<Execution>) ->
     while let Read::Records(count) = reader.read(&mut records)? {
         for execution in &records[..count] {
             if left > 0 && wanted.has(execution, &instruments)? {
-                out.line(line(args, sequence, execution, &instruments, midnight))?;
+                out.line(line(args, sequence, execution, &instruments, zone))?;
                 left -= 1;
             }
             sequence += 1;
@@ -118,7 +118,7 @@ fn line(
     sequence: u64,
     execution: &Execution,
     instruments: &InstrumentTable,
-    midnight_ns: u64,
+    zone: Zone,
 ) -> String {
     if args.csv {
         return executions::csv(sequence, execution.cause, execution, instruments);
@@ -128,7 +128,7 @@ fn line(
     if args.json {
         return object.to_string();
     }
-    let time = time_of_day(execution.ts_event.saturating_sub(midnight_ns));
+    let time = time_of_day(execution.ts_event, zone);
     let word = |name: &str| object[name].as_str().unwrap_or_default().to_owned();
     let [event, symbol, side] = ["event", "symbol", "side"].map(word);
     let mut text = format!("{sequence:>9} {time} {event:<12} {symbol:<8} {side:<4}");

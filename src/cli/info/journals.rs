@@ -5,7 +5,7 @@ use std::path::Path;
 
 use ringtape::engine::SNAPSHOTS_DIR;
 use ringtape::error::{Error, Result};
-use ringtape::event::{Event, Execution, ExecutionKind};
+use ringtape::event::{Event, Execution, ExecutionKind, Zone};
 use ringtape::journal::snapshot::snapshots;
 use ringtape::journal::{Limits, Read, Reader, Record, VerifyReport, cursors, retain, verify_any};
 use ringtape::limits::BATCH_RECORDS_MAX;
@@ -22,8 +22,8 @@ pub(super) struct Journals {
     parts: Vec<(String, Part)>,
     /// Sequence and bytes of each snapshot, oldest first.
     snapshots: Vec<(u64, u64)>,
-    /// What times of day count from.
-    midnight_ns: u64,
+    /// The clock of times of day.
+    zone: Zone,
 }
 
 /// One journal.
@@ -56,15 +56,15 @@ impl Journals {
         }
         let run_dirs = [Some(dir), dir.parent()].into_iter().flatten();
         let run = run_dirs.filter_map(|dir| RunConfig::read_if_present(dir).transpose()).next();
-        let midnight_ns = run.transpose()?.unwrap_or_default().midnight_ns()?;
-        Ok(Self { parts, snapshots: kept, midnight_ns })
+        let zone = run.transpose()?.unwrap_or_default().zone();
+        Ok(Self { parts, snapshots: kept, zone })
     }
 
     /// Says it in lines; kinds only when asked for, as those of a market are in the feed's types.
     pub(super) fn describe(&self, has_kinds: bool, out: &mut term::Stdout) -> Result<()> {
         out.line("journals")?;
         for (name, part) in &self.parts {
-            part.describe(name, self.midnight_ns, has_kinds, out)?;
+            part.describe(name, self.zone, has_kinds, out)?;
         }
         if let Some((newest, size)) = self.snapshots.last() {
             out.line(format_args!(
@@ -119,7 +119,7 @@ impl Part {
     fn describe(
         &self,
         name: &str,
-        midnight_ns: u64,
+        zone: Zone,
         has_kinds: bool,
         out: &mut term::Stdout,
     ) -> Result<()> {
@@ -140,7 +140,7 @@ impl Part {
         }
         let Some(census) = &self.census else { return Ok(()) };
         if let Some((first, last)) = census.span {
-            let [from, to] = [first, last].map(|ts| time_of_day(ts.saturating_sub(midnight_ns)));
+            let [from, to] = [first, last].map(|ts| time_of_day(ts, zone));
             out.line(format_args!("              {}s of {from} to {to}", census.type_name))?;
         }
         for (sequence, name) in &census.cursors {

@@ -59,17 +59,17 @@ pub(in crate::cli) struct TailArgs {
 pub(super) fn run(args: &TailArgs) -> Result<Ending> {
     let dir = journal(args)?;
     let is_executions = Reader::<Execution>::open(&dir).is_ok();
-    // Times of day are in the clock of the run's feed, on its date.
+    // Times of day are in the clock of the run's feed.
     let run_dir = [Some(&*args.dir), args.dir.parent()].into_iter().flatten();
     let recorded = run_dir.filter_map(|dir| RunConfig::read_if_present(dir).transpose()).next();
     let run = recorded.transpose()?.unwrap_or_default();
-    let clock = (run.zone(), run.midnight_ns()?);
+    let zone = run.zone();
     if is_executions {
         check_kinds(args, |name| executions().any(|kind| kind.name() == name))?;
-        return tail::<Execution>(args, &dir, clock);
+        return tail::<Execution>(args, &dir, zone);
     }
     check_kinds(args, |name| ringtape::event::kinds::KINDS.iter().any(|info| info.name == name))?;
-    tail::<Event>(args, &dir, clock)
+    tail::<Event>(args, &dir, zone)
 }
 
 fn executions() -> impl Iterator<Item = ExecutionKind> {
@@ -152,7 +152,7 @@ impl Line for Execution {
     }
 }
 
-fn tail<R: Line>(args: &TailArgs, dir: &Path, (zone, midnight): (Zone, u64)) -> Result<Ending> {
+fn tail<R: Line>(args: &TailArgs, dir: &Path, zone: Zone) -> Result<Ending> {
     let mut tailer = Tailer::<R>::open(dir, &start::<R>(args, dir, zone)?)?;
     let mut out = term::Stdout::lock();
     let mut records = [R::zeroed(); BATCH_RECORDS];
@@ -166,7 +166,7 @@ fn tail<R: Line>(args: &TailArgs, dir: &Path, (zone, midnight): (Zone, u64)) -> 
             Read::Records(count) => {
                 for (sequence, record) in (first..).zip(&records[..count]) {
                     if args.kind.is_empty() || args.kind.iter().any(|k| k == record.kind_name()) {
-                        out.line(line(sequence, record, midnight, args.json))?;
+                        out.line(line(sequence, record, zone, args.json))?;
                         printed += 1;
                     }
                 }
@@ -214,7 +214,7 @@ fn some_time<R: Line>(dir: &Path) -> Result<u64> {
     })
 }
 
-fn line<R: Line>(sequence: u64, record: &R, midnight: u64, as_json: bool) -> String {
+fn line<R: Line>(sequence: u64, record: &R, zone: Zone, as_json: bool) -> String {
     let (kind, instrument) = (record.kind_name(), record.instrument());
     let side = record.side_name();
     if as_json {
@@ -229,7 +229,7 @@ fn line<R: Line>(sequence: u64, record: &R, midnight: u64, as_json: bool) -> Str
         }
         return Value::Object(object).to_string();
     }
-    let time = time_of_day(record.time().saturating_sub(midnight));
+    let time = time_of_day(record.time(), zone);
     let side = side.unwrap_or_default();
     let mut text = format!("{sequence:>9} {time} {kind:<12} {instrument:>5} {side:<4}");
     for (field, value) in record.values() {

@@ -84,8 +84,8 @@ fn draw_head(frame: &mut Frame<'_>, area: Rect, board: &Board, palette: Palette)
         Span::styled(format!(" {}", feed.origin), palette.strong()),
         Span::styled(format!("  {}", feed.format), palette.dim()),
     ]);
-    let ts = board.now.ts_event.saturating_sub(feed.midnight_ns);
-    let time = format!(" {} {} ", &time_of_day(ts)[..12], feed.zone.name());
+    let time = time_of_day(board.now.ts_event, feed.zone);
+    let time = format!(" {} {} ", &time[..12], feed.zone.name());
     draw_ends(frame, area, left, Line::styled(time, palette.strong()));
 }
 

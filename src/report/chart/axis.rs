@@ -1,5 +1,6 @@
 //! Axes: where a value lies, where the ticks stand and how they read.
 
+use crate::event::Zone;
 use crate::report::format::time_of_day;
 
 /// ns of a second.
@@ -29,8 +30,8 @@ pub enum Unit {
     Count,
     /// Numbers of things a second.
     Rate,
-    /// Exchange time in ns.
-    Clock,
+    /// Exchange time in ns, shown in a clock.
+    Clock(Zone),
     /// Time since the start in ns.
     Elapsed,
     /// `1 / (1 - q)` of a quantile `q`, on a logarithmic scale.
@@ -77,7 +78,7 @@ impl Axis {
             Unit::Duration | Unit::Elapsed => short_duration(value),
             Unit::Count => short(value),
             Unit::Rate => format!("{}/s", short(value)),
-            Unit::Clock => time_of_day(value.max(0.0) as u64)[..12].to_owned(),
+            Unit::Clock(zone) => time_of_day(value.max(0.0) as u64, zone)[..12].to_owned(),
             Unit::Percentile => percentile(value),
             Unit::Decimal(places) => decimal(value, places),
         }
@@ -108,7 +109,7 @@ impl<'a> Ruler<'a> {
         if low > high {
             (low, high) = if is_log { (1.0, 10.0) } else { (0.0, 1.0) };
         }
-        let is_time = matches!(axis.unit, Unit::Clock | Unit::Elapsed);
+        let is_time = matches!(axis.unit, Unit::Clock(_) | Unit::Elapsed);
         if axis.unit == Unit::Percentile {
             (low, high) = (1.0, high.max(100.0));
         } else if is_log {
@@ -153,7 +154,7 @@ impl<'a> Ruler<'a> {
                 [2.0].into_iter().chain(tails).filter(|&v| v <= self.high).collect()
             }
             _ if is_log => self.decades(),
-            Unit::Clock => {
+            Unit::Clock(_) => {
                 let wanted = (self.high - self.low) / SECOND / 8.0;
                 let step = CLOCK_STEPS.iter().find(|&&step| step >= wanted).unwrap_or(&43_200.0);
                 self.multiples(step * SECOND)
@@ -185,12 +186,12 @@ impl<'a> Ruler<'a> {
     }
 
     fn tick_text(&self, value: f64) -> String {
-        match self.axis.unit {
-            Unit::Clock => {}
+        let zone = match self.axis.unit {
+            Unit::Clock(zone) => zone,
             Unit::Decimal(_) if self.high - self.low > 20.0 => return decimal(value, 0),
             _ => return self.axis.format(value),
-        }
-        let text = time_of_day(value.max(0.0) as u64);
+        };
+        let text = time_of_day(value.max(0.0) as u64, zone);
         let span = (self.high - self.low) / SECOND;
         let letters = match span {
             600.0.. => 5,
@@ -256,7 +257,7 @@ mod tests {
         assert_eq!(text(Unit::Percentile, 1_000.0), "99.9 %");
         assert_eq!(text(Unit::Percentile, 2.0), "50 %");
         assert_eq!(text(Unit::Decimal(2), -3.456), "-3.46");
-        assert_eq!(text(Unit::Clock, 34_200.5e9), "09:30:00.500");
+        assert_eq!(text(Unit::Clock(Zone::Eastern), 34_200.5e9), "09:30:00.500");
     }
 
     #[test]
@@ -264,7 +265,7 @@ mod tests {
         for (axis, values) in [
             (Axis::new(Unit::Count), [0.0, 977.0]),
             (Axis::log(Unit::Duration), [350.0, 4.2e6]),
-            (Axis::new(Unit::Clock), [34_200e9, 57_600e9]),
+            (Axis::new(Unit::Clock(Zone::Eastern)), [34_200e9, 57_600e9]),
             (Axis::new(Unit::Decimal(2)), [-3.0, 12.0]),
             (Axis::new(Unit::Elapsed), [0.0, 66e6]),
         ] {
