@@ -224,9 +224,10 @@ impl Checks {
         }
     }
 
-    /// Takes note of messages that are missing.
-    pub fn note_gap(&mut self, gap: Gap) {
-        let ts = self.last_ts.unwrap_or(0);
+    /// Takes note of messages that are missing, at the time of the message that follows the gap, or
+    /// that of the feed's last message where none follows.
+    pub fn note_gap(&mut self, gap: Gap, ts: Option<u64>) {
+        let ts = ts.or(self.last_ts).unwrap_or(0);
         // Where the messages themselves have no place in the file their packets have.
         let offset = self.offset;
         self.offset = gap.byte.or(offset);

@@ -56,6 +56,8 @@ pub(super) struct IexFeed {
     best: Vec<[(Price, Qty); 2]>,
     /// Session and channel, and the number that comes next there.
     expected: HashMap<(u32, u32), u64>,
+    /// Gaps behind which no message came yet.
+    gaps: Vec<Gap>,
     fault: Option<Error>,
     is_ended: bool,
 }
@@ -134,6 +136,7 @@ impl IexFeed {
             symbols: HashMap::new(),
             best: Vec::new(),
             expected: HashMap::new(),
+            gaps: Vec::new(),
             fault: None,
             is_ended: false,
         }
@@ -151,7 +154,7 @@ impl IexFeed {
         if header.first > *expected {
             let (message, from) = (self.checks.messages, *expected);
             let byte = Some(offset);
-            self.checks.note_gap(Gap { message, from, until: header.first, byte });
+            self.gaps.push(Gap { message, from, until: header.first, byte });
         }
         *expected = (*expected).max(header.first.saturating_add(header.count));
         let mut rest = &payload[HEADER_BYTES..];
@@ -183,6 +186,7 @@ impl IexFeed {
         }
         let ts = message.ts();
         self.checks.by_type[usize::from(letter)] += 1;
+        self.note_gaps(Some(ts));
         self.checks.note_time(ts);
         let has_symbol = letter != b'S' && message.0.len() >= 18;
         let id = if has_symbol { self.meet(message.bytes(10), ts) } else { 0 };
@@ -266,9 +270,13 @@ impl IexFeed {
         }
     }
 
+    /// Takes note of the gaps before the message of this time, or before the end.
+    fn note_gaps(&mut self, ts: Option<u64>) {
+        self.gaps.drain(..).for_each(|gap| self.checks.note_gap(gap, ts));
+    }
+
     /// Says what was passed over.
     fn end(&mut self) {
-        self.is_ended = true;
         let passed = self.capture.passed();
         let notes = &mut self.description.assumptions;
         if let Some(byte) = self.capture.torn_at() {
@@ -290,13 +298,12 @@ impl Feed for IexFeed {
     fn fill(&mut self, out: &mut [Event]) -> Result<Fill> {
         while self.staged.is_empty() && !self.is_ended {
             match self.stage_datagram() {
-                Ok(true) => {}
+                Ok(true) => continue,
                 Ok(false) => self.end(),
-                Err(fault) => {
-                    self.is_ended = true;
-                    self.fault = Some(fault);
-                }
+                Err(fault) => self.fault = Some(fault),
             }
+            self.is_ended = true;
+            self.note_gaps(None);
         }
         let (messages, records) = self.staged.deliver(out);
         if records == 0 {

@@ -102,6 +102,7 @@ fn gaps_have_their_numbers_and_copies_are_read_once() {
     assert_eq!((checks.messages, checks.gaps.count), (4, 5));
     let gap = checks.gap_ranges[0];
     assert_eq!((gap.from, gap.until, gap.message), (4, 9, 3));
+    assert_eq!(checks.gaps.first_ts, START as u64 + 9, "the time of the message behind it");
     assert_eq!(levels(&events, Side::Buy).len(), 4);
 }
 

@@ -191,6 +191,12 @@ fn a_loss_on_both_lines_is_told_with_its_range_and_doubt_marks_what_follows() {
     assert_eq!((checks.gaps.first_byte, checks.gaps.last_byte), (byte, later));
     let doubtful: Vec<_> = messages_with(&events, Flags::MAYBE_BAD);
     assert_eq!(doubtful, [30, 144]);
+    // The time is that of the message behind the gap, however far the reader has read ahead.
+    let time = |number| {
+        let message = crate::feed_common::messages(&events).nth(number).expect("a message");
+        message[0].ts_event
+    };
+    assert_eq!((checks.gaps.first_ts, checks.gaps.last_ts), (time(30), time(144)));
     assert!(notes(&*feed).contains("without the end of its session"), "{}", notes(&*feed));
 }
 

@@ -82,6 +82,8 @@ fn a_new_connection_repeats_nothing_and_what_it_misses_is_a_gap() {
     let logins = [login("DAY1", 1), sent(0..20), login("DAY1", 16), sent(15..30)].concat();
     let byte = Some(logins.len() as u64);
     assert_eq!(checks.gap_ranges, [Gap { message: 30, from: 31, until: 36, byte }]);
+    let behind = crate::feed_common::messages(&events).nth(30).expect("a message");
+    assert_eq!(checks.gaps.first_ts, behind[0].ts_event);
     assert_eq!(checks.packets.expect("packets").copies, 5);
     let notes = feed.description().assumptions.join("\n");
     assert!(notes.contains("without the end of its session"), "{notes}");

@@ -179,8 +179,7 @@ impl ItchFeed {
         checks.packets = Some(findings.packets);
         checks.lines.clone_from(&findings.lines);
         while let Some(gap) = findings.gaps.pop_front_if(|gap| gap.message < checks.messages) {
-            checks.note_gap(gap);
-            mark_message(batch, gap.message - before);
+            checks.note_gap(gap, mark_message(batch, gap.message - before));
         }
     }
 
@@ -189,7 +188,7 @@ impl ItchFeed {
         self.is_ended = true;
         if let Some(findings) = self.source.findings() {
             let checks = &mut self.decoder.checks;
-            findings.gaps.drain(..).for_each(|gap| checks.note_gap(gap));
+            findings.gaps.drain(..).for_each(|gap| checks.note_gap(gap, None));
             checks.packets = Some(findings.packets);
             checks.lines.clone_from(&findings.lines);
             checks.has_end |= findings.has_end;
@@ -254,15 +253,17 @@ impl ItchFeed {
     }
 }
 
-/// Marks the records of the batch's message number `index`, counted from 0.
-pub(crate) fn mark_message(batch: &mut [Event], index: u64) {
-    let mut message = 0;
+/// Marks the records of the batch's message number `index`, counted from 0, and says its time.
+pub(crate) fn mark_message(batch: &mut [Event], index: u64) -> Option<u64> {
+    let (mut message, mut ts) = (0, None);
     for event in batch {
         if message == index {
             event.flags |= Flags::MAYBE_BAD;
+            ts = Some(event.ts_event);
         }
         message += u64::from(!event.is_continued());
     }
+    ts
 }
 
 impl Feed for ItchFeed {

@@ -312,8 +312,7 @@ impl UdpFeed {
         let findings = &mut self.stream.findings;
         let checks = &mut self.decoder.checks;
         while let Some(gap) = findings.gaps.pop_front_if(|gap| gap.message < checks.messages) {
-            checks.note_gap(gap);
-            mark_message(written, gap.message - before);
+            checks.note_gap(gap, mark_message(written, gap.message - before));
         }
         checks.packets = Some(findings.packets);
         checks.lines.clone_from(&findings.lines);
@@ -340,7 +339,7 @@ impl UdpFeed {
         self.is_ended = true;
         let Stream { arbiter, findings, .. } = &mut self.stream;
         let checks = &mut self.decoder.checks;
-        findings.gaps.drain(..).for_each(|gap| checks.note_gap(gap));
+        findings.gaps.drain(..).for_each(|gap| checks.note_gap(gap, None));
         checks.packets = Some(findings.packets);
         checks.lines.clone_from(&findings.lines);
         checks.has_end |= arbiter.is_ended();
