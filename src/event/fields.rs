@@ -151,12 +151,20 @@ impl<const N: usize> Text<N> {
         Self(bytes)
     }
 
-    /// Text padded with zeros from a venue's field padded with spaces.
+    /// Text padded with zeros from a venue's field with spaces behind its text; those within the
+    /// text are of it.
+    ///
+    /// ```
+    /// use ringtape::event::kinds::Text;
+    ///
+    /// assert_eq!(Text::<8>::from_padded(b"A B     ").as_str(), "A B");
+    /// ```
     #[inline]
     pub fn from_padded(field: &[u8]) -> Self {
+        let end = field.iter().rposition(|&byte| byte != b' ').map_or(0, |last| last + 1);
         let mut bytes = [0; N];
-        for (byte, &given) in bytes.iter_mut().zip(field) {
-            *byte = if given == b' ' { 0 } else { given };
+        for (byte, &given) in bytes.iter_mut().zip(&field[..end]) {
+            *byte = given;
         }
         Self(bytes)
     }

@@ -334,3 +334,13 @@ fn kinds_of_the_table_are_those_of_the_decoder() {
         assert_ne!(row.kind, Kind::NoticeMore);
     }
 }
+
+#[test]
+fn a_space_within_a_symbol_is_of_it_and_the_spaces_behind_it_are_not() {
+    let add = message('A').u64(A).text("B").u32(X).text("a b     ").u32(Y);
+    let told = events_of(add.frame()).into_iter().find_map(|event| match event.view() {
+        EventView::Instrument(defined) => Some(defined.symbol),
+        _ => None,
+    });
+    assert_eq!(told, Some(Text::new("a b")));
+}
