@@ -49,11 +49,11 @@ pub struct Turnover {
 }
 
 impl Turnover {
-    /// Volume-weighted average price in price increments, rounded down; `None` before the first
-    /// trade.
+    /// Volume-weighted average price in price increments, rounded to the nearest one and halfway
+    /// up; `None` before the first trade.
     pub fn vwap(&self) -> Option<Price> {
         let qty = i128::from(self.qty.0);
-        (qty > 0).then(|| Price(self.value.div_euclid(qty) as i64))
+        (qty > 0).then(|| Price(self.value.wrapping_add(qty / 2).div_euclid(qty) as i64))
     }
 
     // Wrapping, because a damaged feed may claim prices and quantities of 64 bits, and what a
@@ -141,14 +141,14 @@ impl Replica {
     /// use ringtape::units::{InstrumentId, MatchId, OrderId, Price, Qty};
     ///
     /// let mut replica = Replica::new();
-    /// for (price, shares) in [(100, 300), (104, 100)] {
+    /// for (price, shares) in [(100, 300), (106, 100)] {
     ///     let (order_id, match_id) = (OrderId(0), MatchId(shares));
     ///     let (price, qty) = (Price(price), Qty(shares));
     ///     let trade = payload::Trade { order_id, price, qty, match_id };
     ///     replica.apply(&Event::new(0, 1, trade));
     /// }
     /// let turnover = replica.turnover(InstrumentId(1));
-    /// assert_eq!((turnover.qty, turnover.vwap()), (Qty(400), Some(Price(101))));
+    /// assert_eq!((turnover.qty, turnover.vwap()), (Qty(400), Some(Price(102))));
     /// ```
     pub fn turnover(&self, instrument: InstrumentId) -> Turnover {
         self.tapes.get(instrument.0 as usize).map_or(Turnover::default(), |tape| tape.turnover)

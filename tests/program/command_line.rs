@@ -361,6 +361,19 @@ fn info_dump_and_book_tell_one_story() {
 }
 
 #[test]
+fn a_book_tells_the_levels_that_there_are_and_rounds_its_average_price() {
+    let scratch = tempfile::tempdir().expect("a scratch folder");
+    let feed = scratch.path().join("AB_x.csv");
+    let rows = "34200.1,1,1,1,5000000,-1\n34200.2,1,2,2,5000100,-1\n34200.3,1,3,10,4990000,1\n\
+                34200.4,4,1,1,5000000,-1\n34200.5,4,2,2,5000100,-1\n";
+    fs::write(&feed, rows).expect("written");
+    let told = run(["book", &feed.display().to_string(), "--depth", "50"]).stdout;
+    assert!(told.contains("10 bid and 0 offered on 1 and 0 levels"), "{told}");
+    // 500.00666...
+    assert!(told.contains("average price 500.0067"), "{told}");
+}
+
+#[test]
 fn the_pipeline_bench_finds_the_same_state_in_all_rounds() {
     let line =
         "bench pipeline --messages 30k --symbols 50 --live 1000 --rounds 3 --rates none --json";

@@ -48,12 +48,12 @@ impl Depth<'_> {
             self.print_levels(&mut out)?;
         }
         let imbalance = self.replica.imbalance(self.instrument, self.levels);
+        let [bids, asks] = [Side::Buy, Side::Sell].map(|side| self.levels(side).count());
         out.line(format_args!(
-            "imbalance {:+} %, {} bid and {} offered on {} levels",
+            "imbalance {:+} %, {} bid and {} offered on {bids} and {asks} levels",
             imbalance.ppm() / 10_000,
             thousands(imbalance.bid_qty.0),
-            thousands(imbalance.ask_qty.0),
-            self.levels
+            thousands(imbalance.ask_qty.0)
         ))?;
         let stats = self.replica.stats(self.instrument);
         let average = self.replica.turnover(self.instrument).vwap();
