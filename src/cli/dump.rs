@@ -67,6 +67,7 @@ pub(super) fn run(args: &DumpArgs) -> Result<Ending> {
             }
         }
     }
+    args.input.tell_empty(&dump.begin, feed.checks());
     dump.out.finish()?;
     Ok(Ending::Done)
 }

@@ -46,6 +46,7 @@ pub(super) fn run(args: &InfoArgs) -> Result<Ending> {
     let mut feed = args.input.open(None)?;
     let mut census = Census::new(args.input.begin(feed.as_ref())?, &args.symbols);
     let read = census.take(feed.as_mut());
+    args.input.tell_empty(&census.begin, feed.checks());
     let description = feed.description();
     if args.json {
         let mut document = json_of(description, &census);
@@ -105,11 +106,21 @@ impl Census {
             }
             Ok(())
         });
-        let before = std::mem::replace(&mut self.checks, feed.checks().clone());
+        let counted = feed.checks().clone();
+        if !self.begin.has_come() {
+            // All that was read came before the time to begin.
+            self.checks = Checks { first_ts: None, ..counted.clone() };
+        }
+        let before = std::mem::replace(&mut self.checks, counted);
         let checks = &mut self.checks;
         checks.messages -= before.messages;
         checks.bytes -= before.bytes;
-        checks.first_ts = before.first_ts.or(checks.first_ts);
+        checks.has_start &= before.messages == 0;
+        if checks.messages == 0 {
+            (checks.first_ts, checks.last_ts) = (None, None);
+        } else {
+            checks.first_ts = before.first_ts.or(checks.first_ts);
+        }
         for (count, before) in checks.by_type.iter_mut().zip(before.by_type) {
             *count -= before;
         }

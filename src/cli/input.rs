@@ -7,11 +7,17 @@ use ringtape::engine::{JournalFeed, MARKET_DIR};
 use ringtape::error::{Error, Result};
 use ringtape::feed::orders::ORDERS_FORMAT;
 use ringtape::feed::{
-    self, Begin, Date, Feed, Merged, Moment, OpenOptions, TimeOfDay, Until, Zone,
+    self, Begin, Checks, Date, Feed, Merged, Moment, OpenOptions, TimeOfDay, Until, Zone,
 };
 
 use super::config::RunConfig;
 use super::instruments::Instruments;
+use super::term;
+
+/// What a window without a message is told as.
+pub(super) const NOTHING_IN_WINDOW: &str = "no message is in the window of --from and --until: \
+    times of day are of the day on which the feed begins, and `ringtape info` without them says \
+    when it begins and ends";
 
 /// The feed that a command reads.
 #[derive(Debug, Args)]
@@ -42,6 +48,7 @@ impl Input {
                 "run it with `ringtape replay`, or record it with `ringtape convert`",
             ));
         }
+        check_window(&*feed, self.from.as_deref(), self.until.as_deref())?;
         until(feed, at.or(self.until.as_deref()))
     }
 
@@ -49,6 +56,14 @@ impl Input {
     pub(super) fn begin(&self, feed: &dyn Feed) -> Result<Begin> {
         let from = self.from.as_deref().map(|text| moment(feed, text)).transpose()?;
         Ok(Begin::at(from))
+    }
+
+    /// Says so when a feed that was read to its end has no message in the window.
+    pub(super) fn tell_empty(&self, begin: &Begin, checks: &Checks) {
+        let has_window = self.from.is_some() || self.until.is_some();
+        if has_window && (checks.messages == 0 || !begin.has_come()) {
+            term::tell(format_args!("ringtape: {NOTHING_IN_WINDOW}"));
+        }
     }
 }
 
@@ -158,6 +173,30 @@ pub(super) fn until(feed: Box<dyn Feed>, text: Option<&str>) -> Result<Box<dyn F
     let Some(text) = text else { return Ok(feed) };
     let end = moment(&*feed, text)?;
     Ok(Box::new(Until::new(feed, end)))
+}
+
+/// Refuses a window of a feed that ends before it begins.
+pub(super) fn check_window(feed: &dyn Feed, from: Option<&str>, until: Option<&str>) -> Result<()> {
+    let (Some(from), Some(until)) = (from, until) else { return Ok(()) };
+    let moments = (moment(feed, from)?, moment(feed, until)?);
+    check_order(moments, feed.description().midnight_ns)
+}
+
+/// Refuses two times of day, counted from this midnight, of which the second is earlier.
+pub(super) fn check_order((from, until): (Moment, Moment), midnight_ns: u64) -> Result<()> {
+    let is_later = match [from, until].map(|moment| moment.time.among(midnight_ns, moment.zone)) {
+        [Some(from), Some(until)] => from > until,
+        // Two of the same clock compare on any day.
+        [None, None] => from.time.since_midnight() > until.time.since_midnight(),
+        _ => false,
+    };
+    match is_later {
+        true => Err(Error::usage(
+            "--from is later than --until",
+            "name two times of the day on which the feed begins, the earlier one with --from",
+        )),
+        false => Ok(()),
+    }
 }
 
 /// A time of day in the clock of a feed.

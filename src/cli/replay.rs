@@ -17,6 +17,7 @@ use ringtape::report::{self, DataFaults, JournalCheck, Machine, Samples};
 use super::config::RunConfig;
 use super::control::{self, KillSignal};
 use super::door::DoorFlags;
+use super::input::NOTHING_IN_WINDOW;
 use super::report::ReportFlags;
 use super::threads::ThreadFlags;
 use super::watch::{self, Screen, Wish};
@@ -164,6 +165,7 @@ pub(super) fn run(args: &ReplayArgs) -> Result<Ending> {
         }
     }
     let instruments = shape.overrides()?;
+    input::check_window(&*feed, shape.from.as_deref(), shape.until.as_deref())?;
     let from = shape.from.as_deref().map(|text| input::moment(&*feed, text)).transpose()?;
     let feed = input::until(feed, shape.until.as_deref())?;
     let mut config =
@@ -182,6 +184,9 @@ pub(super) fn run(args: &ReplayArgs) -> Result<Ending> {
         report.feed.assumptions.push(NEW_RUN.to_owned());
     }
     report.feed.assumptions.extend(queue_assumption(&shape));
+    if shape.until.is_some() && report.checks.messages == 0 {
+        report.feed.assumptions.push(NOTHING_IN_WINDOW.to_owned());
+    }
     let (journal, damage) = read_back(args.journal.as_deref(), &report);
     print_report(args, &report, journal.as_ref())?;
     write_tables(args, &report)?;

@@ -7,7 +7,7 @@
 use std::fs;
 use std::path::Path;
 
-use serde_json::Value;
+use serde_json::{Value, json};
 
 use crate::common::program::{run, run_line};
 
@@ -90,6 +90,42 @@ fn a_run_that_never_begins_says_so() {
     let report = replay(&[SAMPLE, "--from", "23:00", "--strategy", "maker:symbols=ACME"]);
     assert_eq!(report["orders"]["submitted"], 0);
     assert!(report["warnings"].to_string().contains("before the time to begin"));
+}
+
+#[test]
+fn a_window_without_a_message_is_empty_and_says_so() {
+    for window in
+        [&["--from", "23:00"][..], &["--until", "00:01"], &["--from", "23:00", "--until", "23:01"]]
+    {
+        let info = run([&["info", SAMPLE, "--json"], window].concat());
+        assert!(info.stderr.contains("no message is in the window"), "{}", info.all());
+        let told = info.json();
+        assert_eq!((&told["messages"], &told["bytes"]), (&0.into(), &0.into()), "{told:#}");
+        assert_eq!((&told["first_ts"], &told["last_ts"]), (&Value::Null, &Value::Null));
+        assert_eq!((&told["by_type"], &told["top"]), (&json!({}), &json!([])), "{told:#}");
+        assert_eq!(told["complete"], false);
+        let dump = run([&["dump", SAMPLE], window].concat());
+        assert_eq!((dump.code, dump.stdout.as_str()), (0, ""));
+        assert!(dump.stderr.contains("no message is in the window"), "{}", dump.all());
+    }
+    let report = replay(&[SAMPLE, "--until", "00:01"]);
+    assert!(report["warnings"].to_string().contains("no message is in the window"), "{report:#}");
+    let some = run(["info", SAMPLE, "--from", "12:00"]);
+    assert_eq!(some.stderr, "");
+}
+
+#[test]
+fn a_window_that_ends_before_it_begins_is_refused() {
+    let dated = "--date 2020-01-30 --from 17:00Z --until 11:59";
+    for command in ["info", "dump", "replay", "export trades", "book --symbol ACME --csv"] {
+        for window in ["--from 12:00 --until 11:00", dated] {
+            let ran = run_line(&format!("{command} {SAMPLE} {window}"));
+            assert_eq!((ran.code, ran.stdout.as_str()), (2, ""), "{command}\n{}", ran.all());
+            assert!(ran.stderr.contains("--from is later than --until"), "{}", ran.all());
+        }
+    }
+    let same = "info --date 2020-01-30 --from 12:00 --until 17:01Z";
+    assert_eq!(run_line(&format!("{same} {SAMPLE}")).code, 0);
 }
 
 #[test]

@@ -15,13 +15,14 @@ use ringtape::units::InstrumentId;
 
 use super::DumpArgs;
 use crate::cli::config::RunConfig;
+use crate::cli::input::check_order;
 use crate::cli::{Ending, executions, term};
 
 /// Prints the execution journal in `dir`.
 pub(super) fn run(args: &DumpArgs, dir: &Path, mut reader: Reader<Execution>) -> Result<Ending> {
     let run_dir = dir.parent().unwrap_or(dir);
     let run = RunConfig::read_if_present(run_dir)?.unwrap_or_default();
-    let wanted = Wanted::new(args, run.zone())?;
+    let wanted = Wanted::new(args, run.zone(), run.midnight_ns()?)?;
     let (instruments, zone) = (instruments(&run_dir.join(MARKET_DIR))?, run.zone());
     let mut out = term::Stdout::lock();
     if args.csv {
@@ -70,15 +71,19 @@ struct Wanted<'a> {
 }
 
 impl<'a> Wanted<'a> {
-    fn new(args: &'a DumpArgs, zone: Zone) -> Result<Self> {
+    fn new(args: &'a DumpArgs, zone: Zone, midnight_ns: u64) -> Result<Self> {
         let moment = |text: &Option<String>| {
             let time = text.as_deref().map(str::parse::<TimeOfDay>).transpose()?;
             Ok::<_, Error>(time.map(|time| Moment { time, zone }))
         };
+        let (from, until) = (moment(&args.input.from)?, moment(&args.input.until)?);
+        if let Some(window) = from.zip(until) {
+            check_order(window, midnight_ns)?;
+        }
         Ok(Self {
             kinds: args.kind.iter().map(|name| kind(name)).collect::<Result<_>>()?,
-            from: moment(&args.input.from)?,
-            until: moment(&args.input.until)?,
+            from,
+            until,
             args,
         })
     }

@@ -250,6 +250,7 @@ fn write(
             message += u64::from(!event.is_continued());
         }
     };
+    args.input.tell_empty(&begin, feed.checks());
     let at = Moment { replica: &replica, message, ts_ns, symbols: &args.symbols };
     if let Err(error) = rows.end(&at, &mut table).and_then(|()| table.finish()) {
         return failed(error);
