@@ -105,6 +105,44 @@ fn a_file_is_written_whole_and_never_over_another() {
     let scratch = tempfile::tempdir().expect("a scratch folder");
     let path = scratch.path().join("trades.csv");
     let file = path.to_str().expect("letters");
+#[test]
+fn a_broken_trade_is_in_no_bar() {
+    let book = run(["book", SAMPLE, "--symbol", "NOVQ", "--json"]).json();
+    for flags in ["--every 24h", "--volume 10M"] {
+        let bars = export("bars", Path::new(SAMPLE), &format!("--symbols NOVQ {flags}"));
+        assert_eq!(column(&bars, "volume"), [book["volume"].to_string()], "{flags}");
+        assert_eq!(column(&bars, "trades"), [book["trades"].to_string()], "{flags}");
+    }
+    // It came at 11:02 and its trade before that: the bar was over.
+    let bars = export("bars", Path::new(SAMPLE), "--symbols NOVQ --every 1s");
+    let counts = column(&bars, "trades");
+    let trades: u64 = counts.iter().map(|count| count.parse::<u64>().expect("a count")).sum();
+    assert_eq!(book["trades"], trades);
+}
+
+#[test]
+#[cfg(feature = "json")]
+fn a_turnover_is_in_whole_currency_whatever_the_increments_and_the_multiplier() {
+    let scratch = tempfile::tempdir().expect("a scratch folder");
+    let path = |name: &str| scratch.path().join(name);
+    let trade = |id, price, qty| {
+        format!(
+            "1723161254087896568 {{\"stream\":\"x@trade\",\"data\":{{\"e\":\"trade\",\
+             \"E\":1723161255343,\"s\":\"XUSDT\",\"t\":{id},\"p\":\"{price}\",\"q\":\"{qty}\",\
+             \"T\":1723161255342,\"m\":true,\"M\":true}}}}\n"
+        )
+    };
+    let (feed, own, journal) = (path("x.json"), path("own.toml"), path("run"));
+    fs::write(&feed, trade(7, "10.00000001", "0.5") + &trade(8, "9", "2")).expect("a free disk");
+    let bars = export("bars", &feed, "");
+    assert_eq!(column(&bars, "turnover"), ["23.000000005"], "{bars}");
+    fs::write(&own, "[XUSDT]\nmultiplier = 50\n").expect("a free disk");
+    let [feed, own, dir] = [&feed, &own, &journal].map(|path| path.to_str().expect("letters"));
+    let ran = run(["replay", feed, "--instruments", own, "--journal", dir]);
+    assert_eq!(ran.code, 0, "{}", ran.all());
+    assert_eq!(column(&export("bars", &journal, ""), "turnover"), ["1150.00000025"]);
+}
+
     let feed = feed(scratch.path());
     assert_eq!(export("trades", &feed, &format!("-o {file}")), "");
     assert_eq!(fs::read_to_string(&path).expect("a file"), export("trades", &feed, ""));

@@ -1,14 +1,18 @@
 //! The table of bars, by time or by volume.
+//!
+//! A trade may be broken until the end of the feed. So the trades are kept until then, without
+//! those that were taken back, and the bars are made of the rest: 48 bytes a trade.
 
 use std::collections::BTreeMap;
 use std::io;
 
 use clap::Args;
 use ringtape::error::{Error, Result};
-use ringtape::event::Event;
-use ringtape::units::{InstrumentId, Price};
+use ringtape::event::{Event, Listing};
+use ringtape::portfolio::Worth;
+use ringtape::units::{InstrumentId, MatchId, Price};
 
-use super::trades::Trade;
+use super::trades::{BROKEN, Trade};
 use super::{Column, Moment, Rows, Table, TableArgs, Value, interval};
 use crate::cli::parse;
 
@@ -33,7 +37,7 @@ impl BarsArgs {
             },
             (None, every) => End::Time(interval(every.as_deref().unwrap_or("60s"))?),
         };
-        Ok(Bars { end, open: BTreeMap::new(), upto: 0 })
+        Ok(Bars { end, trades: Vec::new(), listings: Vec::new(), latest: BTreeMap::new() })
     }
 }
 
@@ -46,13 +50,27 @@ enum End {
     Volume(u64),
 }
 
-/// The bars that are not over.
+/// The trades that the bars are made of, and what their integers mean.
 pub(super) struct Bars {
     end: End,
-    open: BTreeMap<InstrumentId, Bar>,
-    /// End of the open bars by time.
-    upto: u64,
+    trades: Vec<Kept>,
+    /// What the instruments were called and counted in, in the order in which they traded.
+    listings: Vec<Listing>,
+    /// Where the latest listing of each instrument is: another day may give its number away.
+    latest: BTreeMap<InstrumentId, usize>,
 }
+
+/// A trade with a price.
+struct Kept {
+    ts_ns: u64,
+    price: Price,
+    qty: u64,
+    match_id: MatchId,
+    series: Series,
+}
+
+/// What the bars of one symbol are kept under: its instrument, and where its listing is.
+type Series = (InstrumentId, usize);
 
 /// A bar; prices in increments.
 struct Bar {
@@ -63,8 +81,8 @@ struct Bar {
     low: Price,
     close: Price,
     volume: u64,
-    /// Sum of price times quantity.
-    turnover: i128,
+    /// Sum of price times quantity in increments; `None` beyond `i128`.
+    turnover: Option<i128>,
     trades: u64,
 }
 
@@ -78,24 +96,26 @@ impl Bar {
             low: price,
             close: price,
             volume: 0,
-            turnover: 0,
+            turnover: Some(0),
             trades: 0,
         }
     }
 
-    fn take(&mut self, ts_ns: u64, price: Price, qty: u64) {
+    fn take(&mut self, trade: &Kept) {
+        let &Kept { ts_ns, price, qty, .. } = trade;
         (self.last_ns, self.close) = (ts_ns, price);
         (self.high, self.low) = (self.high.max(price), self.low.min(price));
         self.volume = self.volume.saturating_add(qty);
-        self.turnover += i128::from(price.0) * i128::from(qty);
+        let amount = i128::from(price.0).checked_mul(i128::from(qty));
+        self.turnover = self.turnover.zip(amount).and_then(|(sum, amount)| sum.checked_add(amount));
         self.trades += 1;
     }
 
-    fn write(&self, id: InstrumentId, at: &Moment<'_>, table: &mut dyn Table) -> io::Result<()> {
-        let Some((symbol, increment)) = at.listed(id) else { return Ok(()) };
-        let price = |price| Value::Price(price, increment);
+    fn write(&self, listing: &Listing, table: &mut dyn Table) -> io::Result<()> {
+        let price = |price| Value::Price(price, listing.price_increment);
+        let turnover = self.turnover.and_then(|sum| Worth::of(listing)?.value(2 * sum, 1));
         table.row(&[
-            Value::Text(symbol),
+            Value::Text(listing.symbol.as_str()),
             Value::Count(self.first_ns),
             Value::Count(self.last_ns),
             price(self.open),
@@ -103,16 +123,34 @@ impl Bar {
             price(self.low),
             price(self.close),
             Value::Count(self.volume),
-            Value::Amount(self.turnover * i128::from(increment)),
+            turnover.map_or(Value::Nothing, |turnover| Value::Amount(turnover.0)),
             Value::Count(self.trades),
         ])
     }
 }
 
 impl Bars {
-    fn end_all(&mut self, at: &Moment<'_>, table: &mut dyn Table) -> io::Result<()> {
-        let over = std::mem::take(&mut self.open);
-        over.iter().try_for_each(|(id, bar)| bar.write(*id, at, table))
+    /// Where the bars of an instrument's trades belong now.
+    fn series(&mut self, id: InstrumentId, listing: &Listing) -> Series {
+        let latest = self.latest.get(&id).copied();
+        let index = latest.filter(|&index| self.listings[index] == *listing).unwrap_or_else(|| {
+            self.listings.push(*listing);
+            self.listings.len() - 1
+        });
+        self.latest.insert(id, index);
+        (id, index)
+    }
+
+    /// Takes a trade back, if it is kept.
+    fn take_back(&mut self, id: InstrumentId, match_id: MatchId) {
+        let is_it = |trade: &Kept| trade.match_id == match_id && trade.series.0 == id;
+        if let Some(index) = self.trades.iter().rposition(is_it) {
+            self.trades.remove(index);
+        }
+    }
+
+    fn write_all(&self, bars: &BTreeMap<Series, Bar>, table: &mut dyn Table) -> io::Result<()> {
+        bars.iter().try_for_each(|((_, index), bar)| bar.write(&self.listings[*index], table))
     }
 }
 
@@ -134,32 +172,43 @@ impl Rows for Bars {
         }
     }
 
-    fn before(&mut self, at: &Moment<'_>, event: &Event, table: &mut dyn Table) -> io::Result<()> {
-        if let End::Time(every) = self.end
-            && at.ts_ns >= self.upto
-        {
-            self.end_all(at, table)?;
-            self.upto = (at.ts_ns / every + 1).saturating_mul(every);
-        }
+    fn before(&mut self, at: &Moment<'_>, event: &Event, _table: &mut dyn Table) -> io::Result<()> {
         let Some(trade) = Trade::of(event, at.replica) else { return Ok(()) };
-        // A trade without a price has no place in a bar, nor does taking one back.
-        let Some(price) = trade.price else { return Ok(()) };
-        if at.listed(trade.instrument).is_none() {
+        let (id, match_id) = (trade.instrument, trade.match_id);
+        if trade.kind == BROKEN {
+            self.take_back(id, match_id);
             return Ok(());
         }
-        let id = trade.instrument;
-        let bar = self.open.entry(id).or_insert_with(|| Bar::new(at.ts_ns, price));
-        bar.take(at.ts_ns, price, trade.qty.0);
-        match self.end {
-            End::Volume(volume) if bar.volume >= volume => {
-                let bar = self.open.remove(&id);
-                bar.map_or(Ok(()), |bar| bar.write(id, at, table))
-            }
-            _ => Ok(()),
+        // A trade without a price has no place in a bar.
+        if let (Some(price), Some(instrument)) = (trade.price, at.listed(id)) {
+            let series = self.series(id, &instrument.listing());
+            let (ts_ns, qty) = (at.ts_ns, trade.qty.0);
+            self.trades.push(Kept { ts_ns, price, qty, match_id, series });
         }
+        Ok(())
     }
 
-    fn end(&mut self, at: &Moment<'_>, table: &mut dyn Table) -> io::Result<()> {
-        self.end_all(at, table)
+    fn end(&mut self, _at: &Moment<'_>, table: &mut dyn Table) -> io::Result<()> {
+        let mut open: BTreeMap<Series, Bar> = BTreeMap::new();
+        let mut upto = 0;
+        for trade in &self.trades {
+            if let End::Time(every) = self.end
+                && trade.ts_ns >= upto
+            {
+                self.write_all(&open, table)?;
+                open.clear();
+                upto = (trade.ts_ns / every + 1).saturating_mul(every);
+            }
+            let series = trade.series;
+            let bar = open.entry(series).or_insert_with(|| Bar::new(trade.ts_ns, trade.price));
+            bar.take(trade);
+            if let End::Volume(volume) = self.end
+                && bar.volume >= volume
+            {
+                bar.write(&self.listings[series.1], table)?;
+                open.remove(&series);
+            }
+        }
+        self.write_all(&open, table)
     }
 }

@@ -63,16 +63,16 @@ impl Rows for Books {
         let last = at.ts_ns / every * every;
         self.next = Some(last.saturating_add(every));
         for (id, _) in at.replica.instruments().iter() {
-            let Some((symbol, increment)) = at.listed(id) else { continue };
+            let Some(instrument) = at.listed(id) else { continue };
             for side in [Side::Buy, Side::Sell] {
                 let levels = at.replica.levels(id, side).take(self.depth);
                 for (level, place) in levels.zip(1..) {
                     table.row(&[
                         Value::Count(last),
-                        Value::Text(symbol),
+                        Value::Text(instrument.symbol.as_str()),
                         Value::Text(side.name()),
                         Value::Count(place),
-                        Value::Price(level.price, increment),
+                        Value::Price(level.price, instrument.price_increment),
                         qty(level.qty),
                         Value::Count(u64::from(level.orders)),
                     ])?;

@@ -16,7 +16,7 @@ use std::path::{Path, PathBuf};
 use clap::{Args, Subcommand};
 use ringtape::book::Replica;
 use ringtape::error::{Error, Result};
-use ringtape::event::{Event, InstrumentTable};
+use ringtape::event::{Event, Instrument};
 use ringtape::feed::orders::ORDERS_FORMAT;
 use ringtape::feed::{Begin, Feed, Fill};
 use ringtape::limits::FEED_BATCH_RECORDS;
@@ -32,7 +32,9 @@ use super::{Ending, parse, term};
 pub(super) enum ExportCommand {
     /// Every trade that counts as volume, and every broken one
     Trades(TableArgs),
-    /// Opening, highest, lowest and closing price, volume and turnover, by time or by volume
+    /// Opening, highest, lowest and closing price, volume in the feed's increments and turnover in
+    /// its currency, by time or by volume; all are written at the end of the feed, without the
+    /// trades that were broken until then
     Bars(bars::BarsArgs),
     /// The best levels of books at regular times
     Books(books::BooksArgs),
@@ -130,13 +132,12 @@ struct Moment<'a> {
 }
 
 impl Moment<'_> {
-    /// Symbol and price increment of an instrument that is wanted.
-    fn listed(&self, id: InstrumentId) -> Option<(&str, u64)> {
-        let instruments: &InstrumentTable = self.replica.instruments();
-        let instrument = instruments.get(id)?;
+    /// An instrument that is wanted.
+    fn listed(&self, id: InstrumentId) -> Option<&Instrument> {
+        let instrument = self.replica.instruments().get(id)?;
         let symbol = instrument.symbol.as_str();
         let is_wanted = self.symbols.is_empty() || self.symbols.iter().any(|own| own == symbol);
-        is_wanted.then_some((symbol, instrument.price_increment))
+        is_wanted.then_some(instrument)
     }
 }
 

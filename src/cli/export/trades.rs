@@ -8,6 +8,9 @@ use ringtape::units::{InstrumentId, MatchId, Price, Qty, Side};
 
 use super::{Column, Moment, Rows, Table, Value, qty};
 
+/// The kind of a trade that is taken back.
+pub(super) const BROKEN: &str = "broken";
+
 /// A trade that counts as volume, or one that is taken back.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) struct Trade {
@@ -56,7 +59,7 @@ impl Trade {
             EventView::Cross(done) if done.qty.0 > 0 => {
                 Some(trade("cross", Some(done.price), done.qty, done.match_id))
             }
-            EventView::Broken(broken) => Some(trade("broken", None, Qty(0), broken.match_id)),
+            EventView::Broken(broken) => Some(trade(BROKEN, None, Qty(0), broken.match_id)),
             _ => None,
         }
     }
@@ -83,12 +86,13 @@ impl Rows for Trades {
 
     fn before(&mut self, at: &Moment<'_>, event: &Event, table: &mut dyn Table) -> io::Result<()> {
         let Some(trade) = Trade::of(event, at.replica) else { return Ok(()) };
-        let Some((symbol, increment)) = at.listed(trade.instrument) else { return Ok(()) };
-        let is_broken = trade.kind == "broken";
+        let Some(instrument) = at.listed(trade.instrument) else { return Ok(()) };
+        let increment = instrument.price_increment;
+        let is_broken = trade.kind == BROKEN;
         table.row(&[
             Value::Count(at.message),
             Value::Count(at.ts_ns),
-            Value::Text(symbol),
+            Value::Text(instrument.symbol.as_str()),
             Value::Text(trade.kind),
             trade.side.map_or(Value::Nothing, |side| Value::Text(side.name())),
             trade.price.map_or(Value::Nothing, |price| Value::Price(price, increment)),
