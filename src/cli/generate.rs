@@ -95,7 +95,7 @@ pub(super) fn run(args: &GenerateArgs) -> Result<Ending> {
     if is_stdout {
         write(&mut generator, std::io::stdout().lock()).or_else(term::closed_pipe)?;
     } else {
-        term::check_overwrite(&args.output, args.force)?;
+        term::check_files(&[&args.output], &[], None, args.force)?;
         write_file(&mut generator, &args.output)?;
     }
     let summary = generator.summary();
@@ -132,7 +132,7 @@ fn write_flow(args: &GenerateArgs, name: FlowName) -> Result<Ending> {
     };
     let is_stdout = args.output.as_os_str() == "-";
     if !is_stdout {
-        term::check_overwrite(&args.output, args.force)?;
+        term::check_files(&[&args.output], &[], None, args.force)?;
     }
     let flow = profile.generate()?;
     let write = |out: &mut dyn Write| {

@@ -3,6 +3,7 @@
 use std::fmt::Write as _;
 use std::io::Write as _;
 use std::path::PathBuf;
+use std::slice;
 
 use clap::Args;
 use ringtape::engine::Exchange;
@@ -42,7 +43,7 @@ pub(super) struct MatchArgs {
 pub(super) fn run(args: &MatchArgs) -> Result<Ending> {
     let config = args.matcher.config()?;
     if let Some(path) = &args.book_out {
-        term::check_overwrite(path, args.force)?;
+        term::check_files(&[path], slice::from_ref(&args.orders), None, args.force)?;
     }
     let own = args.instruments.as_ref();
     own.map_or(Ok(()), |own| own.check_no_fees("nothing is charged in an order file"))?;

@@ -443,10 +443,12 @@ fn print_report(
     Ok(())
 }
 
-/// Refuses to overwrite what is there, before anything is run.
+/// Refuses tables that cannot be written, before anything is run.
 fn check_outputs(args: &ReplayArgs) -> Result<()> {
-    let paths = args.fills_out.iter().chain(&args.positions_out);
-    paths.into_iter().try_for_each(|path| term::check_overwrite(path, args.report.force))
+    let ReplayArgs { fills_out, positions_out, feeds, config_file, control, .. } = args;
+    let files: Vec<_> = fills_out.iter().chain(positions_out).collect();
+    let inputs: Vec<_> = feeds.iter().chain(config_file).chain(control).cloned().collect();
+    term::check_files(&files, &inputs, args.journal.as_deref(), args.report.force)
 }
 
 fn write_tables(args: &ReplayArgs, report: &RunReport) -> Result<()> {

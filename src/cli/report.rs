@@ -34,9 +34,9 @@ pub(super) struct ReportFlags {
 }
 
 impl ReportFlags {
-    /// Refuses a directory that exists already, unless forced.
+    /// Refuses a directory that cannot be created, or exists already unless forced.
     pub(super) fn check(&self) -> Result<()> {
-        self.report.as_deref().map_or(Ok(()), |dir| term::check_overwrite(dir, self.force))
+        self.report.as_deref().map_or(Ok(()), |dir| term::check_dir(dir, self.force))
     }
 
     /// Executions that the engine is to keep.

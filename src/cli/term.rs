@@ -125,6 +125,79 @@ pub(super) fn check_overwrite(path: &Path, force: bool) -> Result<()> {
     Ok(())
 }
 
+/// Refuses files to write before anything is run: two that are one, one of `inputs`, what cannot be
+/// created, and what exists already unless forced. The run itself makes the directory `made`.
+pub(super) fn check_files(
+    files: &[impl AsRef<Path>],
+    inputs: &[PathBuf],
+    made: Option<&Path>,
+    force: bool,
+) -> Result<()> {
+    let mut places = Vec::new();
+    for path in files.iter().map(AsRef::as_ref) {
+        check_name(path, made)?;
+        let place = place(path);
+        let is_own = |other: &Option<PathBuf>| place.is_some() && *other == place;
+        if inputs.iter().any(|input| is_own(&self::place(input))) {
+            return Err(Error::usage(
+                format!("{} is an input, and would be overwritten", path.display()),
+                "choose another name for the output",
+            ));
+        }
+        if places.iter().any(is_own) {
+            return Err(Error::usage(
+                format!("{} is the name of two outputs", path.display()),
+                "give each a name of its own",
+            ));
+        }
+        places.push(place);
+        check_overwrite(path, force)?;
+    }
+    Ok(())
+}
+
+/// Refuses a directory to write into that cannot be created, or exists already unless forced.
+pub(super) fn check_dir(path: &Path, force: bool) -> Result<()> {
+    match path.ancestors().find(|path| path.exists()) {
+        Some(there) if !there.is_dir() => Err(Error::usage(
+            format!("{} is a file, and no directory", there.display()),
+            "choose another name",
+        )),
+        _ => check_overwrite(path, force),
+    }
+}
+
+/// Refuses the name of a file that cannot be created.
+fn check_name(path: &Path, made: Option<&Path>) -> Result<()> {
+    let dir = directory(path);
+    let (what, cure) = if path.as_os_str() == "-" {
+        ("`-` is no name for this output".to_owned(), "name a file; `./-` is a file of that name")
+    } else if path.is_dir() {
+        (format!("{} is a directory", path.display()), "name a file in it")
+    } else if !dir.is_dir() && made != Some(dir) {
+        let what = format!("there is no directory {} for {}", dir.display(), path.display());
+        (what, "create it, or choose another name")
+    } else {
+        return Ok(());
+    };
+    Err(Error::usage(what, cure))
+}
+
+/// The directory of a file.
+fn directory(path: &Path) -> &Path {
+    path.parent().filter(|dir| !dir.as_os_str().is_empty()).unwrap_or(Path::new("."))
+}
+
+/// Where a file is or would be; `None` for devices and pipes, which inputs and outputs may share.
+fn place(path: &Path) -> Option<PathBuf> {
+    if path.exists() {
+        return path.canonicalize().ok().filter(|path| path.is_file());
+    }
+    let dir = directory(path);
+    let dir = dir.canonicalize().or_else(|_| std::path::absolute(dir)).ok()?;
+    Some(dir.join(path.file_name()?))
+}
+
 /// Writes a file that has its name only once it is whole.
 pub(super) fn write_whole(path: &Path, write: impl FnOnce(File) -> io::Result<()>) -> Result<()> {
     // Devices and pipes are written in place: renaming would replace them.

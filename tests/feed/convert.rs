@@ -229,7 +229,20 @@ fn what_cannot_be_is_refused_and_nothing_is_overwritten() {
         assert!(ran.stderr.contains(told), "{told}: {}", ran.all());
     }
     assert_eq!(std::fs::read_to_string(&there).expect("a file"), "mine");
-    assert!(!Path::new(&new).exists());
+    let left: Vec<_> = std::fs::read_dir(folder.path()).expect("a folder").collect();
+    assert_eq!(left.len(), 1, "{left:?}");
+
+    // A refusal that comes with the feed's second instrument leaves what was there as it was.
+    let books = lobster.replace("message", "orderbook");
+    for path in [&lobster, &books] {
+        std::fs::write(path, "mine").expect("a file");
+    }
+    assert_eq!(convert(SAMPLE, &lobster, &["--force"]).code, 2);
+    for path in [&lobster, &books] {
+        assert_eq!(std::fs::read_to_string(path).expect("a file"), "mine");
+    }
+    let ran = convert(&there, &there, &["--force"]);
+    assert!(ran.code == 2 && ran.stderr.contains("is an input"), "{}", ran.all());
     converted(SAMPLE, &there, &["--force"]);
     assert!(std::fs::metadata(&there).expect("a file").len() > 1_000_000);
 }

@@ -154,6 +154,21 @@ fn every_action_does_to_the_book_what_it_says() {
 }
 
 #[test]
+#[cfg(feature = "cli")]
+fn steps_that_itch_has_not_are_refused_and_an_old_file_stays() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let [day, itch] = ["day.dbn", "day.itch.gz"].map(|name| folder.path().join(name));
+    let add = Row(1, b'A', b'B', 1, 10, 5, LAST);
+    std::fs::write(&day, file(0, &[record(add)])).expect("a file");
+    std::fs::write(&itch, "mine").expect("a file");
+    let [day, to] = [&day, &itch].map(|path| path.to_str().expect("letters"));
+    let ran = run(["convert", day, to, "--force"]);
+    assert_eq!(ran.code, 2, "{}", ran.all());
+    assert_eq!(std::fs::read_to_string(&itch).expect("a file"), "mine");
+    assert_eq!(std::fs::read_dir(folder.path()).expect("a folder").count(), 2);
+}
+
+#[test]
 fn other_schemas_damage_and_cuts_are_named() {
     let error = DbnFeed::from_bytes("test", file(4, &[])).expect_err("trades are no orders");
     assert!(error.to_string().contains("schema `trades`"), "{error}");

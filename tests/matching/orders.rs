@@ -99,6 +99,20 @@ fn the_final_book_is_written_by_place_in_the_queue_and_never_over_a_file() {
     assert!(again.stderr.contains("--force"), "{}", again.stderr);
     assert!(again.stdout.is_empty(), "{}", again.stdout);
     assert_eq!(line(&["--force"]).code, 0);
+
+    let orders = orders.to_string_lossy();
+    let folder = folder.path().to_string_lossy();
+    for (book, told) in [
+        (&*orders, "is an input"),
+        (&*folder, "is a directory"),
+        (&format!("{folder}/none/book.csv"), "there is no directory"),
+        ("-", "`-` is no name"),
+    ] {
+        let ran = run(["match", &*orders, "--book-out", book, "--force"]);
+        assert_eq!((ran.code, &*ran.stdout), (2, ""), "{}", ran.all());
+        assert!(ran.stderr.contains(told), "{told}: {}", ran.all());
+    }
+    assert_eq!(fs::read_to_string(&*orders).expect("the orders"), text);
 }
 
 #[test]

@@ -159,3 +159,5 @@ fn a_turnover_is_in_whole_currency_whatever_the_increments_and_the_multiplier() 
     assert_eq!(run(["export", "bars", feed, "--every", "0s"]).code, 2);
     assert_eq!(run(["export", "books", feed, "--depth", "0"]).code, 2);
 }
+    let ran = run(["export", "trades", feed, "-o", feed, "--force"]);
+    assert!(ran.code == 2 && ran.stderr.contains("is an input"), "{}", ran.all());

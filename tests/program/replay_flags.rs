@@ -32,6 +32,41 @@ fn a_dry_run_tells_plan_sizes_and_space_and_leaves_nothing() {
 }
 
 #[test]
+fn tables_that_cannot_be_written_are_refused_before_the_run() {
+    let scratch = tempfile::tempdir().expect("a scratch folder");
+    let folder = scratch.path().display();
+    let day = format!("{folder}/day.csv");
+    fs::write(&day, "34200,1,1,100,5000000,1\n").expect("a free disk");
+    let before = fs::read(&day).expect("the feed");
+    fs::write(format!("{folder}/old"), "").expect("a free disk");
+    let both = format!("--fills-out {folder}/x --positions-out {folder}/../{}/x", {
+        scratch.path().file_name().expect("a name").display()
+    });
+    for (flags, told) in [
+        (both, "the name of two outputs"),
+        (format!("--fills-out {folder}/day.csv"), "is an input"),
+        (format!("--positions-out {folder}/./day.csv"), "is an input"),
+        (format!("--fills-out {folder}/none/f.csv"), "there is no directory"),
+        (format!("--fills-out {folder}"), "is a directory"),
+        ("--fills-out -".to_owned(), "`-` is no name"),
+        (format!("--report {folder}/old/page"), "is a file, and no directory"),
+    ] {
+        for only in ["", " --dry-run"].iter().take(1 + usize::from(!flags.contains("report"))) {
+            let ran =
+                run_line(&format!("replay {day} --journal {folder}/run --force {flags}{only}"));
+            assert_eq!(ran.code, 2, "{flags}: {}", ran.all());
+            assert!(ran.stderr.contains(told), "{told}: {}", ran.all());
+        }
+    }
+    assert!(!scratch.path().join("run").exists() && !scratch.path().join("x").exists());
+    assert_eq!(fs::read(&day).expect("the feed"), before);
+    let inside = format!("--journal {folder}/run --fills-out {folder}/run/fills.csv");
+    let ran = run_line(&format!("replay {day} {inside} --strategy maker"));
+    assert_eq!(ran.code, 0, "{}", ran.all());
+    assert!(scratch.path().join("run/fills.csv").is_file());
+}
+
+#[test]
 fn gauges_are_served_while_the_run_goes_on() {
     let mut child = ringtape(["replay", SAMPLE, "--rate", "100k", "--metrics", "127.0.0.1:0"])
         .stderr(Stdio::piped())

@@ -108,8 +108,11 @@ pub(super) fn run(args: &PipelineArgs) -> Result<Ending> {
             "leave `--rates none` out",
         ));
     }
-    for path in wanted.into_iter().flatten() {
-        term::check_overwrite(path, args.force)?;
+    for dir in [&args.hgrm, &args.report].into_iter().flatten() {
+        term::check_dir(dir, args.force)?;
+    }
+    if let Some(path) = &args.hlog {
+        term::check_files(&[path], &[], None, args.force)?;
     }
     let session = generate(args)?;
     let sweep = if rates.is_empty() { None } else { Some(sweep(args, &rates, &session)?) };

@@ -16,7 +16,7 @@ use ringtape::units::{InstrumentId, OrderId, Price, Qty, Side};
 
 use super::super::{Ending, term};
 use super::target::MESSAGE_FILE;
-use super::{ConvertArgs, drive, ending, stop_on_interrupt, tell_notes};
+use super::{ConvertArgs, drive, ending, is_kept, stop_on_interrupt, tell_notes, write_output};
 
 /// Levels of the order book file.
 const LEVELS: usize = 10;
@@ -45,18 +45,15 @@ struct Row {
 /// Writes the message file at `path`, and the order book file beside it.
 pub(super) fn write(args: &ConvertArgs, mut feed: Box<dyn Feed>, path: &Path) -> Result<Ending> {
     let books = book_path(path);
-    term::check_overwrite(&books, args.force)?;
     let stop = stop_on_interrupt()?;
-    let mut outcome = Ok(());
-    let mut rows = 0;
-    let mut left_out = 0;
-    term::write_whole(path, |messages| {
+    let (mut rows, mut left_out, mut unprinted) = (0, 0, 0);
+    let outcome = write_output(path, |messages| {
         let mut messages = BufWriter::new(messages);
         let mut book_file = BufWriter::new(io::Cursor::new(Vec::new()));
         let mut replica = Replica::new();
         let mut chosen = Chosen::new(args.symbol.as_deref());
         let midnight = feed.description().midnight_ns;
-        outcome = drive(&mut *feed, &stop, |records| {
+        let outcome = drive(&mut *feed, &stop, |records| {
             let event = &records[0];
             chosen.look(event)?;
             let is_wanted = chosen.is(event.instrument);
@@ -81,7 +78,11 @@ pub(super) fn write(args: &ConvertArgs, mut feed: Box<dyn Feed>, path: &Path) ->
         });
         messages.flush()?;
         let book_file = book_file.into_inner().map_err(io::IntoInnerError::into_error)?;
-        std::fs::write(&books, book_file.into_inner())
+        if !is_kept(&outcome) {
+            return Ok(outcome);
+        }
+        let book_rows = book_file.into_inner();
+        Ok(term::write_whole(&books, |mut file| file.write_all(&book_rows)).and(outcome))
     })?;
     tell_notes(&feed.description().assumptions);
     if left_out > 0 {
@@ -95,7 +96,7 @@ pub(super) fn write(args: &ConvertArgs, mut feed: Box<dyn Feed>, path: &Path) ->
 }
 
 /// The name of the order book file: `orderbook` in place of `message`.
-fn book_path(path: &Path) -> PathBuf {
+pub(super) fn book_path(path: &Path) -> PathBuf {
     let name = path.file_name().and_then(|name| name.to_str()).unwrap_or_default();
     path.with_file_name(name.replacen(MESSAGE_FILE, "orderbook", 1))
 }

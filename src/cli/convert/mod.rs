@@ -6,6 +6,8 @@ mod play;
 mod tape;
 mod target;
 
+use std::fs::File;
+use std::io;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
@@ -84,9 +86,7 @@ pub(super) fn run(args: &ConvertArgs) -> Result<Ending> {
             "name it in ten characters or fewer",
         ));
     }
-    if let Some(path) = target.file() {
-        term::check_overwrite(path, args.force)?;
-    }
+    term::check_files(&target.files(), &args.input.feeds, None, args.force)?;
     let feed = input::open(&args.input.feeds, args.input.date.as_deref(), None)?;
     let feed = input::until(feed, args.input.until.as_deref())?;
     if args.input.from.is_some() {
@@ -110,7 +110,7 @@ pub(super) fn run(args: &ConvertArgs) -> Result<Ending> {
     match target {
         Target::Journal(dir) => to_journal(args, feed, &dir),
         Target::Lobster(path) => lobster::write(args, feed, &path),
-        Target::Orders(path) => orders::write(args, feed, &path),
+        Target::Orders(path) => orders::write(feed, &path),
         Target::Tape(tape) => tape::write(args, feed, &tape),
         Target::Live(address) => play::play(args, feed, address),
     }
@@ -144,6 +144,31 @@ fn to_journal(args: &ConvertArgs, feed: Box<dyn Feed>, dir: &Path) -> Result<End
         report.hashes.books
     ));
     Ok(Ending::Done)
+}
+
+/// Writes a file and gives how the feed ended: what came before a fault of the feed is kept, and
+/// nothing of what is refused or cannot be written.
+fn write_output(
+    path: &Path,
+    write: impl FnOnce(File) -> io::Result<Result<()>>,
+) -> Result<Result<()>> {
+    let mut outcome = Ok(());
+    let named = term::write_whole(path, |file| {
+        outcome = write(file)?;
+        match &outcome {
+            Err(error) if !is_kept(&outcome) => Err(io::Error::other(error.to_string())),
+            _ => Ok(()),
+        }
+    });
+    if !is_kept(&outcome) {
+        return outcome.map(Ok);
+    }
+    named.map(|()| outcome)
+}
+
+/// Whether what was written until a feed ended so is kept.
+fn is_kept(outcome: &Result<()>) -> bool {
+    !matches!(outcome, Err(Error::Usage { .. } | Error::Io { action: "create" | "write", .. }))
 }
 
 /// Hands the records of each message of a feed to `take`, until the feed's end or a stop.

@@ -25,7 +25,7 @@ use ringtape::report::format::thousands;
 use ringtape::units::{InstrumentId, OrderId, Price, Qty, Side};
 
 use super::super::{Ending, executions, term};
-use super::{ConvertArgs, drive, ending, stop_on_interrupt, tell_notes};
+use super::{drive, ending, is_kept, stop_on_interrupt, tell_notes, write_output};
 
 const HEADER: &str = "action,order_id,symbol,side,tif,price,qty,new_order_id,ts";
 
@@ -64,22 +64,24 @@ struct Commands<W> {
 }
 
 /// Writes the order file at `path`, and the price increments of its symbols beside it.
-pub(super) fn write(args: &ConvertArgs, mut feed: Box<dyn Feed>, path: &Path) -> Result<Ending> {
+pub(super) fn write(mut feed: Box<dyn Feed>, path: &Path) -> Result<Ending> {
     let increments = increments_path(path);
-    term::check_overwrite(&increments, args.force)?;
     let stop = stop_on_interrupt()?;
     let midnight_ns = feed.description().midnight_ns;
-    let mut outcome = Ok(());
     let mut told = (0, 0);
-    term::write_whole(path, |file| {
+    let outcome = write_output(path, |file| {
         let mut commands = Commands::new(BufWriter::new(file), midnight_ns);
         writeln!(commands.out, "{HEADER}")?;
-        outcome = drive(&mut *feed, &stop, |records| {
+        let outcome = drive(&mut *feed, &stop, |records| {
             commands.take(records).map_err(|source| Error::io("write", path, source))
         });
         commands.out.flush()?;
         told = (commands.rows, commands.left_out);
-        std::fs::write(&increments, commands.increments())
+        if !is_kept(&outcome) {
+            return Ok(outcome);
+        }
+        let text = commands.increments();
+        Ok(term::write_whole(&increments, |mut file| file.write_all(text.as_bytes())).and(outcome))
     })?;
     tell_notes(&feed.description().assumptions);
     let (rows, left_out) = told;
@@ -96,7 +98,7 @@ pub(super) fn write(args: &ConvertArgs, mut feed: Box<dyn Feed>, path: &Path) ->
 }
 
 /// Where the price increments go: beside the order file, under its name.
-fn increments_path(path: &Path) -> PathBuf {
+pub(super) fn increments_path(path: &Path) -> PathBuf {
     path.with_extension("toml")
 }
 

@@ -17,7 +17,7 @@ use ringtape::runtime::StopFlag;
 
 use super::super::{Ending, parse, term};
 use super::target::{Packing, Tape};
-use super::{ConvertArgs, drive, ending, stop_on_interrupt, tell_notes};
+use super::{ConvertArgs, drive, ending, stop_on_interrupt, tell_notes, write_output};
 
 /// Bytes that are gathered before they are written.
 const BUFFER_BYTES: usize = 1 << 20;
@@ -141,7 +141,6 @@ pub(super) fn write(args: &ConvertArgs, mut feed: Box<dyn Feed>, tape: &Tape) ->
     let impairment = impairment(args)?;
     let mut transcript = Transcript::new(&*feed);
     // What stopped the feed is no failure to write, and is told as it is.
-    let mut outcome = Ok(());
     let mut fill = |out: &mut dyn Write| {
         let mut out = BufWriter::with_capacity(BUFFER_BYTES, out);
         let written = match tape.capture {
@@ -152,30 +151,30 @@ pub(super) fn write(args: &ConvertArgs, mut feed: Box<dyn Feed>, tape: &Tape) ->
             None => messages(&mut *feed, &mut transcript, &stop, &mut out),
         };
         let (written, read) = split(written);
-        outcome = read;
-        written.and_then(|()| out.flush())
+        written.and_then(|()| out.flush()).map(|()| read)
     };
-    let into = match &tape.path {
+    let (outcome, into) = match &tape.path {
         None => {
-            fill(&mut io::stdout().lock()).or_else(term::closed_pipe)?;
-            "on stdout".to_owned()
+            let filled = fill(&mut io::stdout().lock());
+            let outcome = filled.or_else(|error| term::closed_pipe(error).map(Ok))?;
+            (outcome, "on stdout".to_owned())
         }
         Some(path) => {
-            term::write_whole(path, |file| match tape.packing {
+            let outcome = write_output(path, |file| match tape.packing {
                 Packing::None => fill(&mut { file }),
                 Packing::Gzip => {
                     let mut encoder = GzEncoder::new(file, Compression::default());
-                    fill(&mut encoder)?;
-                    encoder.finish().map(drop)
+                    let outcome = fill(&mut encoder)?;
+                    encoder.finish().map(|_| outcome)
                 }
                 #[cfg(feature = "zstd")]
                 Packing::Zstd => {
                     let mut encoder = zstd::Encoder::new(file, ZSTD_LEVEL)?;
-                    fill(&mut encoder)?;
-                    encoder.finish().map(drop)
+                    let outcome = fill(&mut encoder)?;
+                    encoder.finish().map(|_| outcome)
                 }
             })?;
-            format!("in {}", path.display())
+            (outcome, format!("in {}", path.display()))
         }
     };
     transcript.tell(&*feed, &into);

@@ -6,7 +6,7 @@ use ringtape::error::{Error, Result};
 use ringtape::feed::capture::CaptureFormat;
 use ringtape::feed::udp::{SCHEME, UdpAddress};
 
-use super::ConvertArgs;
+use super::{ConvertArgs, lobster, orders};
 
 /// What is in the name of a LOBSTER message file; other names of CSV are of order files.
 pub(super) const MESSAGE_FILE: &str = "message";
@@ -82,12 +82,13 @@ impl Target {
         }
     }
 
-    /// The file that is written.
-    pub(super) fn file(&self) -> Option<&Path> {
+    /// The files that are written.
+    pub(super) fn files(&self) -> Vec<PathBuf> {
         match self {
-            Self::Lobster(path) | Self::Orders(path) => Some(path),
-            Self::Tape(tape) => tape.path.as_deref(),
-            _ => None,
+            Self::Lobster(path) => vec![path.clone(), lobster::book_path(path)],
+            Self::Orders(path) => vec![path.clone(), orders::increments_path(path)],
+            Self::Tape(tape) => tape.path.iter().cloned().collect(),
+            Self::Journal(_) | Self::Live(_) => Vec::new(),
         }
     }
 

@@ -166,7 +166,7 @@ fn export(args: &TableArgs, rows: &mut dyn Rows) -> Result<Ending> {
         return failed.map_or(Ok(Ending::Done), Err);
     };
     let format = Format::of(path)?;
-    term::check_overwrite(path, args.force)?;
+    term::check_files(&[path], &args.input.feeds, None, args.force)?;
     let mut outcome = Ok(None);
     let named = term::write_whole(path, |file: File| {
         outcome = match format {
