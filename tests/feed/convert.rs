@@ -91,6 +91,7 @@ fn lobster_files_give_the_same_book_at_the_end_and_step_by_step() {
     let to = text(&folder.path().join("ACME_2020-01-30_message_10.csv"));
     let ran = converted(SAMPLE, &to, &["--symbol", "ACME", "--until", "12:00"]);
     assert!(ran.stderr.contains("rows in"), "{}", ran.all());
+    assert!(ran.stderr.contains("executions that are no volume"), "{}", ran.all());
     let depth = |feed: &str| {
         let ran =
             run(["book", feed, "--symbol", "ACME", "--at", "12:00", "--depth", "20", "--json"]);

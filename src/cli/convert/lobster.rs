@@ -9,7 +9,7 @@ use std::path::{Path, PathBuf};
 
 use ringtape::book::{LevelView, Replica};
 use ringtape::error::{Error, Result};
-use ringtape::event::{Event, EventView, payload};
+use ringtape::event::{Event, EventView, Flags, payload};
 use ringtape::feed::Feed;
 use ringtape::report::format::thousands;
 use ringtape::units::{InstrumentId, OrderId, Price, Qty, Side};
@@ -62,6 +62,7 @@ pub(super) fn write(args: &ConvertArgs, mut feed: Box<dyn Feed>, path: &Path) ->
                 replica.apply(record);
             });
             left_out += u64::from(is_wanted && said.is_empty());
+            unprinted += u64::from(!said.is_empty() && is_unprinted(event));
             let since = event.ts_event.saturating_sub(midnight) % DAY;
             for (index, row) in said.iter().enumerate() {
                 let is_last = index + 1 == said.len();
@@ -77,10 +78,10 @@ pub(super) fn write(args: &ConvertArgs, mut feed: Box<dyn Feed>, path: &Path) ->
             Ok(())
         });
         messages.flush()?;
-        let book_file = book_file.into_inner().map_err(io::IntoInnerError::into_error)?;
         if !is_kept(&outcome) {
             return Ok(outcome);
         }
+        let book_file = book_file.into_inner().map_err(io::IntoInnerError::into_error)?;
         let book_rows = book_file.into_inner();
         Ok(term::write_whole(&books, |mut file| file.write_all(&book_rows)).and(outcome))
     })?;
@@ -89,6 +90,12 @@ pub(super) fn write(args: &ConvertArgs, mut feed: Box<dyn Feed>, path: &Path) ->
         term::tell(format_args!(
             "! {} messages are left out: LOBSTER has no row for them",
             thousands(left_out)
+        ));
+    }
+    if unprinted > 0 {
+        term::tell(format_args!(
+            "! {} executions that are no volume are rows like others: LOBSTER has no mark for them",
+            thousands(unprinted)
         ));
     }
     term::tell(format_args!("{} rows in {}", thousands(rows), path.display()));
@@ -138,6 +145,11 @@ impl Chosen {
         }
         Ok(())
     }
+}
+
+/// Whether an event is an execution that prints elsewhere, such as in a cross.
+fn is_unprinted(event: &Event) -> bool {
+    matches!(event.view(), EventView::ExecuteAt(_)) && !event.has(Flags::PRINTABLE)
 }
 
 fn direction(side: Side) -> i8 {
