@@ -1,5 +1,7 @@
 //! `ringtape replay`: the main job.
 
+mod refusal;
+
 use std::net::TcpListener;
 use std::num::NonZeroU64;
 use std::path::{Path, PathBuf};
@@ -14,6 +16,7 @@ use ringtape::journal::{Durability, Summary, VerifyReport, verify_any};
 use ringtape::portfolio::PortfolioConfig;
 use ringtape::report::{self, DataFaults, JournalCheck, Machine, Samples};
 
+use self::refusal::Refusal;
 use super::config::RunConfig;
 use super::control::{self, KillSignal};
 use super::door::DoorFlags;
@@ -179,7 +182,9 @@ pub(super) fn run(args: &ReplayArgs) -> Result<Ending> {
         return sweep::run(&args.feeds, &shape, grid, args.audit, args.json);
     }
     let portfolio = config.portfolio.clone();
-    let (mut report, samples) = drive(args, feed, config, &shape, metrics)?;
+    let refusal = Refusal::of(args, feed.description());
+    let driven = drive(args, feed, config, &shape, metrics);
+    let (mut report, samples) = refusal.take(driven)?;
     if recorded.is_some_and(|recorded| recorded != shape) {
         report.feed.assumptions.push(NEW_RUN.to_owned());
     }

@@ -77,7 +77,11 @@ fn usage_mistakes_exit_with_2_and_name_the_cure() {
 
 #[test]
 fn a_maker_without_symbols_is_refused_where_the_feed_has_several() {
-    let ran = run(["replay", SAMPLE, "--strategy", "maker"]);
+    let scratch = tempfile::tempdir().expect("a scratch folder");
+    let [dir, fills] = ["run", "fills.csv"].map(|name| scratch.path().join(name));
+    let [journal, table] = [&dir, &fills].map(|path| path.to_str().expect("letters"));
+    let words = ["replay", SAMPLE, "--json", "--journal", journal, "--fills-out", table];
+    let ran = run(words.into_iter().chain(["--strategy", "maker"]));
     assert_eq!(ran.code, 2, "{}", ran.all());
     assert!(ran.stderr.contains("symbols="), "{}", ran.stderr);
 }
