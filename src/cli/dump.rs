@@ -19,7 +19,7 @@ use ringtape::units::{InstrumentId, OrderId};
 use serde_json::{Map, Value, json};
 
 use super::executions::quoted;
-use super::input::Input;
+use super::input::{self, Input};
 use super::{Ending, term};
 
 #[derive(Debug, Args)]
@@ -69,6 +69,7 @@ pub(super) fn run(args: &DumpArgs) -> Result<Ending> {
     }
     args.input.tell_empty(&dump.begin, feed.checks());
     dump.out.finish()?;
+    input::warn_of_missing(&args.symbol, &dump.instruments);
     Ok(Ending::Done)
 }
 

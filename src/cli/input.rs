@@ -5,6 +5,7 @@ use std::path::{Path, PathBuf};
 use clap::Args;
 use ringtape::engine::{JournalFeed, MARKET_DIR};
 use ringtape::error::{Error, Result};
+use ringtape::event::InstrumentTable;
 use ringtape::feed::orders::ORDERS_FORMAT;
 use ringtape::feed::{
     self, Begin, Checks, Date, Feed, Merged, Moment, OpenOptions, TimeOfDay, Until, Zone,
@@ -64,6 +65,18 @@ impl Input {
         if has_window && (checks.messages == 0 || !begin.has_come()) {
             term::tell(format_args!("ringtape: {NOTHING_IN_WINDOW}"));
         }
+    }
+}
+
+/// Warns of symbols that were asked for and that no instrument has, as a replay does.
+pub(super) fn warn_of_missing(symbols: &[String], instruments: &InstrumentTable) {
+    // What `dump` writes in the place of a symbol where a message is of all instruments, or of none.
+    let is_symbol = |symbol: &&String| !["*", ""].contains(&symbol.as_str());
+    let symbols = symbols.iter().filter(is_symbol);
+    for symbol in symbols.filter(|symbol| instruments.find(symbol).is_none()) {
+        term::tell(format_args!(
+            "! symbol {symbol} is not in the feed: `ringtape info` lists those that are"
+        ));
     }
 }
 

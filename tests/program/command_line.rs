@@ -84,6 +84,14 @@ fn a_maker_without_symbols_is_refused_where_the_feed_has_several() {
     let ran = run(words.into_iter().chain(["--strategy", "maker"]));
     assert_eq!(ran.code, 2, "{}", ran.all());
     assert!(ran.stderr.contains("symbols="), "{}", ran.stderr);
+    assert!(ran.stdout.is_empty(), "{}", ran.stdout);
+    assert!(!dir.exists() && !fills.exists(), "a refused run left something");
+    let ran = run(words.into_iter().chain(["--strategy", "maker:symbols=ACME"]));
+    assert_eq!(ran.code, 0, "{}", ran.all());
+    // Another run's journal is no part of the refusal.
+    let ran = run(["replay", SAMPLE, "--strategy", "maker", "--journal", journal]);
+    assert_eq!(ran.code, 2, "{}", ran.all());
+    assert!(dir.join("market").is_dir(), "a refused run removed the journal of another");
 }
 
 #[test]
@@ -333,6 +341,10 @@ fn info_dump_and_book_tell_one_story() {
     assert_eq!(book.stdout.lines().count() as u64, messages + 1);
     let dump = run(["dump", SAMPLE, "--symbol", &symbol, "--csv"]);
     assert_eq!(dump.stdout.lines().count() as u64, messages + 1);
+    assert!(dump.stderr.is_empty(), "{}", dump.stderr);
+    let none = run(["dump", SAMPLE, "--symbol", "NONE"]);
+    assert_eq!((none.code, &*none.stdout), (0, ""), "{}", none.all());
+    assert!(none.stderr.contains("symbol NONE is not in the feed"), "{}", none.stderr);
     let first =
         run(["dump", SAMPLE, "--symbol", &symbol, "--kind", "add", "--limit", "1", "--json"]);
     let add: serde_json::Value = serde_json::from_str(&first.stdout).expect("one object");

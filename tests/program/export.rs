@@ -39,6 +39,11 @@ fn trades_have_their_kind_the_side_that_took_and_exact_prices() {
         5,34262000000000,ACME,cross,,500.0000,900,5\n";
     let feed = feed(scratch.path());
     assert_eq!(export("trades", &feed, ""), expected);
+    for table in ["trades", "bars", "books"] {
+        let ran = run(["export", table, feed.to_str().expect("letters"), "--symbols", "ORBQ,ACME"]);
+        assert!(ran.stderr.starts_with("! symbol ORBQ is not in the feed"), "{}", ran.stderr);
+        assert_eq!(ran.stderr.lines().count(), 1, "{}", ran.stderr);
+    }
     assert_eq!(export("trades", &feed, "--symbols ORBQ").lines().count(), 1);
     let late = export("trades", &feed, "--from 09:31:02");
     assert_eq!(late.lines().nth(1), expected.lines().nth(4));
@@ -101,11 +106,6 @@ fn tables_of_a_whole_session_agree_with_each_other_and_with_the_book() {
 }
 
 #[test]
-fn a_file_is_written_whole_and_never_over_another() {
-    let scratch = tempfile::tempdir().expect("a scratch folder");
-    let path = scratch.path().join("trades.csv");
-    let file = path.to_str().expect("letters");
-#[test]
 fn a_broken_trade_is_in_no_bar() {
     let book = run(["book", SAMPLE, "--symbol", "NOVQ", "--json"]).json();
     for flags in ["--every 24h", "--volume 10M"] {
@@ -143,6 +143,11 @@ fn a_turnover_is_in_whole_currency_whatever_the_increments_and_the_multiplier() 
     assert_eq!(column(&export("bars", &journal, ""), "turnover"), ["1150.00000025"]);
 }
 
+#[test]
+fn a_file_is_written_whole_and_never_over_another() {
+    let scratch = tempfile::tempdir().expect("a scratch folder");
+    let path = scratch.path().join("trades.csv");
+    let file = path.to_str().expect("letters");
     let feed = feed(scratch.path());
     assert_eq!(export("trades", &feed, &format!("-o {file}")), "");
     assert_eq!(fs::read_to_string(&path).expect("a file"), export("trades", &feed, ""));
@@ -156,8 +161,8 @@ fn a_turnover_is_in_whole_currency_whatever_the_increments_and_the_multiplier() 
         assert_eq!(ran.code, 2, "{}", ran.all());
         assert!(ran.stderr.contains("--features parquet"), "{}", ran.stderr);
     }
+    let ran = run(["export", "trades", feed, "-o", feed, "--force"]);
+    assert!(ran.code == 2 && ran.stderr.contains("is an input"), "{}", ran.all());
     assert_eq!(run(["export", "bars", feed, "--every", "0s"]).code, 2);
     assert_eq!(run(["export", "books", feed, "--depth", "0"]).code, 2);
 }
-    let ran = run(["export", "trades", feed, "-o", feed, "--force"]);
-    assert!(ran.code == 2 && ran.stderr.contains("is an input"), "{}", ran.all());

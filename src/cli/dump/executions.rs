@@ -15,7 +15,7 @@ use ringtape::units::InstrumentId;
 
 use super::DumpArgs;
 use crate::cli::config::RunConfig;
-use crate::cli::input::check_order;
+use crate::cli::input::{self, check_order};
 use crate::cli::{Ending, executions, term};
 
 /// Prints the execution journal in `dir`.
@@ -45,6 +45,9 @@ pub(super) fn run(args: &DumpArgs, dir: &Path, mut reader: Reader<Execution>) ->
         }
     }
     out.finish()?;
+    if !instruments.is_empty() {
+        input::warn_of_missing(&args.symbol, &instruments);
+    }
     Ok(Ending::Done)
 }
 

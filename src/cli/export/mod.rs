@@ -25,7 +25,7 @@ use ringtape::units::{InstrumentId, Price, Qty};
 use self::csv::Csv;
 #[cfg(feature = "parquet")]
 use self::parquet::Parquet;
-use super::input::Input;
+use super::input::{self, Input};
 use super::{Ending, parse, term};
 
 #[derive(Debug, Subcommand)]
@@ -256,6 +256,7 @@ fn write(
     if let Err(error) = rows.end(&at, &mut table).and_then(|()| table.finish()) {
         return failed(error);
     }
+    input::warn_of_missing(&args.symbols, replica.instruments());
     Ok(fault)
 }
 
