@@ -234,7 +234,8 @@ fn io_cure(source: &io::Error) -> &'static str {
     }
 }
 
-/// The candidate that is at most two typing errors away, the nearest first.
+/// The candidate that is at most two typing errors away, or one when it begins with another letter;
+/// the nearest first.
 ///
 /// ```
 /// use ringtape::error::nearest;
@@ -245,11 +246,14 @@ fn io_cure(source: &io::Error) -> &'static str {
 /// ```
 pub fn nearest<'a>(given: &str, candidates: impl Iterator<Item = &'a str>) -> Option<&'a str> {
     const TYPING_ERRORS_MAX: usize = 2;
-    // Half of a short word's letters: what is left says nothing.
-    let errors_max = TYPING_ERRORS_MAX.min(given.len().saturating_sub(1) / 2);
+    let (given, first) = (given.to_lowercase(), |name: &str| name.chars().next());
     candidates
-        .map(|name| (typing_errors(&given.to_lowercase(), &name.to_lowercase()), name))
-        .filter(|&(errors, _)| errors <= errors_max)
+        .map(|name| (typing_errors(&given, &name.to_lowercase()), name))
+        // A word that begins otherwise is seldom meant.
+        .filter(|&(errors, name)| {
+            let is_alike = first(&given) == first(&name.to_lowercase());
+            errors <= TYPING_ERRORS_MAX - usize::from(!is_alike) && errors < given.len()
+        })
         .min()
         .map(|(_, name)| name)
 }

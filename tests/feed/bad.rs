@@ -147,7 +147,7 @@ fn a_bad_journal_is_refused_with_what_to_do() {
         (
             &|| fs::remove_file(&run_file).expect("there was one"),
             format!(
-                "cannot read {dir}/run.toml: No such file or directory (os error 2): check the path"
+                "{dir} holds no run: name a feed's file, or the directory that `replay --journal` made"
             ),
             2,
         ),

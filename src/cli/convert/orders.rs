@@ -243,6 +243,10 @@ impl<W: Write> Commands<W> {
         }
         let (symbol, price) = (self.symbol(id), self.price(id, price));
         let filled = self.filled.remove(&order_id).unwrap_or(0);
+        if filled + qty == 0 {
+            // A total of 0 is none, and an empty one leaves it as it was.
+            return self.row(format_args!("cancel,{order_id},{symbol},,,,,"));
+        }
         self.filled.insert(new.unwrap_or(order_id), filled);
         let (total, new) = (filled + qty, new.map_or_else(String::new, |new| new.to_string()));
         self.row(format_args!("replace,{order_id},{symbol},,,{price},{total},{new}"))
