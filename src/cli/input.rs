@@ -70,7 +70,7 @@ impl Input {
 
 /// Warns of symbols that were asked for and that no instrument has, as a replay does.
 pub(super) fn warn_of_missing(symbols: &[String], instruments: &InstrumentTable) {
-    // What `dump` writes in the place of a symbol where a message is of all instruments, or of none.
+    // What `dump` writes for a symbol where a message is of all instruments, or of none.
     let is_symbol = |symbol: &&String| !["*", ""].contains(&symbol.as_str());
     let symbols = symbols.iter().filter(is_symbol);
     for symbol in symbols.filter(|symbol| instruments.find(symbol).is_none()) {

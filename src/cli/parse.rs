@@ -72,6 +72,13 @@ pub(super) fn decimal(text: &str, places: u32) -> Option<u64> {
     digits.checked_mul(10_u64.checked_pow(missing)?)
 }
 
+/// A state hash.
+pub(super) fn hash(text: &str) -> Result<u64> {
+    u64::from_str_radix(text.trim_start_matches("0x"), 16).map_err(|_| {
+        Error::usage(format!("`{text}` is no hash"), "give the 16 hex digits of a state hash")
+    })
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;

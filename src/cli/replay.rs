@@ -128,7 +128,7 @@ pub(super) struct ReplayArgs {
 }
 
 pub(super) fn run(args: &ReplayArgs) -> Result<Ending> {
-    let expected = args.expect_hash.as_deref().map(parse_hash).transpose()?;
+    let expected = args.expect_hash.as_deref().map(parse::hash).transpose()?;
     check_outputs(args)?;
     args.report.check()?;
     if args.watch {
@@ -495,10 +495,4 @@ fn ending(report: RunReport, strict: bool, expected: Option<u64>) -> Result<Endi
         return Ok(Ending::CheckFailed);
     }
     Ok(Ending::Done)
-}
-
-fn parse_hash(text: &str) -> Result<u64> {
-    u64::from_str_radix(text.trim_start_matches("0x"), 16).map_err(|_| {
-        Error::usage(format!("`{text}` is no hash"), "give the 16 hex digits of a state hash")
-    })
 }
