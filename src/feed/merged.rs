@@ -401,8 +401,8 @@ fn describe(parts: &[&Description]) -> Result<Description> {
         return Err(Error::usage(
             "the times of these feeds do not compare: some have a date and some have not, or they \
              are of days in different zones",
-            "give --date, one date for all that have none, or one for each feed, separated by commas \
-             and empty for those that have theirs",
+            "give --date, one date for all that have none, or one for each feed, separated by \
+             commas and empty for those that have theirs",
         ));
     }
     let all_same =

@@ -267,7 +267,7 @@ mod tests {
         let mut gaps = Meter::new();
         gaps.record_many(50, 1_000);
         gaps.record(100_000);
-        // Two thirds of all time are one gap: as many of the events wait for its end, evenly far away.
+        // Two thirds of all time are one gap: as many events wait for its end, evenly far away.
         let waits = gaps.waits_at_rate(100_000_000);
         let summary = waits.summary();
         // A meter keeps three digits of a duration.

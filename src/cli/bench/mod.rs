@@ -34,10 +34,10 @@ pub(super) enum BenchCommand {
     /// bench, over all of both documents, and of what the controls did in that bench and beside the
     /// figure: their median change and five times their median distance from it. Controls are rows
     /// that say `"control"` in the documents: of peers and of the bare mapped store, whose code is
-    /// in both runs the same; of the hiccups in the same seconds, which are no code; and of the fixed
-    /// piece of work, done once more after each round of rows that have no peer. They are shown and
-    /// not judged. Neither is a row of `bench ring` whose best way to wait was another in each
-    /// document; the row `ringtape, default` always waits the same way.
+    /// in both runs the same; of the hiccups in the same seconds, which are no code; and of the
+    /// fixed piece of work, done once more after each round of rows that have no peer. They are
+    /// shown and not judged. Neither is a row of `bench ring` whose best way to wait was another in
+    /// each document; the row `ringtape, default` always waits the same way.
     ///
     /// The rounds of one run are alike in more than two runs are: where nothing is claimed, the
     /// builds may differ still. A bench without controls is judged by the fixed piece of work
