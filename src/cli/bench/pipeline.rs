@@ -112,7 +112,7 @@ pub(super) fn run(args: &PipelineArgs) -> Result<Ending> {
         term::check_dir(dir, args.force)?;
     }
     if let Some(path) = &args.hlog {
-        term::check_files(&[path], &[], None, args.force)?;
+        term::check_files(&[path], &[], args.hgrm.as_deref(), args.force)?;
     }
     let session = generate(args)?;
     let sweep = if rates.is_empty() { None } else { Some(sweep(args, &rates, &session)?) };
