@@ -89,14 +89,10 @@ pub(super) fn open(
     date: Option<&str>,
     instruments: Option<&Instruments>,
 ) -> Result<Box<dyn Feed>> {
-    if let [path] = paths
-        && path.is_dir()
-    {
-        // A journal is of as many dates as the feeds that it was recorded from.
-        return open_one(path, date, instruments);
-    }
     let dates: Vec<&str> = date.map(|date| date.split(',').collect()).unwrap_or_default();
-    if dates.len() > 1 && dates.len() != paths.len() {
+    // A journal is of as many dates as the feeds that it was recorded from.
+    let is_journal = matches!(paths, [path] if path.is_dir());
+    if dates.len() > 1 && dates.len() != paths.len() && !is_journal {
         let feeds = if paths.len() == 1 { "one feed" } else { &format!("{} feeds", paths.len()) };
         return Err(Error::usage(
             format!("{} dates for {feeds}", dates.len()),
