@@ -167,17 +167,13 @@ pub(super) fn run(args: &DoorArgs) -> Result<Ending> {
     let cores = allowed_cores();
     let idle_for = Duration::from_millis(if args.quick { 500 } else { 2_000 });
     let mut idle = Meter::new();
-    let watch = |idle: &mut Meter| {
-        let waits = measure::idle_waits(&cores, idle_for, rate);
-        waits.iter().for_each(|waits| idle.merge(waits));
-    };
-    watch(&mut idle);
+    measure::watch_idle(&cores, idle_for, rate, &mut idle);
     let mut figures = Figures::default();
     for number in 0..rounds {
         let report = round(args, &session, Pace::per_second(rate)?, wait, number)?;
         figures.note(&report);
     }
-    watch(&mut idle);
+    measure::watch_idle(&cores, idle_for, rate, &mut idle);
     if args.json {
         term::print(format_args!("{:#}", figures.to_json(rate, &idle)))?;
     } else {

@@ -105,11 +105,7 @@ impl Sweep {
         let hops = measure::core_to_core(&cores[..cores.len().min(4)]);
         let started_ns = ringtape::clock::Clock::new().now().0;
         let mut idle = Meter::new();
-        let watch = |idle: &mut Meter| {
-            let waits = measure::idle_waits(&cores, plan.idle, TAIL_RATE);
-            waits.iter().for_each(|waits| idle.merge(waits));
-        };
-        watch(&mut idle);
+        measure::watch_idle(&cores, plan.idle, TAIL_RATE, &mut idle);
         let mut rates: Vec<Rate> = Vec::new();
         let length = |rate: u64| (rate as f64 * plan.seconds) as u64;
         let parts: Vec<Arc<[u8]>> = plan
@@ -128,7 +124,7 @@ impl Sweep {
                 rate.note(&run(part, Pace::per_second(rate.asked)?)?);
             }
         }
-        watch(&mut idle);
+        measure::watch_idle(&cores, plan.idle, TAIL_RATE, &mut idle);
         Ok(Self { hops, idle, rates, started_ns, seconds: plan.seconds })
     }
 

@@ -123,6 +123,16 @@ pub(in crate::cli) fn idle_waits(
     gaps.map(|gaps| gaps.waits_at_rate(per_second)).collect()
 }
 
+/// Adds to `idle` what events would have waited for any of `cores`, watched now.
+pub(in crate::cli) fn watch_idle(
+    cores: &[CoreId],
+    length: Duration,
+    per_second: u64,
+    idle: &mut Meter,
+) {
+    idle_waits(cores, length, per_second).iter().for_each(|waits| idle.merge(waits));
+}
+
 /// What the disk under a directory takes.
 #[derive(Debug)]
 pub(in crate::cli) struct DiskTimes {
