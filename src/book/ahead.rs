@@ -11,6 +11,8 @@
 //!   replaced  book, bucket   order, bucket    level, neighbours    touch            new level
 //! ```
 //!
+//! A replica of few orders is applied without looking: what it touches is in the cache anyway.
+//!
 //! A look changes nothing, and what it finds is a guess that applying checks: an add takes the
 //! level that was found for it if it still is the one at its price.
 //!
@@ -30,6 +32,14 @@ use crate::units::{InstrumentId, OrderId, Price, Side};
 /// Events of a chunk: enough to hide a load behind the others, few enough that what is brought in
 /// is still there when it is used. 16, 32 and 64 differ by less than the machine's noise.
 const CHUNK_EVENTS: usize = 32;
+
+/// Orders that a replica has had at once before it looks ahead: with fewer, nearly all that is
+/// looked for is in the cache already.
+///
+/// WHY: looking takes instructions too. Without it a stream of 5,000 orders of one instrument, 8,000
+/// or 20,000 of a hundred took 10 to 20 % less time; 60,000 of five hundred took the same, and
+/// 120,000 of two thousand half as much again.
+const CACHED_ORDERS: usize = 1 << 14;
 
 /// Events to look at together when looking ahead is called by hand.
 pub const LOOK_AHEAD_EVENTS: usize = CHUNK_EVENTS;
@@ -118,7 +128,8 @@ impl Replica {
         mut then: impl FnMut(&E, Change),
     ) {
         for chunk in batch.chunks(CHUNK_EVENTS) {
-            let plan = self.look_at(chunk, &event);
+            let is_cached = self.books.orders.used() < CACHED_ORDERS;
+            let plan = if is_cached { Plan::EMPTY } else { self.look_at(chunk, &event) };
             for (item, &level) in chunk.iter().zip(&plan.levels) {
                 let change = self.step(event(item), level);
                 then(item, change);

@@ -3,6 +3,8 @@
 //! Would catch: any answer (touch, levels, queues, orders, counts, statistics, hashes) that slab,
 //! ladder, index or saved state get wrong for any order of messages, faulty ones included.
 
+use std::sync::LazyLock;
+
 use proptest::prelude::*;
 use ringtape::book::Replica;
 use ringtape::event::instrument::UNIT_INCREMENT;
@@ -92,6 +94,15 @@ fn streams() -> impl Strategy<Value = Vec<Event>> {
     prop::collection::vec(event, 1..300)
 }
 
+/// A replica that has had more orders than a cache holds, of an instrument of their own.
+static CROWDED: LazyLock<Replica> = LazyLock::new(|| {
+    let mut replica = Replica::new();
+    for id in 1_000..18_000u64 {
+        replica.apply(&crate::book_events::add(3, id, Side::Buy, 1 + id as i64 % 90, 1));
+    }
+    replica
+});
+
 /// Every answer of both replicas.
 fn assert_same(replica: &Replica, naive: &NaiveReplica) {
     for id in INSTRUMENTS.map(InstrumentId).into_iter().chain([InstrumentId(3)]) {
@@ -145,6 +156,22 @@ proptest! {
             assert_same(&replica, &naive);
         }
         prop_assert_eq!(replica.books_hash(), naive.books_hash());
+    }
+
+    /// Would catch: a look ahead that changes what events do, whether it found their levels or
+    /// another event of the batch took them away.
+    #[test]
+    fn batches_change_what_their_events_change_one_by_one(
+        stream in streams(), size in 1..100usize, is_crowded: bool,
+    ) {
+        let start = if is_crowded { CROWDED.clone() } else { Replica::new() };
+        let (mut batched, mut single) = (start.clone(), start);
+        let mut changes = Vec::new();
+        for batch in stream.chunks(size) {
+            batched.apply_each(batch, |event| event, |_, change| changes.push(change));
+        }
+        prop_assert!(stream.iter().map(|event| single.apply(event)).eq(changes));
+        prop_assert_eq!(saved(&batched), saved(&single));
     }
 
     #[test]
