@@ -1,6 +1,7 @@
 //! `ringtape replay`: the main job.
 
 mod refusal;
+mod tables;
 
 use std::net::TcpListener;
 use std::num::NonZeroU64;
@@ -55,8 +56,9 @@ pub(super) struct ReplayArgs {
     #[arg(long, value_name = "N", requires = "journal")]
     snapshot_every: Option<String>,
     /// What survives what: `pagecache` a killed process, `interval:10ms` and `batch` a power cut
-    #[arg(long, value_name = "LEVEL", default_value = "pagecache")]
-    durability: String,
+    /// [default: pagecache]
+    #[arg(long, value_name = "LEVEL", requires = "journal")]
+    durability: Option<String>,
     /// What matching waits for before it acts on an event: `none`, `journaled` or `durable`
     /// [default: none; with --gateway journaled]
     #[arg(long, value_name = "GATE")]
@@ -129,7 +131,7 @@ pub(super) struct ReplayArgs {
 
 pub(super) fn run(args: &ReplayArgs) -> Result<Ending> {
     let expected = args.expect_hash.as_deref().map(parse::hash).transpose()?;
-    check_outputs(args)?;
+    tables::check(args)?;
     args.report.check()?;
     if args.watch {
         watch::check()?;
@@ -175,6 +177,7 @@ pub(super) fn run(args: &ReplayArgs) -> Result<Ending> {
         EngineConfig { from, instruments, ..engine_config(args, &shape, is_of_orders)? };
     args.door.open(&mut config)?;
     given.check_flags(config.trader.is_some(), is_of_orders)?;
+    tables::check_trading(args, config.trader.is_some() || is_of_orders)?;
     if args.dry_run {
         return dry_run::run(feed.description(), &config, &shape, args.json);
     }
@@ -194,7 +197,7 @@ pub(super) fn run(args: &ReplayArgs) -> Result<Ending> {
     }
     let (journal, damage) = read_back(args.journal.as_deref(), &report);
     print_report(args, &report, journal.as_ref())?;
-    write_tables(args, &report)?;
+    tables::write(args, &report)?;
     args.report.write(&args.feeds, &report, samples.as_ref(), &shape, &portfolio)?;
     report.error = report.error.or(damage);
     ending(report, args.strict, expected)
@@ -322,7 +325,7 @@ fn engine_config(args: &ReplayArgs, shape: &RunConfig, is_of_orders: bool) -> Re
         (None, Some(rate)) => Pace::per_second(parse::count(rate)?)?,
         (None, None) => Pace::Max,
     };
-    let durability = args.durability.parse::<Durability>()?;
+    let durability = args.durability.as_deref().map(str::parse::<Durability>).transpose()?;
     let snapshot_every = args.snapshot_every.as_deref().map(parse::count).transpose()?;
     if snapshot_every == Some(0) {
         return Err(Error::usage(
@@ -344,7 +347,7 @@ fn engine_config(args: &ReplayArgs, shape: &RunConfig, is_of_orders: bool) -> Re
         portfolio: PortfolioConfig { audit: args.audit, ..shaped.portfolio },
         journal: args.journal.as_ref().map(|dir| JournalConfig {
             resume: args.resume,
-            durability,
+            durability: durability.unwrap_or_default(),
             snapshot_every,
             ..JournalConfig::new(dir, shape.to_toml())
         }),
@@ -446,25 +449,6 @@ fn print_report(
     }
     term::tell(report::run_text(report, &machine, journal).trim_end());
     Ok(())
-}
-
-/// Refuses tables that cannot be written, before anything is run.
-fn check_outputs(args: &ReplayArgs) -> Result<()> {
-    let ReplayArgs { fills_out, positions_out, feeds, config_file, control, .. } = args;
-    let files: Vec<_> = fills_out.iter().chain(positions_out).collect();
-    let inputs: Vec<_> = feeds.iter().chain(config_file).chain(control).cloned().collect();
-    term::check_files(&files, &inputs, args.journal.as_deref(), args.report.force)
-}
-
-fn write_tables(args: &ReplayArgs, report: &RunReport) -> Result<()> {
-    let write = |path: &Option<PathBuf>, table: &dyn Fn(&RunReport) -> String| match path {
-        Some(path) => term::write_whole(path, |mut file| {
-            std::io::Write::write_all(&mut file, table(report).as_bytes())
-        }),
-        None => Ok(()),
-    };
-    write(&args.fills_out, &report::fills_csv)?;
-    write(&args.positions_out, &report::positions_csv)
 }
 
 /// How the command ends, by what was found and asked for.

@@ -131,13 +131,22 @@ pub(super) fn open(
             // Recovery had found no record in the market journal: nothing caused an execution.
             journal::set_aside(&parts[1])?;
         }
-    } else if run_file.exists() || parts.iter().any(|part| part.exists()) {
-        return Err(Error::usage(
-            format!("{} already holds a run", config.dir.display()),
-            "add --resume to go on with it, name another directory, or remove this one first",
-        ));
+    } else {
+        check_new(config)?;
     }
     create(config, feed.description().identity, core)
+}
+
+/// Refuses a directory that holds a run, where there is to be a new one.
+pub(super) fn check_new(config: &JournalConfig) -> Result<()> {
+    let mut parts = [MARKET_DIR, EXECUTIONS_DIR, RUN_FILE].iter().map(|name| config.dir.join(name));
+    match parts.any(|part| part.exists()) && !config.resume {
+        true => Err(Error::usage(
+            format!("{} already holds a run", config.dir.display()),
+            "add --resume to go on with it, name another directory, or remove this one first",
+        )),
+        false => Ok(()),
+    }
 }
 
 /// Creates both journals and the file that says what shapes the run.

@@ -152,8 +152,10 @@ impl Engine {
     ///
     /// # Errors
     ///
-    /// [`Error::Usage`] for cores or runners that cannot be had.
+    /// [`Error::Usage`] for cores or runners that cannot be had, and for the journal's directory if
+    /// it holds a run that this one does not go on with.
     pub fn plan_for(config: &EngineConfig) -> Result<Plan> {
+        config.journal.as_ref().map_or(Ok(()), journals::check_new)?;
         plan(config, &Guests::default())
     }
 

@@ -164,7 +164,8 @@ impl fmt::Display for StrategySpec {
 
 fn maker(given: &Parameters<'_>) -> Result<StrategySpec> {
     let default = MakerConfig::default();
-    let size = given.whole("size", 0, i64::MAX as u64, 0)?;
+    // 0 stands for none: sizes that are written are larger.
+    let size = given.whole("size", 1, i64::MAX as u64, 0)?;
     Ok(StrategySpec::Maker(MakerConfig {
         symbols: given.symbols()?,
         lots: given.whole("lots", 1, u32::MAX.into(), default.lots.into())? as u32,
@@ -256,6 +257,7 @@ mod tests {
             ("maker:symbols=", ["`symbols`", "symbols=AAPL,MSFT"]),
             ("maker:A", ["`A`", "key=value"]),
             ("maker:lots=0", ["`lots=0`", "lots=100"]),
+            ("maker:size=0", ["`size=0`", "size=100"]),
             ("maker:lots=1,2", ["`lots=1,2`", "lots=100"]),
             ("maker:limit=99999999999999999999", ["limit", "whole number"]),
             ("maker:lots=1,lots=2", ["`lots`", "once"]),

@@ -293,6 +293,8 @@ fn the_command_prints_what_was_asked_for() {
     assert_eq!(lines("--cursor a --limit 10 --json")[0]["sequence"], 10);
     assert!(tail(&dir, "--limit 3").stdout.lines().count() == 3);
     assert_eq!(tail(&dir, "--kind nonsense").code, 2);
+    let mixed = tail(&dir, "--kind add,filled");
+    assert!(mixed.code == 2 && mixed.stderr.contains("`filled` of executions"), "{}", mixed.all());
 
     let retained =
         run(["journal", "retain", dir.to_str().expect("text"), "--count", "1", "--json"]);

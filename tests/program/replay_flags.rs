@@ -29,6 +29,28 @@ fn a_dry_run_tells_plan_sizes_and_space_and_leaves_nothing() {
     assert!(sizes["free_bytes"].is_u64() && sizes["rings_bytes"].is_u64(), "{sizes}");
     assert!(!dir.exists(), "a dry run made a journal");
     assert_eq!(run_line(&format!("replay {SAMPLE} --dry-run --cores 4000")).code, 2);
+    fs::create_dir_all(dir.join("market")).expect("a free disk");
+    let held = run_line(&line);
+    assert_eq!(held.code, 2, "{}", held.all());
+    assert!(held.stderr.contains("already holds a run"), "{}", held.all());
+    assert_eq!(run_line(&format!("{line} --resume")).code, 0);
+}
+
+#[test]
+fn flags_that_would_do_nothing_are_refused() {
+    let scratch = tempfile::tempdir().expect("a scratch folder");
+    let table = scratch.path().join("t.csv");
+    for (flags, told) in [
+        (format!("--fills-out {}", table.display()), "--fills-out does nothing without a strategy"),
+        (format!("--positions-out {}", table.display()), "--positions-out does nothing"),
+        ("--explain 1".to_owned(), "--explain does nothing without a strategy"),
+        ("--durability batch".to_owned(), "--journal"),
+    ] {
+        let ran = run_line(&format!("replay {SAMPLE} {flags}"));
+        assert_eq!(ran.code, 2, "{flags}: {}", ran.all());
+        assert!(ran.stderr.contains(told), "{told}: {}", ran.all());
+    }
+    assert!(!table.exists());
 }
 
 #[test]

@@ -6,6 +6,7 @@ use std::time::{Duration, Instant};
 use clap::Args;
 use ringtape::engine::{EXECUTIONS_DIR, MARKET_DIR};
 use ringtape::error::{Error, Result};
+use ringtape::event::kinds::KINDS;
 use ringtape::event::{Event, Execution, ExecutionKind};
 use ringtape::feed::{Moment, TimeOfDay, Zone};
 use ringtape::journal::{From, Read, Reader, Record, Tailer};
@@ -65,15 +66,11 @@ pub(super) fn run(args: &TailArgs) -> Result<Ending> {
     let run = recorded.transpose()?.unwrap_or_default();
     let zone = run.zone();
     if is_executions {
-        check_kinds(args, |name| executions().any(|kind| kind.name() == name))?;
+        check_kinds(args, is_execution)?;
         return tail::<Execution>(args, &dir, zone);
     }
-    check_kinds(args, |name| ringtape::event::kinds::KINDS.iter().any(|info| info.name == name))?;
+    check_kinds(args, is_event)?;
     tail::<Event>(args, &dir, zone)
-}
-
-fn executions() -> impl Iterator<Item = ExecutionKind> {
-    ExecutionKind::ALL.iter().copied()
 }
 
 /// The journal to read: of a run, that which has records of the wanted kinds.
@@ -82,9 +79,29 @@ fn journal(args: &TailArgs) -> Result<PathBuf> {
     if !market.is_dir() {
         return Ok(args.dir.clone());
     }
-    let is_execution = |name: &String| executions().any(|kind| kind.name() == name);
-    let wants_executions = !args.kind.is_empty() && args.kind.iter().all(is_execution);
-    Ok(if wants_executions { args.dir.join(EXECUTIONS_DIR) } else { market })
+    if !args.kind.is_empty() && args.kind.iter().all(|name| is_execution(name)) {
+        return Ok(args.dir.join(EXECUTIONS_DIR));
+    }
+    let of_one = |is_of_one: fn(&str) -> bool, is_of_other: fn(&str) -> bool| {
+        args.kind.iter().find(|name| is_of_one(name) && !is_of_other(name))
+    };
+    match (of_one(is_event, is_execution), of_one(is_execution, is_event)) {
+        (Some(event), Some(execution)) => Err(Error::usage(
+            format!("`{event}` is a kind of market events, `{execution}` of executions"),
+            "ask for kinds of one journal at a time",
+        )),
+        _ => Ok(market),
+    }
+}
+
+/// Whether there are market events of a kind.
+fn is_event(name: &str) -> bool {
+    KINDS.iter().any(|info| info.name == name)
+}
+
+/// Whether there are executions of a kind.
+fn is_execution(name: &str) -> bool {
+    ExecutionKind::ALL.iter().any(|kind| kind.name() == name)
 }
 
 fn check_kinds(args: &TailArgs, is_known: impl Fn(&str) -> bool) -> Result<()> {
