@@ -9,16 +9,9 @@ use super::ladder::{FarRungs, Gap, Ladder, Shelf};
 use super::order::{Level, Order};
 use super::slab::{NIL, Slab};
 use super::tape::Units;
-use super::view::{LevelView, OrderView, Touch};
+use super::view::{Best, LevelView, OrderView, Touch, touch_of};
 use crate::processor::prefetch;
 use crate::units::{InstrumentId, OrderId, Price, Qty, Side};
-
-/// The best level of one side; zeros when the side is empty.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub(crate) struct Best {
-    pub(crate) price: Price,
-    pub(crate) qty: Qty,
-}
 
 /// Orders of a level, few: what room for orders leads one to expect.
 const ORDERS_A_LEVEL: usize = 2;
@@ -64,13 +57,6 @@ pub(super) struct Books {
     pub(super) index: OrderIndex,
     pub(super) next_priority: u64,
     pub(super) peak_orders: usize,
-}
-
-/// A pair of sides as a touch.
-#[inline]
-pub(super) fn touch_of(best: &[Best; 2]) -> Touch {
-    let [bid, ask] = best;
-    Touch { bid_price: bid.price, bid_qty: bid.qty, ask_price: ask.price, ask_qty: ask.qty }
 }
 
 impl Book {

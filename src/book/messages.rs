@@ -1,12 +1,11 @@
 //! What each kind of message means to the replica.
 
-use super::books::Best;
 use super::index::Found;
 use super::order::ORDER_QTY_MAX;
 use super::replica::{Replica, nothing};
 use super::slab::NIL;
 use super::tape::{Units, add};
-use super::view::{Change, ChangeKind, LevelView, OrderView, Touch};
+use super::view::{Best, Change, ChangeKind, LevelView, OrderView, Touch};
 use crate::event::{Event, payload};
 use crate::units::{InstrumentId, MatchId, OrderId, Price, Qty, Side};
 

@@ -3,9 +3,10 @@
 
 use super::replica::Replica;
 use super::slab::NIL;
+use super::tape::Turnover;
 use super::view::{Change, ChangeKind, LevelView, OrderView, Touch};
 use crate::event::{Event, EventView};
-use crate::units::{InstrumentId, OrderId, Price, Qty, Side};
+use crate::units::{InstrumentId, OrderId, Qty, Side};
 
 /// Where an order stands in its queue.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -33,40 +34,6 @@ impl Imbalance {
     pub fn ppm(&self) -> i64 {
         let (bid, ask) = (i128::from(self.bid_qty.0), i128::from(self.ask_qty.0));
         ((bid - ask) * 1_000_000 / (bid + ask).max(1)) as i64
-    }
-}
-
-/// Printed trades whose price is known: what a volume-weighted average price is made of.
-///
-/// An execution at the price of an order that is not in the book has volume and no price, so its
-/// shares are not here. A broken trade is taken back.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub struct Turnover {
-    /// Sum of price times quantity, in increments of both, modulo 2^128.
-    pub value: i128,
-    /// Sum of the quantities.
-    pub qty: Qty,
-}
-
-impl Turnover {
-    /// Volume-weighted average price in price increments, rounded to the nearest one and halfway
-    /// up; `None` before the first trade.
-    pub fn vwap(&self) -> Option<Price> {
-        let qty = i128::from(self.qty.0);
-        (qty > 0).then(|| Price(self.value.wrapping_add(qty / 2).div_euclid(qty) as i64))
-    }
-
-    // Wrapping, because a damaged feed may claim prices and quantities of 64 bits, and what a
-    // broken trade takes back must still be what was added.
-    #[inline]
-    pub(super) fn add(&mut self, price: Price, qty: Qty) {
-        self.value = self.value.wrapping_add(i128::from(price.0) * i128::from(qty.0));
-        self.qty.0 = self.qty.0.saturating_add(qty.0);
-    }
-
-    pub(super) fn take(&mut self, price: Price, qty: Qty) {
-        self.value = self.value.wrapping_sub(i128::from(price.0) * i128::from(qty.0));
-        self.qty.0 = self.qty.0.saturating_sub(qty.0);
     }
 }
 
@@ -213,21 +180,5 @@ impl Replica {
             _ => return InstrumentId(event.instrument),
         };
         self.order(order_id).map_or(InstrumentId(event.instrument), |order| order.instrument)
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn a_turnover_of_impossible_prices_is_taken_back_whole() {
-        let (price, qty) = (Price(i64::MAX), Qty(u64::MAX / 2));
-        let mut turnover = Turnover::default();
-        (0..2).for_each(|_| turnover.add(price, qty));
-        turnover.add(price, Qty(1));
-        turnover.take(price, Qty(1));
-        (0..2).for_each(|_| turnover.take(price, qty));
-        assert_eq!(turnover, Turnover::default());
     }
 }

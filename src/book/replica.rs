@@ -1,13 +1,13 @@
 //! The replica: the venue's displayed books, rebuilt from a market-by-order feed.
 
-use super::books::{Best, Books, touch_of};
+use super::books::Books;
 use super::counts::{ReplicaCounts, Totals};
 use super::levels::LevelBooks;
 use super::messages::ExecutionMessage;
 use super::prints::Prints;
 use super::slab::NIL;
 use super::tape::{InstrumentStats, Tape, Units};
-use super::view::{Change, ChangeKind, LevelView, OrderView, Touch};
+use super::view::{Best, Change, ChangeKind, LevelView, OrderView, Touch, touch_of};
 use crate::event::kinds::Group;
 use crate::event::{Event, EventView, Flags, InstrumentTable, Kind};
 use crate::hash::RunningHash;

@@ -3,15 +3,14 @@
 //! Orders may come in any order: their priorities say how they queue. A loaded replica packs them
 //! anew, so handles and spare room differ, nothing that the replica says or does later differs.
 
-use super::books::{Best, Book, Books};
+use super::books::{Book, Books};
 use super::counts::ReplicaCounts;
 use super::levels::{LEVEL_BOOK_BYTES, LevelBooks};
 use super::order::{ORDER_QTY_MAX, PRIORITY_MAX};
 use super::prints::{PRINT_BYTES, Prints};
-use super::queries::Turnover;
 use super::replica::Replica;
-use super::tape::{InstrumentStats, Tape, Units};
-use super::view::OrderView;
+use super::tape::{InstrumentStats, Tape, Turnover, Units};
+use super::view::{Best, OrderView};
 use crate::error::Result;
 use crate::event::{Event, Instrument, InstrumentTable};
 use crate::feed::Located;

@@ -4,11 +4,11 @@
 //! order that is live without resting (a pending stop, an order for an auction) is *parked*: it has
 //! a place in slab and index and none in a book, and its neighbours link lists of the matcher's.
 
-use super::books::{Best, Books};
+use super::books::Books;
 use super::index::Found;
 use super::order::Order;
 use super::slab::NIL;
-use super::view::{LevelView, OrderView, Touch};
+use super::view::{Best, LevelView, OrderView, Touch};
 use crate::units::{InstrumentId, OrderId, Price, Qty, Side};
 
 /// One of the two books of an instrument.

@@ -1,8 +1,7 @@
 //! What is known of an instrument beside its book: prices and volume of the tape, and the units in
 //! which its touch is hashed.
 
-use super::books::{Best, touch_of};
-use super::queries::Turnover;
+use super::view::{Best, touch_of};
 use crate::event::Instrument;
 use crate::hash::{RunningHash, hash_bytes};
 use crate::units::{InstrumentId, Price, Qty};
@@ -26,6 +25,40 @@ pub struct InstrumentStats {
     pub broken_qty: Qty,
     /// Prints that count as volume; broken ones are taken off.
     pub trades: u64,
+}
+
+/// Printed trades whose price is known: what a volume-weighted average price is made of.
+///
+/// An execution at the price of an order that is not in the book has volume and no price, so its
+/// shares are not here. A broken trade is taken back.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Turnover {
+    /// Sum of price times quantity, in increments of both, modulo 2^128.
+    pub value: i128,
+    /// Sum of the quantities.
+    pub qty: Qty,
+}
+
+impl Turnover {
+    /// Volume-weighted average price in price increments, rounded to the nearest one and halfway
+    /// up; `None` before the first trade.
+    pub fn vwap(&self) -> Option<Price> {
+        let qty = i128::from(self.qty.0);
+        (qty > 0).then(|| Price(self.value.wrapping_add(qty / 2).div_euclid(qty) as i64))
+    }
+
+    // Wrapping, because a damaged feed may claim prices and quantities of 64 bits, and what a
+    // broken trade takes back must still be what was added.
+    #[inline]
+    pub(super) fn add(&mut self, price: Price, qty: Qty) {
+        self.value = self.value.wrapping_add(i128::from(price.0) * i128::from(qty.0));
+        self.qty.0 = self.qty.0.saturating_add(qty.0);
+    }
+
+    pub(super) fn take(&mut self, price: Price, qty: Qty) {
+        self.value = self.value.wrapping_sub(i128::from(price.0) * i128::from(qty.0));
+        self.qty.0 = self.qty.0.saturating_sub(qty.0);
+    }
 }
 
 /// The tape of one instrument.
@@ -126,4 +159,20 @@ impl InstrumentStats {
 #[inline]
 pub(super) fn add(sum: &mut Qty, qty: Qty) {
     sum.0 = sum.0.saturating_add(qty.0);
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_turnover_of_impossible_prices_is_taken_back_whole() {
+        let (price, qty) = (Price(i64::MAX), Qty(u64::MAX / 2));
+        let mut turnover = Turnover::default();
+        (0..2).for_each(|_| turnover.add(price, qty));
+        turnover.add(price, Qty(1));
+        turnover.take(price, Qty(1));
+        (0..2).for_each(|_| turnover.take(price, qty));
+        assert_eq!(turnover, Turnover::default());
+    }
 }

@@ -43,6 +43,20 @@ impl Touch {
     }
 }
 
+/// The best level of one side; zeros when the side is empty.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub(crate) struct Best {
+    pub(crate) price: Price,
+    pub(crate) qty: Qty,
+}
+
+/// A pair of sides as a touch.
+#[inline]
+pub(super) fn touch_of(best: &[Best; 2]) -> Touch {
+    let [bid, ask] = best;
+    Touch { bid_price: bid.price, bid_qty: bid.qty, ask_price: ask.price, ask_qty: ask.qty }
+}
+
 /// A resting order.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct OrderView {

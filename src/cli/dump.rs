@@ -14,11 +14,10 @@ use ringtape::feed::{Begin, Feed, Fill, Zone};
 use ringtape::journal::Reader;
 use ringtape::limits::FEED_BATCH_RECORDS;
 use ringtape::matching::EVERY_INSTRUMENT;
-use ringtape::report::format::time_of_day;
+use ringtape::report::format::{csv_field, time_of_day};
 use ringtape::units::{InstrumentId, OrderId};
 use serde_json::{Map, Value, json};
 
-use super::executions::quoted;
 use super::input::{self, Input};
 use super::{Ending, term};
 
@@ -211,9 +210,9 @@ impl<'a> Dump<'a> {
             self.message,
             head.ts_event,
             name(head),
-            quoted(&self.symbol(head)),
+            csv_field(&self.symbol(head)),
             u8::from(unit[unit.len() - 1].is_last()),
-            quoted(&fields.join("|"))
+            csv_field(&fields.join("|"))
         )
     }
 

@@ -2,6 +2,7 @@
 
 use ringtape::event::{Execution, ExecutionKind, InstrumentTable, Liquidity, Reason};
 use ringtape::matching::EVERY_INSTRUMENT;
+use ringtape::report::format::csv_field;
 use ringtape::units::{InstrumentId, Price};
 use serde_json::{Map, Value};
 
@@ -12,14 +13,6 @@ pub(super) const HEADER: &str = "line,seq,ts,event,order_id,account,symbol,side,
 /// Whether an execution is of an order or a state, and not made for portfolios alone.
 pub(super) fn is_told(execution: &Execution) -> bool {
     execution.kind() != Some(ExecutionKind::Quote) && execution.listing().is_none()
-}
-
-/// A field of CSV, in quotes where it needs them.
-pub(super) fn quoted(text: &str) -> String {
-    match text.contains([',', '"', '\n']) {
-        true => format!("\"{}\"", text.replace('"', "\"\"")),
-        false => text.to_owned(),
-    }
 }
 
 /// A price as a decimal; empty for none.
@@ -68,7 +61,7 @@ pub(super) fn csv(
     execution: &Execution,
     instruments: &InstrumentTable,
 ) -> String {
-    let fields = fields(execution, instruments).map(|field| quoted(&field));
+    let fields = fields(execution, instruments).map(|field| csv_field(&field));
     format!("{line},{seq},{}", fields.join(","))
 }
 

@@ -13,7 +13,7 @@ use ringtape::feed::orders::OrderFeed;
 use ringtape::feed::{Feed as _, OpenOptions, Zone, open_orders};
 use ringtape::hash::RunningHash;
 use ringtape::matching::{Allocation, MatcherConfig, Priority};
-use ringtape::report::format::thousands;
+use ringtape::report::format::{csv_field, thousands};
 use serde_json::{Map, Value, json};
 
 use super::instruments::{self, Instruments};
@@ -194,7 +194,7 @@ impl Session {
             "symbol,side,price,position,order_id,open_qty,displayed_qty,account\n".to_owned();
         let instruments = self.exchange.matcher().instruments();
         for (id, instrument) in instruments.iter() {
-            let symbol = executions::quoted(instrument.symbol.as_str());
+            let symbol = csv_field(instrument.symbol.as_str());
             let resting = self.exchange.resting(id);
             for queue in resting.chunk_by(|a, b| (a.side, a.price) == (b.side, b.price)) {
                 for (position, order) in (1..).zip(queue) {

@@ -96,6 +96,21 @@ pub fn messages_by_type<'a>(
     counted.map(|(code, count)| (type_name(feed, code), count))
 }
 
+/// A field of CSV, in quotes where it needs them.
+///
+/// ```
+/// use ringtape::report::format::csv_field;
+///
+/// assert_eq!(csv_field("BRK B"), "BRK B");
+/// assert_eq!(csv_field("5\" gun, \n"), "\"5\"\" gun, \n\"");
+/// ```
+pub fn csv_field(text: &str) -> String {
+    match text.contains([',', '"', '\n', '\r']) {
+        true => format!("\"{}\"", text.replace('"', "\"\"")),
+        false => text.to_owned(),
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;

@@ -5,6 +5,7 @@ use std::fmt::Write;
 use crate::engine::{FillRecord, RunReport};
 use crate::event::{ExecutionKind, Liquidity};
 use crate::portfolio::{Measured, PositionRow};
+use crate::report::format::csv_field;
 use crate::units::{Money, OrderId};
 
 /// Columns of the fills.
@@ -49,7 +50,7 @@ fn fill_line(text: &mut String, fill: &FillRecord) {
          {position},{realised},{equity}",
         execution.ts_event,
         execution.account,
-        quoted(symbol.as_str()),
+        csv_field(symbol.as_str()),
         execution.order_id & !OrderId::OWN,
         execution.match_id,
         execution.qty,
@@ -73,7 +74,7 @@ fn position_line(text: &mut String, row: &PositionRow) {
     let [at_100ms, at_1s, at_10s] = row.quality.markouts().map(measured);
     let fields = [
         row.account.to_string(),
-        quoted(&row.symbol),
+        csv_field(&row.symbol),
         row.currency.as_str().to_owned(),
         row.position.to_string(),
         money(row.cost),
@@ -97,12 +98,4 @@ fn position_line(text: &mut String, row: &PositionRow) {
         measured(row.quality.adverse),
     ];
     let _ = writeln!(text, "{}", fields.join(","));
-}
-
-/// A field of CSV, in quotes where it needs them.
-fn quoted(text: &str) -> String {
-    match text.contains([',', '"', '\n']) {
-        true => format!("\"{}\"", text.replace('"', "\"\"")),
-        false => text.to_owned(),
-    }
 }

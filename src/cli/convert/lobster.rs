@@ -15,8 +15,10 @@ use ringtape::report::format::thousands;
 use ringtape::units::{InstrumentId, OrderId, Price, Qty, Side};
 
 use super::super::{Ending, term};
-use super::target::MESSAGE_FILE;
 use super::{ConvertArgs, drive, ending, is_kept, stop_on_interrupt, tell_notes, write_output};
+
+/// What is in the name of a message file; other names of CSV are of order files.
+pub(super) const MESSAGE_FILE: &str = "message";
 
 /// Levels of the order book file.
 const LEVELS: usize = 10;

@@ -21,7 +21,7 @@ use ringtape::book::Replica;
 use ringtape::error::{Error, Result};
 use ringtape::event::{Event, EventView, Flags, payload};
 use ringtape::feed::Feed;
-use ringtape::report::format::thousands;
+use ringtape::report::format::{csv_field, thousands};
 use ringtape::units::{InstrumentId, OrderId, Price, Qty, Side};
 
 use super::super::{Ending, executions, term};
@@ -178,7 +178,7 @@ impl<W: Write> Commands<W> {
 
     fn symbol(&self, id: u32) -> String {
         let known = self.replica.instruments().get(InstrumentId(id));
-        known.map_or_else(|| id.to_string(), |known| executions::quoted(known.symbol.as_str()))
+        known.map_or_else(|| id.to_string(), |known| csv_field(known.symbol.as_str()))
     }
 
     fn price(&self, id: u32, price: Price) -> String {

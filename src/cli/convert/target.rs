@@ -8,9 +8,6 @@ use ringtape::feed::udp::{SCHEME, UdpAddress};
 
 use super::{ConvertArgs, lobster, orders};
 
-/// What is in the name of a LOBSTER message file; other names of CSV are of order files.
-pub(super) const MESSAGE_FILE: &str = "message";
-
 /// What a feed is converted to.
 pub(super) enum Target {
     /// The journal of a run, in a new directory.
@@ -76,7 +73,7 @@ impl Target {
                 Ok(Self::Tape(Tape { path, capture: Some(format), packing }))
             }
             "csv" if packing != Packing::None => Err(unknown(output)),
-            "csv" if name.contains(MESSAGE_FILE) => Ok(Self::Lobster(output.to_owned())),
+            "csv" if name.contains(lobster::MESSAGE_FILE) => Ok(Self::Lobster(output.to_owned())),
             "csv" => Ok(Self::Orders(output.to_owned())),
             _ => Err(unknown(output)),
         }
