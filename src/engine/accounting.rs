@@ -1,58 +1,18 @@
 //! The portfolio agent: follows the execution ring.
 
 use super::collector::{Part, Sink};
-use super::kept::Keeper;
+use super::kept::{FillRecord, Keeper};
+use super::names::PORTFOLIO;
+use super::outcomes::{AccountingOutcome, Handover, hand_over};
 use super::run_state::{PORTFOLIO_SECTION, portfolio_section};
-use super::stats::{AccountingOutcome, Handover, hand_over};
 use super::watch::ToldByPortfolio;
 use crate::error::Result;
-use crate::event::kinds::Text;
 use crate::event::{Execution, ExecutionKind};
 use crate::limits::BATCH_RECORDS_MAX;
 use crate::portfolio::Portfolio;
 use crate::ring::Consumer;
 use crate::runtime::Agent;
-use crate::units::{InstrumentId, Money, Nanos};
-
-/// Name of the agent.
-pub(super) const PORTFOLIO: &str = "portfolio";
-
-/// A fill, and where its account stood after it.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct FillRecord {
-    /// The fill.
-    pub execution: Execution,
-    /// Symbol of its instrument.
-    pub symbol: Text<24>,
-    /// Price increment in 1e-9 of the currency.
-    pub price_increment: u64,
-    /// Position of the account in the instrument.
-    pub position: i64,
-    /// Profit of what the account closed in the instrument, before fees.
-    pub realised: Money,
-    /// Equity of the account in the instrument's currency.
-    pub equity: Money,
-}
-
-impl FillRecord {
-    /// The record of a fill that the portfolio has taken in; `None` for other executions.
-    fn of(execution: &Execution, portfolio: &Portfolio) -> Option<Self> {
-        if execution.kind() != Some(ExecutionKind::Filled) {
-            return None;
-        }
-        let (account, instrument) = (execution.account(), InstrumentId(execution.instrument));
-        let listing = portfolio.listing(instrument)?;
-        let position = portfolio.position(account, instrument)?;
-        Some(Self {
-            execution: *execution,
-            symbol: listing.symbol,
-            price_increment: listing.price_increment,
-            position: position.qty,
-            realised: position.realised,
-            equity: portfolio.equity(account, listing.currency),
-        })
-    }
-}
+use crate::units::Nanos;
 
 /// The portfolio agent.
 pub(super) struct Accounting {

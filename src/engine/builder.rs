@@ -54,6 +54,22 @@ impl std::fmt::Debug for EngineBuilder {
     }
 }
 
+impl Engine {
+    /// Begins to build an engine for a feed.
+    pub fn builder(feed: Box<dyn Feed>) -> EngineBuilder {
+        EngineBuilder::new(feed)
+    }
+
+    /// Builds an engine from settings that are there as a whole, and starts its threads.
+    ///
+    /// # Errors
+    ///
+    /// Those of [`EngineBuilder::start`].
+    pub fn start(feed: Box<dyn Feed>, config: EngineConfig) -> Result<Self> {
+        Self::builder(feed).config(config).start()
+    }
+}
+
 impl EngineBuilder {
     pub(super) fn new(feed: Box<dyn Feed>) -> Self {
         Self {

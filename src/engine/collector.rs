@@ -27,10 +27,9 @@ use std::sync::mpsc::{Receiver, SyncSender, TryRecvError, sync_channel};
 use std::thread::{self, JoinHandle, Thread};
 use std::time::Duration;
 
-use super::config::JournalConfig;
+use super::config::{EXECUTIONS_DIR, JournalConfig, MARKET_DIR, SNAPSHOTS_DIR};
 use super::run_state::RunState;
 use super::snapshots::{RUN_SECTION, mark_section, run_section};
-use super::wiring::{EXECUTIONS_DIR, MARKET_DIR, SNAPSHOTS_DIR};
 use crate::error::{Error, Result};
 use crate::hash::hash_bytes;
 use crate::journal::Record;

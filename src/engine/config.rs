@@ -17,6 +17,18 @@ use crate::ring::Wait;
 use crate::strategy::Trader;
 use crate::units::CoreId;
 
+/// File that says what shaped the state of a run.
+pub const RUN_FILE: &str = "run.toml";
+
+/// Directory of the market journal within a run's directory.
+pub const MARKET_DIR: &str = "market";
+
+/// Directory of the execution journal within a run's directory.
+pub const EXECUTIONS_DIR: &str = "executions";
+
+/// Directory of the snapshots within a run's directory.
+pub const SNAPSHOTS_DIR: &str = "snapshots";
+
 /// How an engine is put together.
 ///
 /// What shapes the state is the feed, [`symbols`](Self::symbols),

@@ -7,8 +7,9 @@ use super::filter::SymbolFilter;
 use super::gateway::Farewell;
 use super::gauges::Progress;
 use super::journals::Segments;
+use super::names::FEED;
+use super::outcomes::{Handover, IntakeOutcome, hand_over};
 use super::recorded::Recorded;
-use super::stats::{Handover, IntakeOutcome, hand_over};
 use super::valve::Valve;
 use crate::clock::Clock;
 use crate::error::Result;
@@ -21,9 +22,6 @@ use crate::runtime::{Agent, StageMeter, StopFlag};
 use crate::units::Nanos;
 
 mod between;
-
-/// Name of the agent.
-pub(super) const FEED: &str = "feed";
 
 /// What the feed handler is made of.
 pub(super) struct IntakeParts {

@@ -2,8 +2,8 @@
 
 use std::path::Path;
 
+use super::config::MARKET_DIR;
 use super::recorded::Sieve;
-use super::wiring::MARKET_DIR;
 use crate::error::Result;
 use crate::event::{Event, EventView, Kind};
 use crate::feed::{Checks, Description, Feed, Fill, Position};

@@ -18,11 +18,12 @@ use std::thread;
 
 use bytemuck::Zeroable;
 
-use super::config::{EngineConfig, JournalConfig};
+use super::config::{
+    EXECUTIONS_DIR, EngineConfig, JournalConfig, MARKET_DIR, RUN_FILE, SNAPSHOTS_DIR,
+};
 use super::recorded::{Recorded, find_tail, skip_to};
 use super::run_state::RunState;
 use super::snapshots::{SnapshotRefused, SnapshotUsed, load_newest, set_aside};
-use super::wiring::{EXECUTIONS_DIR, MARKET_DIR, RUN_FILE, SNAPSHOTS_DIR};
 use crate::error::{Error, Result};
 use crate::event::{Event, Execution};
 use crate::feed::Feed;

@@ -1,6 +1,46 @@
-//! Executions that a run keeps for its report, in fixed memory.
+//! Executions that a run keeps for its report, in fixed memory, and fills with what they made.
 
+use crate::event::kinds::Text;
 use crate::event::{Execution, ExecutionKind};
+use crate::portfolio::Portfolio;
+use crate::units::{InstrumentId, Money};
+
+/// A fill, and where its account stood after it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct FillRecord {
+    /// The fill.
+    pub execution: Execution,
+    /// Symbol of its instrument.
+    pub symbol: Text<24>,
+    /// Price increment in 1e-9 of the currency.
+    pub price_increment: u64,
+    /// Position of the account in the instrument.
+    pub position: i64,
+    /// Profit of what the account closed in the instrument, before fees.
+    pub realised: Money,
+    /// Equity of the account in the instrument's currency.
+    pub equity: Money,
+}
+
+impl FillRecord {
+    /// The record of a fill that the portfolio has taken in; `None` for other executions.
+    pub(super) fn of(execution: &Execution, portfolio: &Portfolio) -> Option<Self> {
+        if execution.kind() != Some(ExecutionKind::Filled) {
+            return None;
+        }
+        let (account, instrument) = (execution.account(), InstrumentId(execution.instrument));
+        let listing = portfolio.listing(instrument)?;
+        let position = portfolio.position(account, instrument)?;
+        Some(Self {
+            execution: *execution,
+            symbol: listing.symbol,
+            price_increment: listing.price_increment,
+            position: position.qty,
+            realised: position.realised,
+            equity: portfolio.equity(account, listing.currency),
+        })
+    }
+}
 
 /// What a run kept of its executions.
 ///

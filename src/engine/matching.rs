@@ -4,9 +4,10 @@
 use super::exchange::Exchange;
 use super::explain::Story;
 use super::gateway::Errands;
+use super::names::MATCHING;
+use super::outcomes::{Handover, MatchingOutcome, StrategyReport, hand_over};
 use super::run_state::{Market, Tally};
 use super::saver::Saver;
-use super::stats::{Handover, MatchingOutcome, StrategyReport, hand_over};
 use super::trail::Trail;
 use super::watch::{MarketShow, ToldByMatching};
 use crate::book::LOOK_AHEAD_EVENTS;
@@ -18,12 +19,6 @@ use crate::ring::{Consumer, Producer, Published};
 use crate::runtime::{Agent, StageMeter};
 use crate::strategy::Trader;
 use crate::units::Nanos;
-
-/// Name of the agent.
-pub(super) const MATCHING: &str = "matching";
-
-/// Name of the time from an event to the order in answer.
-pub(super) const TICK_TO_ORDER: &str = "tick_to_order";
 
 /// The matching agent.
 ///

@@ -29,11 +29,14 @@ mod gauges;
 pub mod generate;
 mod guests;
 mod handle;
+mod hashes;
 mod intake;
 mod journal_feed;
 mod journals;
 mod kept;
 mod matching;
+mod names;
+mod outcomes;
 mod recorded;
 mod recording;
 mod rederive;
@@ -47,25 +50,27 @@ mod venue;
 mod watch;
 mod wiring;
 
-pub use accounting::FillRecord;
 pub use builder::EngineBuilder;
 pub use collector::SnapshotReport;
-pub use config::{EngineConfig, Gate, JournalConfig};
+pub use config::{
+    EXECUTIONS_DIR, EngineConfig, Gate, JournalConfig, MARKET_DIR, RUN_FILE, SNAPSHOTS_DIR,
+};
 pub use exchange::Exchange;
 pub use explain::Chapter;
 pub use gateway::{GatewayAddress, GatewayReport, TcpGateway};
 pub use gauges::{Gauges, Reading, RingGauge, RingReading};
 pub use handle::EngineHandle;
+pub use hashes::{HashPoint, Hashes};
 pub use journal_feed::{JOURNAL_FORMAT, JournalFeed};
 pub use journals::Resumed;
-pub use kept::KeptExecutions;
+pub use kept::{FillRecord, KeptExecutions};
+pub use outcomes::StrategyReport;
 pub use rederive::{Rederived, rederive};
 pub use snapshots::{NeededFrom, SnapshotRefused, SnapshotUsed, needed_from};
-pub use stats::{Hashes, JournalReport, RunReport, StageReport, StrategyReport};
-pub use trail::HashPoint;
+pub use stats::{JournalReport, RunReport, StageReport};
 pub use venue::{OpeningBook, VenueCounts, VenueServer};
 pub use watch::{
     BookView, MarketView, MoneyView, PositionView, WATCHED_BOOKS_MAX, WATCHED_LEVELS_MAX,
     WATCHED_POSITIONS_MAX, Watch, WatchedLevel, WatchedSymbols,
 };
-pub use wiring::{EXECUTIONS_DIR, Engine, MARKET_DIR, RUN_FILE, SNAPSHOTS_DIR};
+pub use wiring::Engine;

@@ -5,8 +5,8 @@
 
 use super::collector::{Part, Sink};
 use super::journals::Journals;
-use super::stats::{Handover, RecordingOutcome, hand_over};
-use super::wiring::is_same;
+use super::names::{EXECUTION_JOURNAL, MARKET_JOURNAL};
+use super::outcomes::{Handover, RecordingOutcome, hand_over};
 use crate::error::{Error, Result};
 use crate::event::{Event, EventView, Execution, ExecutionKind};
 use crate::journal::{Read, Reader, Record, Writer};
@@ -14,12 +14,6 @@ use crate::limits::BATCH_RECORDS_MAX;
 use crate::ring::{Consumer, StageCursor};
 use crate::runtime::{Agent, StageMeter};
 use crate::units::Nanos;
-
-/// Name of the agent that writes the market journal.
-pub(super) const MARKET_JOURNAL: &str = "market journal";
-
-/// Name of the agent that writes the execution journal.
-pub(super) const EXECUTION_JOURNAL: &str = "execution journal";
 
 /// Holds records back until what caused them is in the market journal.
 #[derive(Debug)]
@@ -71,7 +65,8 @@ pub(super) fn recordings(
         |execution| execution.ts_ingest,
         executions,
     );
-    let past = journals.past_executions.map(|reader| PastRecords::new(reader, is_same));
+    let past =
+        journals.past_executions.map(|reader| PastRecords::new(reader, Execution::says_same));
     let records_executions = records_executions.comparing(past);
     let records_market = records_market
         .starting_at(origin)

@@ -3,11 +3,10 @@
 
 use std::path::{Path, PathBuf};
 
-use super::config::EngineConfig;
+use super::config::{EXECUTIONS_DIR, EngineConfig, MARKET_DIR, SNAPSHOTS_DIR};
 use super::run_state::{PORTFOLIO_SECTION, RunState, portfolio_section};
 use super::saver::mark_of;
 use super::snapshots::{SnapshotUsed, check};
-use super::wiring::{EXECUTIONS_DIR, MARKET_DIR, SNAPSHOTS_DIR, is_same};
 use crate::book::{Replica, SAVED_PIECES};
 use crate::error::{Error, Result};
 use crate::event::{Event, Execution};
@@ -134,7 +133,7 @@ impl Recorded {
             self.missing += 1;
             return Ok(());
         }
-        if !is_same(&self.batch[self.next], again) {
+        if !self.batch[self.next].says_same(again) {
             return Err(differs(self.at, "comes out otherwise now"));
         }
         self.next += 1;

@@ -3,9 +3,8 @@
 use std::fs;
 use std::path::{Path, PathBuf};
 
-use super::config::JournalConfig;
+use super::config::{EXECUTIONS_DIR, JournalConfig, MARKET_DIR, SNAPSHOTS_DIR};
 use super::run_state::RunState;
-use super::wiring::{EXECUTIONS_DIR, MARKET_DIR, SNAPSHOTS_DIR};
 use crate::error::{Error, Result};
 use crate::event::{Event, EventView, Execution, ExecutionKind};
 use crate::hash::hash_bytes;

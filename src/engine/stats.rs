@@ -1,109 +1,27 @@
-//! What a run has to tell: the outcomes that agents hand over and the report made of them.
+//! What a run has to tell: the report made of its agents' outcomes.
 
-use std::sync::{Arc, OnceLock};
-
-use super::accounting::{FillRecord, PORTFOLIO};
 use super::collector::SnapshotReport;
 use super::config::Gate;
 use super::explain::Chapter;
 use super::gateway::GatewayReport;
+use super::hashes::{HashPoint, Hashes};
 use super::journals::Resumed;
-use super::kept::KeptExecutions;
-use super::matching::{MATCHING, TICK_TO_ORDER};
-use super::trail::{HashPoint, completed};
+use super::kept::{FillRecord, KeptExecutions};
+use super::names::{JOURNAL_STAGE, MATCHING, PORTFOLIO, RING_STAGE, TICK_TO_FILL, TICK_TO_ORDER};
+use super::outcomes::{
+    AccountingOutcome, Handover, IntakeOutcome, MatchingOutcome, RecordingOutcome, StrategyReport,
+    take,
+};
+use super::trail::completed;
 use crate::book::{ReplicaCounts, Totals};
 use crate::error::{Error, Result};
 use crate::feed::{Checks, Description};
-use crate::hash::RunningHash;
 use crate::journal::{Durability, Summary};
 use crate::matching::proof::MatchingCheck;
 use crate::portfolio::{AccountTotal, PositionRow};
 use crate::runtime::{Meter, Plan, RunnerReport, StageMeter};
 use crate::strategy::TraderCounts;
-use crate::units::{AccountId, Nanos};
-
-/// Stage of the feed handler's publication.
-pub(super) const RING_STAGE: &str = "ring";
-
-/// Stage of the market journal.
-pub(super) const JOURNAL_STAGE: &str = "journal";
-
-/// Where an agent leaves its outcome when it ends, for the thread that joins the run.
-pub(super) type Handover<T> = Arc<OnceLock<T>>;
-
-/// Leaves an outcome; an agent ends once, so a second one is dropped.
-pub(super) fn hand_over<T>(handover: &Handover<T>, outcome: T) {
-    let _ = handover.set(outcome);
-}
-
-/// Takes an outcome; the default when its agent never came to its end.
-pub(super) fn take<T: Default>(handover: Handover<T>) -> T {
-    Arc::into_inner(handover).and_then(OnceLock::into_inner).unwrap_or_default()
-}
-
-/// What the feed handler did.
-#[derive(Debug, Default)]
-pub(super) struct IntakeOutcome {
-    pub(super) description: Description,
-    pub(super) checks: Checks,
-    pub(super) records: u64,
-    pub(super) filtered: u64,
-    /// Messages before the run began.
-    pub(super) messages_before: u64,
-    pub(super) commands: u64,
-    pub(super) missing_symbols: Vec<String>,
-    pub(super) interrupted: bool,
-    pub(super) first_published: Option<Nanos>,
-    pub(super) error: Option<Error>,
-    pub(super) latency: StageMeter,
-}
-
-/// What a journal agent did.
-#[derive(Debug, Default)]
-pub(super) struct RecordingOutcome {
-    /// `None` when the agent failed before it could close the journal.
-    pub(super) closed: Option<Result<Summary>>,
-    pub(super) stalls: u64,
-    pub(super) latency: StageMeter,
-}
-
-/// What the matching agent did.
-#[derive(Debug, Default)]
-pub(super) struct MatchingOutcome {
-    pub(super) totals: Totals,
-    pub(super) counts: ReplicaCounts,
-    pub(super) books_hash: u64,
-    pub(super) trail: Vec<HashPoint>,
-    pub(super) orders_hash: u64,
-    pub(super) trades: TraderCounts,
-    pub(super) executions: u64,
-    pub(super) check: Option<MatchingCheck>,
-    pub(super) warnings: Vec<String>,
-    pub(super) strategies: Vec<StrategyReport>,
-    pub(super) story: Option<Vec<Chapter>>,
-    pub(super) longest_pause_ns: u64,
-    pub(super) snapshots_skipped: u64,
-    pub(super) latency: StageMeter,
-    /// `None` without a strategy.
-    pub(super) tick_to_order: Option<StageMeter>,
-    /// `None` without a gateway.
-    pub(super) tick_to_fill: Option<StageMeter>,
-    /// Orders of which a real venue said something else than the run knew.
-    pub(super) differences: u64,
-}
-
-/// What the portfolio agent did.
-#[derive(Debug, Default)]
-pub(super) struct AccountingOutcome {
-    pub(super) rows: Vec<PositionRow>,
-    pub(super) totals: Vec<AccountTotal>,
-    pub(super) hash: u64,
-    pub(super) trail: Vec<u64>,
-    pub(super) audits: u64,
-    pub(super) fills: Vec<FillRecord>,
-    pub(super) kept: Option<KeptExecutions>,
-    pub(super) latency: StageMeter,
-}
+use crate::units::Nanos;
 
 /// Where the agents leave what they have to tell.
 #[derive(Debug, Default)]
@@ -126,31 +44,6 @@ pub(super) struct Outcomes {
     pub(super) recording: Option<[Handover<RecordingOutcome>; 2]>,
 }
 
-/// The hashes by which runs are compared.
-///
-/// Equal state gives equal hashes on every machine and in every arrangement of threads, journal on
-/// or off. Each is a [`RunningHash`]; the crate's documentation says over what.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub struct Hashes {
-    /// Of every change of a touch, then of all resting orders.
-    pub books: u64,
-    /// Of every execution record.
-    pub orders: u64,
-    /// Of positions, cost, cash and fees.
-    pub portfolio: u64,
-}
-
-impl Hashes {
-    /// The hash over the three: the one number of a run.
-    pub fn state(&self) -> u64 {
-        let mut hash = RunningHash::default();
-        for part in [self.books, self.orders, self.portfolio] {
-            hash.update(&part.to_le_bytes());
-        }
-        hash.value()
-    }
-}
-
 /// The latency of one stage from intended time to its effect.
 #[derive(Clone, Debug)]
 pub struct StageReport {
@@ -161,17 +54,6 @@ pub struct StageReport {
     pub name: &'static str,
     /// Latencies and batch lengths.
     pub latency: StageMeter,
-}
-
-/// A strategy and what it did.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct StrategyReport {
-    /// Its account.
-    pub account: AccountId,
-    /// Its name.
-    pub name: String,
-    /// Its orders and fills.
-    pub counts: TraderCounts,
 }
 
 /// What a run wrote to its journals.
@@ -296,7 +178,7 @@ impl RunReport {
             (JOURNAL_STAGE, journal_latency),
             (MATCHING, Some(matching.latency)),
             (TICK_TO_ORDER, matching.tick_to_order),
-            ("tick_to_fill", matching.tick_to_fill),
+            (TICK_TO_FILL, matching.tick_to_fill),
             (PORTFOLIO, Some(accounting.latency)),
         ]);
         let last = stages.iter().filter_map(|stage| stage.latency.last()).max();

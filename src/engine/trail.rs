@@ -6,21 +6,11 @@
 
 use std::sync::mpsc::{Receiver, Sender, channel};
 
+use super::hashes::{HashPoint, Hashes};
 use super::run_state::{Market, Tally};
-use super::stats::Hashes;
 use crate::event::kinds::Group;
 use crate::event::{Event, Kind};
 use crate::portfolio::Portfolio;
-
-/// The hashes after so many messages.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct HashPoint {
-    /// Messages before it: of the market and commands, definitions of instruments aside, which
-    /// come again with each segment of a journal.
-    pub messages: u64,
-    /// The hashes.
-    pub hashes: Hashes,
-}
 
 /// Matching's end.
 pub(super) struct Trail {

@@ -12,10 +12,8 @@ use std::num::NonZeroU64;
 
 use bytemuck::{Pod, Zeroable};
 
-use super::accounting::PORTFOLIO;
-use super::matching::{MATCHING, TICK_TO_ORDER};
+use super::names::{JOURNAL_STAGE, MATCHING, PORTFOLIO, RING_STAGE, TICK_TO_ORDER};
 use super::run_state::Market;
-use super::stats::{JOURNAL_STAGE, RING_STAGE};
 use super::trail::{Trail, TrailBehind, trail};
 use crate::book::LevelView;
 use crate::error::Result;

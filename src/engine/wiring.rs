@@ -2,23 +2,26 @@
 
 use std::sync::Arc;
 
-use super::accounting::{Accounting, AccountingParts, PORTFOLIO};
-use super::builder::EngineBuilder;
+use super::accounting::{Accounting, AccountingParts};
 use super::collector::{Collector, Sink};
 use super::config::{EngineConfig, Gate};
 use super::filter::SymbolFilter;
-use super::gateway::{Door, GATEWAY};
+use super::gateway::Door;
 use super::gauges::{Gauges, Progress, RingGauge};
 use super::guests::{Guest, Guests, Polled, Seated};
 use super::handle::EngineHandle;
-use super::intake::{FEED, Intake, IntakeParts};
+use super::intake::{Intake, IntakeParts};
 use super::journals::{self, Journals};
 use super::kept::Keeper;
-use super::matching::{MATCHING, Matching, MatchingParts};
-use super::recording::{EXECUTION_JOURNAL, JournalStage, MARKET_JOURNAL, recordings};
+use super::matching::{Matching, MatchingParts};
+use super::names::{
+    EXECUTION_JOURNAL, FEED, GATEWAY, JOURNAL_STAGE, MARKET_JOURNAL, MATCHING, PORTFOLIO,
+    RING_STAGE,
+};
+use super::recording::{JournalStage, recordings};
 use super::run_state::RunState;
 use super::saver::{Saver, SaverParts};
-use super::stats::{JOURNAL_STAGE, Outcomes, RING_STAGE, RunParts, RunReport};
+use super::stats::{Outcomes, RunParts, RunReport};
 use super::valve::{PauseFlag, Valve};
 use super::watch::{Watch, Watched};
 use crate::clock::Clock;
@@ -39,18 +42,6 @@ const LOADS: [(&str, u32); 6] = [
     (PORTFOLIO, 1),
     (GATEWAY, 1),
 ];
-
-/// File that says what shaped the state of a run.
-pub const RUN_FILE: &str = "run.toml";
-
-/// Directory of the market journal within a run's directory.
-pub const MARKET_DIR: &str = "market";
-
-/// Directory of the execution journal within a run's directory.
-pub const EXECUTIONS_DIR: &str = "executions";
-
-/// Directory of the snapshots within a run's directory.
-pub const SNAPSHOTS_DIR: &str = "snapshots";
 
 /// An engine that is running.
 ///
@@ -82,20 +73,6 @@ pub struct Engine {
 }
 
 impl Engine {
-    /// Begins to build an engine for a feed.
-    pub fn builder(feed: Box<dyn Feed>) -> EngineBuilder {
-        EngineBuilder::new(feed)
-    }
-
-    /// Builds an engine from settings that are there as a whole, and starts its threads.
-    ///
-    /// # Errors
-    ///
-    /// Those of [`EngineBuilder::start`].
-    pub fn start(feed: Box<dyn Feed>, config: EngineConfig) -> Result<Self> {
-        Self::builder(feed).config(config).start()
-    }
-
     /// Wires an engine and starts its threads.
     pub(super) fn wire(feed: Box<dyn Feed>, config: EngineConfig, guests: Guests) -> Result<Self> {
         let clock = Clock::new();
@@ -169,7 +146,7 @@ impl Engine {
         &self.plan
     }
 
-    /// The consumer that was declared by [`EngineBuilder::polled_market`].
+    /// The consumer that was declared by [`EngineBuilder::polled_market`](super::EngineBuilder::polled_market).
     ///
     /// # Errors
     ///
@@ -178,7 +155,7 @@ impl Engine {
         self.polled.0.take(name)
     }
 
-    /// The consumer that was declared by [`EngineBuilder::polled_executions`].
+    /// The consumer that was declared by [`EngineBuilder::polled_executions`](super::EngineBuilder::polled_executions).
     ///
     /// # Errors
     ///
@@ -325,8 +302,13 @@ fn agents(
     let (saver, sink, collector) =
         saver_and_collector(&*feed, &config, &state, (clock, new_from), outcomes)?;
     let run = Journals::run_id(journals.as_ref());
-    let door =
-        Door::of(config.gateway.take(), (&outside.inbox, &outside.stop), outcomes, run, new_from);
+    let door = Door::of(
+        config.gateway.take(),
+        (&outside.inbox, &outside.stop),
+        &mut outcomes.gateway,
+        run,
+        new_from,
+    );
     let intake = Intake::new(IntakeParts {
         feed,
         ring: Some(market.producer),
@@ -430,11 +412,6 @@ fn gauges_of(market: &MarketRing, executions: &ExecutionRing) -> [RingGauge; 2] 
 /// How often snapshots are asked for.
 fn snapshot_every(config: &EngineConfig) -> Option<u64> {
     config.journal.as_ref()?.snapshot_every
-}
-
-/// Whether two executions say the same; when they were made does not count.
-pub(super) fn is_same(one: &Execution, other: &Execution) -> bool {
-    Execution { ts_ingest: 0, ..*one } == Execution { ts_ingest: 0, ..*other }
 }
 
 /// The plan for the agents that `config` needs, and the guests behind them.

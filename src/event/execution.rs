@@ -230,6 +230,11 @@ impl Execution {
     pub fn account(&self) -> AccountId {
         AccountId(self.account)
     }
+
+    /// Whether it says the same as another; when they were made does not count.
+    pub(crate) fn says_same(&self, other: &Self) -> bool {
+        Self { ts_ingest: 0, ..*self } == Self { ts_ingest: 0, ..*other }
+    }
 }
 
 #[cfg(test)]

@@ -3,9 +3,10 @@
 use std::collections::VecDeque;
 
 use super::GatewayReport;
-use super::errands::{Errand, ErrandReceiver};
+use super::errands::{Errand, Inward};
 use super::farewell::Farewell;
-use crate::engine::stats::{Handover, hand_over};
+use crate::engine::names::GATEWAY;
+use crate::engine::outcomes::{Handover, hand_over};
 use crate::error::Result;
 use crate::event::kinds::Raw;
 use crate::event::{Event, ExecutionKind, payload};
@@ -14,16 +15,6 @@ use crate::limits::INBOX_CAPACITY;
 use crate::ring::InboxSender;
 use crate::runtime::{Agent, StopFlag};
 use crate::units::{AccountId, MatchId, Nanos, OrderId};
-
-/// Name of the agent.
-pub(in crate::engine) const GATEWAY: &str = "gateway";
-
-/// The gateway agent's end of the way from matching.
-pub(in crate::engine) struct Inward {
-    pub(super) errands: ErrandReceiver,
-    /// Closes it, so that matching does not wait for an agent that is gone.
-    pub(super) closer: InboxSender<Errand>,
-}
 
 /// What the agent is made of.
 pub(in crate::engine) struct DispatchParts {

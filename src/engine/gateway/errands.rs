@@ -40,8 +40,15 @@ pub(in crate::engine) struct Errands {
     tick_to_fill: StageMeter,
 }
 
+/// The gateway agent's end of the way from matching.
+pub(in crate::engine) struct Inward {
+    pub(super) errands: InboxReceiver<Errand>,
+    /// Closes it, so that matching does not wait for an agent that is gone.
+    pub(super) closer: InboxSender<Errand>,
+}
+
 /// Both ends of the way, for a run whose new records begin at `new_from`.
-pub(in crate::engine) fn errands(run: RunId, new_from: u64) -> (Errands, super::dispatch::Inward) {
+pub(in crate::engine) fn errands(run: RunId, new_from: u64) -> (Errands, Inward) {
     let (to_gateway, from_matching) = inbox(INBOX_CAPACITY);
     let errands = Errands {
         to_gateway: to_gateway.clone(),
@@ -53,11 +60,8 @@ pub(in crate::engine) fn errands(run: RunId, new_from: u64) -> (Errands, super::
         ticks: vec![(0, 0); TICKS].into(),
         tick_to_fill: StageMeter::new(),
     };
-    (errands, super::dispatch::Inward { errands: from_matching, closer: to_gateway })
+    (errands, Inward { errands: from_matching, closer: to_gateway })
 }
-
-/// The gateway agent's end.
-pub(super) type ErrandReceiver = InboxReceiver<Errand>;
 
 impl Errands {
     /// Opens the gateway once every record that was there when the run was taken up is behind

@@ -15,7 +15,6 @@ mod tcp;
 
 pub use address::GatewayAddress;
 pub(super) use connection::Connection;
-pub(super) use dispatch::GATEWAY;
 use dispatch::{Dispatch, DispatchParts};
 pub(super) use errands::Errands;
 use errands::errands;
@@ -23,7 +22,7 @@ pub(super) use farewell::Farewell;
 pub use tcp::TcpGateway;
 
 use super::config::EngineConfig;
-use super::stats::{Handover, Outcomes};
+use super::outcomes::Handover;
 use crate::error::{Error, Result};
 use crate::event::Event;
 use crate::gateway::{Gateway, GatewayCounts, RunId};
@@ -67,7 +66,7 @@ impl Door {
     pub(super) fn of(
         gateway: Option<Box<dyn Gateway>>,
         (inbox, stop): (&InboxSender<Event>, &StopFlag),
-        outcomes: &mut Outcomes,
+        handover: &mut Option<Handover<GatewayReport>>,
         run: RunId,
         new_from: u64,
     ) -> Self {
@@ -81,7 +80,7 @@ impl Door {
             farewell: own,
             stop: stop.clone(),
             run,
-            handover: outcomes.gateway.insert(Handover::default()).clone(),
+            handover: handover.insert(Handover::default()).clone(),
         });
         Self { farewell: Some(farewell), errands: Some(errands), dispatch: Some(dispatch) }
     }

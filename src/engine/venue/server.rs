@@ -14,7 +14,7 @@ use super::runs::{Run, Runs};
 use super::wire::{Desk, cancel_account, echo, report};
 use crate::clock::Clock;
 use crate::engine::gateway::Connection;
-use crate::engine::stats::{Handover, hand_over, take};
+use crate::engine::outcomes::{Handover, hand_over, take};
 use crate::engine::{EXECUTIONS_DIR, Engine, MARKET_DIR};
 use crate::error::{Error, Result};
 use crate::event::{Event, Execution, InstrumentTable};
