@@ -93,7 +93,8 @@ pub(super) fn run(args: &GenerateArgs) -> Result<Ending> {
     }
     let start = Instant::now();
     if is_stdout {
-        write(&mut generator, std::io::stdout().lock()).or_else(term::closed_pipe)?;
+        let mut out = BufWriter::with_capacity(BUFFER_BYTES, io::stdout().lock());
+        generator.write_itch(&mut out).map(drop).or_else(term::closed_pipe)?;
     } else {
         term::check_files(&[&args.output], &[], None, args.force)?;
         write_file(&mut generator, &args.output)?;
@@ -170,18 +171,11 @@ fn write_compressed(path: &Path, write: impl Fn(&mut dyn Write) -> io::Result<()
 /// Writes the session to a file, compressed when its name says so.
 fn write_file(generator: &mut Generator, path: &Path) -> Result<()> {
     let is_gzip = path.extension().is_some_and(|extension| extension == "gz");
-    term::write_whole(path, |file| {
+    term::write_whole(path, |mut file| {
         if !is_gzip {
-            return write(generator, file);
+            return generator.write_itch(&mut file).map(drop);
         }
         let mut encoder = GzEncoder::new(file, Compression::best());
-        write(generator, &mut encoder).and_then(|()| encoder.finish().map(drop))
+        generator.write_itch(&mut encoder).and_then(|_| encoder.finish().map(drop))
     })
-}
-
-/// Writes the session to `out` through a buffer.
-fn write(generator: &mut Generator, out: impl Write) -> io::Result<()> {
-    let mut out = BufWriter::with_capacity(BUFFER_BYTES, out);
-    generator.write_itch(&mut out)?;
-    out.flush()
 }

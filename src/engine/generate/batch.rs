@@ -1,11 +1,12 @@
 //! Messages that a partition has made ahead, until they are merged with those of the others.
 
 use crate::event::{Event, EventView, Flags};
-use crate::feed::itch::Encoder;
+use crate::feed::itch::{Encoder, FRAME_BYTES_MAX, Room};
 
 /// What messages are wanted as.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub(super) enum Form {
+    #[default]
     Records,
     /// Framed ITCH 5.0.
     Bytes,
@@ -20,17 +21,21 @@ pub(super) struct Mark {
     /// By how much it changes the number of resting orders. What happens at once is counted with
     /// its last message.
     pub(super) live: i32,
-    /// Its size, in the one form that was wanted.
-    pub(super) bytes: u16,
-    records: u16,
+    /// Its records or bytes, whichever were wanted.
+    size: u32,
 }
 
-/// Messages in a row.
+/// Messages of one partition in a row, in one form.
 #[derive(Clone, Debug, Default)]
 pub(super) struct Batch {
+    pub(super) form: Form,
+    /// Whether none come after them.
+    pub(super) is_last: bool,
     marks: Vec<Mark>,
     records: Vec<Event>,
+    /// The bytes that were made, and room for more.
     bytes: Vec<u8>,
+    bytes_made: usize,
     given: Given,
 }
 
@@ -38,14 +43,28 @@ pub(super) struct Batch {
 #[derive(Clone, Copy, Debug, Default)]
 struct Given {
     marks: usize,
-    records: usize,
-    bytes: usize,
+    /// Records or bytes.
+    size: usize,
+}
+
+/// Messages that are handed out, in the form they were made in.
+pub(super) struct Taken<'a> {
+    pub(super) marks: &'a [Mark],
+    pub(super) records: &'a [Event],
+    pub(super) bytes: &'a [u8],
 }
 
 impl Batch {
     /// Messages that are not yet handed out.
+    #[inline]
     pub(super) fn len(&self) -> usize {
         self.marks.len() - self.given.marks
+    }
+
+    /// Whether all was handed out, and more will come.
+    #[inline]
+    pub(super) fn is_out(&self) -> bool {
+        self.len() == 0 && !self.is_last
     }
 
     /// Time of the next message.
@@ -54,75 +73,97 @@ impl Batch {
         self.marks.get(self.given.marks).map(|mark| mark.ts)
     }
 
-    /// Forgets what was handed out.
-    pub(super) fn tidy(&mut self) {
-        let Given { marks, records, bytes } = std::mem::take(&mut self.given);
-        self.marks.drain(..marks);
-        self.records.drain(..records);
-        self.bytes.drain(..bytes);
+    /// Forgets everything, but keeps the memory.
+    pub(super) fn clear(&mut self) {
+        self.is_last = false;
+        self.marks.clear();
+        self.records.clear();
+        self.bytes_made = 0;
+        self.given = Given::default();
     }
 
-    /// Adds messages that happen at once and change the number of resting orders by `live`.
-    #[inline]
-    pub(super) fn push(
-        &mut self,
-        mut records: &[Event],
-        live: i32,
-        form: Form,
-        encoder: &mut Encoder,
-    ) {
-        while !records.is_empty() {
-            let (message, rest) = records.split_at(message_length(records));
-            records = rest;
-            let mut mark = Mark {
-                ts: message[0].ts_event,
-                reference: reference_of(&message[0]),
-                live: if rest.is_empty() { live } else { 0 },
-                bytes: 0,
-                records: 0,
-            };
-            match form {
-                Form::Records => {
-                    self.records.extend_from_slice(message);
-                    mark.records = message.len() as u16;
-                }
-                Form::Bytes => {
-                    let start = self.bytes.len();
-                    let is_written = encoder.encode(message, &mut self.bytes);
-                    debug_assert!(is_written, "{message:?}");
-                    mark.bytes = (self.bytes.len() - start) as u16;
-                }
+    /// Adds a message.
+    // WHY always: the caller knows the kind, so that a message goes from its values straight into
+    // its bytes.
+    #[inline(always)]
+    pub(super) fn push(&mut self, message: &[Event], encoder: &mut Encoder) {
+        let size = match self.form {
+            Form::Records => {
+                self.records.extend_from_slice(message);
+                message.len()
             }
-            self.marks.push(mark);
+            Form::Bytes => {
+                if self.bytes.len() < self.bytes_made + FRAME_BYTES_MAX {
+                    self.make_room();
+                }
+                let room: Option<&mut Room> = self.bytes[self.bytes_made..].first_chunk_mut();
+                let room = room.expect("room was made");
+                let size = encoder.encode_into(message, room);
+                debug_assert!(size.is_some(), "{message:?}");
+                self.bytes_made += size.unwrap_or(0);
+                size.unwrap_or(0)
+            }
+        };
+        self.marks.push(Mark {
+            ts: message[0].ts_event,
+            reference: reference_of(&message[0]),
+            live: 0,
+            size: size as u32,
+        });
+    }
+
+    #[cold]
+    fn make_room(&mut self) {
+        self.bytes.resize(2 * self.bytes.len() + FRAME_BYTES_MAX, 0);
+    }
+
+    /// Marks the last message as the last of its exchange event.
+    #[inline]
+    pub(super) fn end_event(&mut self, encoder: &mut Encoder) {
+        encoder.end_event();
+        if let Some(last) = self.records.last_mut() {
+            last.flags |= Flags::LAST;
         }
     }
 
-    /// Hands out the next messages as long as they are due, in the form they were made in.
+    /// Counts a change of the number of resting orders with the last message.
     #[inline]
-    pub(super) fn take(&mut self, mut is_due: impl FnMut(&Mark) -> bool) -> (&[Event], &[u8]) {
-        let Given { marks, records, bytes } = self.given;
-        let given = &mut self.given;
-        for mark in self.marks[marks..].iter().take_while(|mark| is_due(mark)) {
-            given.marks += 1;
-            given.records += usize::from(mark.records);
-            given.bytes += usize::from(mark.bytes);
+    pub(super) fn note_live(&mut self, change: i32) {
+        if let Some(last) = self.marks.last_mut() {
+            last.live += change;
         }
-        (&self.records[records..given.records], &self.bytes[bytes..given.bytes])
+    }
+
+    /// Hands out the next messages that come before the time `until`, as long as what is handed out
+    /// with them has less than `size_max` records or bytes.
+    #[inline]
+    pub(super) fn take(&mut self, until: u64, size_max: usize) -> Taken<'_> {
+        let waiting = &self.marks[self.given.marks..];
+        let (mut count, mut size) = (0, 0);
+        for mark in waiting {
+            if mark.ts >= until || size >= size_max {
+                break;
+            }
+            count += 1;
+            size += mark.size as usize;
+        }
+        let sizes = self.given.size..self.given.size + size;
+        self.given.marks += count;
+        self.given.size += size;
+        let (records, bytes) = match self.form {
+            Form::Records => (&self.records[sizes], &[][..]),
+            Form::Bytes => (&[][..], &self.bytes[sizes]),
+        };
+        Taken { marks: &waiting[..count], records, bytes }
     }
 }
 
 /// The order reference that a message issues; 0 when it issues none.
-#[inline]
+#[inline(always)]
 fn reference_of(first: &Event) -> u64 {
     match first.view() {
         EventView::Add(add) => add.order_id.0,
         EventView::Replace(replace) => replace.new_order_id.0,
         _ => 0,
     }
-}
-
-/// Records of the message at the front of `records`.
-#[inline]
-fn message_length(records: &[Event]) -> usize {
-    1 + records.iter().take_while(|record| record.has(Flags::CONTINUED)).count()
 }

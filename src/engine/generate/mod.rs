@@ -36,6 +36,7 @@ mod flow_orders;
 mod liquid;
 mod lulls;
 mod market;
+mod merger;
 mod partition;
 mod phases;
 mod profile;
@@ -52,7 +53,6 @@ use std::io::{self, Write};
 use std::thread;
 
 use crossbeam::queue::SegQueue;
-use xxhash_rust::xxh3::Xxh3;
 
 pub use flow::{CommandFlow, Flow, FlowProfile};
 pub use liquid::LiquidName;
@@ -63,6 +63,7 @@ use crate::error::Result;
 use crate::event::Event;
 
 use batch::Form;
+use merger::Merger;
 use partition::Partition;
 
 /// Bytes that [`Generator::fill`] appends at a time, give or take a message's.
@@ -71,7 +72,7 @@ const CHUNK_BYTES: usize = 64 << 10;
 /// A synthetic session, made as it is asked for.
 ///
 /// [`Generator::next_message`] gives records, [`Generator::fill`] and [`Generator::write_itch`]
-/// give ITCH 5.0; a generator is used in one of these ways. Messages are made ahead, some 4,000 of
+/// give ITCH 5.0; a generator is used in one of these ways. Messages are made ahead, some 10,000 of
 /// each partition; those of a session of the whole market on as many threads as there are
 /// processors for, at most four.
 #[derive(Clone)]
@@ -79,12 +80,7 @@ pub struct Generator {
     profile: Profile,
     partitions: Vec<Partition>,
     threads: usize,
-    /// The partition whose messages come next, and the time and partition of the first message that
-    /// is not its own.
-    turn: (usize, (u64, usize)),
-    /// What is known of the merged messages only.
-    merged: Summary,
-    hasher: Xxh3,
+    merger: Merger,
 }
 
 impl std::fmt::Debug for Generator {
@@ -106,10 +102,8 @@ impl Generator {
         Ok(Self {
             profile: *profile,
             threads: processors.min(partitions.len()),
+            merger: Merger::new(partitions.len(), profile.symbols as usize),
             partitions,
-            turn: (0, (0, 0)),
-            merged: Summary::new(profile.symbols as usize),
-            hasher: Xxh3::new(),
         })
     }
 
@@ -120,8 +114,7 @@ impl Generator {
 
     /// What was generated so far, messages made ahead included.
     pub fn summary(&self) -> Summary {
-        let mut summary = self.merged.clone();
-        summary.checksum = self.hasher.digest();
+        let mut summary = self.merger.summary();
         summary.liquid = self.partitions[0].summary().liquid.clone();
         self.partitions.iter().for_each(|partition| summary.add(partition.summary()));
         summary
@@ -136,91 +129,61 @@ impl Generator {
     ///
     /// When `out` is shorter than [`MESSAGE_RECORDS_MAX`](crate::limits::MESSAGE_RECORDS_MAX).
     pub fn next_message(&mut self, out: &mut [Event]) -> usize {
-        let Some((partition, _)) = self.next_turn(Form::Records) else { return 0 };
-        let mut is_first = true;
-        let (records, _) = self.partitions[partition].batch.take(|mark| {
-            let is_due = std::mem::take(&mut is_first);
-            if is_due {
-                self.merged.note_mark(mark);
+        loop {
+            if let Some(records) = self.merger.next_message() {
+                out[..records.len()].copy_from_slice(records);
+                return records.len();
             }
-            is_due
-        });
-        out[..records.len()].copy_from_slice(records);
-        records.len()
+            if self.merger.is_over() {
+                return 0;
+            }
+            self.make(Form::Records);
+        }
     }
 
     /// Appends some 64 KiB of framed ITCH 5.0 messages and says how many messages they are; 0 at
     /// the end of the session.
     pub fn fill(&mut self, out: &mut Vec<u8>) -> u64 {
-        let start = out.len();
+        let until = out.len() + CHUNK_BYTES;
         let mut messages = 0;
-        while out.len() - start < CHUNK_BYTES {
-            let Some((partition, until)) = self.next_turn(Form::Bytes) else { break };
-            let mut room = (CHUNK_BYTES - (out.len() - start)) as isize;
-            let (_, bytes) = self.partitions[partition].batch.take(|mark| {
-                let is_due = room > 0 && (mark.ts, partition) < until;
-                if is_due {
-                    room -= mark.bytes as isize;
-                    messages += 1;
-                    self.merged.note_mark(mark);
-                }
-                is_due
-            });
-            out.extend_from_slice(bytes);
+        loop {
+            messages += self.merger.fill(out, until.saturating_sub(out.len()));
+            if out.len() >= until || self.merger.is_over() {
+                return messages;
+            }
+            self.make(Form::Bytes);
         }
-        self.hasher.update(&out[start..]);
-        self.merged.bytes += (out.len() - start) as u64;
-        messages
     }
 
     /// Writes the rest of the session as framed ITCH 5.0 messages, and says what it was like.
+    ///
+    /// Messages are made while the ones before them are merged and written.
     ///
     /// # Errors
     ///
     /// Those of `out`.
     pub fn write_itch(&mut self, out: &mut impl Write) -> io::Result<Summary> {
         let mut chunk = Vec::with_capacity(2 * CHUNK_BYTES);
-        while self.fill(&mut chunk) > 0 {
-            out.write_all(&chunk)?;
-            chunk.clear();
+        while !self.merger.is_over() {
+            self.make_beside(Form::Bytes, |merger| {
+                while merger.fill(&mut chunk, CHUNK_BYTES) > 0 {
+                    out.write_all(&chunk)?;
+                    chunk.clear();
+                }
+                Ok::<(), io::Error>(())
+            })?;
         }
         out.flush()?;
         Ok(self.summary())
     }
 
-    /// The partition whose message comes next, and the time and partition of the first message that
-    /// is not its own; `None` at the end of the session. At equal times the first partition goes
-    /// first.
-    #[inline]
-    fn next_turn(&mut self, form: Form) -> Option<(usize, (u64, usize))> {
-        let (partition, until) = self.turn;
-        let next = self.partitions[partition].batch.next_ts();
-        if next.is_none_or(|ts| (ts, partition) >= until) {
-            self.turn = self.find_turn(form)?;
-        }
-        Some(self.turn)
-    }
-
-    fn find_turn(&mut self, form: Form) -> Option<(usize, (u64, usize))> {
-        const NEVER: (u64, usize) = (u64::MAX, usize::MAX);
-        if self.partitions.iter().any(|partition| partition.next_ts().is_none()) {
-            self.make(form);
-        }
-        let (mut first, mut second) = (NEVER, NEVER);
-        for (index, partition) in self.partitions.iter().enumerate() {
-            let next = partition.next_ts().map_or(NEVER, |ts| (ts, index));
-            if next < first {
-                second = first;
-                first = next;
-            } else {
-                second = second.min(next);
-            }
-        }
-        (first.0 < u64::MAX).then_some((first.1, second))
-    }
-
     /// Makes messages of all partitions.
     fn make(&mut self, form: Form) {
+        self.make_beside(form, |_| ());
+    }
+
+    /// Makes messages of all partitions while something else is done with those that wait.
+    fn make_beside<T>(&mut self, form: Form, other: impl FnOnce(&mut Merger) -> T) -> T {
         let queue = SegQueue::new();
         self.partitions.iter_mut().for_each(|partition| queue.push(partition));
         let work = || {
@@ -228,13 +191,18 @@ impl Generator {
                 partition.fill(form);
             }
         };
-        thread::scope(|scope| {
+        let done = thread::scope(|scope| {
             for _ in 1..self.threads {
                 // A thread that cannot be had leaves its work to the others.
                 let _ = thread::Builder::new().name("generator".into()).spawn_scoped(scope, work);
             }
+            let done = other(&mut self.merger);
             work();
+            done
         });
+        drop(queue);
+        self.merger.accept(self.partitions.iter_mut().map(Partition::batch_mut));
+        done
     }
 }
 
@@ -243,7 +211,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn the_session_is_the_same_on_any_number_of_threads() {
+    fn the_session_is_the_same_on_any_number_of_threads_and_however_it_is_asked_for() {
         let profile = Profile { messages: 200_000, symbols: 1_000, live: 10_000, seed: 5 };
         let bytes = |threads| {
             let mut generator = Generator::new(&profile).expect("a valid profile");
@@ -255,5 +223,13 @@ mod tests {
         };
         let alone = bytes(1);
         assert!(alone == bytes(2) && alone == bytes(4));
+
+        let mut generator = Generator::new(&profile).expect("a valid profile");
+        let (mut filled, mut messages) = (Vec::new(), 0);
+        while let more @ 1.. = generator.fill(&mut filled) {
+            messages += more;
+        }
+        assert!(alone == filled);
+        assert_eq!((messages, generator.summary().messages()), (200_000, 200_000));
     }
 }

@@ -1,8 +1,6 @@
 //! A part of the market with stocks, clock and random numbers of its own: what happens next, when,
 //! and to which stock.
 
-use crate::feed::itch::Encoder;
-
 use super::batch::{Batch, Form};
 use super::lulls::Lulls;
 use super::market::{Market, State};
@@ -50,8 +48,6 @@ pub(super) struct Partition {
     activity: Weighted,
     /// Draws the stocks and nothing else, so that they can be drawn ahead without other effects.
     stock_random: Random,
-    /// Messages made so far.
-    made: u64,
     phase: usize,
     /// How long the market will have been awake at the end of the phase.
     awake_end: u64,
@@ -70,9 +66,6 @@ pub(super) struct Partition {
     weighing_due: u32,
     /// Resting orders wanted, as of the last weighing.
     live_wanted: u64,
-    encoder: Encoder,
-    /// What was made and not yet handed out.
-    pub(super) batch: Batch,
     is_over: bool,
 }
 
@@ -91,7 +84,6 @@ impl Partition {
             lulls,
             activity: Weighted::new(activity),
             stock_random,
-            made: 0,
             phase: 0,
             hot: [0; HOT_STOCKS],
             stock: 0,
@@ -102,8 +94,6 @@ impl Partition {
             weights: [0; MIX.len()],
             weighing_due: 0,
             live_wanted: 0,
-            encoder: Encoder::new(0),
-            batch: Batch::default(),
             is_over: false,
         }
     }
@@ -113,45 +103,38 @@ impl Partition {
         &self.market.tape.summary
     }
 
+    /// What was made and not yet merged.
+    #[inline]
+    fn batch(&self) -> &Batch {
+        &self.market.tape.batch
+    }
+
+    #[inline]
+    pub(super) fn batch_mut(&mut self) -> &mut Batch {
+        &mut self.market.tape.batch
+    }
+
     /// Makes messages until as many as make a batch wait to be handed out.
     pub(super) fn fill(&mut self, form: Form) {
-        self.batch.tidy();
-        while self.batch.len() < BATCH_MESSAGES && !self.is_over {
+        self.batch_mut().form = form;
+        while self.batch().len() < BATCH_MESSAGES && !self.is_over {
             let live = self.summary().live;
-            self.is_over = !self.step();
+            self.is_over = !self.act();
             let change = self.summary().live.wrapping_sub(live) as i32;
-            self.batch.push(&self.market.tape.records, change, form, &mut self.encoder);
+            self.batch_mut().note_live(change);
         }
-    }
-
-    /// The time of the next message: when it is known, or none will come. `None` when messages have
-    /// to be made first.
-    #[inline]
-    pub(super) fn next_ts(&self) -> Option<u64> {
-        self.batch.next_ts().or(self.is_over.then_some(u64::MAX))
-    }
-
-    /// Makes the next messages, at least one; `false` at the end of the session.
-    fn step(&mut self) -> bool {
-        self.market.tape.records.clear();
-        while self.market.tape.records.is_empty() {
-            if !self.act() {
-                return false;
-            }
-        }
-        self.made = self.market.tape.summary.messages();
-        true
+        self.batch_mut().is_last = self.is_over;
     }
 
     /// Lets one thing happen, which may turn out to be nothing; `false` at the end of the session.
     fn act(&mut self) -> bool {
-        let Some(&phase) = self.plan.phases.get(self.phase) else {
+        let Some(phase) = self.plan.phases.get(self.phase) else {
             let has_task = self.schedule.next_ts().is_some();
             self.schedule.run_next(&mut self.market);
             return has_task;
         };
         let end = self.plan.ends[self.phase];
-        let left = end.messages.saturating_sub(self.made);
+        let left = end.messages.saturating_sub(self.summary().messages());
         let now = self.market.tape.now.max(phase.from);
         let (ts, is_burst) = match left {
             0 => (end.ts.max(now), false),
@@ -173,7 +156,7 @@ impl Partition {
         if phase.is_last && self.market.stocks[self.stock].live == 0 {
             self.stock = self.next_with_orders();
         }
-        self.happen(&phase, left);
+        self.happen(phase, left);
         true
     }
 
@@ -294,8 +277,9 @@ impl Partition {
 
     /// Sets the weights of the actions by what is still owed of their messages.
     fn weigh(&mut self, phase: &Phase) {
-        self.live_wanted = self.plan.live_at(self.phase, self.made);
         let summary = &self.market.tape.summary;
+        let all = summary.messages();
+        self.live_wanted = self.plan.live_at(self.phase, all);
         let mut sum = 0;
         for (index, &(action, letters, ppm)) in MIX.iter().enumerate() {
             let made = summary.count(letters);
@@ -309,7 +293,7 @@ impl Partition {
                 }
                 Action::Hidden => owed / 2 * phase.trading / 16,
                 Action::Priced => owed * phase.trading / 16,
-                Action::Imbalance => self.plan.imbalance_weight(self.phase, (self.made, made), sum),
+                Action::Imbalance => self.plan.imbalance_weight(self.phase, (all, made), sum),
                 Action::Replace | Action::Reduce if phase.is_last => owed / 4,
                 Action::Attributed | Action::Replace | Action::Reduce => owed,
             };

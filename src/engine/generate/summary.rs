@@ -90,17 +90,18 @@ impl Summary {
 
     /// Takes note of what depends on the order of all messages.
     #[inline]
-    pub(super) fn note_mark(&mut self, mark: &Mark) {
-        let Mark { ts, reference, live, .. } = *mark;
-        self.same_time += u64::from(ts == self.last.0);
-        self.last.0 = ts;
-        if reference > 0 {
-            self.references += 1;
-            self.references_down += u64::from(reference < self.last.1);
-            self.last.1 = reference;
+    pub(super) fn note_marks(&mut self, marks: &[Mark]) {
+        for &Mark { ts, reference, live, .. } in marks {
+            self.same_time += u64::from(ts == self.last.0);
+            self.last.0 = ts;
+            if reference > 0 {
+                self.references += 1;
+                self.references_down += u64::from(reference < self.last.1);
+                self.last.1 = reference;
+            }
+            self.note_live(i64::from(live));
+            self.live_peak = self.live_peak.max(self.live);
         }
-        self.note_live(i64::from(live));
-        self.live_peak = self.live_peak.max(self.live);
     }
 
     /// Adds what does not depend on the order of all messages, of a part of the session.

@@ -1,12 +1,14 @@
-//! Where the session is written down: the clock, the numbers of orders and matches, the records of
-//! the current step, and what is counted of them.
+//! Where the session is written down: the clock, the numbers of orders and matches, the messages
+//! that were made, and what is counted of them.
 
 use bytemuck::Zeroable;
 
 use crate::event::kinds::{Letter, Payload, Price32, Raw, Text};
 use crate::event::{Event, Flags, payload};
+use crate::feed::itch::Encoder;
 use crate::units::{MatchId, OrderId, Price, Qty, Side};
 
+use super::batch::Batch;
 use super::market::Part;
 use super::summary::Summary;
 
@@ -14,12 +16,13 @@ use super::summary::Summary;
 /// another.
 const SEQUENCES: usize = 4;
 
-/// The records of the step being generated, and the running numbers of the day.
+/// What was made and not yet handed out, and the running numbers of the day.
 #[derive(Clone, Debug)]
 pub(super) struct Tape {
     /// Time in ns since midnight.
     pub(super) now: u64,
-    pub(super) records: Vec<Event>,
+    pub(super) batch: Batch,
+    encoder: Encoder,
     pub(super) summary: Summary,
     next_ids: [u64; SEQUENCES],
     next_match: u64,
@@ -44,7 +47,8 @@ impl Tape {
     pub(super) fn new(part: Part, stocks: usize) -> Self {
         Self {
             now: 0,
-            records: Vec::new(),
+            batch: Batch::default(),
+            encoder: Encoder::new(0),
             summary: Summary::new(stocks * part.of as usize),
             next_ids: [4_096, 18_433, 9_218, 30_723]
                 .map(|first| first + u64::from(part.number) * SEQUENCES as u64),
@@ -80,13 +84,11 @@ impl Tape {
 
     /// Marks the last message as the last of its exchange event.
     pub(super) fn end_event(&mut self) {
-        if let Some(last) = self.records.last_mut() {
-            last.flags |= Flags::LAST;
-        }
+        self.batch.end_event(&mut self.encoder);
     }
 
     /// One message of one record.
-    #[inline]
+    #[inline(always)]
     pub(super) fn push<P: Payload>(
         &mut self,
         letter: u8,
@@ -97,16 +99,20 @@ impl Tape {
     ) {
         let mut event = Event::new(self.now, instrument, payload).with_flags(flags);
         event.side = side.map_or(0, |side| side as u8);
-        self.records.push(event);
-        self.note(letter, instrument);
+        self.push_message(letter, &[event]);
     }
 
-    fn note(&mut self, letter: u8, instrument: u32) {
+    /// One message of any records.
+    #[inline(always)]
+    fn push_message(&mut self, letter: u8, records: &[Event]) {
+        let instrument = records[0].instrument;
+        self.batch.push(records, &mut self.encoder);
         self.summary.note_message(letter, instrument);
         self.summary.liquid.note_message(instrument, self.now);
         self.before = (self.now, instrument);
     }
 
+    #[inline]
     pub(super) fn add(
         &mut self,
         instrument: u32,
@@ -148,6 +154,7 @@ impl Tape {
         self.push(b'X', instrument, None, Flags::LAST, reduce);
     }
 
+    #[inline]
     pub(super) fn delete(&mut self, instrument: u32, id: u64) {
         let delete = payload::Delete { order_id: OrderId(id), pad: Raw::zeroed() };
         self.push(b'D', instrument, None, Flags::LAST, delete);
@@ -155,6 +162,7 @@ impl Tape {
         self.summary.note_live(-1);
     }
 
+    #[inline]
     pub(super) fn replace(&mut self, instrument: u32, ids: (u64, u64), (price, qty): (u32, u32)) {
         let (order_id, new_order_id) = (OrderId(ids.0), OrderId(ids.1));
         let (price, qty) = (price_of(price), qty_of(qty));
@@ -273,9 +281,12 @@ impl Tape {
             inverse: Letter(b'N'),
             pad: Raw::zeroed(),
         };
-        self.records.push(Event::new(self.now, instrument, first).with_flags(Flags::CONTINUED));
-        self.records.push(Event::new(self.now, instrument, terms).with_flags(Flags::CONTINUED));
-        self.push(b'R', instrument, None, Flags::LAST, listing);
+        let records = [
+            Event::new(self.now, instrument, first).with_flags(Flags::CONTINUED),
+            Event::new(self.now, instrument, terms).with_flags(Flags::CONTINUED),
+            Event::new(self.now, instrument, listing).with_flags(Flags::LAST),
+        ];
+        self.push_message(b'R', &records);
     }
 
     /// Any other message of the venue.
@@ -295,7 +306,10 @@ impl Tape {
         }
         let mut more = payload::NoticeMore { body: Raw::zeroed() };
         more.body.0[..tail.len()].copy_from_slice(tail);
-        self.records.push(Event::new(self.now, instrument, first).with_flags(Flags::CONTINUED));
-        self.push(letter, instrument, None, Flags::LAST, more);
+        let records = [
+            Event::new(self.now, instrument, first).with_flags(Flags::CONTINUED),
+            Event::new(self.now, instrument, more).with_flags(Flags::LAST),
+        ];
+        self.push_message(letter, &records);
     }
 }

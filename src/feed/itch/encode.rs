@@ -15,10 +15,10 @@ const LENGTH_BYTES: usize = 2;
 const NOTICE_BYTES_MAX: usize = 28 + 32 * (MESSAGE_RECORDS_MAX - 1);
 
 /// Bytes of the longest message that records can carry, its length included.
-const FRAME_BYTES_MAX: usize = LENGTH_BYTES + HEADER_BYTES + NOTICE_BYTES_MAX;
+pub(crate) const FRAME_BYTES_MAX: usize = LENGTH_BYTES + HEADER_BYTES + NOTICE_BYTES_MAX;
 
 /// Room for any message.
-type Room = [u8; FRAME_BYTES_MAX];
+pub(crate) type Room = [u8; FRAME_BYTES_MAX];
 
 /// Times have 48 bits.
 const TIME_LIMIT_NS: u64 = 1 << 48;
@@ -143,7 +143,7 @@ impl Encoder {
     // WHY always: where the kind of the records is known beforehand, as in the generator, only that
     // kind's few stores are left.
     #[inline(always)]
-    fn encode_into(&mut self, records: &[Event], room: &mut Room) -> Option<usize> {
+    pub(crate) fn encode_into(&mut self, records: &[Event], room: &mut Room) -> Option<usize> {
         let (first, last) = (records.first()?, records.last()?);
         let records = match first.view() {
             EventView::Instrument(instrument) => {
@@ -158,6 +158,11 @@ impl Encoder {
         let size = self.encode_message(view, records, tracking, room)?;
         self.open_tracking = (!last.has(Flags::LAST)).then_some(tracking);
         Some(size)
+    }
+
+    /// Ends the exchange event that is open, as [`LAST`](Flags::LAST) in its last record does.
+    pub(crate) fn end_event(&mut self) {
+        self.open_tracking = None;
     }
 
     /// Remembers the symbol of an instrument.

@@ -37,6 +37,7 @@ use std::fmt;
 use std::io::Read;
 
 pub use encode::Encoder;
+pub(crate) use encode::{FRAME_BYTES_MAX, Room};
 pub use table::{MESSAGES, MessageInfo, message};
 
 pub(crate) use self::decode::{Decoder, Framing, Stop};
