@@ -58,16 +58,19 @@ pub(super) fn key_of(side: Side, price: u32) -> u32 {
 }
 
 impl Order {
+    #[inline]
     pub(super) fn new(id: u64, side: Side, price: u32, qty: u32) -> Self {
         let key = key_of(side, price);
         let is_buy = side == Side::Buy;
         Self { id, key, qty, prev: NIL, next: NIL, place: 0, is_buy, is_stub: false }
     }
 
+    #[inline]
     pub(super) fn side(&self) -> Side {
         if self.is_buy { Side::Buy } else { Side::Sell }
     }
 
+    #[inline]
     pub(super) fn price(&self) -> u32 {
         key_of(self.side(), self.key)
     }
@@ -104,9 +107,14 @@ impl Ladder {
         (self.best_key != 0).then_some(self.best_key)
     }
 
-    /// Asks for the memory of the best levels.
-    pub(super) fn prefetch_best(&self) {
-        prefetch_at(&self.levels, self.levels.len().wrapping_sub(1));
+    /// Asks for the memory of the best levels, and of those that a search for another looks at
+    /// first.
+    #[inline]
+    pub(super) fn prefetch(&self) {
+        let levels = self.levels.len();
+        prefetch_at(&self.levels, levels.wrapping_sub(1));
+        prefetch_at(&self.levels, levels / 2);
+        prefetch_at(&self.levels, levels / 4 * 3);
     }
 
     /// Where a key's level is, or where it belongs.
@@ -125,6 +133,8 @@ impl Ladder {
     }
 
     /// Puts an order at the back of its queue.
+    // WHY always: as `Market::insert`, whose order this is.
+    #[inline(always)]
     pub(super) fn insert(&mut self, orders: &mut Orders, order: Order) -> Handle {
         let handle = orders.insert(order);
         match self.find(order.key) {
@@ -144,6 +154,7 @@ impl Ladder {
     }
 
     /// Takes an order out.
+    #[inline]
     pub(super) fn remove(&mut self, orders: &mut Orders, handle: Handle) -> Order {
         let order = orders[handle];
         if order.prev != NIL {
@@ -161,6 +172,7 @@ impl Ladder {
 
     /// Moves the end of a queue past an order that was first or last in it; one that was both takes
     /// its level along.
+    #[inline]
     fn move_end(&mut self, order: &Order) {
         let index = self.find(order.key).expect("a resting order has a level");
         let level = &mut self.levels[index];

@@ -172,21 +172,23 @@ impl Market {
         stock as u32 * of + number + 1
     }
 
-    /// Asks for the memory that messages of a stock will want, a step deeper each time.
+    /// Asks for the memory that messages of a stock will want, deeper as more of others go by.
     #[inline]
     pub(super) fn prefetch(&self, stock: usize, step: u32) {
+        let locate = self.locate(stock);
         let stock = &self.stocks[stock];
         match step {
             0 => {
+                self.tape.prefetch(locate);
                 let lines = size_of::<Stock>().div_ceil(LINE_BYTES);
                 let start = std::ptr::from_ref(stock).cast::<u8>();
                 (0..lines).for_each(|line| prefetch(start.wrapping_add(line * LINE_BYTES)));
             }
-            1 => {
-                stock.ladders.iter().for_each(Ladder::prefetch_best);
+            2 => {
+                stock.ladders.iter().for_each(Ladder::prefetch);
                 stock.recent.prefetch_latest();
             }
-            2 => {
+            3 => {
                 let levels = stock.ladders.iter().filter_map(Ladder::best);
                 levels.for_each(|level| {
                     self.orders.prefetch(level.head);
@@ -223,6 +225,7 @@ impl Market {
     }
 
     /// Shares of a new order: 73 % round lots of 100, 25 % odd lots, the rest larger.
+    #[inline]
     pub(super) fn draw_size(&mut self) -> u32 {
         match self.random.below(1024) {
             0..748 => 100,
@@ -232,6 +235,7 @@ impl Market {
     }
 
     /// A price for a new order that neither locks nor crosses the displayed book.
+    #[inline]
     fn draw_price(&mut self, stock: usize, side: Side) -> u32 {
         let Style { improve, ref join, .. } = self.style;
         let random = &mut self.random;
@@ -257,11 +261,12 @@ impl Market {
             _ => {
                 let price = key_of(side, near);
                 let room = match side {
-                    Side::Buy => (price - floor) / tick,
-                    Side::Sell => (cap - price) / tick,
+                    Side::Buy => price - floor,
+                    Side::Sell => cap - price,
                 };
                 let distance = random.in_table(stock.distances);
-                near - (if distance > room { distance % (room + 1) } else { distance }) * tick
+                let fits = distance * tick <= room;
+                near - (if fits { distance } else { distance % (room / tick + 1) }) * tick
             }
         };
         key_of(side, key)
@@ -272,13 +277,14 @@ impl Market {
     }
 
     /// A new order at a price that does not cross.
+    #[inline]
     pub(super) fn add(&mut self, stock: usize, is_attributed: bool) {
         let side = self.draw_side();
         let price = self.draw_price(stock, side);
         let qty = self.draw_size();
         let attribution = match is_attributed {
             true => Text::new(self.random.pick(&PARTICIPANTS)),
-            false => Text::new(""),
+            false => Text([0; 4]),
         };
         self.enter(stock, side, (price, qty), attribution);
         self.tape.end_event();
@@ -296,18 +302,24 @@ impl Market {
     }
 
     /// Where an order lies that is not yet in the book.
-    fn place(&self, stock: usize, order: &Order) -> Place {
+    fn place(&self, stock: usize, side: Side, key: u32) -> Place {
         let stock = &self.stocks[stock];
         let tick = i64::from(stock.terms.tick);
-        let best = stock.ladders[order.side().index()].best_key();
+        let best = stock.ladders[side.index()].best_key();
         let touch = stock.best_price(Side::Buy).zip(stock.best_price(Side::Sell));
         Place {
-            behind: best.map(|best| (i64::from(best) - i64::from(order.key)) / tick),
+            behind: best.map(|best| (i64::from(best) - i64::from(key)) / tick),
             spread: touch.map(|(bid, ask)| u64::from(ask.saturating_sub(bid)) / tick as u64),
         }
     }
 
-    /// Takes note of a new order that is not yet in the book.
+    /// Puts a new order into the book, and takes note of where it comes to lie.
+    fn rest(&mut self, stock: usize, side: Side, id: u64, (price, qty): (u32, u32)) {
+        let order = Order::new(id, side, price, qty);
+        self.note_order(stock, &order);
+        self.insert(stock, order);
+    }
+
     #[inline]
     fn note_order(&mut self, stock: usize, order: &Order) {
         let Stock { terms, ladders, .. } = &self.stocks[stock];
@@ -316,12 +328,18 @@ impl Market {
             self.tape.summary.note_placed(far);
         }
         if self.locate(stock) == BUSIEST {
-            let place = self.place(stock, order);
-            self.tape.summary.liquid.note_order((order.id, order.qty), self.tape.now, place);
+            self.note_liquid(stock, order.side(), order.id, (order.price(), order.qty));
         }
     }
 
+    #[cold]
+    fn note_liquid(&mut self, stock: usize, side: Side, id: u64, (price, qty): (u32, u32)) {
+        let place = self.place(stock, side, key_of(side, price));
+        self.tape.summary.liquid.note_order((id, qty), self.tape.now, place);
+    }
+
     /// Writes an add and puts the order into the book, the exchange event left open.
+    #[inline]
     pub(super) fn enter(
         &mut self,
         stock: usize,
@@ -329,17 +347,15 @@ impl Market {
         (price, qty): (u32, u32),
         attribution: Text<4>,
     ) {
-        let id = self.tape.next_id(self.locate(stock));
+        let id = self.tape.next_id(stock);
         self.tape.add(self.locate(stock), side, id, (price, qty), attribution);
-        let order = Order::new(id, side, price, qty);
-        self.note_order(stock, &order);
-        self.insert(stock, order);
+        self.rest(stock, side, id, (price, qty));
     }
 
     /// The stub quotes of a market maker without opinion.
     pub(super) fn add_stubs(&mut self, stock: usize) {
         for (side, price) in STUB_PRICES {
-            let id = self.tape.next_id(self.locate(stock));
+            let id = self.tape.next_id(stock);
             let attribution = Text::new(PARTICIPANTS[stock % PARTICIPANTS.len()]);
             self.tape.add(self.locate(stock), side, id, (price, 100), attribution);
             self.tape.end_event();
@@ -349,12 +365,16 @@ impl Market {
         }
     }
 
-    #[inline]
+    // WHY always: an order goes from its values straight into its place in the slab; as an argument
+    // it was stored in narrow pieces and loaded in wide ones, which waits for the stores: a
+    // twentieth of a session's time.
+    #[inline(always)]
     fn insert(&mut self, stock: usize, order: Order) {
         let stock = &mut self.stocks[stock];
         let handle = stock.ladders[order.side().index()].insert(&mut self.orders, order);
         stock.recent.push(self.tape.now, handle, &mut self.orders);
         stock.live += 1;
+        self.orders.prefetch_next();
     }
 
     /// Takes an order out of the book and writes nothing.
@@ -371,6 +391,7 @@ impl Market {
 
     /// An order whose owner acts now: one at a stale touch, one that is alone at the touch, else
     /// one of a random age.
+    #[inline]
     fn draw_order(&mut self, stock: usize, stubs_too: bool) -> Option<Handle> {
         const LEAVE_STALE: u32 = 640;
         let stock = &mut self.stocks[stock];
@@ -395,12 +416,14 @@ impl Market {
     }
 
     /// Takes out an order whose owner acts now and writes nothing.
+    #[inline]
     fn take_drawn(&mut self, stock: usize, stubs_too: bool) -> Option<Order> {
         let handle = self.draw_order(stock, stubs_too)?;
         Some(self.take_out(stock, handle))
     }
 
     /// Deletes an order; `false` when none was found.
+    #[inline]
     pub(super) fn delete(&mut self, stock: usize, stubs_too: bool) -> bool {
         let Some(order) = self.take_drawn(stock, stubs_too) else { return false };
         self.tape.delete(self.locate(stock), order.id);
@@ -412,11 +435,9 @@ impl Market {
         let Some(old) = self.take_drawn(stock, false) else { return false };
         let price = self.draw_price(stock, old.side());
         let qty = if self.random.chance(700) { old.qty } else { self.draw_size() };
-        let id = self.tape.next_id(self.locate(stock));
+        let id = self.tape.next_id(stock);
         self.tape.replace(self.locate(stock), (old.id, id), (price, qty));
-        let order = Order::new(id, old.side(), price, qty);
-        self.note_order(stock, &order);
-        self.insert(stock, order);
+        self.rest(stock, old.side(), id, (price, qty));
         true
     }
 

@@ -184,8 +184,8 @@ impl Partition {
     #[inline]
     fn draw_stock(&mut self, is_burst: bool) {
         const FLURRIES: u32 = 2_048;
-        self.market.prefetch(self.coming, self.steps_to_coming);
         self.steps_to_coming = self.steps_to_coming.saturating_add(1);
+        self.market.prefetch(self.coming, self.steps_to_coming);
         if self.flurry > 0 {
             self.flurry -= 1;
             return;
@@ -195,6 +195,7 @@ impl Partition {
             self.hot[slot] = self.coming;
             self.coming = self.activity.draw(&mut self.stock_random);
             self.steps_to_coming = 0;
+            self.market.prefetch(self.coming, 0);
             if self.stock_random.below(FLURRIES) == 0 {
                 self.flurry = self.stock_random.between(20, 90);
             }

@@ -60,31 +60,41 @@ impl Recent {
     /// Asks for the memory of the latest orders.
     #[inline]
     pub(super) fn prefetch_orders(&self, orders: &Orders) {
-        let latest = self.0.iter().rev().take(LATEST);
-        latest.for_each(|entry| orders.prefetch(entry.handle));
+        if let Some(latest) = self.0.last_chunk::<LATEST>() {
+            latest.iter().for_each(|entry| orders.prefetch(entry.handle));
+        }
     }
 
     /// Clears away the orders that are gone once they outnumber the `live` ones.
     #[inline]
     pub(super) fn tidy(&mut self, live: u32, orders: &mut Orders) {
-        if self.0.len() > 2 * live as usize + 64 {
-            self.clear_away(orders);
+        let most = 2 * live as usize + 64;
+        if self.0.len() > most {
+            // Most of those that are gone came late, among few that rest.
+            self.clear_away(self.0.len() / 2, orders);
+            if self.0.len() > most / 4 * 3 {
+                self.clear_away(0, orders);
+            }
         }
     }
 
-    fn clear_away(&mut self, orders: &mut Orders) {
-        let mut kept = 0;
-        self.0.retain(|entry| {
-            let is_kept = entry.standing != Standing::Gone;
-            if is_kept {
-                orders[entry.handle].place = kept;
+    /// Clears away the orders that are gone from an index on.
+    #[inline(never)]
+    fn clear_away(&mut self, from: usize, orders: &mut Orders) {
+        let mut kept = from;
+        for index in from..self.0.len() {
+            let entry = self.0[index];
+            if entry.standing != Standing::Gone {
+                orders[entry.handle].place = kept as u32;
+                self.0[kept] = entry;
                 kept += 1;
             }
-            is_kept
-        });
+        }
+        self.0.truncate(kept);
     }
 
     /// The latest order that came until a time; the earliest when none did.
+    #[inline]
     pub(super) fn draw(
         &mut self,
         until: u64,
@@ -100,7 +110,9 @@ impl Recent {
         let near = older.saturating_sub(PASSED_MAX);
         let mut found = self.0[near..older].iter().rev().find(|entry| rests(entry));
         if found.is_none() {
-            self.clear_away(orders);
+            if older - near == PASSED_MAX {
+                self.clear_away(near, orders);
+            }
             let (older, later) = self.0.split_at(self.count_until(until));
             found = older.iter().rev().chain(later).find(|entry| rests(entry));
         }
@@ -108,13 +120,19 @@ impl Recent {
     }
 
     /// How many orders came until a time; looks at the latest first.
+    #[inline]
     fn count_until(&self, ts: u64) -> usize {
+        const NEAR: usize = 8;
         let len = self.0.len();
-        let mut back = 8;
+        let far = len.saturating_sub(NEAR);
+        if let Some(index) = self.0[far..].iter().rposition(|entry| entry.ts <= ts) {
+            return far + index + 1;
+        }
+        let mut back = 2 * NEAR;
         while back < len && self.0[len - back].ts > ts {
             back *= 2;
         }
         let from = len.saturating_sub(back);
-        from + self.0[from..].partition_point(|entry| entry.ts <= ts)
+        from + self.0[from..far].partition_point(|entry| entry.ts <= ts)
     }
 }

@@ -1,5 +1,7 @@
 //! What a generated session turned out to be.
 
+use crate::processor::prefetch_at;
+
 use super::batch::Mark;
 use super::liquid::{Liquid, LiquidName};
 
@@ -81,6 +83,12 @@ impl Summary {
         self.messages += 1;
         self.by_type[usize::from(letter)] += 1;
         self.by_instrument[instrument as usize] += 1;
+    }
+
+    /// Asks for the memory of an instrument's count.
+    #[inline]
+    pub(super) fn prefetch(&self, instrument: u32) {
+        prefetch_at(&self.by_instrument, instrument as usize);
     }
 
     #[inline]

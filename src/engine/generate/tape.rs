@@ -59,9 +59,18 @@ impl Tape {
         }
     }
 
-    /// A fresh order reference; an instrument's orders are all of one sequence.
-    pub(super) fn next_id(&mut self, instrument: u32) -> u64 {
-        let next = &mut self.next_ids[(instrument / self.part.of) as usize % SEQUENCES];
+    /// Asks for the memory that messages of an instrument will want.
+    #[inline]
+    pub(super) fn prefetch(&self, instrument: u32) {
+        self.encoder.prefetch(instrument);
+        self.summary.prefetch(instrument);
+    }
+
+    /// A fresh order reference; a stock's orders are all of one sequence.
+    #[inline]
+    pub(super) fn next_id(&mut self, stock: usize) -> u64 {
+        let is_last = self.part.number + 1 == self.part.of;
+        let next = &mut self.next_ids[(stock + usize::from(is_last)) % SEQUENCES];
         *next += u64::from(self.part.of) * SEQUENCES as u64;
         *next
     }

@@ -3,6 +3,7 @@
 use crate::event::kinds::{Letter, Price32, Text};
 use crate::event::{Event, EventView, Flags, payload};
 use crate::limits::MESSAGE_RECORDS_MAX;
+use crate::processor::prefetch_at;
 use crate::units::{Price, Qty, Side};
 
 /// Bytes of the header that every message has: type, locate, tracking number, time.
@@ -163,6 +164,12 @@ impl Encoder {
     /// Ends the exchange event that is open, as [`LAST`](Flags::LAST) in its last record does.
     pub(crate) fn end_event(&mut self) {
         self.open_tracking = None;
+    }
+
+    /// Asks for the memory of an instrument's symbol.
+    #[inline]
+    pub(crate) fn prefetch(&self, instrument: u32) {
+        prefetch_at(&self.symbols, instrument as usize);
     }
 
     /// Remembers the symbol of an instrument.
