@@ -29,6 +29,10 @@ pub const FEED_BATCH_RECORDS: usize = 256;
 /// Records that one message of a feed may become, continuations included.
 pub const MESSAGE_RECORDS_MAX: usize = 8;
 
+/// Findings of a feed's reader that have room right before the messages of one batch that they are
+/// about; what is more comes behind the batch.
+pub const FINDINGS_STAGED_MAX: usize = 16;
+
 /// Records between two feed marks at most, so that each journal block holds one.
 pub const FEED_MARK_RECORDS: usize = 512;
 

@@ -4,6 +4,7 @@ use std::sync::Arc;
 
 use super::definitions::Definitions;
 use super::filter::SymbolFilter;
+use super::findings::Told;
 use super::gateway::Farewell;
 use super::gauges::Progress;
 use super::journals::Segments;
@@ -16,12 +17,19 @@ use crate::error::Result;
 use crate::event::kinds::Raw;
 use crate::event::{Event, EventView, InstrumentOverrides, payload};
 use crate::feed::{Begin, Feed, Fill, Pacer, Position, SourcePosition};
-use crate::limits::{FEED_BATCH_RECORDS, FEED_MARK_RECORDS, MESSAGE_RECORDS_MAX};
+use crate::limits::{
+    FEED_BATCH_RECORDS, FEED_MARK_RECORDS, FINDINGS_STAGED_MAX, MESSAGE_RECORDS_MAX,
+};
 use crate::ring::{InboxReceiver, Producer};
 use crate::runtime::{Agent, StageMeter, StopFlag};
 use crate::units::Nanos;
 
 mod between;
+mod found;
+
+/// Records that have room on their way to the ring: a batch of the feed's, and what its reader
+/// found in it.
+const STAGED_RECORDS: usize = FEED_BATCH_RECORDS + FINDINGS_STAGED_MAX;
 
 /// What the feed handler is made of.
 pub(super) struct IntakeParts {
@@ -56,7 +64,7 @@ pub(super) struct IntakeParts {
 /// ```text
 ///   feed --> staged records --> market ring
 ///               ^       ^
-///   inbox ------+       +------ feed marks, definitions at the start of a segment
+///   inbox ------+       +------ feed marks, findings, definitions at the start of a segment
 /// ```
 ///
 /// Records are staged in a buffer of fixed size and published as slots get free and, in a paced
@@ -64,7 +72,7 @@ pub(super) struct IntakeParts {
 pub(super) struct Intake {
     parts: IntakeParts,
     /// Records on their way to the ring are `staged[next..len]`.
-    staged: Box<[Event; FEED_BATCH_RECORDS]>,
+    staged: Box<[Event; STAGED_RECORDS]>,
     next: usize,
     len: usize,
     /// Sequence of the first record that is not staged yet.
@@ -72,6 +80,8 @@ pub(super) struct Intake {
     /// Records staged since the last feed mark; none was staged before the first.
     since_mark: Option<usize>,
     definitions: Definitions,
+    /// The findings of the feed's reader that have been staged.
+    told: Told,
     /// Whether definitions are to be issued again although no segment begins.
     is_reissue_due: bool,
     /// Messages that were taken from the feed before this run.
@@ -94,6 +104,10 @@ pub(super) struct Intake {
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum State {
     Reading,
+    /// The feed is over; what its reader found at the end is still to be staged.
+    ///
+    /// It stands behind the last mark: a run that goes on from there finds it again.
+    Closing,
     /// The feed is over; what is staged is still to be published.
     Ending,
     Done,
@@ -111,8 +125,9 @@ impl Intake {
             definitions = std::mem::take(&mut recorded.definitions);
         }
         Self {
+            told: Told::new(parts.feed.sources().len()),
             parts,
-            staged: Box::new([bytemuck::Zeroable::zeroed(); FEED_BATCH_RECORDS]),
+            staged: Box::new([bytemuck::Zeroable::zeroed(); STAGED_RECORDS]),
             next: 0,
             len: 0,
             sequence: origin,
@@ -146,6 +161,9 @@ impl Intake {
         }
         self.len = self.definitions.reissue(self.parts.clock.now(), &mut self.staged[..room]);
         if self.len == 0 {
+            self.stage_findings(room);
+        }
+        if self.len == 0 {
             self.stage_next(room);
         }
         self.sequence += self.len as u64;
@@ -156,10 +174,11 @@ impl Intake {
     /// the message in which it ends.
     fn stage_recorded(&mut self) -> usize {
         let Some(recorded) = &mut self.parts.recorded else { return 0 };
-        self.len = match recorded.read(&mut self.staged[..]) {
+        self.len = match recorded.read(&mut self.staged[..FEED_BATCH_RECORDS]) {
             Ok(0) => {
                 self.parts.filter = std::mem::take(&mut recorded.filter);
                 self.parts.instruments = std::mem::take(&mut recorded.instruments);
+                self.told = std::mem::take(&mut recorded.told);
                 let rest = std::mem::take(&mut recorded.rest);
                 self.parts.recorded = None;
                 self.is_reissue_due = !rest.is_empty();
@@ -222,7 +241,7 @@ impl Intake {
 
     /// Records that can be staged at once without crossing the end of a journal segment.
     fn room_in_segment(&self) -> usize {
-        let batch = self.staged.len();
+        let batch = FEED_BATCH_RECORDS;
         self.parts.segments.map_or(batch, |segments| {
             usize::try_from(segments.left(self.sequence)).map_or(batch, |left| left.min(batch))
         })
@@ -235,7 +254,7 @@ impl Intake {
     /// Stages records of where each of several feeds is, and one of where the next message starts.
     fn stage_marks(&mut self) {
         for index in 0..self.parts.feed.sources().len() {
-            let SourcePosition { position, identity } = self.parts.feed.sources()[index];
+            let SourcePosition { position, identity, .. } = self.parts.feed.sources()[index];
             self.stage_mark_of(index as u64 + 1, position, identity);
         }
         self.stage_mark();
@@ -273,7 +292,7 @@ impl Intake {
     /// Stages the commands that wait in the inbox, sequenced between two messages;
     /// there is room for a message behind them.
     fn stage_commands(&mut self, room: usize) {
-        while self.len + MESSAGE_RECORDS_MAX < room.min(self.staged.len() / 2) {
+        while self.len + MESSAGE_RECORDS_MAX < room.min(FEED_BATCH_RECORDS / 2) {
             let Some(mut command) = self.parts.inbox.try_take() else { return };
             command.ts_event = command.ts_event.max(self.last_ts_event);
             command.ts_ingest = self.parts.clock.now().0;
@@ -337,10 +356,13 @@ impl Intake {
             let arrived = |event: &Event| now.0.saturating_sub(event.ts_ingest);
             batch[before..].iter_mut().for_each(|event| event.ts_ingest = arrived(event));
         }
+        let count = self.insert_findings(count);
         self.messages = self.parts.feed.position().message;
+        let batch = &mut self.staged[self.len..self.len + count];
         self.parts.instruments.rewrite(batch)?;
         let kept = self.parts.filter.retain(batch);
         self.definitions.note(&batch[..kept]);
+        self.told.note_phases(&*self.parts.feed, &batch[..kept]);
         self.outcome.filtered += (count - kept) as u64;
         self.len += kept;
         self.since_mark = self.since_mark.map(|records| records + kept);
@@ -358,7 +380,18 @@ impl Intake {
         } else if room > 0 {
             self.stage_mark();
         }
-        self.state = State::Ending;
+        self.state = State::Closing;
+    }
+
+    /// Stages what the feed's reader found at its end; says how many records they are.
+    fn close(&mut self) -> usize {
+        (self.next, self.len) = (0, 0);
+        self.stage_findings(FEED_BATCH_RECORDS);
+        if self.len == 0 {
+            self.state = State::Ending;
+        }
+        self.sequence += self.len as u64;
+        self.len
     }
 
     /// Publishes what is staged, due and fits; says how many records that were.
@@ -406,6 +439,7 @@ impl Agent for Intake {
         if self.next == self.len {
             match self.state {
                 State::Reading => taken = self.refill(),
+                State::Closing => taken = self.close(),
                 State::Ending => {
                     self.parts.ring = None;
                     self.state = State::Done;

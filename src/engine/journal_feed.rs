@@ -3,6 +3,7 @@
 use std::path::Path;
 
 use super::config::MARKET_DIR;
+use super::findings::{Heard, is_finding};
 use super::recorded::Sieve;
 use crate::error::Result;
 use crate::event::{Event, EventView, Kind};
@@ -17,7 +18,9 @@ pub const JOURNAL_FORMAT: &str = "journal";
 ///
 /// What the engine added stays behind: marks, and the definitions that each segment but the first
 /// repeats between its first record and its first feed mark. Positions and message numbers are
-/// those of the recorded feed; in the counts, types are codes of [`Kind`].
+/// those of the recorded feed, and so is what its reader found: gaps, unknown types and the like,
+/// and whether the session was whole. Packets are not recorded; in the counts, types are codes of
+/// [`Kind`].
 #[derive(Debug)]
 pub struct JournalFeed {
     reader: Reader<Event>,
@@ -25,6 +28,9 @@ pub struct JournalFeed {
     checks: Checks,
     position: Position,
     sieve: Sieve,
+    heard: Heard,
+    /// Findings before a message that is still to be delivered.
+    held: Vec<Event>,
 }
 
 impl JournalFeed {
@@ -51,6 +57,8 @@ impl JournalFeed {
             checks: Checks::default(),
             position: Position::default(),
             sieve: Sieve::default(),
+            heard: Heard::default(),
+            held: Vec::new(),
         })
     }
 
@@ -94,19 +102,30 @@ impl JournalFeed {
         for index in 0..count {
             let event = out[index];
             let begins_segment = index == 0 && first == start && !is_first_segment;
-            if let EventView::FeedMark(mark) = event.view()
-                && mark.source == 0
-            {
-                self.position.byte_offset = mark.byte_offset;
-                self.position.message = mark.message;
+            match event.view() {
+                EventView::FeedMark(mark) if mark.source > 0 => self.heard.meet(mark.source),
+                EventView::FeedMark(mark) => {
+                    self.position.byte_offset = mark.byte_offset;
+                    self.position.message = mark.message;
+                }
+                _ if is_finding(&event) => self.held.push(event),
+                _ => {}
             }
             if self.sieve.keeps(&event, begins_segment) {
                 out[kept] = event;
                 kept += 1;
+                self.note_held();
                 self.count(&event);
             }
         }
         Ok(Read::Records(kept))
+    }
+
+    /// Takes note of the findings before the next message, or before the end.
+    fn note_held(&mut self) {
+        for finding in self.held.drain(..) {
+            self.heard.note(&finding, &mut self.checks);
+        }
     }
 
     /// Counts a record of the recorded feed.
@@ -115,16 +134,9 @@ impl JournalFeed {
         if event.is_continued() {
             return;
         }
-        let message = self.position.message;
-        if self.checks.last_ts.is_some_and(|last| event.ts_event < last) {
-            self.checks.backwards.note(message, event.ts_event);
-        }
+        self.heard.note_message(self.position.message, event, self.checks.last_ts);
         self.checks.first_ts.get_or_insert(event.ts_event);
         self.checks.last_ts = Some(event.ts_event);
-        if let EventView::Phase(phase) = event.view() {
-            self.checks.has_start |= phase.code.0 == b'O' && message == 0;
-            self.checks.has_end |= phase.code.0 == b'C';
-        }
         let kind = match event.kind() {
             Some(Kind::InstrumentTerms | Kind::InstrumentListing) => Kind::Instrument as u8,
             Some(Kind::NoticeMore) => Kind::Notice as u8,
@@ -139,7 +151,12 @@ impl JournalFeed {
 impl Feed for JournalFeed {
     fn fill(&mut self, out: &mut [Event]) -> Result<Fill> {
         loop {
-            match self.read_messages(out)? {
+            let read = self.read_messages(out)?;
+            if !matches!(read, Read::Records(_)) {
+                self.note_held();
+            }
+            self.checks.set_found(self.heard.found());
+            match read {
                 Read::Records(kept) => {
                     self.checks.messages = self.position.message;
                     if kept > 0 {

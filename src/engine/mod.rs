@@ -23,6 +23,7 @@ mod definitions;
 mod exchange;
 mod explain;
 mod filter;
+mod findings;
 mod follower;
 mod gateway;
 mod gauges;

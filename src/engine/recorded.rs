@@ -5,6 +5,7 @@ use std::ops::Range;
 use super::config::EngineConfig;
 use super::definitions::Definitions;
 use super::filter::SymbolFilter;
+use super::findings::{Told, is_finding};
 use super::snapshots::SnapshotUsed;
 use crate::error::{Error, Result};
 use crate::event::kinds::Group;
@@ -73,6 +74,8 @@ pub(super) struct Recorded {
     pub(super) instruments: InstrumentOverrides,
     /// What is missing of the message in which the journal ends.
     pub(super) rest: Vec<Event>,
+    /// The findings of the feed's reader that are in the journal.
+    pub(super) told: Told,
 }
 
 impl Recorded {
@@ -82,9 +85,9 @@ impl Recorded {
         used: Option<&SnapshotUsed>,
         skipped: Skipped,
     ) -> Self {
-        let Skipped { filter, instruments, definitions, rest } = skipped;
+        let Skipped { filter, instruments, definitions, rest, told } = skipped;
         let (ts_event, snapshot) = used.map_or((0, 0), |used| (used.ts_event, used.number));
-        Self { reader, until, ts_event, snapshot, definitions, filter, instruments, rest }
+        Self { reader, until, ts_event, snapshot, definitions, filter, instruments, rest, told }
     }
 
     /// Reads the next records; 0 at the end. They have no ingest time, so that no latency is
@@ -119,6 +122,8 @@ pub(super) struct Tail {
     sources: Vec<payload::FeedMark>,
     /// What the feed delivered behind it.
     behind: Vec<Event>,
+    /// What its reader found behind it.
+    findings: Vec<Event>,
 }
 
 /// Finds the last feed mark and what `feed` delivered behind it.
@@ -144,7 +149,8 @@ fn read_tail(
     Range { start: from, end: until }: Range<u64>,
     delivers_commands: bool,
 ) -> Result<Tail> {
-    let mut tail = Tail { until, mark: None, sources: Vec::new(), behind: Vec::new() };
+    let mut tail =
+        Tail { until, mark: None, sources: Vec::new(), behind: Vec::new(), findings: Vec::new() };
     let mut sources = Vec::new();
     let mut sieve = Sieve::default();
     let mut batch = [Event::default(); FEED_BATCH_RECORDS];
@@ -161,7 +167,9 @@ fn read_tail(
                     tail.mark = Some(*mark);
                     tail.sources = std::mem::take(&mut sources);
                     tail.behind.clear();
+                    tail.findings.clear();
                 }
+                _ if is_finding(event) => tail.findings.push(*event),
                 _ => {}
             }
             let is_of_feed = match event.kind().map(|kind| kind.info().group) {
@@ -189,6 +197,8 @@ pub(super) struct Skipped {
     pub(super) definitions: Definitions,
     /// What the last message has beyond the journal's end.
     pub(super) rest: Vec<Event>,
+    /// The findings of the feed's reader that are in the journal.
+    pub(super) told: Told,
 }
 
 /// Moves `feed` behind the last message of the journal that ends with `tail`.
@@ -196,9 +206,10 @@ pub(super) fn skip_to(tail: &Tail, feed: &mut dyn Feed, config: &EngineConfig) -
     let mut skipped = Skipped {
         filter: SymbolFilter::new(&config.symbols),
         instruments: config.instruments.as_deref().cloned().unwrap_or_default(),
+        told: Told::new(feed.sources().len()),
         ..Skipped::default()
     };
-    let Skipped { filter, instruments, definitions, .. } = &mut skipped;
+    let Skipped { filter, instruments, definitions, told, .. } = &mut skipped;
     let Some(mark) = tail.mark else { return Ok(skipped) };
     let mut batch = [Event::default(); FEED_BATCH_RECORDS];
     while feed.position().message < mark.message {
@@ -212,7 +223,10 @@ pub(super) fn skip_to(tail: &Tail, feed: &mut dyn Feed, config: &EngineConfig) -
         instruments.rewrite(&mut batch[..count])?;
         let kept = filter.retain(&mut batch[..count]);
         definitions.note(&batch[..kept]);
+        told.note_phases(feed, &batch[..kept]);
     }
+    told.catch_up(feed);
+    tail.findings.iter().for_each(|finding| told.note(finding));
     for mark in &tail.sources {
         check_source(mark, feed)?;
     }
@@ -229,6 +243,7 @@ pub(super) fn skip_to(tail: &Tail, feed: &mut dyn Feed, config: &EngineConfig) -
         if !batch[..common].iter().zip(wanted).all(|(one, other)| is_same(one, other)) {
             return Err(another_feed(feed));
         }
+        told.note_phases(feed, &batch[..common]);
         wanted = &wanted[common..];
         if common < kept {
             skipped.rest = batch[common..kept].to_vec();

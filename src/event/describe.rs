@@ -2,7 +2,7 @@
 //! enum, payloads, view and table.
 
 use super::fields::FieldInfo;
-use super::kinds::Kind;
+use super::kinds::{KINDS, Kind};
 use bytemuck::Pod;
 
 /// Who puts records of a kind on the ring.
@@ -29,6 +29,19 @@ pub struct KindInfo {
     pub summary: &'static str,
     /// Its payload, in the order of the bytes.
     pub fields: &'static [FieldInfo],
+}
+
+impl Kind {
+    /// The kind's row in the table.
+    pub fn info(self) -> &'static KindInfo {
+        let index = KINDS.partition_point(|info| (info.kind as u8) < self as u8);
+        &KINDS[index]
+    }
+
+    /// The kind's name in dumps, filters and documents.
+    pub fn name(self) -> &'static str {
+        self.info().name
+    }
 }
 
 /// Bytes of a payload.

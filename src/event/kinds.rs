@@ -462,18 +462,34 @@ kinds! {
         /// Filling.
         pad: Raw<16>,
     }
-}
-
-impl Kind {
-    /// The kind's row in the table.
-    pub fn info(self) -> &'static KindInfo {
-        let index = KINDS.partition_point(|info| (info.kind as u8) < self as u8);
-        &KINDS[index]
+    /// The feed's reader found that messages are missing, and which.
+    Engine "feed_gap" FeedGap = 99 {
+        /// Number of the feed's message that follows the gap.
+        message: u64,
+        /// The venue's number of the first missing message.
+        from: u64,
+        /// The venue's number of the first message after the gap.
+        until: u64,
+        /// Byte of the unpacked feed at which the packet begins that follows the gap, or tells of
+        /// it; 0 where packets have no place in a file.
+        byte: u64,
     }
-
-    /// The kind's name in dumps, filters and documents.
-    pub fn name(self) -> &'static str {
-        self.info().name
+    /// The feed's reader found something that its messages do not tell.
+    Engine "feed_finding" FeedFinding = 100 {
+        /// Number of the feed's message that it is about, the last one of several.
+        message: u64,
+        /// How often since the finding before; of C how often in all.
+        count: u64,
+        /// What: M messages missing, not numbered; B older than the one before; U of an unknown
+        /// type; D steps of the venue's own book that do not follow; C such steps compared; S the
+        /// session's start is there; E its end is.
+        what: Letter,
+        /// 1 when the byte is known.
+        has_byte: u8,
+        /// Filling.
+        pad: Raw<6>,
+        /// Byte of the unpacked feed at which the message begins, or its packet.
+        byte: u64,
     }
 }
 

@@ -153,7 +153,7 @@ impl Event {
     }
 
     /// The number, from 1, of the feed that the event is of, among several that are read as one;
-    /// `None` for a feed alone, and for what the engine added.
+    /// `None` for a feed alone, and for what the engine added but findings in that feed.
     #[inline]
     pub fn source(&self) -> Option<u32> {
         let source = (self.flags & Flags::SOURCE) >> Flags::SOURCE_SHIFT;

@@ -62,6 +62,14 @@ impl Located {
         self.last_byte = byte;
     }
 
+    /// Counts `count` more at `message`, its time, and its byte where that is known.
+    pub(crate) fn note_many(&mut self, (message, ts): (u64, u64), byte: Option<u64>, count: u64) {
+        if count > 0 {
+            self.note_at(message, ts, byte);
+            self.count = self.count.saturating_add(count - 1);
+        }
+    }
+
     /// Counts one more at `event`, the event of the ring of this number, of the feed it says.
     pub(crate) fn note_event(&mut self, number: u64, event: &Event) {
         if self.count == 0 {
@@ -73,7 +81,7 @@ impl Located {
 
     /// Adds what was found in the feed `source` of several; the first and the last are those by
     /// time, and their places those of their own feeds.
-    pub(super) fn add(&mut self, source: u32, more: Self) {
+    fn add(&mut self, source: u32, more: Self) {
         if more.count == 0 {
             return;
         }
@@ -197,6 +205,42 @@ pub struct Checks {
     pub sources: Vec<SourceChecks>,
 }
 
+/// What the reader of a feed has found, and its messages do not tell.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Found {
+    /// Messages that are missing, as in [`Checks`].
+    pub gaps: Located,
+    /// Messages whose time is before that of the message before them.
+    pub backwards: Located,
+    /// Messages of a type that the format does not know.
+    pub unknown_types: Located,
+    /// Steps of the venue's own books that do not follow from the messages.
+    pub states_differ: Located,
+    /// Steps that were compared.
+    pub states: u64,
+    /// Whether the venue's first message of the session is there.
+    pub has_start: bool,
+    /// Whether its last one is.
+    pub has_end: bool,
+}
+
+impl Found {
+    /// What was found in several feeds that are read as one.
+    pub(crate) fn sum(feeds: impl IntoIterator<Item = Self>) -> Self {
+        let mut sum = Self { has_start: true, has_end: true, ..Self::default() };
+        for (source, found) in (1..).zip(feeds) {
+            sum.gaps.add(source, found.gaps);
+            sum.backwards.add(source, found.backwards);
+            sum.unknown_types.add(source, found.unknown_types);
+            sum.states_differ.add(source, found.states_differ);
+            sum.states += found.states;
+            sum.has_start &= found.has_start;
+            sum.has_end &= found.has_end;
+        }
+        sum
+    }
+}
+
 /// One of several feeds that were read as one.
 #[derive(Clone, Debug)]
 pub struct SourceChecks {
@@ -207,6 +251,22 @@ pub struct SourceChecks {
 }
 
 impl Checks {
+    /// What was found so far.
+    pub fn found(&self) -> Found {
+        let &Self { gaps, backwards, unknown_types, states_differ, .. } = self;
+        let &Self { states, has_start, has_end, .. } = self;
+        Found { gaps, backwards, unknown_types, states_differ, states, has_start, has_end }
+    }
+
+    /// Takes over what was found.
+    pub(crate) fn set_found(&mut self, found: Found) {
+        let Found { gaps, backwards, unknown_types, states_differ, .. } = found;
+        (self.gaps, self.backwards) = (gaps, backwards);
+        (self.unknown_types, self.states_differ) = (unknown_types, states_differ);
+        (self.states, self.has_start, self.has_end) =
+            (found.states, found.has_start, found.has_end);
+    }
+
     /// Takes note of the time of the next message.
     pub(super) fn note_time(&mut self, ts: u64) {
         if self.last_ts.is_some_and(|last| ts < last) {
@@ -217,11 +277,8 @@ impl Checks {
     }
 
     /// Counts messages that are missing before the one of this number and time.
-    pub(super) fn note_missing(&mut self, (message, ts): (u64, u64), count: u64) {
-        if count > 0 {
-            self.gaps.note_at(message, ts, self.offset);
-            self.gaps.count = self.gaps.count.saturating_add(count - 1);
-        }
+    pub(super) fn note_missing(&mut self, place: (u64, u64), count: u64) {
+        self.gaps.note_many(place, self.offset, count);
     }
 
     /// Takes note of messages that are missing, at the time of the message that follows the gap, or
@@ -233,6 +290,11 @@ impl Checks {
         self.offset = gap.byte.or(offset);
         self.note_missing((gap.message, ts), gap.count());
         self.offset = offset;
+        self.list_gap(gap);
+    }
+
+    /// Lists a gap while there is room.
+    pub(crate) fn list_gap(&mut self, gap: Gap) {
         if self.gap_ranges.len() < GAPS_LISTED_MAX {
             self.gap_ranges.push(gap);
         }

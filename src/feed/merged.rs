@@ -20,7 +20,7 @@
 use std::collections::HashMap;
 use std::fmt;
 
-use super::{Checks, Description, Feed, Fill, Position, SourceChecks, SourcePosition, Zone};
+use super::{Checks, Description, Feed, Fill, Found, Position, SourceChecks, SourcePosition, Zone};
 use crate::error::{Error, Result};
 use crate::event::kinds::{Raw, Text};
 use crate::event::{Event, EventView, Flags, Kind, payload};
@@ -60,6 +60,8 @@ pub struct Merged {
     checks: Checks,
     position: Position,
     sources: Vec<SourcePosition>,
+    /// Whether a feed was read on since what they found was taken over.
+    has_news: bool,
     fault: Option<Error>,
     is_ended: bool,
 }
@@ -112,6 +114,7 @@ impl Merged {
         let sources = feeds.iter().map(|feed| SourcePosition {
             position: feed.position(),
             identity: feed.description().identity,
+            found: feed.checks().found(),
         });
         let sources = sources.collect();
         let part = |feed: Box<dyn Feed>| Part {
@@ -132,6 +135,7 @@ impl Merged {
             checks: Checks::default(),
             position: Position::default(),
             sources,
+            has_news: false,
             fault: None,
             is_ended: false,
         })
@@ -140,10 +144,23 @@ impl Merged {
     /// The feed whose next message is due first; `None` when all are over.
     fn next_part(&mut self) -> Result<Option<usize>> {
         for part in &mut self.parts {
-            part.refill()?;
+            self.has_news |= part.refill()?;
         }
         let there = self.parts.iter().enumerate().filter(|(_, part)| part.next < part.len);
-        Ok(there.min_by_key(|(index, part)| (part.due, *index)).map(|(index, _)| index))
+        let next = there.min_by_key(|(index, part)| (part.due, *index)).map(|(index, _)| index);
+        // The end waits until all before it is delivered.
+        if next.is_some() && self.has_news {
+            self.note_found();
+        }
+        Ok(next)
+    }
+
+    /// Takes over what the feeds have found.
+    fn note_found(&mut self) {
+        self.has_news = false;
+        for (source, part) in self.sources.iter_mut().zip(&self.parts) {
+            source.found = part.feed.checks().found();
+        }
     }
 
     /// Moves the next message of a feed to `out`; how many records it has now.
@@ -251,22 +268,14 @@ impl Merged {
     fn count(&mut self) {
         let mut sum = Checks { messages: self.checks.messages, ..Checks::default() };
         (sum.first_ts, sum.last_ts) = (self.checks.first_ts, self.checks.last_ts);
-        sum.has_start = true;
-        sum.has_end = true;
-        for (source, checks) in (1..).zip(self.parts.iter().map(|part| part.feed.checks())) {
+        for checks in self.parts.iter().map(|part| part.feed.checks()) {
             sum.bytes += checks.bytes;
             sum.inflate_ns += checks.inflate_ns;
-            sum.states += checks.states;
             for (count, more) in sum.by_type.iter_mut().zip(checks.by_type) {
                 *count += more;
             }
-            sum.gaps.add(source, checks.gaps);
-            sum.backwards.add(source, checks.backwards);
-            sum.unknown_types.add(source, checks.unknown_types);
-            sum.states_differ.add(source, checks.states_differ);
-            sum.has_start &= checks.has_start;
-            sum.has_end &= checks.has_end;
         }
+        sum.set_found(Found::sum(self.sources.iter().map(|source| source.found)));
         sum.sources = std::mem::take(&mut self.checks.sources);
         self.checks = sum;
     }
@@ -296,10 +305,10 @@ impl Merged {
 }
 
 impl Part {
-    /// Reads ahead when nothing is left.
-    fn refill(&mut self) -> Result<()> {
+    /// Reads ahead when nothing is left; whether it did.
+    fn refill(&mut self) -> Result<bool> {
         if self.next < self.len || self.is_ended {
-            return Ok(());
+            return Ok(false);
         }
         (self.next, self.len) = (0, 0);
         match self.feed.fill(&mut self.batch[..])? {
@@ -310,7 +319,7 @@ impl Part {
         if self.len > 0 {
             self.due = self.due.max(self.batch[0].ts_event);
         }
-        Ok(())
+        Ok(true)
     }
 
     /// Whether nothing more will come.
@@ -334,9 +343,6 @@ impl Part {
 
 impl Feed for Merged {
     fn fill(&mut self, out: &mut [Event]) -> Result<Fill> {
-        if let Some(fault) = self.fault.take() {
-            return Err(fault);
-        }
         let mut records = 0;
         while !self.is_ended && records + MESSAGE_RECORDS_MAX <= out.len() {
             match self.next_part() {
@@ -358,6 +364,9 @@ impl Feed for Merged {
                     self.fault = Some(fault);
                 }
             }
+        }
+        if records == 0 {
+            self.note_found();
         }
         self.count();
         if records == 0 {

@@ -33,7 +33,7 @@ mod unpack;
 mod until;
 
 pub use begin::Begin;
-pub use check::{Checks, Gap, LineCounts, Located, PacketCounts, SourceChecks};
+pub use check::{Checks, Found, Gap, LineCounts, Located, PacketCounts, SourceChecks};
 pub use merged::Merged;
 pub use open::{OpenOptions, open, open_bytes, open_orders};
 pub use pace::{Pace, Pacer};
@@ -66,7 +66,8 @@ pub trait Feed: Send {
     /// What the source is.
     fn description(&self) -> &Description;
 
-    /// What was counted and checked so far.
+    /// What was counted and checked so far: in the messages delivered, and at the end once
+    /// [`fill`](Self::fill) has told of it. A run that goes on relies on that.
     fn checks(&self) -> &Checks;
 
     /// Where each of several feeds is that are read as one; empty for a feed alone.
@@ -105,6 +106,8 @@ pub struct SourcePosition {
     pub position: Position,
     /// The identity in its [`Description`].
     pub identity: u64,
+    /// What its reader has found, ahead of its next message, too.
+    pub found: Found,
 }
 
 /// What a feed's source is.

@@ -12,6 +12,7 @@ mod findings;
 mod iex;
 mod itch;
 mod itchy;
+mod journaled;
 mod levels;
 mod live;
 mod live_namespaces;

@@ -331,9 +331,16 @@ fn a_step_that_one_of_two_books_does_not_make_is_told_with_its_file() {
     let whole = run(["replay", &right, "--strict", "--json"]);
     assert_eq!(whole.code, 0, "{}", whole.all());
 
-    let ran = run(["replay", &one, &two, &right, "--strict", "--json"]);
+    let dir = folder.join("run").display().to_string();
+    let ran = run(["replay", &one, &two, &right, "--strict", "--json", "--journal", &dir]);
     assert_eq!(ran.code, 1, "{}", ran.all());
     let feed = &ran.json()["feed"];
+    let again = run(["replay", &dir, "--strict", "--json"]);
+    assert_eq!(again.code, 1, "{}", again.all());
+    let mut recorded = feed["faults"]["states_differ"].clone();
+    (recorded["first_source"], recorded["last_source"]) = ("feed 2".into(), "feed 1".into());
+    assert_eq!(again.json()["feed"]["faults"]["states_differ"], recorded, "of the journal");
+    assert_eq!(again.json()["feed"]["venue_books"], feed["venue_books"]);
     assert_eq!(feed["venue_books"], serde_json::json!({ "compared": 7, "differ": 2 }));
     let fault = &feed["faults"]["states_differ"];
     let row_bytes = "36000.5,1,1,5,5000000,1\n".len();

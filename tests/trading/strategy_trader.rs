@@ -217,11 +217,12 @@ fn session(events: u64) -> Vec<Event> {
             95 => crate::venue_tape::hidden_trade(d(mid + next(2) as i64), 1 + next(50)),
             96 => cross(d(mid), next(3) * 100),
             97 => status([b'H', b'T', b'T', b'T'][next(4) as usize]),
-            98 => Event::new(
+            98 if next(2) == 0 => Event::new(
                 0,
                 0,
                 payload::FeedMark { source: 0, byte_offset: 0, message: 0, identity: 0 },
             ),
+            98 => Event::new(0, 0, payload::FeedGap { message: 0, from: 1, until: 9, byte: 0 }),
             _ => Event::new(0, 0, payload::Time { pad: Raw([0; 32]) }),
         };
         event.ts_event = ts_event;
@@ -306,7 +307,8 @@ fn a_session_cut_by_save_and_load_goes_on_as_if_nothing_had_happened() {
 #[test]
 fn marks_and_events_without_interest_leave_no_trace() {
     let events = session(3_000);
-    let is_mark = |event: &&Event| event.kind().is_some_and(|kind| kind.name() == "feed_mark");
+    let names = ["feed_mark", "feed_gap"];
+    let is_mark = |event: &&Event| event.kind().is_some_and(|kind| names.contains(&kind.name()));
     let without: Vec<Event> = events.iter().filter(|e| !is_mark(e)).copied().collect();
     assert!(without.len() < events.len());
     let (mut all, mut fewer) = (fresh(), fresh());

@@ -12,12 +12,20 @@ use crate::units::AccountId;
 const SEGMENT_RECORDS: u64 = 100;
 
 fn session(seed: u64) -> Box<dyn Feed> {
+    feed_of(session_bytes(seed))
+}
+
+fn feed_of(session: Vec<u8>) -> Box<dyn Feed> {
+    let feed = ItchFeed::from_bytes("session", session, &OpenOptions::default());
+    Box::new(feed.expect("a valid session"))
+}
+
+fn session_bytes(seed: u64) -> Vec<u8> {
     let profile = Profile { messages: 5_000, symbols: 2, live: 100, seed };
     let mut generator = Generator::new(&profile).expect("a valid profile");
     let mut session = Vec::new();
     while generator.fill(&mut session) > 0 {}
-    let feed = ItchFeed::from_bytes("session", session, &OpenOptions::default());
-    Box::new(feed.expect("a valid session"))
+    session
 }
 
 fn parts(feed: Box<dyn Feed>, ring: Producer<Event>, inbox: InboxReceiver<Event>) -> IntakeParts {
@@ -93,4 +101,38 @@ fn segments_begin_with_definitions_and_marks_however_many_commands_come() {
             assert!(!segment.last().is_some_and(of_one), "the marks of a place stay together");
         }
     }
+}
+
+#[test]
+fn findings_stand_before_their_messages_and_none_is_lost_where_a_segment_ends() {
+    let bytes = session_bytes(7);
+    let (mut frames, mut rest) = (Vec::new(), &bytes[..]);
+    while let [high, low, ..] = *rest {
+        let (frame, behind) = rest.split_at(2 + usize::from(u16::from_be_bytes([high, low])));
+        frames.extend_from_slice(frame);
+        rest = behind;
+        // Of an unknown type, in every place of a segment.
+        if frames.len() % 13 == 0 {
+            frames.extend([&[0, 11, b'~'][..], &[0; 4], &frame[7..13]].concat());
+        }
+    }
+    let mut feed = feed_of(frames.clone());
+    let mut batch = [Event::default(); FEED_BATCH_RECORDS];
+    while feed.fill(&mut batch).expect("a valid session") != Fill::End {}
+    let expected = feed.checks().unknown_types;
+    assert!(expected.count > 300, "{expected:?}");
+
+    let records = records_among_commands(feed_of(frames));
+    let (mut told, mut findings, mut before) = (0, 0, 0);
+    for (index, event) in records.iter().enumerate() {
+        let EventView::FeedFinding(found) = event.view() else { continue };
+        told += found.count;
+        findings += 1;
+        let next = records[index + 1].view();
+        let is_before = matches!(next, EventView::Notice(notice) if notice.message_type.0 == b'~');
+        before += usize::from(is_before);
+        assert!(found.message <= expected.last);
+    }
+    assert_eq!(told, expected.count);
+    assert!(findings > 20 && before * 10 > findings * 8, "{before} of {findings}");
 }

@@ -281,13 +281,11 @@ impl Feed for ItchFeed {
             self.advance(batch.bytes);
             self.note_findings(before, &mut out[..batch.records]);
             match batch.stop {
+                // What comes to light at the end is found once all before it is delivered.
+                _ if batch.records > 0 => return Ok(Fill::Records(batch.records)),
                 Stop::Full => {}
-                Stop::Starved if batch.records == 0 => self.source.refill(),
-                Stop::Starved => {}
+                Stop::Starved => self.source.refill(),
                 stop => self.fault = self.end(stop),
-            }
-            if batch.records > 0 {
-                return Ok(Fill::Records(batch.records));
             }
         }
     }
