@@ -258,14 +258,16 @@ fn is_continuation(event: &Event) -> bool {
                 | Kind::NoticeMore
                 | Kind::TermsMore
                 | Kind::NewOrder
+                | Kind::ReplaceOrder
         )
     )
 }
 
-/// The record that says what a message is: the first, or the order that terms come before.
+/// The record that says what a message is: the first, or the command that terms come before.
 fn head(unit: &[Event]) -> &Event {
     let last = &unit[unit.len() - 1];
-    if last.kind() == Some(Kind::NewOrder) { last } else { &unit[0] }
+    let is_command = matches!(last.kind(), Some(Kind::NewOrder | Kind::ReplaceOrder));
+    if is_command { last } else { &unit[0] }
 }
 
 /// The name of a record's kind.

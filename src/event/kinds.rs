@@ -294,7 +294,8 @@ kinds! {
         /// Time of expiry in ns; 0 when none.
         expire_ts: u64,
     }
-    /// More terms of the new order that follows: minimum quantity, self-trade group, cap.
+    /// More terms of the new order that follows: minimum quantity, self-trade group, cap; or the
+    /// account that asks for the replacement that follows.
     Command "terms_more" TermsMore = 65 {
         /// Quantity to be filled on entry at least; 0 when none.
         min_qty: Qty,
@@ -302,8 +303,10 @@ kinds! {
         cap_price: Price,
         /// Self-trade prevention group; 0 means the account.
         self_trade_group: u64,
-        /// Filling.
-        pad: u64,
+        /// Account that asks for a replacement.
+        account: AccountId,
+        /// 1 when an account asks; 0 when the order's own does.
+        has_account: u32,
     }
     /// A new order.
     Command "new_order" NewOrder = 66 {
@@ -332,8 +335,8 @@ kinds! {
         pad: Raw<16>,
         /// Account that asks.
         account: AccountId,
-        /// Filling.
-        pad2: u32,
+        /// 1 when the order's own account asks, whichever that is.
+        any_account: u32,
     }
     /// An order is to be reduced.
     Command "reduce_order" ReduceOrder = 68 {
@@ -345,8 +348,8 @@ kinds! {
         qty: Qty,
         /// Account that asks.
         account: AccountId,
-        /// Filling.
-        pad2: u32,
+        /// 1 when the order's own account asks, whichever that is.
+        any_account: u32,
     }
     /// An order is to be replaced.
     Command "replace_order" ReplaceOrder = 69 {

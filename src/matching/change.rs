@@ -16,10 +16,29 @@ const BY_SIDE: u32 = 4;
 const BY_PRICE: u32 = 8;
 
 impl Matcher {
-    /// The live order of a number that belongs to an account.
+    /// The live order of a number, if it is of the instrument that the command names (0 names none)
+    /// and of the account that asks, if one does.
     #[inline]
-    fn find_of(&self, order_id: OrderId, account: AccountId) -> Option<Found> {
-        self.books.find(order_id).filter(|found| self.terms[found.handle].account == account)
+    fn find_of(
+        &self,
+        event: &Event,
+        order_id: OrderId,
+        account: Option<AccountId>,
+    ) -> Option<Found> {
+        let found = self.books.find(order_id)?;
+        let is_of = account.is_none_or(|account| self.terms[found.handle].account == account)
+            && (event.instrument == 0
+                || self.instrument_of(found.handle) == InstrumentId(event.instrument));
+        is_of.then_some(found)
+    }
+
+    /// The account that terms before a replacement name.
+    #[cold]
+    fn take_asking_account(&mut self) -> Option<AccountId> {
+        self.has_terms = false;
+        self.terms_at_hand = None;
+        let more = self.more_terms_at_hand.take()?;
+        (more.has_account != 0).then_some(more.account)
     }
 
     #[inline]
@@ -29,7 +48,8 @@ impl Matcher {
         cancel: &payload::CancelOrder,
         out: &mut Vec<Execution>,
     ) {
-        match self.find_of(cancel.order_id, cancel.account) {
+        let account = (cancel.any_account == 0).then_some(cancel.account);
+        match self.find_of(event, cancel.order_id, account) {
             Some(found) => {
                 self.end_found(found, ExecutionKind::Cancelled, Reason::Requested, out);
             }
@@ -46,8 +66,8 @@ impl Matcher {
         reduce: &payload::ReduceOrder,
         out: &mut Vec<Execution>,
     ) {
-        let &payload::ReduceOrder { order_id, qty, account, .. } = reduce;
-        match self.find_of(order_id, account) {
+        let &payload::ReduceOrder { order_id, qty, account, any_account, .. } = reduce;
+        match self.find_of(event, order_id, (any_account == 0).then_some(account)) {
             None => {
                 let record = Execution { qty: qty.0, ..unknown(event, order_id, account) };
                 self.reject(record, Reason::UnknownOrder, out);
@@ -68,11 +88,12 @@ impl Matcher {
         out: &mut Vec<Execution>,
     ) {
         let &payload::ReplaceOrder { order_id, price, qty, new_order_id } = replace;
-        let Some(found) = self.books.find(order_id) else {
+        let account = if self.has_terms { self.take_asking_account() } else { None };
+        let Some(found) = self.find_of(event, order_id, account) else {
             let record = Execution {
                 qty: qty.0,
                 new_order_id: new_order_id.0,
-                ..unknown(event, order_id, AccountId(0))
+                ..unknown(event, order_id, account.unwrap_or(AccountId(0)))
             };
             self.reject(record, Reason::UnknownOrder, out);
             return;
@@ -282,7 +303,7 @@ impl Matcher {
     }
 }
 
-/// The reject of a command about an order that is not there.
+/// The reject of a command about an order that is not there; it shows what the command names.
 fn unknown(event: &Event, order_id: OrderId, account: AccountId) -> Execution {
     Execution {
         side: event.side,

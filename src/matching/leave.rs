@@ -29,6 +29,15 @@ impl Matcher {
         }
     }
 
+    /// The instrument of a live order.
+    #[inline]
+    pub(super) fn instrument_of(&self, handle: u32) -> InstrumentId {
+        match self.books.place(handle) {
+            Some(place) => place.book.instrument(),
+            None => self.extras[self.terms[handle].extra].instrument,
+        }
+    }
+
     /// A live order with all its terms, as it is.
     pub(super) fn look(&self, handle: u32) -> InHand {
         let shown = self.shown(handle);

@@ -176,10 +176,13 @@ impl Matcher {
         }
     }
 
-    /// Terms belong to the new order right behind them and to nothing else.
+    /// Terms belong to the new order or replacement right behind them and to nothing else.
     #[cold]
     fn drop_stray_terms(&mut self, event: &Event) {
-        if !matches!(event.kind(), Some(Kind::NewOrder | Kind::Terms | Kind::TermsMore)) {
+        if !matches!(
+            event.kind(),
+            Some(Kind::NewOrder | Kind::ReplaceOrder | Kind::Terms | Kind::TermsMore)
+        ) {
             self.has_terms = false;
             self.terms_at_hand = None;
             self.more_terms_at_hand = None;

@@ -78,7 +78,7 @@
 //!
 //! | | |
 //! |---|---|
-//! | cancel, reduce | of the order's own account, else `unknown_order`; a reduce by all or more cancels |
+//! | cancel, reduce, replace | of the order's own account and instrument where the command names them, else `unknown_order` with what it names; a reduce by all or more cancels |
 //! | replace | total with what is filled (0 unchanged), price (0 unchanged), number (0 unchanged); `duplicate_order`, `not_trading`; a total not above what is filled ends the order with `replaced_below_cum`; then quantity, lot, price and tick as a new order, post-only tested again; rejected it stays as it was; accepted it comes in as a new order |
 //! | replace of a pending stop | limit or cap, total and number; stop price and entry stay |
 //! | replace in a call, or of an order that waits | no matching, back of the queue |

@@ -4,6 +4,8 @@
 //! A [`Profile`] weighs what comes more often; every kind of order and command comes in each.
 #![allow(dead_code, unreachable_pub)]
 
+mod random;
+
 use bytemuck::Zeroable;
 use ringtape::event::kinds::{Letter, Text};
 use ringtape::event::{
@@ -11,6 +13,8 @@ use ringtape::event::{
     SelfTrade, TimeInForce, payload,
 };
 use ringtape::units::{AccountId, InstrumentId, OrderId, Price, Qty, Side};
+
+pub use random::Random;
 
 /// What a stream is mostly about.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -44,46 +48,6 @@ pub const LOTS_QTY: (u64, u64) = (20, 200);
 
 /// Orders that live at the same time at most.
 pub const ORDERS_MAX: usize = 40;
-
-/// A small generator of random numbers (SplitMix64), the same everywhere.
-pub struct Random(pub u64);
-
-impl Random {
-    pub fn next(&mut self) -> u64 {
-        self.0 = self.0.wrapping_add(0x9E37_79B9_7F4A_7C15);
-        let mut z = self.0;
-        z = (z ^ (z >> 30)).wrapping_mul(0xBF58_476D_1CE4_E5B9);
-        z = (z ^ (z >> 27)).wrapping_mul(0x94D0_49BB_1331_11EB);
-        z ^ (z >> 31)
-    }
-
-    pub fn below(&mut self, most: u64) -> u64 {
-        self.next() % most
-    }
-
-    fn between(&mut self, low: i64, high: i64) -> i64 {
-        low + self.below((high - low + 1) as u64) as i64
-    }
-
-    fn chance(&mut self, per_cent: u64) -> bool {
-        self.below(100) < per_cent
-    }
-
-    fn pick<T: Copy>(&mut self, of: &[T]) -> T {
-        of[self.below(of.len() as u64) as usize]
-    }
-
-    /// An index with a chance in proportion to its weight.
-    fn weighted(&mut self, weights: &[u64]) -> usize {
-        let mut left = self.below(weights.iter().sum());
-        let is_hit = |&weight: &u64| {
-            let is_hit = left < weight;
-            left = left.saturating_sub(weight);
-            is_hit
-        };
-        weights.iter().position(is_hit).expect("less than the sum")
-    }
-}
 
 /// An endless stream of commands; each is one record, or a new order with its terms before it.
 pub struct CommandStream {
@@ -153,7 +117,7 @@ impl CommandStream {
             0 => self.new_order(),
             1 => vec![self.cancel()],
             2 => vec![self.reduce()],
-            3 => vec![self.replace()],
+            3 => self.replace(),
             4 => vec![self.mass_cancel()],
             5 => vec![self.start_of_interruption()],
             _ => {
@@ -243,23 +207,32 @@ impl CommandStream {
         OrderId(id)
     }
 
+    /// The instrument that a change names, mostly none.
+    fn named_instrument(&mut self) -> InstrumentId {
+        if self.random.chance(10) { self.instrument() } else { InstrumentId(0) }
+    }
+
     fn cancel(&mut self) -> Event {
         let order_id = self.used_id();
         let account = self.account_of(order_id);
-        let cancel = payload::CancelOrder { order_id, account, ..payload::CancelOrder::zeroed() };
-        self.event(CENTS, cancel)
+        let any_account = u32::from(self.random.chance(10));
+        let pad = payload::CancelOrder::zeroed().pad;
+        let cancel = payload::CancelOrder { order_id, pad, account, any_account };
+        let instrument = self.named_instrument();
+        self.event(instrument, cancel)
     }
 
     fn reduce(&mut self) -> Event {
         let order_id = self.used_id();
         let account = self.account_of(order_id);
         let qty = Qty(self.random.below(8) * self.random.pick(&[1, 1, LOTS_LOT]));
-        let reduce =
-            payload::ReduceOrder { order_id, qty, account, ..payload::ReduceOrder::zeroed() };
-        self.event(CENTS, reduce)
+        let any_account = u32::from(self.random.chance(10));
+        let reduce = payload::ReduceOrder { order_id, pad: 0, qty, account, any_account };
+        let instrument = self.named_instrument();
+        self.event(instrument, reduce)
     }
 
-    fn replace(&mut self) -> Event {
+    fn replace(&mut self) -> Vec<Event> {
         let instrument = self.instrument();
         let order_id = self.used_id();
         let price = match self.random.below(10) {
@@ -278,7 +251,16 @@ impl CommandStream {
             _ => self.new_id(),
         };
         let replace = payload::ReplaceOrder { order_id, price, qty, new_order_id };
-        self.event(instrument, replace)
+        let instrument = self.named_instrument();
+        let mut records = vec![self.event(instrument, replace)];
+        if self.random.chance(20) {
+            let account = self.account_of(order_id);
+            let more =
+                payload::TermsMore { account, has_account: 1, ..payload::TermsMore::zeroed() };
+            let more = Event::new(self.now, instrument.0, more).with_flags(Flags::CONTINUED);
+            records.insert(0, more);
+        }
+        records
     }
 
     fn mass_cancel(&mut self) -> Event {

@@ -53,7 +53,7 @@ fn match_text(text: &str, flags: &[&str]) -> Ran {
 
 #[test]
 fn every_worked_file_gives_the_executions_written_beside_it() {
-    assert!(examples().len() >= 13, "examples are missing");
+    assert!(examples().len() >= 14, "examples are missing");
     for path in examples() {
         let text = fs::read_to_string(&path).expect("an order file");
         let ran = match_text(&text, &flags(&text));
@@ -236,6 +236,7 @@ fn a_wrong_row_is_named_with_line_and_column() {
         ("time,,,,,,,,,4,", "column 10 (ts): 4 goes backwards"),
         ("new,1,buy,,,1,1,,,,*", "column 11 (symbol): an order is of one symbol"),
         ("new,1,buy,,,1,1,,,,A-SYMBOL-OF-25-LETTERS-XX1", "column 11 (symbol): the symbol is too"),
+        ("cancel,1,,,,,,,,,*", "column 11 (symbol): an order is of one symbol: name it, or leave"),
         ("auction,,,,day,,,,,,", "column 5 (tif): `day` is no tif: use one of opg, cls"),
         ("new,1,buy,,,1,1,,,,A,B", "column 12: 12 fields, but the header has 11"),
         ("new,1,\"buy\"x,,,1,1,,,,", "column 3: something follows a closing quote"),
@@ -243,6 +244,43 @@ fn a_wrong_row_is_named_with_line_and_column() {
         let found = fault(&format!("{HEADER}\n\n# five\ntime,,,,,,,,,5,\n{row}\n"));
         let expected = format!("line 5, {expected}");
         assert!(found.starts_with(&expected), "{row}\n{found}\n{expected}");
+    }
+}
+
+/// `ringtape match` of an order file with a file of instruments.
+fn match_with(rules: &str, text: &str) -> Ran {
+    let folder = tempfile::tempdir().expect("a folder");
+    let [rules_path, path] =
+        ["rules.toml", "orders.csv"].map(|name| folder.path().join(name).display().to_string());
+    fs::write(&rules_path, rules).expect("a file");
+    fs::write(&path, text).expect("a file");
+    run(["match", &path, "--instruments", &rules_path])
+}
+
+#[test]
+fn a_replacement_is_priced_in_the_ticks_of_its_own_order_or_not_at_all() {
+    const HEAD: &str = "action,order_id,symbol,side,price,qty,new_order_id\n\
+                        new,1,A,buy,10.05,5,\nnew,1,B,buy,1.00,1,\n";
+    const AGREED: &str = "action,order_id,symbol,side,price,qty,new_order_id\n\
+                          new,1,A,buy,10.05,5,\nreplace,2,,,,,1\n";
+    let told = |head: &str, row: &str| {
+        let ran = match_with("[A]\nprice-increment = \"0.05\"\n", &format!("{head}{row}\n"));
+        let last =
+            if ran.code == 0 { ran.stdout.lines().last() } else { ran.stderr.lines().last() };
+        (ran.code, last.unwrap_or_default().to_owned())
+    };
+    for (head, row, code, expected) in [
+        (HEAD, "replace,1,,,10.02,,", 3, "line 4, column 5 (price): the symbols' ticks differ"),
+        (HEAD, "replace,1,A,,10.02,,", 3, "line 4, column 5 (price): 10.02 is off the tick"),
+        (HEAD, "replace,1,B,,10.02,,", 0, ",rejected,1,0,B,,,0,0,0,,,,,unknown_order"),
+        (HEAD, "replace,1,A,,10.10,,", 0, ",replaced,1,0,A,buy,10.10,5,5,0,,,,1,requested"),
+        (HEAD, "replace,1,,,,4,", 0, ",replaced,1,0,A,buy,10.05,4,4,0,,,,1,requested"),
+        (AGREED, "replace,1,,,10.02,,", 3, "line 4, column 5 (price): 10.02 is off the tick"),
+        (AGREED, "replace,1,,,10.10,,", 0, ",replaced,1,0,A,buy,10.10,5,5,0,,,,1,requested"),
+    ] {
+        let (found, last) = told(head, row);
+        assert_eq!(found, code, "{row}: {last}");
+        assert!(last.contains(expected), "{row}: {last}");
     }
 }
 

@@ -51,8 +51,7 @@ impl Desk<'_> {
             events.push(Event::new(self.now, id.0, terms).with_flags(Flags::CONTINUED));
         }
         if min_qty.0 != 0 {
-            let (cap_price, self_trade_group) = (Price(0), 0);
-            let terms = payload::TermsMore { min_qty, cap_price, self_trade_group, pad: 0 };
+            let terms = payload::TermsMore { min_qty, ..bytemuck::Zeroable::zeroed() };
             events.push(Event::new(self.now, id.0, terms).with_flags(Flags::CONTINUED));
         }
         let new = payload::NewOrder {
@@ -75,7 +74,7 @@ impl Desk<'_> {
             order_id: OrderId(self.run.order(cancel.order_id.0)),
             pad: Raw([0; 16]),
             account: AccountId(self.run.account(cancel.account.0)),
-            pad2: 0,
+            any_account: 0,
         };
         self.about(cancel.order_id, payload)
     }
@@ -87,7 +86,7 @@ impl Desk<'_> {
             pad: 0,
             qty: self.steps_of(reduce.order_id).qty(reduce.qty).unwrap_or_default(),
             account: AccountId(self.run.account(reduce.account.0)),
-            pad2: 0,
+            any_account: 0,
         };
         self.about(reduce.order_id, payload)
     }

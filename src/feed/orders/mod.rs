@@ -15,8 +15,8 @@
 //! |---|---|---|
 //! | `action` | `new`, `cancel`, `reduce`, `replace`, `mass_cancel`, `halt`, `resume`, `auction`, `uncross`, `time`, `end_of_day` | an error |
 //! | `order_id` | number from 1, unique over all accounts and symbols | an error where an order is meant |
-//! | `account` | number; of a `mass_cancel`: its criterion | 0; that of the order |
-//! | `symbol` | of a `mass_cancel` or a phase: `*` for all | the nameless one; that of the order; all |
+//! | `account` | number; of a change, that of the order; of a `mass_cancel`: its criterion | 0; that of the order |
+//! | `symbol` | ASCII; of a change, that of the order; of a `mass_cancel` or a phase: `*` for all | the nameless one; that of the order; all |
 //! | `side` | `buy`, `sell` | an error for `new` |
 //! | `type` | `limit`, `market`, `stop`, `stop_limit`, `trailing`, `trailing_limit` | `limit` |
 //! | `tif` | `day`, `gtc`, `gtd`, `ioc`, `fok`, `opg`, `cls`; of an `auction`: `opg`, `cls` | `gtc` |
@@ -36,20 +36,27 @@
 //! they are converted exactly. A fault names line and column, and what is before it has been
 //! delivered.
 //!
+//! A `cancel`, `reduce` or `replace` whose account or symbol is not the order's is rejected as
+//! `unknown_order`. Where they are empty the live order of the number is meant, whatever rows of
+//! the same number were rejected or have ended. The reader does not know which of them lives: a
+//! `replace` with a price, of a number that had several symbols, needs the symbol when the file's
+//! symbols differ in their tick.
+//!
 //! The reader holds the whole text: an auction is the session's closing one when no other follows
 //! it, so it looks ahead (`survey`). All instruments are defined before the first row.
 
 mod columns;
+mod numbers;
 mod row;
 mod split;
 mod survey;
 mod value;
 
-use std::collections::HashMap;
 use std::io::Read;
 use std::sync::Arc;
 
 use self::columns::{Column, Header};
+use self::numbers::Numbers;
 use self::row::{Increments, Row};
 use self::split::Lines;
 use self::survey::Survey;
@@ -100,8 +107,7 @@ pub struct OrderFeed {
     line: u64,
     /// Time of the row before.
     last_ts: u64,
-    /// Account and instrument of every order that a row named, by number; only looked up.
-    orders: HashMap<u64, (u32, u32)>,
+    numbers: Numbers,
     is_defined: bool,
     /// Records of the row at hand that are still to be delivered.
     staged: Vec<Event>,
@@ -175,7 +181,7 @@ impl OrderFeed {
             offset,
             line,
             last_ts: 0,
-            orders: HashMap::new(),
+            numbers: Numbers::default(),
             is_defined: false,
             staged: Vec::new(),
             description,
@@ -219,7 +225,7 @@ impl OrderFeed {
         let ts = row.ts(self.last_ts, self.midnight_ns)?;
         let mut context = row::Context {
             survey: &self.survey,
-            orders: &mut self.orders,
+            numbers: &mut self.numbers,
             increments: &self.increments,
             midnight_ns: self.midnight_ns,
             ts,

@@ -1,9 +1,8 @@
 //! A row of an order file, and the records that it becomes.
 
-use std::collections::HashMap;
-
 use super::UNKNOWN_INCREMENT;
 use super::columns::{Column, Header};
+use super::numbers::{Named, Numbers};
 use super::split::{self, Field};
 use super::survey::{CLOSING, OPENING, Survey};
 use super::value::{self, BadPrice, suggestion};
@@ -71,8 +70,8 @@ pub(super) struct Row<'a> {
 /// What a row's meaning depends on beside its fields.
 pub(super) struct Context<'a> {
     pub(super) survey: &'a Survey,
-    /// Account and instrument of the orders that earlier rows named.
-    pub(super) orders: &'a mut HashMap<u64, (u32, u32)>,
+    /// What earlier rows say of orders.
+    pub(super) numbers: &'a mut Numbers,
     pub(super) increments: &'a Increments,
     pub(super) midnight_ns: u64,
     /// Time of the row.
@@ -199,7 +198,7 @@ impl<'a> Row<'a> {
             return Ok(Price(0));
         }
         let Some(increment) = increment else {
-            let cure = "write a row for each symbol";
+            let cure = "name one symbol in each row";
             return Err(self.bad(column, "the symbols' ticks differ", cure));
         };
         value::price(text, increment).map_err(|bad| {
@@ -328,9 +327,9 @@ impl<'a> Row<'a> {
             min_qty: self.qty(Column::MinQty)?,
             cap_price: Price(0),
             self_trade_group: self.number(Column::SelfTradeGroup)?.unwrap_or(0),
-            pad: 0,
+            ..zeroed()
         };
-        context.orders.insert(order_id.0, (account.0, instrument));
+        context.numbers.note(order_id, Named { account: Some(account), instrument });
         let has_more = more != zeroed();
         let ts = context.ts;
         let mut records = Vec::with_capacity(3);
@@ -354,27 +353,42 @@ impl<'a> Row<'a> {
         Ok(bits)
     }
 
-    /// A change of one order; what the row does not say is that of the order.
+    /// A change of one order; the account and symbol that the row does not name are those of the
+    /// order, which the matcher finds where rows differ in them.
     fn change(&self, action: Action, context: &mut Context<'_>) -> Result<Vec<Event>> {
         let id = self.order_id(Column::OrderId)?;
         let order_id = self.needed(Column::OrderId, (id.0 != 0).then_some(id))?;
-        let known = context.orders.get(&order_id.0).copied().unwrap_or_default();
-        let account = AccountId(self.number(Column::Account)?.unwrap_or(known.0));
-        let instrument = self.instrument(context.survey).unwrap_or(known.1);
-        let (ts, pad2) = (context.ts, 0);
+        if self.text(Column::Symbol) == ALL_SYMBOLS {
+            let cure = "name it, or leave the field empty";
+            return Err(self.bad(Column::Symbol, "an order is of one symbol", cure));
+        }
+        let known = context.numbers.get(order_id);
+        let given = self.number(Column::Account)?.map(AccountId);
+        let asking = given.or(known.account);
+        let (account, any_account) = (asking.unwrap_or(AccountId(0)), u32::from(asking.is_none()));
+        let instrument = self.instrument(context.survey).unwrap_or(known.instrument);
+        let ts = context.ts;
+        let mut records = Vec::with_capacity(2);
         let record = match action {
             Action::Cancel => {
                 let pad = zeroed();
-                last(ts, instrument, payload::CancelOrder { order_id, pad, account, pad2 })
+                last(ts, instrument, payload::CancelOrder { order_id, pad, account, any_account })
             }
             Action::Reduce => {
                 let qty = Qty(self.needed(Column::Qty, self.number(Column::Qty)?)?);
-                last(ts, instrument, payload::ReduceOrder { order_id, pad: 0, qty, account, pad2 })
+                let pad = 0;
+                let reduce = payload::ReduceOrder { order_id, pad, qty, account, any_account };
+                last(ts, instrument, reduce)
             }
             _ => {
+                // A replacement has no room for the account that asks.
+                if let Some(account) = given {
+                    let more = payload::TermsMore { account, has_account: 1, ..zeroed() };
+                    records.push(Event::new(ts, instrument, more).with_flags(Flags::CONTINUED));
+                }
                 let new_order_id = self.order_id(Column::NewOrderId)?;
                 if new_order_id.0 != 0 {
-                    context.orders.insert(new_order_id.0, known);
+                    context.numbers.rename(order_id, new_order_id);
                 }
                 let price = self.price(Column::Price, context.increments.of(instrument))?;
                 let qty = self.qty(Column::Qty)?;
@@ -387,10 +401,11 @@ impl<'a> Row<'a> {
                 last(ts, instrument, replace)
             }
         };
-        Ok(vec![match self.side()? {
-            Some(side) => record.with_side(side),
-            None => record,
-        }])
+        records.push(record);
+        if let Some(side) = self.side()? {
+            records.iter_mut().for_each(|record| *record = record.with_side(side));
+        }
+        Ok(records)
     }
 
     fn mass_cancel(&self, context: &Context<'_>) -> Result<Vec<Event>> {

@@ -95,13 +95,14 @@ impl CheckedMatcher for OnTape {
     }
 
     fn reduce(&mut self, order_id: OrderId, qty: Qty) {
-        let reduce = payload::ReduceOrder { order_id, pad: 0, qty, account: ACCOUNT, pad2: 0 };
+        let reduce =
+            payload::ReduceOrder { order_id, pad: 0, qty, account: ACCOUNT, any_account: 0 };
         self.command(&Event::new(0, 0, reduce));
     }
 
     fn cancel(&mut self, order_id: OrderId) {
         let pad = Raw([0; 16]);
-        let cancel = payload::CancelOrder { order_id, pad, account: ACCOUNT, pad2: 0 };
+        let cancel = payload::CancelOrder { order_id, pad, account: ACCOUNT, any_account: 0 };
         self.command(&Event::new(0, 0, cancel));
     }
 

@@ -31,7 +31,8 @@ impl NaiveMatcher {
     pub fn cancel(&mut self, event: &Event, cancel: &payload::CancelOrder) {
         let (order_id, account) = (cancel.order_id, cancel.account);
         let asked = Asked { order_id, account: account.0, ..Asked::default() };
-        match self.own_order(order_id, account) {
+        let asking = (cancel.any_account == 0).then_some(account);
+        match self.order_of(event, order_id, asking) {
             None => self.reject(event, &asked, Reason::UnknownOrder),
             Some(order) => self.end(order.id, ExecutionKind::Cancelled, Reason::Requested),
         }
@@ -40,7 +41,8 @@ impl NaiveMatcher {
     pub fn reduce(&mut self, event: &Event, reduce: &payload::ReduceOrder) {
         let &payload::ReduceOrder { order_id, account, qty, .. } = reduce;
         let asked = Asked { order_id, account: account.0, qty, ..Asked::default() };
-        match self.own_order(order_id, account) {
+        let asking = (reduce.any_account == 0).then_some(account);
+        match self.order_of(event, order_id, asking) {
             None => self.reject(event, &asked, Reason::UnknownOrder),
             Some(order) if qty == Qty(0) => {
                 self.reject_change(&order, &asked, Reason::BadQuantity);
@@ -92,8 +94,17 @@ impl NaiveMatcher {
         self.tape.end(kind, &order, reason);
     }
 
-    /// The live order of that number, if it is the account's.
-    fn own_order(&self, id: OrderId, account: AccountId) -> Option<Order> {
-        self.order(id).filter(|order| order.account == account.0).cloned()
+    /// The live order of that number, if it is the account's that asks and of the instrument that
+    /// the command names.
+    pub fn order_of(
+        &self,
+        event: &Event,
+        id: OrderId,
+        account: Option<AccountId>,
+    ) -> Option<Order> {
+        let order = self.order(id)?;
+        let is_named = [0, order.instrument].contains(&event.instrument);
+        let is_own = account.is_none_or(|account| order.account == account.0);
+        (is_named && is_own).then(|| order.clone())
     }
 }

@@ -9,8 +9,10 @@ use super::{Asked, NaiveMatcher};
 impl NaiveMatcher {
     pub fn replace(&mut self, event: &Event, replace: &payload::ReplaceOrder) {
         let &payload::ReplaceOrder { order_id, price, qty, new_order_id } = replace;
-        let asked = Asked { order_id, new_order_id, qty, ..Asked::default() };
-        let Some(old) = self.order(order_id).cloned() else {
+        let account = self.terms_more.filter(|more| more.has_account != 0).map(|more| more.account);
+        let shown = account.map_or(0, |account| account.0);
+        let asked = Asked { order_id, new_order_id, qty, account: shown, ..Asked::default() };
+        let Some(old) = self.order_of(event, order_id, account) else {
             return self.reject(event, &asked, Reason::UnknownOrder);
         };
         let new_id = if new_order_id == OrderId(0) { order_id } else { new_order_id };
