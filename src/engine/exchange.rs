@@ -154,11 +154,8 @@ impl Exchange {
         if is_definition && !event.is_continued() {
             self.list(event, out);
         }
-        if let EventView::Phase(phase) = event.view()
-            && phase.code.0 == b'a'
-            && let Some(desk) = self.by_instrument.get_mut(&InstrumentId(event.instrument))
-        {
-            desk.is_closing = phase.auction & CLOSING != 0;
+        if let EventView::Phase(phase) = event.view() {
+            self.note_calls(phase.auction, &out[start..]);
         }
         self.concerned.clear();
         for execution in &out[start..] {
@@ -230,6 +227,15 @@ impl Exchange {
             _ => {}
         }
         self.peak_live_orders = self.peak_live_orders.max(self.live_orders);
+    }
+
+    /// Takes note of which auction the calls that were opened are.
+    fn note_calls(&mut self, auction: u8, out: &[Execution]) {
+        for execution in out.iter().filter(|execution| execution.reason() == Reason::Auction) {
+            if let Some(desk) = self.by_instrument.get_mut(&InstrumentId(execution.instrument)) {
+                desk.is_closing = auction & CLOSING != 0;
+            }
+        }
     }
 
     /// From its first trade on an instrument has a quote.

@@ -53,7 +53,7 @@ fn match_text(text: &str, flags: &[&str]) -> Ran {
 
 #[test]
 fn every_worked_file_gives_the_executions_written_beside_it() {
-    assert!(examples().len() >= 14, "examples are missing");
+    assert!(examples().len() >= 15, "examples are missing");
     for path in examples() {
         let text = fs::read_to_string(&path).expect("an order file");
         let ran = match_text(&text, &flags(&text));
@@ -282,6 +282,29 @@ fn a_replacement_is_priced_in_the_ticks_of_its_own_order_or_not_at_all() {
         assert_eq!(found, code, "{row}: {last}");
         assert!(last.contains(expected), "{row}: {last}");
     }
+}
+
+#[test]
+fn auctions_belong_to_the_sessions_that_the_hours_make() {
+    let text = "action,order_id,account,symbol,side,tif,price,qty,ts\n\
+        auction,,,A,,,,,34080000000000\n\
+        uncross,,,A,,,,,34200000000000\n\
+        new,1,1,A,buy,cls,10.00,5,36000000000000\n\
+        new,2,2,A,sell,,10.00,9,36060000000000\n\
+        auction,,,A,,,,,57480000000000\n\
+        uncross,,,A,,,,,57660000000000\n\
+        auction,,,A,,,,,120480000000000\n\
+        new,3,1,A,buy,opg,10.00,4,120540000000000\n\
+        uncross,,,A,,,,,120600000000000\n\
+        auction,,,A,,,,,143880000000000\n\
+        uncross,,,A,,,,,144060000000000\n";
+    let ran = match_with("[A]\nopen = \"09:30\"\nclose = \"16:00\"\n", text);
+    assert_eq!(ran.code, 0, "{}", ran.all());
+    let fills = |line: &str| {
+        let rows = ran.stdout.lines().filter(|row| row.starts_with(line));
+        rows.filter(|row| row.contains(",filled,")).count()
+    };
+    assert_eq!((fills("7,"), fills("10,")), (2, 2), "{}", ran.stdout);
 }
 
 #[test]

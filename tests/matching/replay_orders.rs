@@ -14,6 +14,7 @@ use ringtape::feed::orders::OrderFeed;
 use ringtape::journal::{Read, Reader};
 use ringtape::limits::SEGMENT_BYTES_MIN;
 use ringtape::matching::MatcherConfig;
+use ringtape::units::Price;
 
 use crate::common::program::{Ran, run};
 
@@ -115,6 +116,15 @@ fn the_engine_publishes_what_the_exchange_says_whatever_threads_and_rings() {
         assert_eq!(report.totals, exchange.totals());
         assert!(!report.portfolio.is_empty());
     }
+}
+
+#[test]
+fn a_rejected_auction_row_does_not_change_which_auction_is_open() {
+    let text = "action,order_id,side,tif,price,qty\nauction,,,cls,,\nnew,1,sell,,10.00,5\n\
+        new,2,buy,,10.00,5\nauction,,,opg,,\nuncross,,,,,\n";
+    let (executions, _) = direct(text);
+    let last = executions.iter().rev().find_map(Execution::quote).expect("it traded");
+    assert_eq!(last.close_price, Some(Price(1_000)));
 }
 
 /// Runs `ringtape` with `--json`.

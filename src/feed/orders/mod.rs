@@ -42,8 +42,11 @@
 //! `replace` with a price, of a number that had several symbols, needs the symbol when the file's
 //! symbols differ in their tick.
 //!
-//! The reader holds the whole text: an auction is the session's closing one when no other follows
-//! it, so it looks ahead (`survey`). All instruments are defined before the first row.
+//! The reader holds the whole text: an auction is the session's opening one when it uncrosses
+//! first in it, and the closing one when no other uncrosses after it, so it looks ahead (`survey`)
+//! through halts, calls, days that end and the hours of instruments. It takes an uncross with a
+//! collar to trade; where one does not and the next auction must know, `tif` says what it is. All
+//! instruments are defined before the first row.
 
 mod columns;
 mod numbers;
@@ -161,8 +164,9 @@ impl OrderFeed {
         let text =
             String::from_utf8(bytes).map_err(|error| not_text(&description.origin, &error))?;
         let (header, offset, line) = Header::read(&description.origin, &text)?;
-        let survey = Survey::of(&header, &text, offset, line);
         let instruments = options.instruments.clone().unwrap_or_default();
+        let lines = Lines::at(&text, offset, line);
+        let survey = Survey::of(&header, lines, options.utc_midnight_ns, &instruments);
         for (_, symbol) in survey.symbols() {
             let defined = instruments.applied_to(&unknown_instrument(symbol));
             instruments.check(symbol, defined.price_increment)?;
