@@ -255,7 +255,7 @@ pub struct Instructions;
 impl Instructions {
     /// Rejected rather than take liquidity.
     pub const POST_ONLY: u8 = 1;
-    /// With post-only: moved one tick away instead of rejected.
+    /// With post-only: moved to the next price that takes none, where there is one.
     pub const REPRICE: u8 = 2;
     /// Not displayed.
     pub const HIDDEN: u8 = 4;

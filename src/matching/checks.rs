@@ -210,7 +210,7 @@ impl Matcher {
         Ok(())
     }
 
-    /// A post-only order that would take is moved one tick off, or rejected.
+    /// A post-only order that would take is moved to the next price that does not, or rejected.
     pub(super) fn check_post_only(&self, order: &mut InHand) -> Result<(), Reason> {
         let Shown { instrument, side, price, .. } = order.shown;
         let lane = self.lane(instrument);
@@ -221,13 +221,8 @@ impl Matcher {
         if side.is_better(best, price) {
             return Ok(());
         }
-        let moved = match side {
-            Side::Buy => Price(best.0 - lane.tick(best)),
-            Side::Sell => Price(best.0.saturating_add(lane.tick(best))),
-        };
-        if !order.codes.has(Instructions::REPRICE) || moved.0 <= 0 {
-            return Err(Reason::WouldTake);
-        }
+        let moved = lane.short_of(side, best).filter(|_| order.codes.has(Instructions::REPRICE));
+        let moved = moved.ok_or(Reason::WouldTake)?;
         order.shown.price = moved;
         order.extra.price = moved;
         Ok(())

@@ -113,10 +113,20 @@ impl Lane {
         }
     }
 
-    /// One tick at a price.
-    pub(super) fn tick(&self, price: Price) -> i64 {
-        let plain = if self.has_cent_ticks && price.0 >= 10_000 { 100 } else { 1 };
-        self.rules.own_tick(price).unwrap_or(plain)
+    /// The price of a side that is nearest to the best one of the other without meeting it; none
+    /// where an order may not have it.
+    pub(super) fn short_of(&self, side: Side, best: Price) -> Option<Price> {
+        let best = best.0.max(0).cast_unsigned();
+        let below = best.saturating_sub(1);
+        let tick = |price| if self.has_cent_ticks && price >= 10_000 { 100 } else { 1 };
+        let price = match (side, &self.rules.ticks) {
+            (Side::Buy, Some(ticks)) => ticks.down_from(below),
+            (Side::Buy, None) => below - below % tick(below),
+            (Side::Sell, Some(ticks)) => ticks.up_from(best + 1),
+            (Side::Sell, None) => (best + 1).next_multiple_of(tick(best + 1)),
+        };
+        let price = Price(i64::try_from(price).ok()?);
+        self.rules.takes_price(price).then_some(price)
     }
 
     /// How far a market order trades: to its cap, or to the collar around the last trade.
@@ -182,6 +192,27 @@ impl List {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::event::TickBands;
+
+    #[test]
+    fn the_price_short_of_another_is_the_next_that_an_order_may_have() {
+        let mut stock = Lane::default();
+        stock.define(&Instrument::us_equity("X"));
+        let mut banded = Lane::default();
+        banded.rules.ticks = TickBands::new(&[(0, 4), (10, 10), (33, 3)]).ok();
+        banded.rules.price_max = Some(Price(60));
+        for (lane, prices) in [(stock, 9_900..10_300), (banded, 1..70)] {
+            let may_be = |&price: &i64| {
+                lane.rules.takes_price(Price(price)) && lane.is_on_tick(Price(price))
+            };
+            for best in prices.filter(may_be) {
+                let below = (1..best).rev().find(may_be).map(Price);
+                let above = (best + 1..20_000).find(may_be).map(Price);
+                assert_eq!(lane.short_of(Side::Buy, Price(best)), below, "{best}");
+                assert_eq!(lane.short_of(Side::Sell, Price(best)), above, "{best}");
+            }
+        }
+    }
 
     #[test]
     fn the_short_way_to_the_tick_agrees_with_the_instrument() {
@@ -191,7 +222,6 @@ mod tests {
             let mut lane = Lane::default();
             lane.define(&instrument);
             for price in (1..40_000).chain(1_999_999_800..2_000_000_100).map(Price) {
-                assert_eq!(lane.tick(price), instrument.tick(price));
                 assert_eq!(lane.is_on_tick(price), price.0 % instrument.tick(price) == 0);
             }
         }

@@ -41,7 +41,7 @@
 //! | `not_in_auction` | IOC, FOK, post-only or a minimum while a call is open |
 //! | `auction_over` | for the opening auction, and that is over in this session |
 //! | `capacity` | [`MatcherConfig::orders_max`] orders live |
-//! | `would_take` | post-only that would trade with any resting order, hidden ones and own group included; with reprice it moves one tick off the best price instead |
+//! | `would_take` | post-only that would trade with any resting order, hidden ones and own group included; with reprice it takes the next price on the tick that would not, unless that is not positive or above the maximum |
 //!
 //! A display of the whole quantity or more is no iceberg. Rejects are counted by reason
 //! ([`Matcher::counts`]).

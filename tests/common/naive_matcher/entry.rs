@@ -115,19 +115,19 @@ impl Market {
         Ok(())
     }
 
-    /// The price that an order enters with: its own, or a tick off the other side when it is
+    /// The price that an order enters with: its own, or the next one off the other side when it is
     /// post-only, would trade and may be repriced.
     pub fn post_only_price(&self, order: &Order) -> Result<Price, Reason> {
         let Some(best) = self.best_price(order.side.opposite()) else { return Ok(order.price) };
         if !order.is_post_only || order.side.is_better(best, order.price) {
             return Ok(order.price);
         }
-        let tick = self.instrument.tick(best);
-        let off = match order.side {
-            Side::Buy => Price(best.0 - tick),
-            Side::Sell => Price(best.0 + tick),
-        };
-        if order.is_repriced && off.0 > 0 { Ok(off) } else { Err(Reason::WouldTake) }
+        let step = if order.side == Side::Buy { -1 } else { 1 };
+        // A step of a tick schedule is found within so many prices.
+        let mut others = (1..=1_000).map(|steps| Price(best.0 + steps * step));
+        let off = others.find(|&price| self.is_on_tick(price));
+        let off = off.filter(|&price| order.is_repriced && self.is_in_range(price));
+        off.ok_or(Reason::WouldTake)
     }
 }
 
