@@ -227,15 +227,14 @@ fn a_wrong_row_is_named_with_line_and_column() {
         ("new,1,buy,,,1,,,,,", "column 7 (qty): `new` needs qty"),
         ("new,1,buy,,,1,1.5,,,,", "column 7 (qty): `1.5` is no qty"),
         ("reduce,1,,,,,,,,,", "column 7 (qty): `reduce` needs qty"),
-        (
-            "new,1,buy,,,1,1,hiden,,,",
-            "column 8 (flags): `hiden` is no flags: did you mean `hidden`",
-        ),
+        ("new,1,buy,,,1,1,hiden,,,", "column 8 (flags): `hiden` is no flag: did you mean `hidden`"),
         ("new,1,buy,,,1,1,,old,,", "column 9 (stp): `old` is no stp"),
         ("new,1,buy,,,1,1,,,9:60,", "column 10 (ts): `9:60` is no time"),
         ("time,,,,,,,,,4,", "column 10 (ts): 4 goes backwards"),
         ("new,1,buy,,,1,1,,,,*", "column 11 (symbol): an order is of one symbol"),
         ("new,1,buy,,,1,1,,,,A-SYMBOL-OF-25-LETTERS-XX1", "column 11 (symbol): the symbol is too"),
+        ("new,1,buy,,,1,1,,,,é", "column 11 (symbol): `é` is no symbol: write it in letters"),
+        ("halt,,,,,,,,,,A\tB", "column 11 (symbol): `A\\tB` is no symbol"),
         ("cancel,1,,,,,,,,,*", "column 11 (symbol): an order is of one symbol: name it, or leave"),
         ("auction,,,,day,,,,,,", "column 5 (tif): `day` is no tif: use one of opg, cls"),
         ("new,1,buy,,,1,1,,,,A,B", "column 12: 12 fields, but the header has 11"),
@@ -244,6 +243,19 @@ fn a_wrong_row_is_named_with_line_and_column() {
         let found = fault(&format!("{HEADER}\n\n# five\ntime,,,,,,,,,5,\n{row}\n"));
         let expected = format!("line 5, {expected}");
         assert!(found.starts_with(&expected), "{row}\n{found}\n{expected}");
+    }
+}
+
+#[test]
+fn the_prices_of_an_uncross_are_positive() {
+    for (row, expected) in [
+        ("uncross,-10,,", "column 2 (ref_price): -10 is not positive: write a price above 0"),
+        ("uncross,0.00,,", "column 2 (ref_price): 0.00 is not positive"),
+        ("uncross,,-1,", "column 3 (price_from): -1 is not positive"),
+        ("uncross,,,0", "column 4 (price_to): 0 is not positive"),
+    ] {
+        let found = fault(&format!("action,ref_price,price_from,price_to\n{row}\n"));
+        assert!(found.starts_with(&format!("line 2, {expected}")), "{row}: {found}");
     }
 }
 

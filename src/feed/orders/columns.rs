@@ -21,6 +21,11 @@ macro_rules! columns {
                     $(Self::$column => $name,)+
                 }
             }
+
+            /// What one value of it is called.
+            pub(super) fn singular(self) -> &'static str {
+                if self == Self::Flags { "flag" } else { self.name() }
+            }
         }
     };
 }

@@ -144,7 +144,7 @@ impl<'a> Row<'a> {
         }
         let what = match text {
             "" => format!("the row has no {}", column.name()),
-            _ => format!("`{text}` is no {}", column.name()),
+            _ => format!("`{text}` is no {}", column.singular()),
         };
         Err(self.bad(column, what, suggestion(text, names.iter().map(|&(name, _)| name))))
     }
@@ -218,6 +218,16 @@ impl<'a> Row<'a> {
         })
     }
 
+    /// A price that is positive where it is given; 0 when the field is empty.
+    fn positive_price(&self, column: Column, increment: Option<u64>) -> Result<Price> {
+        let price = self.price(column, increment)?;
+        if self.is_given(column) && price.0 <= 0 {
+            let what = format!("{} is not positive", self.text(column));
+            return Err(self.bad(column, what, "write a price above 0, or leave the field empty"));
+        }
+        Ok(price)
+    }
+
     fn time(&self, column: Column, midnight_ns: u64) -> Result<Option<u64>> {
         let text = self.text(column);
         if text.is_empty() {
@@ -263,12 +273,18 @@ impl<'a> Row<'a> {
 
     /// The records of the row, continuations included.
     pub(super) fn records(&self, context: &mut Context<'_>) -> Result<Vec<Event>> {
-        if self.text(Column::Symbol).len() > size_of::<Text<24>>() {
+        let symbol = self.text(Column::Symbol);
+        if symbol.len() > size_of::<Text<24>>() {
             return Err(self.bad(
                 Column::Symbol,
                 "the symbol is too long",
                 "use 24 letters at most",
             ));
+        }
+        if !symbol.bytes().all(|byte| (b' '..=b'~').contains(&byte)) {
+            let what = format!("`{}` is no symbol", symbol.escape_debug());
+            let cure = "write it in letters, digits and signs of ASCII";
+            return Err(self.bad(Column::Symbol, what, cure));
         }
         let action = self.named(Column::Action, self.text(Column::Action), &ACTIONS)?;
         match action {
@@ -453,7 +469,7 @@ impl<'a> Row<'a> {
 
     fn phase(&self, code: u8, context: &Context<'_>) -> Result<Vec<Event>> {
         let instrument = self.instrument(context.survey).unwrap_or(ALL_INSTRUMENTS);
-        let price = |column| self.price(column, context.increments.of(instrument));
+        let price = |column| self.positive_price(column, context.increments.of(instrument));
         let mut phase = phase(code);
         if code == b'u' {
             phase.reference_price = price(Column::ReferencePrice)?;
