@@ -28,6 +28,7 @@ impl Matcher {
             for id in (0..self.lanes.len() as u32).map(InstrumentId) {
                 if self.is_known(id) {
                     self.phase_of(id, phase, out);
+                    self.publish_one(id, out);
                 }
             }
         } else if self.is_known(InstrumentId(event.instrument)) {
@@ -83,7 +84,6 @@ impl Matcher {
                 self.end_day(instrument, out);
             }
         }
-        self.publish_one(instrument, out);
     }
 
     fn set_halted(&mut self, instrument: InstrumentId, is_halted: bool) {

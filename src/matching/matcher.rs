@@ -140,7 +140,8 @@ impl Matcher {
     #[inline]
     pub fn apply(&mut self, event: &Event, out: &mut Vec<Execution>) {
         self.now = event.ts_event;
-        if self.next_expiry <= event.ts_event {
+        // The records of a command follow one another: what is due comes with the last.
+        if self.next_expiry <= event.ts_event && !event.is_continued() {
             self.expire(out);
         }
         if self.has_terms {

@@ -18,7 +18,7 @@
 //!
 //! | | |
 //! |---|---|
-//! | order of the records of one command | expiries due; the answer; fills and self-trade effects as they happen; the end of the remainder; triggered stops, each with its fills and its remainder; indicative results of open calls by ascending instrument |
+//! | order of the records of one command | expiries due; the answer; fills and self-trade effects as they happen; the end of the remainder; triggered stops, each with its fills and its remainder; indicative results of open calls by ascending instrument. A phase of all instruments is one of each, with its indicative result |
 //! | match | two fills with one number, maker then taker, at the resting order's price; in an uncross buy then sell; numbers count matches from 1 |
 //! | `price` of other records | the order's limit; of market and stop orders the cap, 0 when none |
 //! | `qty` of other records | accepted, replaced, triggered: the total with what is filled; cancelled, expired: what was open; reduced: what was taken off; rejected: what was asked for |

@@ -320,6 +320,31 @@ fn auctions_belong_to_the_sessions_that_the_hours_make() {
 }
 
 #[test]
+fn indicative_results_come_after_the_answer_by_ascending_instrument() {
+    let text = "action,order_id,symbol,side,tif,price,qty,expire_ts,stp_group,ts\n\
+        auction,,A,,,,,,,\n\
+        auction,,B,,,,,,,\n\
+        new,1,A,buy,gtd,10.05,5,10,,\n\
+        new,2,B,buy,,10.00,7,,1,10\n\
+        new,3,A,buy,gtd,10.05,5,20,,\n\
+        end_of_day,,B,,,,,,,20\n\
+        uncross,,B,,,,,,,\n\
+        new,4,B,buy,day,10.00,7,,,\n\
+        new,5,A,buy,gtd,10.05,5,30,,\n\
+        auction,,B,,,,,,,30\n";
+    let ran = match_text(text, &[]);
+    let told = |line: &str| -> Vec<String> {
+        let rows = ran.stdout.lines().filter(|row| row.starts_with(line));
+        let fields = rows.map(|row| row.split(',').collect::<Vec<_>>());
+        fields.map(|row| [row[3], row[4], row[6], row[16]].join(" ")).collect()
+    };
+    let first = ["expired 1 A expired", "accepted 2 B ", "status  A indicative"];
+    assert_eq!(told("5,"), [&first[..], &["status  B indicative"]].concat(), "{}", ran.stdout);
+    let last = ["expired 5 A expired", "status  B auction", "status  A indicative"];
+    assert_eq!(told("11,"), [&last[..], &["status  B indicative"]].concat(), "{}", ran.stdout);
+}
+
+#[test]
 fn a_column_that_the_file_has_not_is_named_as_missing() {
     let found = fault("action,order_id,price\nnew,1,1\n");
     assert!(found.starts_with("line 2, column `side`, which the file has not"), "{found}");

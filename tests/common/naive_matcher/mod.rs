@@ -132,7 +132,9 @@ impl NaiveMatcher {
 
     pub fn apply(&mut self, event: &Event, out: &mut Vec<Execution>) {
         self.tape.now = event.ts_event;
-        self.expire_due();
+        if !event.is_continued() {
+            self.expire_due();
+        }
         match event.view() {
             EventView::Terms(terms) => self.terms = Some(*terms),
             EventView::TermsMore(more) => self.terms_more = Some(*more),

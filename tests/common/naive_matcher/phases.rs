@@ -22,14 +22,18 @@ impl NaiveMatcher {
         if named.is_empty() && event.instrument != ALL_INSTRUMENTS {
             return self.reject(event, &Asked::default(), Reason::UnknownInstrument);
         }
+        let is_of_all = event.instrument == ALL_INSTRUMENTS;
         for id in named {
             let market = self.markets.get_mut(&id).expect("just found");
             if market.allows(phase.code.0) {
                 market.change_phase(phase, &mut self.tape);
-                market.publish_indicative(&mut self.tape);
             } else {
                 let of_market = Event { instrument: id, ..*event };
                 self.reject(&of_market, &Asked::default(), Reason::WrongState);
+            }
+            if is_of_all {
+                let market = self.markets.get_mut(&id).expect("just found");
+                market.publish_indicative(&mut self.tape);
             }
         }
     }
