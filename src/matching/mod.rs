@@ -69,10 +69,10 @@
 //! | hidden | rests behind all displayed orders of its price |
 //! | iceberg | displays a part; used up, it refills with min(display, leaves) at the back, and an aggressor meets it again before the next price; reduced, it loses its reserve first |
 //! | stop, stop limit | pends until the source (last trade, or best ask for buys and best bid for sells) reaches the stop, then enters as market or limit with fresh priority |
-//! | trailing | stop = best price since entry -/+ trail, never loosens; follows what an order traded before the test; without a price it waits for the first one |
+//! | trailing | stop = best price since entry -/+ trail, never loosens; a stop price of its own is the first stop, while it is the tighter one; follows what an order traded before the test; without a price it waits for the first one |
 //! | trigger order | tested after an incoming order (new or replaced) is done, against the highest and lowest price that it traded; all buys by ascending stop, then all sells by descending stop, then entry; what they trigger queues behind. True on entry: at once. On resume and after an uncross: against the last price and the touch |
 //! | pro-rata ([`Allocation::ProRata`]) | the displayed orders of a price share in proportion, in whole lots, what is left over front to back; with `top` the front order first; one fill an order and round; hidden orders by time |
-//! | self-trade prevention | the incoming order's mode against orders of its group, or of its account without one, pair by pair as met: newest, oldest, both, decrement (both lose the smaller open quantity); pro-rata first clears the price of them. FOK and minimum quantity do not count them. Off in an uncross |
+//! | self-trade prevention | the incoming order's mode against orders of its group, or of its account without one, pair by pair as met: newest, oldest, both, decrement (both lose the smaller open quantity); pro-rata first clears the price of them. FOK and minimum quantity do not count them, but meeting one on the way can end the order after a part of it traded. Off in an uncross |
 //!
 //! # Changes
 //!
@@ -111,7 +111,7 @@
 //! | price | largest volume; smallest imbalance; the highest if all that remain lack sells, the lowest if all lack buys; the nearest to the reference; the higher |
 //! | reference | last trade, else the close before ([`InstrumentRules::previous_close`]), else the one of the uncross |
 //! | collar | a price outside: nothing trades, the call goes on |
-//! | who trades | market by time, then better price, then displayed, hidden, reserve, then time; two pointers down both lists |
+//! | who trades | market without a cap by time, then better price (a cap ranks as a limit), then displayed, hidden, reserve, then time; two pointers down both lists |
 //! | after it | icebergs that are used up refill; `auction_over` for what is left of opening and closing orders, `no_liquidity` for market orders, by ascending number; the price is the last trade; stops are tested |
 //! | indicative | after every record that changed an open call: price, volume and imbalance if one of them changed, also when nothing would trade |
 //!

@@ -22,7 +22,7 @@
 //! | `tif` | `day`, `gtc`, `gtd`, `ioc`, `fok`, `opg`, `cls`; of an `auction`: `opg`, `cls` | `gtc` |
 //! | `price` | limit, or the cap of a type without one | none; unchanged |
 //! | `qty` | quantity; of a `reduce` what is taken off, of a `replace` the total with what is filled | an error for `new` and `reduce`; unchanged, where 0 is an error |
-//! | `stop_price`, `trail`, `display_qty`, `min_qty` | terms of a `new` | none |
+//! | `stop_price`, `trail`, `display_qty`, `min_qty` | terms of a `new`; the `stop_price` of a trailing type is its first stop | none |
 //! | `flags` | any of `post_only`, `reprice`, `hidden`, `trigger_bidask`, joined by `\|` | none |
 //! | `expire_ts` | when a `gtd` order expires, as `ts` | none |
 //! | `stp`, `stp_group` | `none`, `newest`, `oldest`, `both`, `decrement`; the group | `none`; the account |
