@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 
 use super::holding::{Holding, Ledger};
 use super::lots::Lots;
-use super::markouts::Markouts;
+use super::markouts::{Markouts, QualityOf};
 use super::marks::{Mark, MarkRule};
 use super::position::{Position, Worth};
 use super::rates::Rates;
@@ -121,7 +121,7 @@ impl Portfolio {
     }
 
     fn fill(&mut self, execution: &Execution) -> Result<()> {
-        self.settle_markouts(execution, false);
+        self.settle_markouts(execution);
         let known = self.instruments.get_mut(&execution.instrument);
         let known = known.ok_or_else(|| unlisted(execution))?;
         let side = execution.side().ok_or_else(|| failed(execution, "a fill has no side"))?;
@@ -155,11 +155,13 @@ impl Portfolio {
     }
 
     fn mark(&mut self, execution: &Execution, quote: &Quote) -> Result<()> {
-        self.settle_markouts(execution, false);
+        self.settle_markouts(execution);
         let known = self.instruments.get_mut(&execution.instrument);
         let known = known.ok_or_else(|| unlisted(execution))?;
         known.mark = self.config.marks.next(known.mark, quote);
-        self.settle_markouts(execution, true);
+        self.measure(execution.instrument, |markouts, mark, worth, quality_of| {
+            markouts.capture(mark, worth, quality_of);
+        });
         self.revalue(execution.instrument);
         if self.config.audit {
             let instrument = execution.instrument;
@@ -184,18 +186,27 @@ impl Portfolio {
         }
     }
 
-    /// Measures the fills of the execution's instrument that are due.
-    fn settle_markouts(&mut self, execution: &Execution, is_inclusive: bool) {
-        let instrument = execution.instrument;
+    /// Measures the fills of the execution's instrument whose markouts are due.
+    fn settle_markouts(&mut self, execution: &Execution) {
+        self.measure(execution.instrument, |markouts, mark, worth, quality_of| {
+            markouts.settle(execution.ts_event, mark, worth, quality_of);
+        });
+    }
+
+    /// Measures the fills of an instrument; what is measured goes to the accounts' holdings.
+    fn measure(
+        &mut self,
+        instrument: u32,
+        measure: impl FnOnce(&mut Markouts, Option<Mark>, Worth, &mut QualityOf<'_>),
+    ) {
         let Some(known) = self.instruments.get_mut(&instrument) else { return };
         if known.markouts.is_empty() {
             return;
         }
-        let Known { markouts, mark, worth, .. } = known;
         let positions = &mut self.positions;
-        markouts.settle(execution.ts_event, is_inclusive, *mark, *worth, |account, measure| {
+        measure(&mut known.markouts, known.mark, known.worth, &mut |account, change| {
             if let Some(holding) = positions.get_mut(&(instrument, account)) {
-                measure(&mut holding.quality);
+                change(&mut holding.quality);
             }
         });
     }

@@ -94,6 +94,9 @@ impl Measured {
     }
 }
 
+/// Changes what an account is measured by.
+pub(super) type QualityOf<'a> = dyn FnMut(AccountId, &mut dyn FnMut(&mut Quality)) + 'a;
+
 /// A fill that is still being measured.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 struct Pending {
@@ -130,39 +133,56 @@ impl Markouts {
         self.pending.is_empty()
     }
 
-    /// Measures what was due before `now`, or by then if `is_inclusive`, against the mark that
-    /// stands; what a fill captured is measured by the first mark after it.
+    /// Measures the markouts that were due before `now` against the mark that stands, which is the
+    /// last one of its time.
     pub(super) fn settle(
         &mut self,
         now: u64,
-        is_inclusive: bool,
         mark: Option<Mark>,
         worth: Worth,
-        mut quality_of: impl FnMut(AccountId, &mut dyn FnMut(&mut Quality)),
+        quality_of: &mut QualityOf<'_>,
     ) {
-        for moment in usize::from(!is_inclusive)..MOMENTS {
-            let after = if moment == 0 { 0 } else { MARKOUT_HORIZONS[moment - 1] };
-            while let Some(fill) = self.pending.get_mut(self.done[moment]) {
-                let due = fill.ts_event.saturating_add(after);
-                if due > now || (due == now && !is_inclusive) {
-                    break;
-                }
-                self.done[moment] += 1;
-                let Some(value) = mark.and_then(|mark| fill.gain(mark, worth)) else { continue };
-                if moment == 0 {
-                    fill.capture = Some(value);
-                }
-                quality_of(fill.account, &mut |quality| {
-                    quality.moments[moment].add(fill.qty, value);
-                    if let Some(capture) = fill.capture.filter(|_| moment == ADVERSE) {
-                        quality.adverse.add(fill.qty, capture - value);
-                    }
-                });
-            }
+        for (moment, after) in (1..).zip(MARKOUT_HORIZONS) {
+            let is_due = |fill: &Pending| fill.ts_event.saturating_add(after) < now;
+            self.measure(moment, is_due, mark, worth, quality_of);
         }
         let finished = self.done.iter().copied().min().unwrap_or(0);
         self.pending.drain(..finished);
         self.done.iter_mut().for_each(|done| *done -= finished);
+    }
+
+    /// Measures what fills captured against the first mark after them, which stands since now.
+    pub(super) fn capture(
+        &mut self,
+        mark: Option<Mark>,
+        worth: Worth,
+        quality_of: &mut QualityOf<'_>,
+    ) {
+        self.measure(0, |_| true, mark, worth, quality_of);
+    }
+
+    /// Measures at a moment the fills that are due and were not yet measured there.
+    fn measure(
+        &mut self,
+        moment: usize,
+        is_due: impl Fn(&Pending) -> bool,
+        mark: Option<Mark>,
+        worth: Worth,
+        quality_of: &mut QualityOf<'_>,
+    ) {
+        while let Some(fill) = self.pending.get_mut(self.done[moment]).filter(|fill| is_due(fill)) {
+            self.done[moment] += 1;
+            let Some(value) = mark.and_then(|mark| fill.gain(mark, worth)) else { continue };
+            if moment == 0 {
+                fill.capture = Some(value);
+            }
+            quality_of(fill.account, &mut |quality| {
+                quality.moments[moment].add(fill.qty, value);
+                if let Some(capture) = fill.capture.filter(|_| moment == ADVERSE) {
+                    quality.adverse.add(fill.qty, capture - value);
+                }
+            });
+        }
     }
 
     pub(super) fn save(&self, writer: &mut StateWriter) {

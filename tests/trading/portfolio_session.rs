@@ -163,7 +163,8 @@ fn markouts_take_the_mark_that_stood_when_their_time_came() {
         (1_050, "mark", "100.05", ""),
         // Comes after 100 ms: those saw 100.05.
         (1_101, "mark", "99.00", ""),
-        // At exactly one second: counts for it.
+        // At exactly one second: of two the last one counts.
+        (2_000, "mark", "80.00", ""),
         (2_000, "mark", "99.90", ""),
         (2_500, "sell", "99.95", "10"),
         (2_500, "mark", "99.90", ""),
