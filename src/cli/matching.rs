@@ -8,12 +8,12 @@ use std::slice;
 use clap::Args;
 use ringtape::engine::Exchange;
 use ringtape::error::{Error, Result};
-use ringtape::event::Execution;
+use ringtape::event::{Execution, Reason};
 use ringtape::feed::orders::OrderFeed;
 use ringtape::feed::{Feed as _, OpenOptions, Zone, open_orders};
 use ringtape::hash::RunningHash;
 use ringtape::matching::{Allocation, MatcherConfig, Priority};
-use ringtape::report::format::{csv_field, thousands};
+use ringtape::report::format::{csv_field, reasons, thousands};
 use serde_json::{Map, Value, json};
 
 use super::instruments::{self, Instruments};
@@ -216,13 +216,8 @@ impl Session {
 
     fn document(&mut self) -> Value {
         let counts = self.exchange.counts();
-        let rejects: Map<String, Value> = self
-            .exchange
-            .matcher()
-            .counts()
-            .rejects()
-            .map(|(reason, count)| (reason.name().to_owned(), count.into()))
-            .collect();
+        let named = |(reason, count): (Reason, u64)| (reason.name().to_owned(), count.into());
+        let rejects: Map<String, Value> = counts.rejects.rejects().map(named).collect();
         json!({
             "schema": 1,
             "rows": self.rows,
@@ -242,19 +237,12 @@ impl Session {
     fn summary(&self) -> String {
         let counts = self.exchange.counts();
         let totals = self.exchange.matcher().totals();
-        let rejects: Vec<String> = self
-            .exchange
-            .matcher()
-            .counts()
-            .rejects()
-            .map(|(reason, count)| format!("{} {}", thousands(count), reason.name()))
-            .collect();
         let mut text = format!(
             "{} rows: {} orders accepted, {} commands rejected{}\n",
             thousands(self.rows),
             thousands(counts.accepted),
             thousands(counts.rejected),
-            if rejects.is_empty() { String::new() } else { format!(" ({})", rejects.join(", ")) },
+            reasons(&counts.rejects),
         );
         let _ = writeln!(
             text,

@@ -14,6 +14,7 @@ mod hours;
 pub mod instrument;
 pub mod kinds;
 mod overrides;
+mod rejects;
 mod ticks;
 mod zone;
 
@@ -29,6 +30,7 @@ pub use hours::TradingHours;
 pub use instrument::{Instrument, InstrumentTable, format_price};
 pub use kinds::{EventView, KINDS, Kind, Payload, payload};
 pub use overrides::{InstrumentOverride, InstrumentOverrides};
+pub use rejects::RejectCounts;
 pub use ticks::{TICK_BANDS_MAX, TickBands};
 pub use zone::{Date, Moment, TimeOfDay, Zone};
 

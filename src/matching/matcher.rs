@@ -3,13 +3,12 @@
 use std::collections::VecDeque;
 
 use super::config::{InstrumentRules, MatcherConfig};
-use super::counts::MatcherCounts;
 use super::heap::Heap;
 use super::lane::{Desk, Lane};
 use super::scratch::Scratch;
 use super::terms::{ExtraSlab, TermsSlab};
 use crate::book::OrderStore;
-use crate::event::{Event, EventView, Execution, InstrumentTable, Kind, payload};
+use crate::event::{Event, EventView, Execution, InstrumentTable, Kind, RejectCounts, payload};
 use crate::limits::INSTRUMENTS_MAX;
 use crate::units::InstrumentId;
 
@@ -87,7 +86,7 @@ pub struct Matcher {
     /// Stops whose turn comes next; empty between records.
     pub(super) triggered: VecDeque<u32>,
     pub(super) scratch: Scratch,
-    pub(super) counts: MatcherCounts,
+    pub(super) counts: RejectCounts,
 }
 
 // The kinds that most records are, tested before the view of all others is built.
@@ -118,7 +117,7 @@ impl Matcher {
             disturbed: vec![],
             triggered: VecDeque::new(),
             scratch: Scratch::default(),
-            counts: MatcherCounts::default(),
+            counts: RejectCounts::default(),
         }
     }
 

@@ -163,7 +163,7 @@ pub use auction::EVERY_INSTRUMENT;
 pub use config::{
     Allocation, InstrumentRules, MATCHER_ORDERS_MAX_DEFAULT, MatcherConfig, Priority,
 };
-pub use counts::{MatcherCounts, MatcherTotals};
+pub use counts::MatcherTotals;
 pub use matcher::Matcher;
 pub use queries::{MatcherOrder, OrderPlace};
 pub use venue::{

@@ -1,11 +1,11 @@
 //! What a matcher shows of its books and orders.
 
 use super::config::MatcherConfig;
-use super::counts::{MatcherCounts, MatcherTotals};
+use super::counts::MatcherTotals;
 use super::matcher::Matcher;
 use super::terms::Berth;
 use crate::book::{BookId, LevelView, NIL, OrderView, Touch};
-use crate::event::{InstrumentTable, OrderType, TimeInForce};
+use crate::event::{InstrumentTable, OrderType, RejectCounts, TimeInForce};
 use crate::units::{AccountId, InstrumentId, OrderId, Price, Qty, Side};
 
 /// Where a live order is.
@@ -135,7 +135,7 @@ impl Matcher {
     }
 
     /// Rejects so far.
-    pub fn counts(&self) -> &MatcherCounts {
+    pub fn counts(&self) -> &RejectCounts {
         &self.counts
     }
 

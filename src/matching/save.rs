@@ -29,7 +29,7 @@ impl Matcher {
     pub fn save(&self, writer: &mut StateWriter) {
         writer.put_u64(self.matches);
         writer.put_u64(self.books.next_priority());
-        self.counts.rejected.iter().for_each(|&count| writer.put_u64(count));
+        self.counts.by_reason.iter().for_each(|&count| writer.put_u64(count));
         writer.put_bool(self.has_terms);
         for terms in
             [self.terms_at_hand.map(bytemuck::cast), self.more_terms_at_hand.map(bytemuck::cast)]
@@ -66,7 +66,7 @@ impl Matcher {
         if next_priority > PRIORITY_MAX {
             return Err(reader.bad(format!("priority {next_priority} is out of range")));
         }
-        for count in &mut loaded.counts.rejected {
+        for count in &mut loaded.counts.by_reason {
             *count = reader.u64()?;
         }
         loaded.has_terms = reader.bool()?;

@@ -1,5 +1,6 @@
 //! How numbers, times and durations read in reports.
 
+use crate::event::{Reason, RejectCounts};
 use crate::feed::{Checks, Description, Zone};
 
 /// ns of one second.
@@ -94,6 +95,15 @@ pub fn messages_by_type<'a>(
 ) -> impl Iterator<Item = (String, u64)> + 'a {
     let counted = (0..=u8::MAX).zip(checks.by_type).filter(|&(_, count)| count > 0);
     counted.map(|(code, count)| (type_name(feed, code), count))
+}
+
+/// What was rejected by its reasons, in brackets behind a number: ` (3 off_lot, 1 would_take)`.
+pub fn reasons(rejects: &RejectCounts) -> String {
+    let told = |(reason, count): (Reason, u64)| format!("{} {}", thousands(count), reason.name());
+    match rejects.rejects().map(told).collect::<Vec<_>>() {
+        none if none.is_empty() => String::new(),
+        reasons => format!(" ({})", reasons.join(", ")),
+    }
 }
 
 /// A field of CSV, in quotes where it needs them.

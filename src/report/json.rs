@@ -10,6 +10,7 @@ use super::journal_check::JournalCheck;
 use super::machine::Machine;
 use super::matching_check;
 use crate::engine::{HashPoint, Hashes, RunReport, StrategyReport};
+use crate::event::RejectCounts;
 use crate::feed::SourceChecks;
 use crate::journal::{Recovery, VerifyReport};
 use crate::portfolio::{AccountTotal, Measured, PositionRow};
@@ -58,6 +59,7 @@ pub fn run_json(run: &RunReport, machine: &Machine, check: Option<&JournalCheck>
             "submitted": run.trades.submitted,
             "accepted": run.trades.accepted,
             "rejected": run.trades.rejected,
+            "rejects": rejects(&run.trades.rejects),
             "cancelled": run.trades.cancelled,
         },
         "fills": run.trades.fills,
@@ -339,6 +341,11 @@ fn account(total: &AccountTotal) -> Value {
     })
 }
 
+/// Rejects by their reasons' names.
+fn rejects(rejects: &RejectCounts) -> Value {
+    rejects.rejects().map(|(reason, count)| (reason.name().to_owned(), json!(count))).collect()
+}
+
 /// A strategy and what it did.
 fn strategy(one: &StrategyReport) -> Value {
     json!({
@@ -347,6 +354,7 @@ fn strategy(one: &StrategyReport) -> Value {
         "submitted": one.counts.submitted,
         "accepted": one.counts.accepted,
         "rejected": one.counts.rejected,
+        "rejects": rejects(&one.counts.rejects),
         "cancelled": one.counts.cancelled,
         "fills": one.counts.fills,
     })

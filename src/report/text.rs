@@ -5,7 +5,7 @@ use std::fmt::Write;
 use super::carrier;
 use super::door;
 use super::findings::{self, warnings};
-use super::format::{books_of, bytes, duration, messages_by_type, thousands, time_of_day};
+use super::format::{books_of, bytes, duration, messages_by_type, reasons, thousands, time_of_day};
 use super::journal_check::JournalCheck;
 use super::machine::Machine;
 use super::matching_check;
@@ -252,9 +252,10 @@ fn trading(text: &mut String, run: &RunReport) {
         text,
         "orders",
         &format!(
-            "{} accepted, {} rejected, {} cancelled, {} fills",
+            "{} accepted, {} rejected{}, {} cancelled, {} fills",
             thousands(trades.accepted),
             thousands(trades.rejected),
+            reasons(&trades.rejects),
             thousands(trades.cancelled),
             thousands(trades.fills)
         ),
@@ -262,10 +263,11 @@ fn trading(text: &mut String, run: &RunReport) {
     for one in run.strategies.iter().filter(|_| run.strategies.len() > 1) {
         let counts = &one.counts;
         let content = format!(
-            "account {}: {} sent, {} rejected, {} fills",
+            "account {}: {} sent, {} rejected{}, {} fills",
             one.account,
             thousands(counts.submitted),
             thousands(counts.rejected),
+            reasons(&counts.rejects),
             thousands(counts.fills)
         );
         row(text, &one.name, &content);

@@ -1,7 +1,7 @@
 //! What a trader counts.
 
 use crate::error::Result;
-use crate::event::{Execution, ExecutionKind};
+use crate::event::{Execution, ExecutionKind, RejectCounts};
 use crate::state::{StateReader, StateWriter};
 
 /// What a trader did, counted.
@@ -11,8 +11,10 @@ pub struct TraderCounts {
     pub submitted: u64,
     /// Orders that the venue accepted.
     pub accepted: u64,
-    /// Commands that the venue rejected.
+    /// Commands that risk gate or venue rejected.
     pub rejected: u64,
+    /// The same by reason.
+    pub rejects: RejectCounts,
     /// Fills.
     pub fills: u64,
     /// Orders cancelled.
@@ -30,7 +32,10 @@ impl TraderCounts {
     pub(crate) fn note(&mut self, execution: &Execution) {
         let counter = match execution.kind() {
             Some(ExecutionKind::Accepted) => &mut self.accepted,
-            Some(ExecutionKind::Rejected) => &mut self.rejected,
+            Some(ExecutionKind::Rejected) => {
+                self.rejects.note(execution.reason());
+                &mut self.rejected
+            }
             Some(ExecutionKind::Filled) => &mut self.fills,
             Some(ExecutionKind::Cancelled) => &mut self.cancelled,
             Some(ExecutionKind::Replaced) => &mut self.replaced,
@@ -40,28 +45,34 @@ impl TraderCounts {
         *counter += 1;
     }
 
-    fn fields(self) -> [u64; 8] {
-        let Self { submitted, accepted, rejected, fills, cancelled, replaced, expired, postponed } =
-            self;
-        [submitted, accepted, rejected, fills, cancelled, replaced, expired, postponed]
+    fn fields(&mut self) -> impl Iterator<Item = &mut u64> {
+        let Self {
+            submitted,
+            accepted,
+            rejected,
+            fills,
+            cancelled,
+            replaced,
+            expired,
+            postponed,
+            ..
+        } = self;
+        let one_by_one =
+            [submitted, accepted, rejected, fills, cancelled, replaced, expired, postponed];
+        one_by_one.into_iter().chain(&mut self.rejects.by_reason)
     }
 
     /// Writes the counts.
-    pub(crate) fn save(self, writer: &mut StateWriter) {
-        self.fields().into_iter().for_each(|count| writer.put_u64(count));
+    pub(crate) fn save(mut self, writer: &mut StateWriter) {
+        self.fields().for_each(|count| writer.put_u64(*count));
     }
 
     /// Reads what [`save`](Self::save) wrote.
     pub(crate) fn load(reader: &mut StateReader<'_>) -> Result<Self> {
-        Ok(Self {
-            submitted: reader.u64()?,
-            accepted: reader.u64()?,
-            rejected: reader.u64()?,
-            fills: reader.u64()?,
-            cancelled: reader.u64()?,
-            replaced: reader.u64()?,
-            expired: reader.u64()?,
-            postponed: reader.u64()?,
-        })
+        let mut counts = Self::default();
+        for count in counts.fields() {
+            *count = reader.u64()?;
+        }
+        Ok(counts)
     }
 }

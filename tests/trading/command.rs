@@ -348,3 +348,17 @@ fn an_instrument_of_its_own_fees_pays_them_and_the_others_pay_those_of_the_flag(
         );
     }
 }
+
+/// Would catch a run whose orders are all refused and that does not say why.
+#[test]
+fn rejects_are_told_with_their_reasons() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let rules = folder.path().join("rules.toml");
+    fs::write(&rules, "[ACME]\nlot = 10\n").expect("a free disk");
+    let words = format!("--strategy maker:symbols=ACME,size=105 --instruments {}", text(&rules));
+    let orders = &replay(&words)["orders"];
+    assert!(orders["rejected"].as_u64() > Some(0), "{orders}");
+    assert_eq!(orders["rejects"], json!({ "off_lot": orders["rejected"] }));
+    let told = run_line(&format!("replay {FEED} {words}"));
+    assert!(told.stderr.contains(" off_lot)"), "{}", told.all());
+}
