@@ -116,8 +116,8 @@ impl Parent {
             ScheduleKind::Twap { span, .. } => part(desk.now().0 - started.0, span.0),
             ScheduleKind::Vwap { rate_percent } => {
                 let volume = desk.books().stats(self.instrument).volume.0;
-                let traded = volume.saturating_sub(self.volume_before);
-                (traded / 100 * u64::from(rate_percent)).min(config.qty)
+                let traded = u128::from(volume.saturating_sub(self.volume_before));
+                (traded * u128::from(rate_percent) / 100).min(config.qty.into()) as u64
             }
         }
     }

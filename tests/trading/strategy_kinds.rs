@@ -333,8 +333,8 @@ fn twap_fills_its_part_of_the_time_and_no_more_than_its_parent() {
 fn vwap_fills_its_rate_of_the_market() {
     let mut run = built_in("vwap:side=buy,qty=50,every=10us,rate=10");
     run.play_all(&[add(1, Buy, d(1000), 1_000), add(2, Sell, d(1002), 5_000)]);
-    run.play_all(&[execute(2, 300), Event { ts_event: 40_000, ..delete(99) }]);
-    assert_eq!(run.position(), 30);
+    run.play_all(&[execute(2, 319), Event { ts_event: 40_000, ..delete(99) }]);
+    assert_eq!(run.position(), 31, "31.9 rounded down");
     run.play_all(&[Event { ts_event: 41_000, ..execute(2, 2_000) }]);
     run.play_all(&[Event { ts_event: 90_000, ..delete(99) }]);
     assert_eq!(run.position(), 50, "a parent is not overfilled");
