@@ -146,6 +146,13 @@ impl Replica {
         self.books.touch(instrument)
     }
 
+    /// Best bid and offer as of the last complete exchange event.
+    #[inline]
+    pub(crate) fn settled_touch(&self, instrument: InstrumentId) -> Touch {
+        let book = self.books.books.get(instrument.0 as usize);
+        book.map_or(Touch::default(), |book| touch_of(&book.marked))
+    }
+
     /// The levels of a side, best first.
     pub fn levels(&self, instrument: InstrumentId, side: Side) -> impl Iterator<Item = LevelView> {
         let levels = self.books.levels(instrument, side).rev().map(LevelView::from);

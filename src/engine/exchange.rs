@@ -65,6 +65,8 @@ struct Desk {
     touch: Touch,
     /// The quote that was told last; `None` until something traded.
     quote: Option<Quote>,
+    /// Whether the command at hand filled orders.
+    has_fills: bool,
     /// Whether the auction at hand is the closing one, and its price once it is over.
     is_closing: bool,
     close_price: Option<Price>,
@@ -145,6 +147,8 @@ impl Exchange {
     }
 
     /// Applies a record and appends what it causes to `out`, quotes last.
+    ///
+    /// A quote that fills changed also comes before them, so that none is valued at an old mark.
     pub fn apply(&mut self, event: &Event, out: &mut Vec<Execution>) {
         let start = out.len();
         self.now = self.now.max(event.ts_event);
@@ -166,7 +170,7 @@ impl Exchange {
         self.concerned.sort_unstable();
         self.concerned.dedup();
         self.note_trades(start, out);
-        self.follow(event.ts_event, out);
+        self.follow(event.ts_event, start, out);
     }
 
     /// The last mark of what traded: the closing auction's price if there was one.
@@ -209,6 +213,7 @@ impl Exchange {
             units,
             touch: Touch::default(),
             quote: None,
+            has_fills: false,
             is_closing: false,
             close_price: None,
         });
@@ -248,6 +253,7 @@ impl Exchange {
             }
             if let Some(desk) = self.by_instrument.get_mut(&InstrumentId(execution.instrument)) {
                 desk.quote.get_or_insert_default();
+                desk.has_fills |= is_trade;
                 if is_cross && desk.is_closing {
                     desk.close_price = Some(Price(execution.price));
                 }
@@ -255,8 +261,9 @@ impl Exchange {
         }
     }
 
-    /// Hashes touches and tells quotes that changed.
-    fn follow(&mut self, ts_event: u64, out: &mut Vec<Execution>) {
+    /// Hashes touches and tells quotes that changed; what the record caused is in `out` from
+    /// `start` on.
+    fn follow(&mut self, ts_event: u64, start: usize, out: &mut Vec<Execution>) {
         let Self { matcher, by_instrument, touches, concerned, .. } = self;
         for &id in &*concerned {
             let Some(desk) = by_instrument.get_mut(&id) else { continue };
@@ -266,6 +273,7 @@ impl Exchange {
                 hash_touch(&desk.units, &touch, touches);
             }
             let Some(told) = desk.quote else { continue };
+            let has_fills = std::mem::take(&mut desk.has_fills);
             let quote = Quote {
                 bid_price: touch.bid_price,
                 bid_qty: touch.bid_qty,
@@ -277,7 +285,11 @@ impl Exchange {
             };
             if quote != told {
                 desk.quote = Some(quote);
-                out.push(Execution::from_quote(ts_event, id.0, &quote));
+                let quote = Execution::from_quote(ts_event, id.0, &quote);
+                if has_fills {
+                    out.insert(start, quote);
+                }
+                out.push(quote);
             }
         }
     }
@@ -357,7 +369,7 @@ fn load_desk(matcher: &Matcher, reader: &mut StateReader<'_>) -> Result<(Instrum
     let is_closing = reader.bool()?;
     let has_close = reader.bool()?;
     let close_price = Some(Price(reader.i64()?)).filter(|_| has_close);
-    Ok((id, Desk { listing, units, touch, quote, is_closing, close_price }))
+    Ok((id, Desk { listing, units, touch, quote, has_fills: false, is_closing, close_price }))
 }
 
 fn load_record(reader: &mut StateReader<'_>) -> Result<Execution> {

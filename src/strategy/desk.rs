@@ -304,9 +304,10 @@ impl Office {
         books.is_trading(instrument) && self.rules(instrument, books).is_open(self.now.0)
     }
 
-    /// What the books say of an instrument now; the closing cross is left for the end of the day.
+    /// What the books say of an instrument whose last exchange event is complete; while one is
+    /// open, what they said before it. The closing cross is left for the end of the day.
     pub(super) fn quote(&self, instrument: InstrumentId, books: &Replica) -> Quote {
-        let touch = books.touch(instrument);
+        let touch = books.settled_touch(instrument);
         Quote {
             bid_price: touch.bid_price,
             bid_qty: touch.bid_qty,

@@ -2,7 +2,7 @@
 
 use super::desk::Office;
 use super::risk::Limit;
-use super::trader::{HELD, LISTED, ORDERS, QUOTE_DUE, RECENT, Told, Trader};
+use super::trader::{HELD, LISTED, ORDERS, QUOTE_DUE, QUOTED, RECENT, Told, Trader};
 use crate::book::Replica;
 use crate::error::{Error, Result};
 use crate::event::{Execution, ExecutionKind, Liquidity, Quote, Reason};
@@ -48,6 +48,9 @@ impl Trader {
         let is_fill = execution.kind() == Some(ExecutionKind::Filled);
         if is_fill {
             execution.fee = self.fee(&execution)?;
+            if self.interest[instrument.0 as usize] & QUOTED == 0 {
+                self.quote(instrument, ts_event, false, replica, out)?;
+            }
         }
         // The own account knows what its strategy was told: a report on its way is in neither.
         if is_fill && self.tells_at_once {
@@ -144,7 +147,7 @@ impl Trader {
     ) -> Result<()> {
         let index = instrument.0 as usize;
         let interest = self.interest[index];
-        if interest & (HELD | QUOTE_DUE | RECENT) == 0 {
+        if interest & QUOTED == 0 {
             return Ok(());
         }
         // The last quote of the time of markouts lets them be settled.

@@ -10,14 +10,14 @@ use super::member::{Call, Member};
 use super::risk::{Limit, RiskGate, RiskLimits};
 use super::timers::Timers;
 use super::{Strategy, StrategySpec};
-use crate::book::{Change, Replica};
+use crate::book::{Change, ChangeKind, OrderView, Replica};
 use crate::error::Result;
 use crate::event::{Event, EventView, Execution, Flags, Kind, Quote, Reason};
 use crate::feed::Zone;
 use crate::limits::COMMANDS_PER_EVENT_MAX;
 use crate::matching::{Venue, VenueConfig};
 use crate::portfolio::{FeeSchedule, MarkRule, Portfolio, PortfolioConfig, Rates};
-use crate::units::{AccountId, InstrumentId, Nanos};
+use crate::units::{AccountId, InstrumentId, Nanos, Qty};
 
 /// What shapes a trader beside its strategies.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -63,8 +63,10 @@ pub(super) const LISTED: u8 = 1 << 4;
 pub(super) const QUOTE_DUE: u8 = 1 << 5;
 /// There was a fill so lately that its markouts are still to come.
 pub(super) const RECENT: u8 = 1 << 6;
+/// What makes its quotes be written, so that the last one is of the last complete exchange event.
+pub(super) const QUOTED: u8 = HELD | QUOTE_DUE | RECENT;
 /// What makes an event of the instrument matter.
-const INTEREST: u8 = WATCHED | ORDERS | HELD | QUOTE_DUE | RECENT;
+const INTEREST: u8 = WATCHED | ORDERS | QUOTED;
 
 /// Runs strategies against the simulated venue.
 ///
@@ -96,7 +98,8 @@ const INTEREST: u8 = WATCHED | ORDERS | HELD | QUOTE_DUE | RECENT;
 /// Several strategies trade at one venue, each for an account of its own, and are called in their
 /// order. Cause and ingest time of the executions are for the caller to fill in. An instrument's
 /// listing comes before its first other execution, a quote after each fill and whenever touch, last
-/// price or state of a held instrument changed after LAST, or of one that traded lately.
+/// price or state of a held instrument changed after LAST, or of one that traded lately; and before
+/// a fill where none was written for that long, so that no fill is valued at an old mark.
 pub struct Trader {
     pub(super) members: Vec<Member>,
     pub(super) config: TraderConfig,
@@ -234,6 +237,11 @@ impl Trader {
         replica: &Replica,
         out: &mut Vec<Execution>,
     ) -> Result<()> {
+        if let Some(entered) = change.new
+            && entered.instrument != change.order.instrument
+        {
+            return self.after_move(event, change, entered, replica, out);
+        }
         // WHY: a faulty message may name an order of another instrument than its own; what counts
         // is whose book changed.
         let instrument = change.order.instrument;
@@ -243,6 +251,29 @@ impl Trader {
             return Ok(());
         }
         self.follow(interest, event, change, replica, out)
+    }
+
+    /// The same where a reference came to life in one instrument while it was in another's book:
+    /// an order left there, and one entered here.
+    #[cold]
+    fn after_move(
+        &mut self,
+        event: &Event,
+        change: &Change,
+        entered: OrderView,
+        replica: &Replica,
+        out: &mut Vec<Execution>,
+    ) -> Result<()> {
+        let left = Change { kind: ChangeKind::Deleted, new: None, ..*change };
+        self.after(event, &left, replica, out)?;
+        let entered = Change {
+            kind: ChangeKind::Added,
+            order: entered,
+            qty: Qty(0),
+            new: None,
+            left_book: false,
+        };
+        self.after(event, &entered, replica, out)
     }
 
     fn follow(

@@ -86,7 +86,7 @@ fn a_strategy_hears_of_fills_inside_an_exchange_event_once_it_is_complete() {
     let (mut run, log) = scripted(vec![order], 500);
     run.play_all(&[add(1, Sell, d(1002), 10), add(2, Buy, d(1000), 100)]);
     let open_fill = run.play(open(execute(2, 30))).expect("it plays");
-    assert_eq!(kinds(&open_fill), ["filled"]);
+    assert_eq!(kinds(&open_fill), ["quote", "filled"]);
     let last = run.play(execute(2, 30)).expect("it plays");
     assert_eq!(kinds(&last), ["filled", "quote"]);
     assert_eq!(
@@ -112,13 +112,13 @@ fn an_instrument_is_listed_before_its_first_execution_and_quoted_while_held() {
     let order = NewOrder::limit(X, Buy, d(1002), Qty(10));
     let (mut run, _) = scripted(vec![order], 500);
     run.play_all(&[add(1, Sell, d(1002), 100), add(2, Buy, d(1000), 100)]);
-    assert_eq!(kinds(&run.out), ["status", "accepted", "filled", "quote", "quote"]);
+    assert_eq!(kinds(&run.out), ["status", "accepted", "quote", "filled", "quote", "quote"]);
     let listing = run.out[0].listing().expect("a listing");
     assert_eq!(listing.symbol, Text::new("X"));
-    // The quote after the fill came before order 2; then its bid made another.
+    // Quotes before and after the fill came before order 2; then its bid made another.
     let quotes: Vec<i64> =
         run.out.iter().filter_map(Execution::quote).map(|q| q.bid_price.0).collect();
-    assert_eq!(quotes, [0, 100_000]);
+    assert_eq!(quotes, [0, 0, 100_000]);
     let kinds_of = |run: &mut Run, event| kinds(&run.play(event).expect("it plays"));
     assert_eq!(kinds_of(&mut run, add(3, Buy, d(1000), 100)), ["quote"]);
     assert!(kinds_of(&mut run, add(4, Buy, d(999), 100)).is_empty());
@@ -132,6 +132,51 @@ fn an_instrument_is_listed_before_its_first_execution_and_quoted_while_held() {
     assert_eq!(end[1].quote().expect("a quote").close_price, Some(d(1001)));
     let row = &run.trader.account().rows()[0];
     assert_eq!(row.unrealised.to_string(), "-0.10");
+}
+
+#[test]
+fn an_order_whose_reference_rested_elsewhere_meets_the_own_orders_of_its_instrument() {
+    let (mut run, _) = scripted(vec![NewOrder::limit(X, Buy, d(1_000), Qty(50))], 500);
+    let y = InstrumentId(14);
+    run.play_all(&InstrumentTable::events(0, y, &Instrument::us_equity("Y")));
+    run.play_all(&[
+        add(1, Sell, d(1_002), 100),
+        Event { instrument: y.0, ..add(3, Buy, d(500), 9) },
+    ]);
+    run.play(add(3, Sell, d(999), 40)).expect("it plays");
+    assert_eq!((run.position(), run.replica.live_orders()), (40, 2));
+}
+
+/// Would catch an account that is killed, or told to have lost, for a mark of long ago.
+#[test]
+fn a_fill_after_a_while_without_quotes_is_valued_at_the_market_as_it_is() {
+    let order = |side, cents, qty| NewOrder::limit(X, side, d(cents), Qty(qty));
+    // Sent one after another from the last on: in, out, and in again at another price.
+    let orders = vec![order(Sell, 1_210, 100), order(Sell, 1_000, 50), order(Buy, 1_002, 50)];
+    let (mut run, _) = scripted(orders, 500);
+    run.play_all(&[add(1, Sell, d(1_002), 100), add(2, Buy, d(1_000), 100), delete(1), delete(2)]);
+    assert_eq!(run.position(), 0);
+    let later = 20_000_000_000;
+    let moved =
+        [add(3, Buy, d(1_200), 100), add(4, Sell, d(1_210), 100), add(5, Sell, d(1_210), 9)];
+    for (nth, event) in (0..).zip(moved) {
+        run.play(Event { ts_event: later + nth * 1_000, ..event }).expect("it plays");
+    }
+    // The own offer at 12.10 is first in its queue, and filled within an exchange event.
+    for (nth, event) in (10..).zip([open(execute(4, 50)), execute(4, 50)]) {
+        run.play(Event { ts_event: later + nth * 1_000, ..event }).expect("it plays");
+    }
+    assert_eq!(run.position(), -100);
+    let mut portfolio = Portfolio::new(PortfolioConfig::default());
+    let mut gains = vec![];
+    for execution in &run.out {
+        portfolio.apply(execution).expect("sound");
+        if execution.kind() == Some(ExecutionKind::Filled) {
+            gains.push(portfolio.totals()[0].equity.to_string());
+        }
+    }
+    assert_eq!(gains, ["0.00", "-1.00", "1.50", "4.00"]);
+    assert_eq!(portfolio.totals()[0].drawdown.to_string(), "1.00");
 }
 
 #[test]
