@@ -75,6 +75,20 @@ fn a_snapshot_is_of_the_book_before_the_first_message_after_its_time() {
     assert_eq!(export("books", &feed(scratch.path()), "--every 60s --depth 3"), expected);
 }
 
+/// Would catch a table whose rows of one instrument depend on whether others had messages.
+#[test]
+fn snapshots_are_taken_in_silence_too() {
+    let scratch = tempfile::tempdir().expect("a scratch folder");
+    let day = scratch.path().join("X_2024-01-02_34200000_57600000_message_1.csv");
+    fs::write(&day, "34200.5,1,1,100,5000000,1\n34500,3,1,100,5000000,1\n90000,1,2,5,5000000,1\n")
+        .expect("a free disk");
+    let books = export("books", &day, "--every 60s");
+    let times = column(&books, "ts_ns");
+    let expected: Vec<String> =
+        (1..=5).map(|nth| format!("{}000000000", 34_200 + 60 * nth)).collect();
+    assert_eq!(times, expected);
+}
+
 /// The cells of a column, which a header names, without the empty ones.
 fn column<'a>(table: &'a str, name: &str) -> Vec<&'a str> {
     let at = table.lines().next().and_then(|head| head.split(',').position(|own| own == name));
@@ -165,4 +179,5 @@ fn a_file_is_written_whole_and_never_over_another() {
     assert!(ran.code == 2 && ran.stderr.contains("is an input"), "{}", ran.all());
     assert_eq!(run(["export", "bars", feed, "--every", "0s"]).code, 2);
     assert_eq!(run(["export", "books", feed, "--depth", "0"]).code, 2);
+    assert_eq!(run(["export", "books", feed, "--every", "100us"]).code, 2);
 }
