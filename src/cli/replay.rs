@@ -445,7 +445,7 @@ fn print_report(
         return term::print(format_args!("{document:#}"));
     }
     if let Some((order, chapters)) = story {
-        term::tell(story::text(order, chapters).trim_end());
+        term::tell(story::text(order, chapters, report.feed.zone).trim_end());
     }
     term::tell(report::run_text(report, &machine, journal).trim_end());
     Ok(())

@@ -2,8 +2,10 @@
 
 use ringtape::engine::Chapter;
 use ringtape::error::{Error, Result};
-use ringtape::event::{Event, ExecutionKind, Liquidity, Reason};
-use ringtape::units::OrderId;
+use ringtape::event::{Event, Execution, ExecutionKind, Liquidity, Reason, format_price};
+use ringtape::feed::Zone;
+use ringtape::report::format::time_of_day;
+use ringtape::units::{OrderId, Price};
 use serde_json::{Value, json};
 
 use super::dump;
@@ -16,33 +18,33 @@ pub(super) fn order_number(text: &str, is_of_orders: bool) -> Result<u64> {
     Ok(if is_of_orders { number } else { number | OrderId::OWN })
 }
 
-/// The story in lines: time, what happened, the queue ahead of an order that rests, the event.
-pub(super) fn text(order: &str, chapters: &[Chapter]) -> String {
+/// The story in lines: time, what happened, the queue ahead of an order that rests, the event;
+/// times of day in a zone.
+pub(super) fn text(order: &str, chapters: &[Chapter], zone: Zone) -> String {
     let mut text = format!("\nthe story of order {order}\n");
     if chapters.is_empty() {
         text.push_str("  no such order: --fills-out lists those that were filled\n");
     }
     for chapter in chapters {
         let execution = &chapter.execution;
-        let side = execution.side().map_or("", |side| side.name());
         let what = execution.kind().map_or("", ExecutionKind::name);
-        // A market order without a cap has no price of its own.
-        let price = match execution.price {
-            0 => "any price".to_owned(),
-            price => price.to_string(),
-        };
+        let time = time_of_day(execution.ts_event, zone);
         let mut line = format!(
-            "  {:>20}  {what:<9} {side} {} at {price}, {} open, {} filled",
-            execution.ts_event, execution.qty, execution.leaves, execution.cum
+            "  {time}  {what:<9} {}{} open, {} filled",
+            terms(chapter),
+            execution.leaves,
+            execution.cum
         );
         if let Some([entry, now]) = execution.queue_ahead() {
             line += &format!(", {now} ahead of {entry} at entry");
         }
+        let is_rejected = execution.kind() == Some(ExecutionKind::Rejected);
+        let successor = if is_rejected { "not replaced by " } else { "replaced by " };
         let liquidity = Liquidity::from_code(execution.liquidity).map_or("", Liquidity::name);
         let words = [
             ("as ", liquidity.to_owned()),
             ("reason ", name_of(execution.reason())),
-            ("replaced by ", number(execution.new_order_id)),
+            (successor, number(execution.new_order_id)),
         ];
         for (lead, word) in words {
             if !word.is_empty() {
@@ -53,9 +55,32 @@ pub(super) fn text(order: &str, chapters: &[Chapter]) -> String {
         let kind = execution.kind();
         let is_done = matches!(kind, Some(ExecutionKind::Filled | ExecutionKind::Triggered));
         let word = if is_done { "by" } else { "with" };
-        text += &format!("{line}\n{:>22}  {word} {}\n", "", cause(chapter));
+        text += &format!("{line}\n{:>20}  {word} {}\n", "", cause(chapter));
     }
     text
+}
+
+/// What an order asks for: `buy 100 ACME at 153.4700, `; nothing of one that was refused unread.
+fn terms(chapter: &Chapter) -> String {
+    let &Chapter { execution: Execution { price, qty, .. }, symbol, .. } = chapter;
+    if (price, qty) == (0, 0) {
+        return String::new();
+    }
+    let side = chapter.execution.side().map_or("", |side| side.name());
+    // A market order without a cap has no price of its own.
+    let price = if price == 0 { "any price".to_owned() } else { decimal(chapter) };
+    let words = [side.to_owned(), qty.to_string(), symbol.as_str().to_owned()];
+    let words: Vec<String> = words.into_iter().filter(|word| !word.is_empty()).collect();
+    format!("{} at {price}, ", words.join(" "))
+}
+
+/// The price as a decimal, or in increments where they are not known.
+fn decimal(chapter: &Chapter) -> String {
+    let price = Price(chapter.execution.price);
+    match chapter.price_increment {
+        0 => price.to_string(),
+        increment => format_price(price, increment),
+    }
 }
 
 /// The story as JSON: a list of what happened.
@@ -68,8 +93,9 @@ pub(super) fn json(order: &str, chapters: &[Chapter]) -> Value {
             json!({
                 "ts": execution.ts_event,
                 "event": execution.kind().map(ExecutionKind::name),
+                "symbol": chapter.symbol.as_str(),
                 "side": execution.side().map(|side| side.name()),
-                "price": execution.price,
+                "price": decimal(chapter),
                 "qty": execution.qty,
                 "leaves": execution.leaves,
                 "cum": execution.cum,
@@ -112,8 +138,9 @@ fn described(event: &Event) -> String {
 
 #[cfg(test)]
 mod tests {
-    use ringtape::event::{Execution, payload};
-    use ringtape::units::{MatchId, Price, Qty};
+    use ringtape::event::kinds::Text;
+    use ringtape::event::payload;
+    use ringtape::units::{MatchId, Qty};
 
     use super::*;
 
@@ -130,6 +157,8 @@ mod tests {
                 reason: reason as u16,
                 ..Execution::new(kind, 1_000, 13)
             },
+            symbol: Text::new("X"),
+            price_increment: 100_000,
             event: Some(Event::new(1_000, 13, trade)),
         };
         let chapters = [
@@ -138,13 +167,13 @@ mod tests {
             told(ExecutionKind::Cancelled, Reason::NoLiquidity, 0),
             told(ExecutionKind::Expired, Reason::Expired, 100_100),
         ];
-        let text = text("7", &chapters);
+        let text = text("7", &chapters, Zone::Utc);
         for line in [
-            "accepted   100 at any price",
-            "triggered  100 at any price",
+            "00:00:00.000001000  accepted  100 X at any price",
+            "triggered 100 X at any price",
             "by market sequence 41: trade",
-            "cancelled  100 at any price, 0 open, 0 filled, reason no_liquidity",
-            "expired    100 at 100100, 0 open, 0 filled, reason expired",
+            "cancelled 100 X at any price, 0 open, 0 filled, reason no_liquidity",
+            "expired   100 X at 10.0100, 0 open, 0 filled, reason expired",
         ] {
             assert!(text.contains(line), "{line}\n{text}");
         }

@@ -1,12 +1,19 @@
 //! The story of one order: what became of it, and the events that did it.
 
-use crate::event::{Event, Execution, ExecutionKind};
+use std::collections::BTreeMap;
+
+use crate::event::kinds::Text;
+use crate::event::{Event, Execution, ExecutionKind, Listing};
 
 /// One thing that happened to an order.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Chapter {
     /// What happened.
     pub execution: Execution,
+    /// Symbol of the order's instrument; empty where the run went on behind its listing.
+    pub symbol: Text<24>,
+    /// Price increment in 1e-9 of the currency; 0 where the symbol is empty.
+    pub price_increment: u64,
     /// The market event that caused it; `None` when the end of the market did.
     pub event: Option<Event>,
 }
@@ -16,26 +23,40 @@ pub struct Chapter {
 pub(super) struct Story {
     /// The order and its replacements so far.
     orders: Vec<u64>,
+    listings: BTreeMap<u32, Listing>,
     chapters: Vec<Chapter>,
 }
 
 impl Story {
     pub(super) fn of(order_id: u64) -> Self {
-        Self { orders: vec![order_id], chapters: vec![] }
+        Self { orders: vec![order_id], listings: BTreeMap::new(), chapters: vec![] }
     }
 
     /// Takes in what an event caused.
     pub(super) fn note(&mut self, event: Option<&Event>, executions: &[Execution]) {
         for execution in executions {
+            if let Some(listing) = execution.listing() {
+                self.listings.insert(execution.instrument, listing);
+            }
+            let is_replaced = execution.kind() == Some(ExecutionKind::Replaced);
+            // An order that took another's place begins with that.
+            let orders = [execution.order_id, execution.new_order_id];
+            let own = orders.iter().take(1 + usize::from(is_replaced));
             let is_of_order =
                 !matches!(execution.kind(), Some(ExecutionKind::Quote | ExecutionKind::Status));
-            if !is_of_order || !self.orders.contains(&execution.order_id) {
+            if !is_of_order || !own.into_iter().any(|order| self.orders.contains(order)) {
                 continue;
             }
-            if execution.kind() == Some(ExecutionKind::Replaced) {
+            if is_replaced {
                 self.orders.push(execution.new_order_id);
             }
-            self.chapters.push(Chapter { execution: *execution, event: event.copied() });
+            let listing = self.listings.get(&execution.instrument);
+            self.chapters.push(Chapter {
+                execution: *execution,
+                symbol: listing.map_or(Text::new(""), |listing| listing.symbol),
+                price_increment: listing.map_or(0, |listing| listing.price_increment),
+                event: event.copied(),
+            });
         }
     }
 
