@@ -171,6 +171,10 @@ impl RunConfig {
             ("seed", &seed),
         ];
         match given.iter().find(|(_, value)| value.is_some() && !has_strategy) {
+            Some((name, _)) if is_of_orders => Err(Error::usage(
+                format!("--{name} does nothing for an order file, in which no strategy trades"),
+                "leave it out",
+            )),
             Some((name, _)) => Err(Error::usage(
                 format!("--{name} does nothing without a strategy"),
                 "name one with --strategy, or leave it out",
