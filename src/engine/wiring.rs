@@ -146,7 +146,8 @@ impl Engine {
         &self.plan
     }
 
-    /// The consumer that was declared by [`EngineBuilder::polled_market`](super::EngineBuilder::polled_market).
+    /// The consumer that was declared by
+    /// [`EngineBuilder::polled_market`](super::EngineBuilder::polled_market).
     ///
     /// # Errors
     ///
@@ -155,7 +156,8 @@ impl Engine {
         self.polled.0.take(name)
     }
 
-    /// The consumer that was declared by [`EngineBuilder::polled_executions`](super::EngineBuilder::polled_executions).
+    /// The consumer that was declared by
+    /// [`EngineBuilder::polled_executions`](super::EngineBuilder::polled_executions).
     ///
     /// # Errors
     ///
@@ -302,13 +304,8 @@ fn agents(
     let (saver, sink, collector) =
         saver_and_collector(&*feed, &config, &state, (clock, new_from), outcomes)?;
     let run = Journals::run_id(journals.as_ref());
-    let door = Door::of(
-        config.gateway.take(),
-        (&outside.inbox, &outside.stop),
-        &mut outcomes.gateway,
-        run,
-        new_from,
-    );
+    let ends = (&outside.inbox, &outside.stop);
+    let door = Door::of(config.gateway.take(), ends, &mut outcomes.gateway, run, new_from);
     let intake = Intake::new(IntakeParts {
         feed,
         ring: Some(market.producer),
