@@ -192,6 +192,7 @@ pub(super) fn run(args: &ReplayArgs) -> Result<Ending> {
         report.feed.assumptions.push(NEW_RUN.to_owned());
     }
     report.feed.assumptions.extend(queue_assumption(&shape));
+    report.trader_warnings.extend(trading::missing_rates(&shape, &report));
     if shape.until.is_some() && report.checks.messages == 0 {
         report.feed.assumptions.push(NOTHING_IN_WINDOW.to_owned());
     }

@@ -1,9 +1,11 @@
 //! Strategies, venue, fees and limits of a run, from its configuration.
 
+use std::collections::BTreeSet;
 use std::fs;
 use std::path::Path;
 use std::sync::Arc;
 
+use ringtape::engine::RunReport;
 use ringtape::error::{Error, Result};
 use ringtape::hash::hash_bytes;
 use ringtape::matching::{LatencyModel, QueueModel, VenueConfig};
@@ -60,6 +62,16 @@ pub(super) fn trader_config(shape: &RunConfig) -> Result<TraderConfig> {
 /// The rates of a run.
 pub(super) fn rates(text: Option<&str>) -> Result<Rates> {
     text.map(str::parse).transpose().map(Option::unwrap_or_default)
+}
+
+/// Currencies that were traded and of which the rates of a run say nothing.
+pub(super) fn missing_rates(shape: &RunConfig, report: &RunReport) -> Vec<String> {
+    let totals = report.accounts.iter().filter(|_| shape.rates.is_some());
+    let without = totals.filter(|total| total.equity_in_base.is_none());
+    let currencies: BTreeSet<&str> = without.map(|total| total.currency.as_str()).collect();
+    let warning =
+        |currency| format!("no rate leads from {currency} to the base: add it to --rates");
+    currencies.into_iter().map(warning).collect()
 }
 
 fn is_conservative(rules: Option<&str>) -> Result<bool> {

@@ -290,12 +290,14 @@ fn trading(text: &mut String, run: &RunReport) {
     for total in &run.accounts {
         let amounts = [total.cash, total.realised, total.unrealised, total.fees, total.equity];
         let label = format!("total {}", total.currency.as_str());
+        let in_base = total.equity_in_base.filter(|&equity| equity != total.equity);
         money_row(text, &total.account.to_string(), &label, "", amounts, "");
         row(
             text,
             "",
             &format!(
-                "drawdown {}, exposure {} gross ({} at most), {} net, turnover {}",
+                "{}drawdown {}, exposure {} gross ({} at most), {} net, turnover {}",
+                in_base.map_or(String::new(), |equity| format!("equity {equity} in the base, ")),
                 total.drawdown,
                 total.gross_exposure,
                 total.gross_exposure_max,

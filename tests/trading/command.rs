@@ -362,3 +362,17 @@ fn rejects_are_told_with_their_reasons() {
     let told = run_line(&format!("replay {FEED} {words}"));
     assert!(told.stderr.contains(" off_lot)"), "{}", told.all());
 }
+
+#[test]
+fn a_currency_without_a_rate_is_warned_about() {
+    let words = "--strategy maker:symbols=ACME --rates";
+    let warnings = &replay(&format!("{words} base=EUR,GBP=1.2"))["warnings"];
+    let told = |warning: &Value| warning.as_str().is_some_and(|text| text.contains("from USD"));
+    assert!(warnings.as_array().expect("a list").iter().any(told), "{warnings}");
+    let ran = run_line(&format!("replay {FEED} {words} base=EUR,USD=0.9"));
+    assert!(
+        ran.stderr.contains(" in the base, ") && !ran.stderr.contains("no rate"),
+        "{}",
+        ran.all()
+    );
+}
