@@ -37,8 +37,8 @@ const CHUNK_EVENTS: usize = 32;
 /// looked for is in the cache already.
 ///
 /// WHY: looking takes instructions too. Without it a stream of 5,000 orders of one instrument, or
-/// of 8,000 or 20,000 of a hundred, took 10 to 20 % less time; 60,000 of five hundred took the same,
-/// and 120,000 of two thousand half as much again.
+/// of 8,000 or 20,000 of a hundred, took 10 to 20 % less time; 60,000 of five hundred took the
+/// same, and 120,000 of two thousand half as much again.
 const CACHED_ORDERS: usize = 1 << 14;
 
 /// Events to look at together when looking ahead is called by hand.
