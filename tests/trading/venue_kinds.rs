@@ -176,7 +176,7 @@ fn in_a_cross_displayed_goes_before_hidden_and_hidden_before_reserve() {
 }
 
 #[test]
-fn post_only_with_reprice_moves_one_tick_off_what_is_visible() {
+fn post_only_with_reprice_moves_to_the_next_price_off_what_is_visible() {
     let mut tape = offers();
     tape.order(limit(Buy, d(1001), 100));
     let (order_id, out) = tape.order(limit(Buy, d(1005), 10).repriced());
@@ -189,6 +189,10 @@ fn post_only_with_reprice_moves_one_tick_off_what_is_visible() {
     tape.play(add(8, Buy, Price(9_000), 10));
     let out = tape.order(limit(Sell, Price(8_000), 10).repriced()).1;
     assert_eq!(out[0].price, 9_001, "own bids do not count");
+    let mut tape = Tape::new();
+    tape.play(add(1, Sell, Price(10_000), 10));
+    let out = tape.order(limit(Buy, Price(10_100), 10).repriced()).1;
+    assert_eq!(out[0].price, 9_999, "ticks are of the price that is moved to");
 }
 
 #[test]

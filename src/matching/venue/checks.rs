@@ -78,7 +78,7 @@ impl Venue {
         Some(rules.bound(side, price, Some(last_price)))
     }
 
-    /// The limit of an order: of a post-only one that would take, one tick off the best price where
+    /// The limit of an order: of a post-only one that would take, the next price that does not where
     /// it asks for that.
     pub(super) fn post_only_price(
         &self,
@@ -96,13 +96,14 @@ impl Venue {
         let Some(best) = best.filter(|&best| !side.is_better(best, price)) else {
             return Ok(price);
         };
-        let known = replica.instruments().get(instrument);
-        let tick = known.map_or(1, |known| self.rules(known).tick(best, known));
-        let moved = match side {
-            Side::Buy => Price(best.0 - tick),
-            Side::Sell => Price(best.0.saturating_add(tick)),
+        let short = match side {
+            Side::Buy => Price(best.0 - 1),
+            Side::Sell => Price(best.0.saturating_add(1)),
         };
-        let is_moved = order.terms.is_repriced && moved.0 > 0;
+        let known = replica.instruments().get(instrument);
+        let rules = known.map(|known| self.rules(known)).unwrap_or_default();
+        let moved = known.map_or(short, |known| rules.on_tick(side, short, known));
+        let is_moved = order.terms.is_repriced && rules.takes_price(moved);
         is_moved.then_some(moved).ok_or(Reason::WouldTake)
     }
 }

@@ -36,7 +36,7 @@
 //! | GTC, GTD | outlast both; GTD expires before the first event at or past its time, by time, then number |
 //! | opening | waits for the first cross of the session; a closing cross ends it; `auction_over` after it |
 //! | closing | waits for a closing cross (type C, or one without a type that is not the first); `auction_over` after it |
-//! | post-only | rejected with `would_take`; with reprice moved one tick off the best price that has shares left |
+//! | post-only | rejected with `would_take`; with reprice moved to the next price on the tick that meets none with shares left, if an order may have it |
 //! | hidden | rests behind all that is displayed at its price, also what comes later |
 //! | iceberg | displays min(display, leaves); used up, the next part comes to the back of its queue, behind all that is displayed then; an execution behind reaches the displayed part, one at a worse price all of it, a part a fill; reduced, it loses its reserve first |
 //! | stop, stop limit, trailing | pends until the tape reaches it: the highest and lowest price that an exchange event printed, after its LAST, or best bid and offer; then enters as market or limit order without latency. Printed crosses count, own fills and what is not printable do not |

@@ -44,7 +44,7 @@ pub struct NewOrder {
     pub time_in_force: TimeInForce,
     /// Whether to reject it rather than let it take liquidity.
     pub is_post_only: bool,
-    /// With post-only: whether to move it one tick off the best price instead.
+    /// With post-only: whether to move it to the next price that takes none instead.
     pub is_repriced: bool,
     /// Whether it rests behind all that is displayed at its price.
     pub is_hidden: bool,
@@ -104,7 +104,7 @@ impl NewOrder {
         Self { is_post_only: true, ..self }
     }
 
-    /// The same order, moved one tick off the best price if it would take liquidity.
+    /// The same order, moved to the next price that takes none if it would take liquidity.
     #[must_use]
     pub fn repriced(self) -> Self {
         Self { is_post_only: true, is_repriced: true, ..self }
