@@ -78,7 +78,7 @@ impl Venue {
         Some(rules.bound(side, price, Some(last_price)))
     }
 
-    /// The limit of an order: of a post-only one that would take, the next price that does not where
+    /// The limit of an order: of a post-only one that would take, the next price that does not, if
     /// it asks for that.
     pub(super) fn post_only_price(
         &self,
