@@ -138,25 +138,45 @@ impl InstrumentRules {
 
     /// One tick at a price of an instrument.
     pub(crate) fn tick(&self, price: Price, instrument: &Instrument) -> i64 {
-        self.own_tick(price).unwrap_or_else(|| instrument.tick(price))
+        let steps = price.0.max(0).cast_unsigned();
+        match &self.ticks {
+            Some(ticks) => ticks.step(steps).cast_signed(),
+            None => instrument.tick(price),
+        }
     }
 
     /// `price`, or where that is off the tick, the nearest price that gives less away on a side.
     pub(crate) fn on_tick(&self, side: Side, price: Price, instrument: &Instrument) -> Price {
-        let (steps, tick) = (price.0.max(0).cast_unsigned(), instrument.tick(price).unsigned_abs());
+        self.rounded(side, price, instrument.tick(price)).unwrap_or(Price(i64::MAX))
+    }
+
+    /// The price of a side that is nearest to the best one of the other without meeting it; none
+    /// where an order may not have it. `tick` is the definition's at a price.
+    pub(super) fn short_of(
+        &self,
+        side: Side,
+        best: Price,
+        tick: impl Fn(Price) -> i64,
+    ) -> Option<Price> {
+        let short = match side {
+            Side::Buy => best.0.checked_sub(1),
+            Side::Sell => best.0.checked_add(1),
+        };
+        let short = Price(short?);
+        self.rounded(side, short, tick(short)).filter(|&price| self.takes_price(price))
+    }
+
+    /// A price on the schedule's tick, or without one on `tick`, that gives no more away on a side;
+    /// none beyond 64 bits.
+    fn rounded(&self, side: Side, price: Price, tick: i64) -> Option<Price> {
+        let (steps, tick) = (price.0.max(0).cast_unsigned(), tick.unsigned_abs());
         let moved = match (&self.ticks, side) {
             (Some(ticks), Side::Buy) => ticks.down_from(steps),
             (Some(ticks), Side::Sell) => ticks.up_from(steps),
             (None, Side::Buy) => steps - steps % tick,
             (None, Side::Sell) => steps.next_multiple_of(tick),
         };
-        Price(i64::try_from(moved).unwrap_or(i64::MAX))
-    }
-
-    /// One tick at a price by the schedule; `None` without one.
-    pub(super) fn own_tick(&self, price: Price) -> Option<i64> {
-        let ticks = self.ticks.as_ref()?;
-        Some(ticks.step(price.0.max(0).cast_unsigned()).cast_signed())
+        i64::try_from(moved).ok().map(Price)
     }
 
     /// Why an order may not have a quantity.

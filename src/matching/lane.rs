@@ -116,17 +116,8 @@ impl Lane {
     /// The price of a side that is nearest to the best one of the other without meeting it; none
     /// where an order may not have it.
     pub(super) fn short_of(&self, side: Side, best: Price) -> Option<Price> {
-        let best = best.0.max(0).cast_unsigned();
-        let below = best.saturating_sub(1);
-        let tick = |price| if self.has_cent_ticks && price >= 10_000 { 100 } else { 1 };
-        let price = match (side, &self.rules.ticks) {
-            (Side::Buy, Some(ticks)) => ticks.down_from(below),
-            (Side::Buy, None) => below - below % tick(below),
-            (Side::Sell, Some(ticks)) => ticks.up_from(best + 1),
-            (Side::Sell, None) => (best + 1).next_multiple_of(tick(best + 1)),
-        };
-        let price = Price(i64::try_from(price).ok()?);
-        self.rules.takes_price(price).then_some(price)
+        let tick = |price: Price| if self.has_cent_ticks && price.0 >= 10_000 { 100 } else { 1 };
+        self.rules.short_of(side, best, tick)
     }
 
     /// How far a market order trades: to its cap, or to the collar around the last trade.

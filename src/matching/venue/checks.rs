@@ -8,7 +8,7 @@ use crate::book::Replica;
 use crate::event::{Instrument, Reason, TimeInForce};
 use crate::limits::INSTRUMENTS_MAX;
 use crate::matching::InstrumentRules;
-use crate::units::{InstrumentId, Price, Qty, Side};
+use crate::units::{InstrumentId, Price, Qty};
 
 impl Venue {
     /// The order as it is accepted, a post-only one perhaps at another price, or why it is not.
@@ -96,15 +96,11 @@ impl Venue {
         let Some(best) = best.filter(|&best| !side.is_better(best, price)) else {
             return Ok(price);
         };
-        let short = match side {
-            Side::Buy => Price(best.0 - 1),
-            Side::Sell => Price(best.0.saturating_add(1)),
-        };
         let known = replica.instruments().get(instrument);
         let rules = known.map(|known| self.rules(known)).unwrap_or_default();
-        let moved = known.map_or(short, |known| rules.on_tick(side, short, known));
-        let is_moved = order.terms.is_repriced && rules.takes_price(moved);
-        is_moved.then_some(moved).ok_or(Reason::WouldTake)
+        let tick = |price| known.map_or(1, |known| known.tick(price));
+        let moved = rules.short_of(side, best, tick).filter(|_| order.terms.is_repriced);
+        moved.ok_or(Reason::WouldTake)
     }
 }
 
