@@ -122,6 +122,14 @@ pub(super) struct RunConfig {
     pub(super) instruments: Option<Instruments>,
 }
 
+/// The refusal of a flag that does nothing where no strategy trades.
+pub(super) fn without_strategy(flag: &str) -> Error {
+    Error::usage(
+        format!("--{flag} does nothing without a strategy"),
+        "name one with --strategy, or leave it out",
+    )
+}
+
 impl RunConfig {
     /// The configuration that the run in `dir` was recorded with.
     pub(super) fn read(dir: &Path) -> Result<Self> {
@@ -175,10 +183,7 @@ impl RunConfig {
                 format!("--{name} does nothing for an order file, in which no strategy trades"),
                 "leave it out",
             )),
-            Some((name, _)) => Err(Error::usage(
-                format!("--{name} does nothing without a strategy"),
-                "name one with --strategy, or leave it out",
-            )),
+            Some((name, _)) => Err(without_strategy(name)),
             None => Ok(()),
         }
     }

@@ -8,13 +8,14 @@ use std::slice;
 use clap::Args;
 use ringtape::engine::Exchange;
 use ringtape::error::{Error, Result};
-use ringtape::event::{Execution, Reason};
+use ringtape::event::Execution;
 use ringtape::feed::orders::OrderFeed;
 use ringtape::feed::{Feed as _, OpenOptions, Zone, open_orders};
 use ringtape::hash::RunningHash;
 use ringtape::matching::{Allocation, MatcherConfig, Priority};
 use ringtape::report::format::{csv_field, reasons, thousands};
-use serde_json::{Map, Value, json};
+use ringtape::report::rejects_json;
+use serde_json::{Value, json};
 
 use super::instruments::{self, Instruments};
 use super::{Ending, executions, parse, term};
@@ -216,14 +217,12 @@ impl Session {
 
     fn document(&mut self) -> Value {
         let counts = self.exchange.counts();
-        let named = |(reason, count): (Reason, u64)| (reason.name().to_owned(), count.into());
-        let rejects: Map<String, Value> = counts.rejects.rejects().map(named).collect();
         json!({
             "schema": 1,
             "rows": self.rows,
             "accepted": counts.accepted,
             "rejected": counts.rejected,
-            "rejects": rejects,
+            "rejects": rejects_json(&counts.rejects),
             "matches": self.exchange.matcher().totals().matches,
             "live_orders": self.exchange.matcher().totals().live_orders,
             "hashes": {

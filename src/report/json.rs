@@ -59,7 +59,7 @@ pub fn run_json(run: &RunReport, machine: &Machine, check: Option<&JournalCheck>
             "submitted": run.trades.submitted,
             "accepted": run.trades.accepted,
             "rejected": run.trades.rejected,
-            "rejects": rejects(&run.trades.rejects),
+            "rejects": rejects_json(&run.trades.rejects),
             "cancelled": run.trades.cancelled,
         },
         "fills": run.trades.fills,
@@ -342,7 +342,7 @@ fn account(total: &AccountTotal) -> Value {
 }
 
 /// Rejects by their reasons' names.
-fn rejects(rejects: &RejectCounts) -> Value {
+pub fn rejects_json(rejects: &RejectCounts) -> Value {
     rejects.rejects().map(|(reason, count)| (reason.name().to_owned(), json!(count))).collect()
 }
 
@@ -354,7 +354,7 @@ fn strategy(one: &StrategyReport) -> Value {
         "submitted": one.counts.submitted,
         "accepted": one.counts.accepted,
         "rejected": one.counts.rejected,
-        "rejects": rejects(&one.counts.rejects),
+        "rejects": rejects_json(&one.counts.rejects),
         "cancelled": one.counts.cancelled,
         "fills": one.counts.fills,
     })

@@ -29,7 +29,7 @@ pub use findings::located_json;
 pub use findings::{DataFault, DataFaults, located_text, warnings};
 pub use journal_check::JournalCheck;
 #[cfg(feature = "cli")]
-pub use json::run_json;
+pub use json::{rejects_json, run_json};
 pub use latency::{NamedMeter, meters};
 pub use machine::Machine;
 pub use market::{MarketPicture, busiest, picture};

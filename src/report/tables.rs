@@ -2,10 +2,10 @@
 
 use std::fmt::Write;
 
+use super::format::csv_field;
 use crate::engine::{FillRecord, RunReport};
 use crate::event::{ExecutionKind, Liquidity};
 use crate::portfolio::{Measured, PositionRow};
-use crate::report::format::csv_field;
 use crate::units::{Money, OrderId};
 
 /// Columns of the fills.

@@ -3,10 +3,11 @@
 use std::path::PathBuf;
 
 use ringtape::engine::RunReport;
-use ringtape::error::{Error, Result};
+use ringtape::error::Result;
 use ringtape::report;
 
 use super::ReplayArgs;
+use crate::cli::config::without_strategy;
 use crate::cli::term;
 
 /// Refuses tables that cannot be written, before anything is run.
@@ -25,10 +26,7 @@ pub(super) fn check_trading(args: &ReplayArgs, has_orders: bool) -> Result<()> {
         ("explain", args.explain.is_some()),
     ];
     match given.iter().find(|(_, is_given)| *is_given && !has_orders) {
-        Some((name, _)) => Err(Error::usage(
-            format!("--{name} does nothing without a strategy"),
-            "name one with --strategy, or leave it out",
-        )),
+        Some((name, _)) => Err(without_strategy(name)),
         None => Ok(()),
     }
 }
