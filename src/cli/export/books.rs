@@ -95,6 +95,9 @@ impl Rows for Books {
     }
 
     fn before(&mut self, at: &Moment<'_>, _event: &Event, table: &mut dyn Table) -> io::Result<()> {
+        if self.next.is_some_and(|next| at.ts_ns < next) {
+            return Ok(());
+        }
         let every = self.every;
         // So that a time which is none, 2^64 - 1, has one after it.
         let now = at.ts_ns.min(u64::MAX - every);
