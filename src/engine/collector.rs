@@ -4,7 +4,7 @@
 //!   snapshot mark
 //!        |
 //!   market ring --+--> market journal: the mark as it stands there -----+
-//!                 +--> matching: books in slices, trader, exchange -----+--> collector's thread:
+//!                 +--> matching: books in slices, trader ---------------+--> collector's thread:
 //!                         | mark                                        |    file, fsync, rename
 //!                  execution ring --+--> execution journal: its mark ---+
 //!                                   +--> portfolio: its state ----------+
@@ -16,7 +16,8 @@
 //!
 //! Matching fills buffers that the collector has touched beforehand and gets them back when they
 //! are written. It neither wakes the collector nor waits for it: the journals' agents wake it when
-//! the mark passes them, and until the snapshot is written it looks again and again.
+//! the mark passes them, and until the snapshot is written it looks again and again. Of an order
+//! file's matching engine it has a [`Standby`] of its own.
 
 use std::collections::BTreeMap;
 use std::fs;
@@ -28,12 +29,13 @@ use std::thread::{self, JoinHandle, Thread};
 use std::time::Duration;
 
 use super::config::{EXECUTIONS_DIR, JournalConfig, MARKET_DIR, SNAPSHOTS_DIR};
-use super::run_state::RunState;
-use super::snapshots::{RUN_SECTION, mark_section, run_section};
+use super::run_state::{EXCHANGE_SECTION, RunState, Tally};
+use super::snapshots::{RUN_SECTION, SnapshotUsed, mark_section, run_section};
+use super::standby::Standby;
 use crate::error::{Error, Result};
 use crate::hash::hash_bytes;
-use crate::journal::Record;
 use crate::journal::snapshot::{SnapshotWriter, force_out, snapshots};
+use crate::journal::{Read, Record};
 use crate::limits::{SNAPSHOT_BUFFER_BYTES, SNAPSHOT_BUFFERS, SNAPSHOT_NOTES, SNAPSHOTS_KEPT};
 use crate::state::StateWriter;
 
@@ -50,8 +52,8 @@ const PARTS: usize = 4;
 
 /// What a part tells the collector.
 enum Note {
-    /// Matching takes a snapshot at this mark.
-    Begin { number: u64 },
+    /// Matching takes a snapshot at this mark, where its executions had come to `tally`.
+    Begin { number: u64, tally: Tally },
     /// More bytes of a section.
     Section { number: u64, name: &'static str, bytes: Vec<u8> },
     /// All of the part has come.
@@ -85,11 +87,11 @@ pub(super) struct Buffers {
 
 impl Sink {
     /// Begins a snapshot; `false` while the one before is not on the disk.
-    pub(super) fn begin(&self, number: u64) -> bool {
+    pub(super) fn begin(&self, number: u64, tally: Tally) -> bool {
         // SYNC: the number is all there is to see; sections go through the channel.
         let begun = self.at_work.compare_exchange(0, number, Ordering::Relaxed, Ordering::Relaxed);
         if begun.is_ok() {
-            let _ = self.notes.send(Note::Begin { number });
+            let _ = self.notes.send(Note::Begin { number, tally });
         }
         begun.is_ok()
     }
@@ -175,11 +177,12 @@ pub(super) struct Collector {
 }
 
 impl Collector {
-    /// Starts the collector of a run, if snapshots are wanted and possible.
+    /// Starts the collector of a run, if snapshots are wanted and possible; `state` is from the
+    /// snapshot `start`.
     pub(super) fn start(
         journal: Option<&JournalConfig>,
         feed_identity: u64,
-        state: &RunState,
+        (state, start): (&RunState, Option<SnapshotUsed>),
         warnings: &mut Vec<String>,
     ) -> Result<Option<(Sink, Buffers, Self)>> {
         let Some(config) = journal.filter(|journal| journal.snapshot_every.is_some()) else {
@@ -197,11 +200,13 @@ impl Collector {
         let (returned, empty) = sync_channel(SNAPSHOT_BUFFERS);
         let at_work = Arc::<AtomicU64>::default();
         let run_hash = hash_bytes(config.run_toml.as_bytes());
+        let exchange = state.market.exchange.as_ref();
         let desk = Desk {
             dir: config.dir.clone(),
             run: run_section(run_hash, feed_identity),
             at_work: Arc::clone(&at_work),
             returned,
+            standby: exchange.map(|of| Standby::of(of, state.tally, &config.dir, start)),
             open: BTreeMap::new(),
             done_until: 0,
             synced_until: 0,
@@ -234,6 +239,8 @@ struct Desk {
     at_work: Arc<AtomicU64>,
     /// Where buffers go that are written.
     returned: SyncSender<Vec<u8>>,
+    /// Of an order file's run.
+    standby: Option<Standby>,
     open: BTreeMap<u64, Open>,
     /// Snapshots before this number are complete or given up.
     done_until: u64,
@@ -251,6 +258,7 @@ struct Open {
     early: Vec<(&'static str, Vec<u8>)>,
     done: Vec<Part>,
     sequence: u64,
+    tally: Tally,
 }
 
 fn collect(mut desk: Desk, handed_in: &Receiver<Note>) -> SnapshotReport {
@@ -261,8 +269,15 @@ fn collect(mut desk: Desk, handed_in: &Receiver<Note>) -> SnapshotReport {
             Ok(note) => desk.note(note),
             // WHY: who sends to one that sleeps has to wake it, which is a system call, and may
             // lose its core to it.
-            Err(TryRecvError::Empty) => thread::park_timeout(desk.looks_every()),
-            Err(TryRecvError::Disconnected) => return desk.report,
+            Err(TryRecvError::Empty) => {
+                if !desk.complete() {
+                    thread::park_timeout(desk.looks_every());
+                }
+            }
+            Err(TryRecvError::Disconnected) => {
+                while desk.complete() {}
+                return desk.report;
+            }
         }
     }
 }
@@ -274,7 +289,7 @@ impl Desk {
     }
 
     fn note(&mut self, note: Note) {
-        let (Note::Begin { number }
+        let (Note::Begin { number, .. }
         | Note::Section { number, .. }
         | Note::Done { number, .. }
         | Note::Marked { number, .. }) = note;
@@ -283,10 +298,14 @@ impl Desk {
                 self.give_back(bytes);
             }
         } else if let Err(error) = self.take(note) {
-            // A snapshot that cannot be had is no reason to stop: the journals hold everything.
-            self.report.failure = Some(error.to_string());
-            self.give_up(number + 1);
+            self.fail(number, &error);
         }
+    }
+
+    /// A snapshot that cannot be had is no reason to stop: the journals hold everything.
+    fn fail(&mut self, number: u64, error: &Error) {
+        self.report.failure = Some(error.to_string());
+        self.give_up(number + 1);
     }
 
     /// Gives a buffer back; what was none, or is one too many, goes.
@@ -300,7 +319,7 @@ impl Desk {
 
     fn take(&mut self, note: Note) -> Result<()> {
         match note {
-            Note::Begin { number } => {
+            Note::Begin { number, tally } => {
                 let mut writer = SnapshotWriter::create(&self.dir.join(SNAPSHOTS_DIR), number)?;
                 writer.add(RUN_SECTION, &self.run)?;
                 let open = self.open.entry(number).or_default();
@@ -308,6 +327,7 @@ impl Desk {
                     writer.add(name, &bytes)?;
                 }
                 open.writer = Some(writer);
+                open.tally = tally;
             }
             Note::Section { number, name, bytes } => {
                 let open = self.open.entry(number).or_default();
@@ -324,21 +344,39 @@ impl Desk {
                 self.open.entry(number).or_default().sequence = sequence;
             }
             Note::Done { number, part } => {
-                let open = self.open.entry(number).or_default();
-                open.done.push(part);
-                if open.done.len() == PARTS {
-                    self.finish(number)?;
-                }
+                self.open.entry(number).or_default().done.push(part);
             }
         }
         Ok(())
     }
 
+    /// Goes on with the snapshot of which all parts have come; whether there was something to do.
+    fn complete(&mut self) -> bool {
+        let whole = self.open.iter_mut().find(|(_, open)| open.done.len() == PARTS);
+        let Some((&number, open)) = whole else { return false };
+        let followed = self.standby.as_mut().map_or(Ok(Read::End), |one| one.follow(open.sequence));
+        let done = match followed {
+            Ok(Read::Records(_)) => Ok(()),
+            Ok(Read::Pending) => return false,
+            Ok(Read::End) => self.finish(number),
+            Err(error) => Err(error),
+        };
+        if let Err(error) = done {
+            self.fail(number, &error);
+        }
+        true
+    }
+
     /// Gives a snapshot its name once what it refers to is on the disk, and removes old ones.
     fn finish(&mut self, number: u64) -> Result<()> {
-        let Some(Open { writer: Some(writer), sequence, .. }) = self.open.remove(&number) else {
+        let Some(Open { writer: Some(mut writer), sequence, tally, .. }) =
+            self.open.remove(&number)
+        else {
             return Ok(());
         };
+        if let Some(standby) = &self.standby {
+            writer.add(EXCHANGE_SECTION, &standby.section(tally)?)?;
+        }
         force_out(&self.dir.join(MARKET_DIR), self.synced_until, sequence)?;
         force_out(&self.dir.join(EXECUTIONS_DIR), 0, u64::MAX)?;
         self.synced_until = sequence;

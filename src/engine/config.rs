@@ -102,6 +102,9 @@ pub struct JournalConfig {
     /// Whether to go on with the run that the directory holds, or to start it if it holds none.
     pub resume: bool,
     /// Messages of the feed between two snapshots; `None` for none.
+    ///
+    /// In a run of an order file a second matching engine follows the journal to be saved: it
+    /// takes the memory of the first once more, and some of another core.
     pub snapshot_every: Option<u64>,
 }
 

@@ -94,6 +94,11 @@ impl Exchange {
         Self { instruments, ..self }
     }
 
+    /// An exchange of the same configuration without instruments.
+    pub(super) fn anew(&self) -> Self {
+        Self::new(self.matcher.config()).knowing(Arc::clone(&self.instruments))
+    }
+
     /// The matcher.
     pub fn matcher(&self) -> &Matcher {
         &self.matcher
@@ -132,7 +137,7 @@ impl Exchange {
     ///
     /// [`Error::BadState`](crate::error::Error::BadState) for bytes that no exchange writes.
     pub fn load(&self, reader: &mut StateReader<'_>) -> Result<Self> {
-        let mut loaded = Self::new(self.matcher.config()).knowing(Arc::clone(&self.instruments));
+        let mut loaded = self.anew();
         loaded.matcher.load(reader)?;
         loaded.touches = RunningHash::resume(reader.u64()?);
         loaded.live_orders = reader.u64()? as usize;

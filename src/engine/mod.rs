@@ -44,6 +44,7 @@ mod rederive;
 mod run_state;
 mod saver;
 mod snapshots;
+mod standby;
 mod stats;
 mod trail;
 mod valve;

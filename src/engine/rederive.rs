@@ -4,7 +4,9 @@
 use std::path::{Path, PathBuf};
 
 use super::config::{EXECUTIONS_DIR, EngineConfig, MARKET_DIR, SNAPSHOTS_DIR};
-use super::run_state::{PORTFOLIO_SECTION, RunState, portfolio_section};
+use super::run_state::{
+    EXCHANGE_SECTION, PORTFOLIO_SECTION, RunState, exchange_section, portfolio_section,
+};
 use super::saver::mark_of;
 use super::snapshots::{SnapshotUsed, check};
 use crate::book::{Replica, SAVED_PIECES};
@@ -179,6 +181,8 @@ fn compare_snapshot(dir: &Path, path: &Path, sequence: u64, state: &RunState) ->
         save(&mut writer);
         sections.push((name, writer.into_bytes()));
     });
+    let exchange = state.market.exchange.as_ref();
+    sections.extend(exchange.map(|exchange| (EXCHANGE_SECTION, exchange_section(exchange))));
     for (name, bytes) in sections {
         if snapshot.section(name)? != bytes {
             return differing(name);

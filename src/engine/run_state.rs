@@ -19,7 +19,7 @@ const MATCHING_SECTION: &str = "matching";
 /// Section of own orders and strategy.
 const TRADER_SECTION: &str = "trader";
 /// Section of the matching engine of an order file.
-const EXCHANGE_SECTION: &str = "exchange";
+pub(super) const EXCHANGE_SECTION: &str = "exchange";
 /// Section of the portfolio.
 pub(super) const PORTFOLIO_SECTION: &str = "portfolio";
 
@@ -93,12 +93,8 @@ impl RunState {
         let mut portfolio = self.portfolio.clone();
         portfolio.load(&mut reader)?;
         reader.finish()?;
-        let exchange = self.market.exchange.as_ref().map(|exchange| {
-            let mut reader = StateReader::new("exchange", snapshot.section(EXCHANGE_SECTION)?);
-            let loaded = exchange.load(&mut reader)?;
-            reader.finish().map(|()| loaded)
-        });
-        let exchange = exchange.transpose()?;
+        let exchange = self.market.exchange.as_ref();
+        let exchange = exchange.map(|empty| load_exchange(empty, snapshot)).transpose()?;
         if let Some(trader) = &mut self.market.trader {
             load_trader(trader, snapshot.section(TRADER_SECTION)?)?;
         }
@@ -121,6 +117,21 @@ fn load_trader(trader: &mut Trader, bytes: &[u8]) -> Result<()> {
         trader.load(&mut StateReader::new("trader", &before))?;
     }
     loaded
+}
+
+/// The exchange of a snapshot, with the configuration of `empty`.
+pub(super) fn load_exchange(empty: &Exchange, snapshot: &Snapshot) -> Result<Exchange> {
+    let mut reader = StateReader::new("exchange", snapshot.section(EXCHANGE_SECTION)?);
+    let loaded = empty.load(&mut reader)?;
+    reader.finish()?;
+    Ok(loaded)
+}
+
+/// The exchange's section.
+pub(super) fn exchange_section(exchange: &Exchange) -> Vec<u8> {
+    let mut writer = StateWriter::default();
+    exchange.save(&mut writer);
+    writer.into_bytes()
 }
 
 /// The portfolio's section.
@@ -223,7 +234,8 @@ impl Market {
         self.trader.as_ref().is_none_or(Trader::can_save)
     }
 
-    /// Saves all but the books: gives `section` the name of each section and what writes it.
+    /// Saves all but books and exchange: gives `section` the name of each section and what writes
+    /// it.
     pub(super) fn save(
         &self,
         tally: Tally,
@@ -239,9 +251,6 @@ impl Market {
         });
         if let Some(trader) = &self.trader {
             section(TRADER_SECTION, &|writer| trader.save(writer));
-        }
-        if let Some(exchange) = &self.exchange {
-            section(EXCHANGE_SECTION, &|writer| exchange.save(writer));
         }
     }
 }

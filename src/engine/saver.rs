@@ -13,12 +13,13 @@
 //! pause is in the report: where the machine takes the core away meanwhile, it is longer than that
 //! work.
 //!
-//! Three kinds of event are dearer. One that clears a book saves the orders that it takes out; one
-//! that sets a level in a feed of levels saves its instrument's levels; and a run of an order file
-//! saves its matching engine at the mark, all at once. Where the disk is so slow that all buffers
-//! are on their way to it, slices wait for one, and what an event changes goes into a new one.
+//! Two kinds of event are dearer. One that clears a book saves the orders that it takes out; one
+//! that sets a level in a feed of levels saves its instrument's levels. Where the disk is so slow
+//! that all buffers are on their way to it, slices wait for one, and what an event changes goes into
+//! a new one. The matching engine of an order file is not saved here: its [`Standby`] is.
 //!
 //! [`SNAPSHOT_EVENT_BYTES_MAX`]: crate::limits::SNAPSHOT_EVENT_BYTES_MAX
+//! [`Standby`]: super::standby::Standby
 
 use super::collector::{Buffers, Part, Sink};
 use super::run_state::{Market, Tally};
@@ -133,7 +134,7 @@ impl Saver {
         out.push(passed_on);
         let is_new = sequence >= self.new_from;
         let Some(outlet) = self.outlet.as_mut().filter(|_| is_new) else { return };
-        if outlet.number.is_some() || !outlet.sink.begin(number) {
+        if outlet.number.is_some() || !outlet.sink.begin(number, tally) {
             self.skipped += 1;
             return;
         }

@@ -389,7 +389,8 @@ fn saver_and_collector(
 ) -> Result<(Saver, Option<Sink>, Option<Collector>)> {
     let identity = feed.description().identity;
     let warnings = &mut outcomes.warnings;
-    let started = Collector::start(config.journal.as_ref(), identity, state, warnings)?;
+    let start = outcomes.resumed.as_ref().and_then(|resumed| resumed.snapshot.clone());
+    let started = Collector::start(config.journal.as_ref(), identity, (state, start), warnings)?;
     let (outlet, collector) = match started {
         Some((sink, buffers, collector)) => (Some((sink, buffers)), Some(collector)),
         None => (None, None),

@@ -258,11 +258,11 @@ fn a_run_of_orders_goes_on_from_a_snapshot() {
     };
     let scratch = folder();
     let dir = scratch.path();
-    let run = |journal| {
+    let config = |journal| {
         let exchange = Some(MatcherConfig::default());
-        let config = EngineConfig { exchange, journal, ..EngineConfig::default() };
-        Engine::start(feed(), config).expect("a run").join()
+        EngineConfig { exchange, journal, ..EngineConfig::default() }
     };
+    let run = |journal| Engine::start(feed(), config(journal)).expect("a run").join();
     let expected = run(None);
     assert!(expected.trades.fills > 1_000);
     let first = until_two_snapshots(dir, &mut || Ok(run(Some(with_snapshots(dir, 500)))));
@@ -276,6 +276,14 @@ fn a_run_of_orders_goes_on_from_a_snapshot() {
         println!("cut at {cut}: went on from {}", origin(&report));
         assert!(origin(&report) > 0 || cut < marks[1].0, "cut at {cut}");
     }
+    // What went on from a snapshot leaves snapshots again, and all are those of the whole run.
+    cut_market(dir, marks[0].0 + 1);
+    let report = run(Some(with_snapshots(dir, 500)));
+    let taken = report.snapshots.as_ref().expect("snapshots");
+    assert_eq!((origin(&report), &taken.failure), (marks[0].0, &None));
+    assert!(taken.written > 0, "{taken:?}");
+    let again = rederive(dir, config(None)).expect("the same run");
+    assert_eq!((again.missing, again.snapshots), (0, snapshot_paths(dir)));
     let saved = |exchange: &Exchange| {
         let mut writer = StateWriter::default();
         exchange.save(&mut writer);
