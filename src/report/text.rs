@@ -308,11 +308,14 @@ fn trading(text: &mut String, run: &RunReport) {
     }
     for held in run.portfolio.iter().filter(|held| held.quality.capture().fills > 0) {
         let [at_100ms, at_1s, at_10s] = held.quality.markouts().map(|one| one.value);
+        let is_one_of_many = run.portfolio.iter().any(|other| other.account != held.account);
+        let whose =
+            if is_one_of_many { format!("account {}: ", held.account) } else { <_>::default() };
         row(
             text,
             &held.symbol,
             &format!(
-                "spread capture {}, markouts {at_100ms} after 100 ms, {at_1s} after 1 s, {at_10s} \
+                "{whose}spread capture {}, markouts {at_100ms} after 100 ms, {at_1s} after 1 s, {at_10s} \
                  after 10 s, adverse selection {}",
                 held.quality.capture().value,
                 held.quality.adverse.value

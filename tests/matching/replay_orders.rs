@@ -190,6 +190,21 @@ fn flags_that_do_not_belong_to_the_feed_are_refused() {
 }
 
 #[test]
+fn what_fills_captured_is_told_of_each_account() {
+    let scratch = tempfile::tempdir().expect("a folder");
+    let path = written(scratch.path(), &orders());
+    let ran = run(&["replay", &path.to_string_lossy()]);
+    let told: Vec<_> = ran
+        .all()
+        .lines()
+        .filter(|line| line.contains("spread capture"))
+        .map(String::from)
+        .collect();
+    let whose = |line: &String| line.contains(" account ");
+    assert!(told.len() > 2 && told.iter().all(whose), "{told:#?}");
+}
+
+#[test]
 fn info_and_dump_read_order_files() {
     let info = run(["info", "tests/orders/mass_cancel.csv"]);
     assert_eq!(info.code, 0, "{}", info.all());
