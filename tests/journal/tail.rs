@@ -285,6 +285,12 @@ fn the_command_prints_what_was_asked_for() {
     };
     let fills = lines("--kind filled --json");
     assert!(fills.len() > 10 && fills.iter().all(|fill| fill["kind"] == "filled"));
+    assert!(fills.iter().all(|fill| fill["match_id"].as_u64() > Some(0)), "{}", fills[0]);
+    let quote = &lines("--kind quote --json --limit 1")[0];
+    let (bid, ask) = (quote["bid_price"].as_i64(), quote["ask_price"].as_i64());
+    assert!(bid > Some(0) && bid < ask && quote["order_id"].is_null(), "{quote}");
+    let listed = tail(&dir, "--kind status --limit 1").stdout;
+    assert!(listed.contains(" symbol=ACME currency=USD price_increment="), "{listed}");
     let adds = lines("--kind add --from 09:30 --json --limit 5");
     assert!(adds.len() == 5 && adds[0]["ts_ns"].as_u64() >= Some(34_200_000_000_000));
     assert_eq!(lines("--sequence 1000 --limit 2 --json")[1]["sequence"], 1001);

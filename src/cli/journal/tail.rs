@@ -156,16 +156,41 @@ impl Line for Execution {
     }
 
     fn values(&self) -> Vec<(&'static str, Value)> {
-        vec![
-            ("order_id", json!(self.order_id)),
-            ("price", json!(self.price)),
-            ("qty", json!(self.qty)),
-            ("leaves", json!(self.leaves)),
-            ("cum", json!(self.cum)),
-            ("account", json!(self.account)),
-            ("reason", json!(self.reason().name())),
-            ("cause", json!(self.cause)),
-        ]
+        // Numbers begin with 1.
+        let number = |number: u64| json!((number != 0).then_some(number));
+        let mut values = match (self.quote(), self.listing()) {
+            (Some(quote), _) => vec![
+                ("bid_price", json!(quote.bid_price.0)),
+                ("bid_qty", json!(quote.bid_qty.0)),
+                ("ask_price", json!(quote.ask_price.0)),
+                ("ask_qty", json!(quote.ask_qty.0)),
+                ("last_price", json!(quote.last_price.map(|price| price.0))),
+                ("close_price", json!(quote.close_price.map(|price| price.0))),
+                ("trading", json!(quote.trading)),
+            ],
+            (_, Some(listing)) => vec![
+                ("symbol", json!(listing.symbol.as_str())),
+                ("currency", json!(listing.currency.as_str())),
+                ("price_increment", json!(listing.price_increment)),
+                ("qty_increment", json!(listing.qty_increment)),
+                ("multiplier", json!(listing.multiplier)),
+                ("reason", json!(self.reason().name())),
+            ],
+            (None, None) => vec![
+                ("order_id", json!(self.order_id)),
+                ("price", json!(self.price)),
+                ("qty", json!(self.qty)),
+                ("leaves", json!(self.leaves)),
+                ("cum", json!(self.cum)),
+                ("account", json!(self.account)),
+                ("match_id", number(self.match_id)),
+                ("contra_order_id", number(self.contra_order_id)),
+                ("new_order_id", number(self.new_order_id)),
+                ("reason", json!(self.reason().name())),
+            ],
+        };
+        values.push(("cause", json!(self.cause)));
+        values
     }
 }
 
@@ -249,7 +274,7 @@ fn line<R: Line>(sequence: u64, record: &R, zone: Zone, as_json: bool) -> String
     let time = time_of_day(record.time(), zone);
     let side = side.unwrap_or_default();
     let mut text = format!("{sequence:>9} {time} {kind:<12} {instrument:>5} {side:<4}");
-    for (field, value) in record.values() {
+    for (field, value) in record.values().into_iter().filter(|(_, value)| !value.is_null()) {
         let value = value.as_str().map_or_else(|| value.to_string(), str::to_owned);
         if !value.is_empty() {
             text.push_str(&format!(" {field}={value}"));
