@@ -10,7 +10,7 @@ use ringtape::error::Result;
 use ringtape::event::{Event, InstrumentTable};
 use ringtape::feed::{Begin, Checks, Description, Feed, Fill, Located};
 use ringtape::limits::{FEED_BATCH_RECORDS, INSTRUMENTS_MAX, MESSAGE_RECORDS_MAX};
-use ringtape::report::format::{bytes, messages_by_type, thousands, time_of_day};
+use ringtape::report::format::{bytes, messages_by_type, span, thousands};
 use ringtape::report::{carrier, located_json, located_text};
 use ringtape::units::InstrumentId;
 use serde_json::{Map, Value, json};
@@ -188,8 +188,7 @@ fn describe(description: &Description, census: &Census, journals: Option<&Journa
         bytes(checks.bytes)
     ))?;
     if let (Some(first), Some(last)) = (checks.first_ts, checks.last_ts) {
-        let [from, to] = [first, last].map(|ts| time_of_day(ts, description.zone));
-        out.line(format_args!("span          {from} to {to} {}", description.zone.name()))?;
+        out.line(format_args!("span          {}", span(first, last, description.zone)))?;
     }
     let completeness = if checks.has_start && checks.has_end { "whole session" } else { "slice" };
     out.line(format_args!("completeness  {completeness}"))?;

@@ -4,6 +4,7 @@
 //! time of day in the feed's own clock (`09:30`), or in UTC with a `Z` behind it (`14:30Z`);
 //! [`TimeOfDay::among`] finds the day by any time of the session.
 
+use std::fmt;
 use std::str::FromStr;
 
 use super::decimal::scaled;
@@ -130,6 +131,14 @@ impl Zone {
         }
     }
 
+    /// The day, in this zone, of a feed's time: its date, or its number in a feed without dates.
+    pub(crate) fn day_name(self, ns: u64) -> String {
+        match ns {
+            0..UNDATED_BELOW => format!("day {}", ns / DAY + 1),
+            _ => self.date_at(ns).to_string(),
+        }
+    }
+
     /// The date in this zone at a time since the Unix epoch.
     fn date_at(self, ns: u64) -> Date {
         let date = Date(ns / DAY);
@@ -159,6 +168,15 @@ impl FromStr for Date {
             && (1..=12).contains(&month)
             && (1..=days_in_month(year, month)).contains(&day);
         if is_valid { Ok(Self::of(year, month, day)) } else { Err(bad()) }
+    }
+}
+
+impl fmt::Display for Date {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let year = self.year();
+        let begins = |month: &u64| Self::of(year, *month, 1).0 <= self.0;
+        let month = (1..=12).rev().find(begins).unwrap_or(1);
+        write!(f, "{year}-{month:02}-{:02}", self.0 - Self::of(year, month, 1).0 + 1)
     }
 }
 
@@ -295,7 +313,7 @@ impl Moment {
         self.time.among(ts, self.zone).ok_or_else(|| {
             Error::usage(
                 format!("the feed's times are {} without a date", self.zone.name()),
-                "name the session's date with --date, or give the time without Z",
+                "give the time without Z, or the date with --date where the feed is read",
             )
         })
     }
@@ -363,6 +381,18 @@ mod tests {
             assert_eq!(zone.day_end(u64::MAX - 1), u64::MAX);
         }
         assert_eq!(Zone::Utc.day_end(18_262 * DAY), 18_263 * DAY);
+    }
+
+    #[test]
+    fn dates_are_written_as_they_are_read() {
+        for text in ["2007-01-01", "2020-02-29", "2021-02-28", "2021-03-01", "2500-12-31"] {
+            assert_eq!(text.parse::<Date>().unwrap().to_string(), text);
+        }
+        // Half past nine in the evening in New York is half past one of the next day in UTC.
+        let evening = Zone::Eastern.midnight_ns("2021-07-31".parse().unwrap()) + 21 * HOUR;
+        assert_eq!(Zone::Eastern.day_name(evening), "2021-07-31");
+        assert_eq!(Zone::Utc.day_name(evening), "2021-08-01");
+        assert_eq!([DAY - 1, DAY].map(|ns| Zone::Eastern.day_name(ns)), ["day 1", "day 2"]);
     }
 
     #[test]

@@ -71,6 +71,29 @@ pub fn time_of_day(ts: u64, zone: Zone) -> String {
     format!("{hours:02}:{minutes:02}:{:02}.{:09}", seconds % 60, ns % SECOND)
 }
 
+/// The span between two times of a feed, in its clock; with days if it has more than one.
+///
+/// ```
+/// use ringtape::feed::Zone;
+/// use ringtape::report::format::span;
+///
+/// let (open, close) = (1_577_975_400_000_000_000, 1_577_998_800_000_000_000);
+/// let session = "09:30:00.000000000 to 16:00:00.000000000 US Eastern";
+/// assert_eq!(span(open, close, Zone::Eastern), session);
+/// let next_open = open + 86_400_000_000_000;
+/// let both = "2020-01-02 16:00:00.000000000 to 2020-01-03 09:30:00.000000000 US Eastern";
+/// assert_eq!(span(close, next_open, Zone::Eastern), both);
+/// ```
+pub fn span(first: u64, last: u64, zone: Zone) -> String {
+    let days = [first, last].map(|ts| zone.day_name(ts));
+    let [from, to] = [first, last].map(|ts| time_of_day(ts, zone));
+    let name = zone.name();
+    match days {
+        [first_day, last_day] if first_day == last_day => format!("{from} to {to} {name}"),
+        [first_day, last_day] => format!("{first_day} {from} to {last_day} {to} {name}"),
+    }
+}
+
 /// What the hash of the books is over: single orders, or price levels.
 pub(super) fn books_of(feed: &Description) -> &'static str {
     if feed.is_of_levels { "levels" } else { "orders" }

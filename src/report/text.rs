@@ -5,7 +5,7 @@ use std::fmt::Write;
 use super::carrier;
 use super::door;
 use super::findings::{self, warnings};
-use super::format::{books_of, bytes, duration, messages_by_type, reasons, thousands, time_of_day};
+use super::format::{books_of, bytes, duration, messages_by_type, reasons, span, thousands};
 use super::journal_check::JournalCheck;
 use super::machine::Machine;
 use super::matching_check;
@@ -98,9 +98,7 @@ fn feed(text: &mut String, run: &RunReport) {
         ),
     );
     if let (Some(first), Some(last)) = (checks.first_ts, checks.last_ts) {
-        let zone = run.feed.zone;
-        let [from, to] = [first, last].map(|ts| time_of_day(ts, zone));
-        row(text, "span", &format!("{from} to {to} {}", zone.name()));
+        row(text, "span", &span(first, last, run.feed.zone));
     }
     let completeness = match (checks.has_start, checks.has_end) {
         (true, true) => "whole session",

@@ -9,7 +9,7 @@ use ringtape::event::{Event, Execution, ExecutionKind, Zone};
 use ringtape::journal::snapshot::snapshots;
 use ringtape::journal::{Limits, Read, Reader, Record, VerifyReport, cursors, retain, verify_any};
 use ringtape::limits::BATCH_RECORDS_MAX;
-use ringtape::report::format::{bytes, thousands, time_of_day};
+use ringtape::report::format::{bytes, span, thousands};
 use serde_json::{Map, Value, json};
 
 use crate::cli::config::RunConfig;
@@ -140,8 +140,8 @@ impl Part {
         }
         let Some(census) = &self.census else { return Ok(()) };
         if let Some((first, last)) = census.span {
-            let [from, to] = [first, last].map(|ts| time_of_day(ts, zone));
-            out.line(format_args!("              {}s of {from} to {to}", census.type_name))?;
+            let span = span(first, last, zone);
+            out.line(format_args!("              {}s of {span}", census.type_name))?;
         }
         for (sequence, name) in &census.cursors {
             let at = thousands(*sequence);
