@@ -23,7 +23,7 @@ use super::config::{
 };
 use super::recorded::{Recorded, find_tail, skip_to};
 use super::run_state::RunState;
-use super::snapshots::{SnapshotRefused, SnapshotUsed, load_newest, set_aside};
+use super::snapshots::{Ends, SnapshotRefused, SnapshotUsed, load_newest, set_aside};
 use crate::error::{Error, Result};
 use crate::event::{Event, Execution};
 use crate::feed::Feed;
@@ -31,7 +31,7 @@ use crate::gateway::RunId;
 use crate::hash::hash_bytes;
 use crate::journal::snapshot::remove_unfinished;
 use crate::journal::{
-    self, JournalOptions, Read, Reader, Recovery, Writer, random_id, records_per_segment,
+    self, JournalOptions, Left, Read, Reader, Recovery, Writer, random_id, records_per_segment,
 };
 use crate::runtime::pin_current_thread;
 use crate::units::CoreId;
@@ -231,30 +231,30 @@ fn resume(
     check_configuration(config, &config.dir.join(RUN_FILE))?;
     let mut market = Reader::<Event>::open(market_dir)?;
     check_header(config, &market, feed)?;
-    let tail = find_tail(&mut market, feed)?;
-    let until = tail.until;
+    // Nobody writes to either from here on, and nothing is changed before all is looked at.
+    let left_market = Left::<Event>::look(market_dir)?;
+    let has_executions = journal::is_present(executions_dir)?;
+    let left_executions =
+        has_executions.then(|| Left::<Execution>::look(executions_dir)).transpose()?;
+    let until = left_market.next_sequence();
+    let ends =
+        Ends { market: until, executions: left_executions.as_ref().map_or(0, Left::next_sequence) };
+    let tail = find_tail(&mut market, until, feed)?;
     let skipped = skip_to(&tail, feed, engine)?;
-    let (snapshot, refused) = load_newest(config, feed.description().identity, until, state)?;
+    let (snapshot, refused) = load_newest(config, feed.description().identity, ends, state)?;
     let origin = snapshot.as_ref().map_or(0, |used| used.market);
     if market.first_sequence() > origin {
         return Err(start_is_gone(config, &refused));
     }
     market.seek(origin)?;
-    let has_executions = journal::is_present(executions_dir)?;
-    let cut = if has_executions { first_caused_from(executions_dir, until)? } else { 0 };
+    let cut = first_caused_from(executions_dir, until, ends.executions)?;
 
     let options = options(config, feed.description().identity);
     let (writer, market_found, executions, executions_found) = on_core(core, || {
-        let (market, found) = Writer::resume(market_dir, config.durability, None)?;
-        if found.next_sequence != until {
-            return Err(Error::usage(
-                format!("{} changed while it was read", market_dir.display()),
-                "resume it once nothing else writes there",
-            ));
-        }
-        let (executions, executions_found) = match has_executions {
-            true => Writer::resume(executions_dir, config.durability, Some(cut))?,
-            false => (Writer::create(executions_dir, &options)?, Recovery::default()),
+        let (market, found) = left_market.take_up(config.durability, None)?;
+        let (executions, executions_found) = match left_executions {
+            Some(left) => left.take_up(config.durability, Some(cut))?,
+            None => (Writer::create(executions_dir, &options)?, Recovery::default()),
         };
         Ok((market, found, executions, executions_found))
     })?;
@@ -308,12 +308,14 @@ fn start_is_gone(config: &JournalConfig, refused: &[SnapshotRefused]) -> Error {
     Error::usage(what, "restore a snapshot or the first segments from a copy, or start a new run")
 }
 
-/// The sequence of the first execution that was caused at `until` or later: by the end of a run, or
-/// by records that a crash of the machine took.
-fn first_caused_from(dir: &Path, until: u64) -> Result<u64> {
+/// The sequence of the first execution before `end` that was caused at `until` or later: by the end
+/// of a run, or by records that a crash of the machine took.
+fn first_caused_from(dir: &Path, until: u64, end: u64) -> Result<u64> {
+    if end == 0 {
+        return Ok(0);
+    }
     let mut reader = Reader::<Execution>::open(dir)?;
-    reader.seek_end()?;
-    let (mut from, mut to) = (reader.first_sequence(), reader.position());
+    let (mut from, mut to) = (reader.first_sequence(), end);
     while from < to {
         let middle = from + (to - from) / 2;
         reader.seek(middle)?;

@@ -114,8 +114,6 @@ impl Recorded {
 /// The end of a market journal.
 #[derive(Debug)]
 pub(super) struct Tail {
-    /// The sequence after the last record.
-    pub(super) until: u64,
     /// The last mark of the feed; `None` in a journal without records.
     mark: Option<payload::FeedMark>,
     /// Where several feeds are read as one, the marks of each before it.
@@ -126,12 +124,10 @@ pub(super) struct Tail {
     findings: Vec<Event>,
 }
 
-/// Finds the last feed mark and what `feed` delivered behind it.
-pub(super) fn find_tail(reader: &mut Reader<Event>, feed: &dyn Feed) -> Result<Tail> {
+/// Finds the last feed mark before `until`, the journal's end, and what `feed` delivered behind it.
+pub(super) fn find_tail(reader: &mut Reader<Event>, until: u64, feed: &dyn Feed) -> Result<Tail> {
     // Elsewhere commands come from the inbox.
     let delivers_commands = feed.description().format == ORDERS_FORMAT;
-    reader.seek_end()?;
-    let until = reader.position();
     let first = reader.first_sequence();
     let mut window = TAIL_RECORDS;
     loop {
@@ -150,7 +146,7 @@ fn read_tail(
     delivers_commands: bool,
 ) -> Result<Tail> {
     let mut tail =
-        Tail { until, mark: None, sources: Vec::new(), behind: Vec::new(), findings: Vec::new() };
+        Tail { mark: None, sources: Vec::new(), behind: Vec::new(), findings: Vec::new() };
     let mut sources = Vec::new();
     let mut sieve = Sieve::default();
     let mut batch = [Event::default(); FEED_BATCH_RECORDS];

@@ -8,7 +8,7 @@ use super::run_state::{
     EXCHANGE_SECTION, PORTFOLIO_SECTION, RunState, exchange_section, portfolio_section,
 };
 use super::saver::mark_of;
-use super::snapshots::{SnapshotUsed, check};
+use super::snapshots::{Ends, SnapshotUsed, check};
 use crate::book::{Replica, SAVED_PIECES};
 use crate::error::{Error, Result};
 use crate::event::{Event, Execution};
@@ -155,7 +155,7 @@ fn differs(sequence: u64, what: &str) -> Error {
 fn oldest_usable(dir: &Path, kept: &[(u64, PathBuf)]) -> Result<(Snapshot, SnapshotUsed)> {
     for (sequence, path) in kept {
         let snapshot = Snapshot::read(path)?;
-        if let Ok(used) = check(dir, &snapshot, *sequence, u64::MAX, None) {
+        if let Ok(used) = check(dir, &snapshot, *sequence, Ends::UNKNOWN, None) {
             return Ok((snapshot, used));
         }
     }
@@ -168,7 +168,7 @@ fn oldest_usable(dir: &Path, kept: &[(u64, PathBuf)]) -> Result<(Snapshot, Snaps
 /// Compares what a snapshot holds with the state at its mark.
 fn compare_snapshot(dir: &Path, path: &Path, sequence: u64, state: &RunState) -> Result<()> {
     let snapshot = Snapshot::read(path)?;
-    check(dir, &snapshot, sequence, u64::MAX, None)?;
+    check(dir, &snapshot, sequence, Ends::UNKNOWN, None)?;
     let differing = |section: &str| {
         Err(Error::CheckFailed {
             what: format!("{}: section `{section}` is not the state at its mark", path.display()),

@@ -60,19 +60,31 @@ pub struct SnapshotRefused {
     pub reason: String,
 }
 
-/// Loads the newest usable snapshot of the run in `config` whose records before `until` are whole;
+/// The sequences behind the last record of each journal that counts.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Ends {
+    pub(super) market: u64,
+    pub(super) executions: u64,
+}
+
+impl Ends {
+    /// Those of journals whose ends are not known.
+    pub(super) const UNKNOWN: Self = Self { market: u64::MAX, executions: u64::MAX };
+}
+
+/// Loads the newest usable snapshot of the run in `config` whose records before `ends` are whole;
 /// says of each newer one why it could not be used.
 pub(super) fn load_newest(
     config: &JournalConfig,
     feed_identity: u64,
-    until: u64,
+    ends: Ends,
     state: &mut RunState,
 ) -> Result<(Option<SnapshotUsed>, Vec<SnapshotRefused>)> {
     let run = run_section(hash_bytes(config.run_toml.as_bytes()), feed_identity);
     let mut refused = Vec::new();
     for (sequence, path) in snapshots(&config.dir.join(SNAPSHOTS_DIR))?.into_iter().rev() {
         let loaded = Snapshot::read(&path).and_then(|snapshot| {
-            let used = check(&config.dir, &snapshot, sequence, until, Some(&run))?;
+            let used = check(&config.dir, &snapshot, sequence, ends, Some(&run))?;
             if state.market.books.is_checking() {
                 // A check of the matching engine begins with the first record.
                 return Ok(None);
@@ -105,7 +117,7 @@ pub(super) fn check(
     dir: &Path,
     snapshot: &Snapshot,
     sequence: u64,
-    until: u64,
+    ends: Ends,
     run: Option<&[u8]>,
 ) -> Result<SnapshotUsed> {
     let unusable = |what: &str| {
@@ -121,8 +133,11 @@ pub(super) fn check(
     }
     let market = mark::<Event>(snapshot, true)?;
     let executions = mark::<Execution>(snapshot, false)?;
-    if market.next != sequence || sequence > until {
+    if market.next != sequence || sequence > ends.market {
         return unusable("the snapshot is ahead of the market journal");
+    }
+    if executions.next > ends.executions {
+        return unusable("the snapshot is ahead of the execution journal");
     }
     let stored = record_before::<Event>(&dir.join(MARKET_DIR), &market)?;
     if stored != Some(market.record) {
@@ -201,7 +216,7 @@ pub fn needed_from(dir: &Path) -> Result<NeededFrom> {
     let found = snapshots(&dir.join(SNAPSHOTS_DIR))?;
     let mut usable = found.into_iter().rev().filter_map(|(sequence, path)| {
         let snapshot = Snapshot::read(&path).ok()?;
-        check(dir, &snapshot, sequence, u64::MAX, None).ok()
+        check(dir, &snapshot, sequence, Ends::UNKNOWN, None).ok()
     });
     Ok(usable.nth(1).map_or(NeededFrom::default(), |used| NeededFrom {
         market: used.market - 1,

@@ -145,6 +145,7 @@ pub use format::SegmentHeader;
 pub use options::{ClockCalibration, JournalOptions, Summary};
 pub use reader::{Read, Reader};
 pub use record::{Record, records_per_segment, schema_hash};
+pub(crate) use recover::Left;
 pub use recover::{Recovery, Repair, recover, recover_any, repair, repair_any, set_aside};
 pub use retain::{Fate, Hold, Limits, retain};
 pub use tailer::{From, Tailer};

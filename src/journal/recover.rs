@@ -15,6 +15,7 @@
 
 use std::fs::{self, File};
 use std::io::{Read as _, Seek as _, SeekFrom};
+use std::marker::PhantomData;
 use std::ops::Range;
 use std::path::{Path, PathBuf};
 
@@ -30,7 +31,7 @@ use super::record::{Record, slot_bytes};
 use super::segment::{Opening, Segment, read_header};
 use super::storage::{punch_hole, sync_file};
 use super::tape::{Tape, TornTail};
-use super::verify::{verify_with, walk_until};
+use super::verify::{VerifyReport, verify_with, walk_until};
 use super::writer::Writer;
 use crate::error::{Error, Result};
 use crate::event::{Event, Execution};
@@ -91,11 +92,53 @@ impl<R: Record> Writer<R> {
         durability: Durability,
         cut_at: Option<u64>,
     ) -> Result<(Self, Recovery)> {
+        Left::look(dir)?.take_up(durability, cut_at)
+    }
+}
+
+/// A journal that an earlier writer left, locked and looked at from end to end, before it is taken
+/// up.
+#[derive(Debug)]
+pub(crate) struct Left<R> {
+    dir: PathBuf,
+    lock: WriterLock,
+    report: VerifyReport,
+    _records: PhantomData<fn() -> R>,
+}
+
+impl<R: Record> Left<R> {
+    /// Looks at the whole journal in `dir`, and changes nothing.
+    ///
+    /// # Errors
+    ///
+    /// As [`Writer::resume`].
+    pub(crate) fn look(dir: &Path) -> Result<Self> {
         let lock = WriterLock::take(dir)?;
-        let found = Found::of::<R>(dir, &lock, cut_at)?;
-        let (start, recovery) = found.set_aside(dir)?;
+        let report = verify_with::<R>(dir, WriterWatch::under(&lock))?;
+        Ok(Self { dir: dir.to_owned(), lock, report, _records: PhantomData })
+    }
+
+    /// The sequence after the last record that counts. Behind a hole that a crash of the machine
+    /// left, readable ones may follow, which do not.
+    pub(crate) fn next_sequence(&self) -> u64 {
+        self.report.next_sequence
+    }
+
+    /// Takes the journal up, as [`Writer::resume`] does.
+    ///
+    /// # Errors
+    ///
+    /// As [`Writer::resume`].
+    pub(crate) fn take_up(
+        self,
+        durability: Durability,
+        cut_at: Option<u64>,
+    ) -> Result<(Writer<R>, Recovery)> {
+        let Self { dir, lock, report, .. } = self;
+        let found = Found::of::<R>(&dir, &lock, report, cut_at)?;
+        let (start, recovery) = found.set_aside(&dir)?;
         let start = Start { durability, ..start };
-        let writer = Self::start(dir, lock, &start, backend(durability))?;
+        let writer = Writer::start(&dir, lock, &start, backend(durability))?;
         Ok((writer, recovery))
     }
 }
@@ -108,8 +151,8 @@ impl<R: Record> Writer<R> {
 ///
 /// As [`Writer::resume`].
 pub fn recover<R: Record>(dir: &Path) -> Result<Recovery> {
-    let lock = WriterLock::take(dir)?;
-    let found = Found::of::<R>(dir, &lock, None)?;
+    let Left { lock, report, .. } = Left::<R>::look(dir)?;
+    let found = Found::of::<R>(dir, &lock, report, None)?;
     if found.recovery.was_closed {
         return Ok(found.recovery);
     }
@@ -169,9 +212,13 @@ pub(super) struct Found {
 }
 
 impl Found {
-    /// Looks at the whole journal, and refuses corruption.
-    fn of<R: Record>(dir: &Path, lock: &WriterLock, cut_at: Option<u64>) -> Result<Self> {
-        let report = verify_with::<R>(dir, WriterWatch::under(lock))?;
+    /// What a look at the whole journal found, up to `cut_at`.
+    fn of<R: Record>(
+        dir: &Path,
+        lock: &WriterLock,
+        report: VerifyReport,
+        cut_at: Option<u64>,
+    ) -> Result<Self> {
         let until = cut_at.map_or(report.next_sequence, |cut| cut.min(report.next_sequence));
         let mut found = Self::until::<R>(dir, lock, until)?;
         found.recovery.was_closed = report.sealed;

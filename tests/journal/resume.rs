@@ -4,20 +4,24 @@
 //! otherwise unnoticed, another feed or configuration that is accepted, a kill that cannot be
 //! resumed from. `RINGTAPE_KILL_ROUNDS=100` makes the test of kills as long as the README says.
 
+use std::fs::{self, OpenOptions};
+use std::os::unix::fs::FileExt;
 use std::path::{Path, PathBuf};
+use std::process::Stdio;
 use std::sync::Arc;
 use std::time::Duration;
 
 use rand_xoshiro::Xoshiro256PlusPlus;
 use rand_xoshiro::rand_core::{Rng, SeedableRng};
-use ringtape::engine::{EXECUTIONS_DIR, JournalConfig, JournalFeed, MARKET_DIR};
+use ringtape::engine::{EXECUTIONS_DIR, JournalConfig, JournalFeed, MARKET_DIR, RUN_FILE};
 use ringtape::error::Error;
 use ringtape::event::{Event, Execution};
 use ringtape::feed::{Feed, Merged};
-use ringtape::journal::{Durability, Read, Reader, Writer, verify};
+use ringtape::journal::{Durability, JournalOptions, Read, Reader, Record, Writer, verify};
+use ringtape::limits::SEGMENT_BYTES_MIN;
 
 use crate::common::program::{Ran, finish, ringtape, run};
-use crate::common::runs::{cut_market, feed, resuming, session, start};
+use crate::common::runs::{cut_market, feed, folder, reboot, resuming, session, start, tapes};
 use crate::written::tried;
 
 fn assert_resumes(feed: &dyn Fn() -> Box<dyn Feed>, symbols: &[&str], messages: u64) {
@@ -162,9 +166,9 @@ fn replay(dir: &Path, more: &str) -> Vec<String> {
 
 /// Starts a paced run and kills it after `wait`.
 fn kill_after(wait: Duration, dir: &Path, more: &str) {
-    let mut child = ringtape(replay(dir, &format!("--resume --rate 400k {more}")))
-        .stdout(std::process::Stdio::null())
-        .stderr(std::process::Stdio::null())
+    let mut child = ringtape(replay(dir, &format!("--resume {more}")))
+        .stdout(Stdio::null())
+        .stderr(Stdio::null())
         .spawn()
         .expect("the program starts");
     std::thread::sleep(wait);
@@ -203,7 +207,7 @@ fn a_run_that_is_killed_at_any_moment_goes_on_to_the_same_hashes() {
         let dir: PathBuf = scratch.path().join("run");
         let kills = 1 + random.next_u64() % 3;
         // So often that many a kill comes while one is being written.
-        let more = if round % 2 == 0 { "--snapshot-every 2k" } else { "" };
+        let more = if round % 2 == 0 { "--rate 400k --snapshot-every 2k" } else { "--rate 400k" };
         all_kills += kills;
         for _ in 0..kills {
             kill_after(Duration::from_micros(random.next_u64() % 900_000), &dir, more);
@@ -222,6 +226,86 @@ fn a_run_that_is_killed_at_any_moment_goes_on_to_the_same_hashes() {
         println!("round {round}: {kills} kills, record {at}, run again from {from}, same hashes");
     }
     tried("a run killed at a random moment", all_kills);
+}
+
+#[test]
+fn segments_may_be_retained_while_a_run_writes_behind_them() {
+    let scratch = folder();
+    for round in 0..20 {
+        let dir: PathBuf = scratch.path().join(round.to_string());
+        let more = "--rate 300k --snapshot-every 2k";
+        kill_after(Duration::from_millis(300 + 50 * round), &dir, more);
+        let mut run_on = ringtape(replay(&dir, &format!("--resume {more}")));
+        let mut running = run_on.stdout(Stdio::null()).stderr(Stdio::null()).spawn().expect("one");
+        std::thread::sleep(Duration::from_millis(500));
+        let retained =
+            run(["journal", "retain", dir.to_str().expect("text"), "--count", "1", "--json"]);
+        let is_at_work = running.try_wait().expect("a child").is_none();
+        let code = running.wait().expect("a child").code();
+        let is_removed =
+            retained.code == 0 && retained.json()["journals"]["market"][0]["removed"] == true;
+        if is_at_work && is_removed {
+            assert_eq!(code, Some(0), "round {round}");
+            return;
+        }
+    }
+    panic!("no segment was removed while a run was at work");
+}
+
+/// Writes the records of a journal into a new one, of the same run and feed, whose writer is killed.
+fn write_again<R: Record>(from: &Path, to: &Path) {
+    let mut reader = Reader::<R>::open(from).expect("a journal");
+    let header = reader.header();
+    let options = JournalOptions {
+        segment_bytes: SEGMENT_BYTES_MIN,
+        run_hash: header.run_hash,
+        feed_identity: header.feed_identity,
+        ..JournalOptions::default()
+    };
+    let mut writer = Writer::<R>::create(to, &options).expect("space");
+    let mut batch = vec![R::zeroed(); 1024];
+    while let Read::Records(count) = reader.read(&mut batch).expect("a whole journal") {
+        writer.append_batch(&batch[..count]).expect("space");
+    }
+}
+
+#[test]
+fn a_run_goes_on_whatever_pages_a_crash_of_the_machine_took() {
+    let session = session(20_000, 23);
+    let scratch = folder();
+    let [whole, killed] = ["whole", "killed"].map(|name| scratch.path().join(name));
+    let first = start(feed(&session), Some(resuming(&whole)), &[]).expect("a run");
+    assert!(first.executions > 500, "{}", first.executions);
+    let mut random = Xoshiro256PlusPlus::seed_from_u64(12);
+    let rounds = 40;
+    for round in 0..rounds {
+        let _ = fs::remove_dir_all(&killed);
+        fs::create_dir_all(&killed).expect("space");
+        fs::copy(whole.join(RUN_FILE), killed.join(RUN_FILE)).expect("space");
+        write_again::<Event>(&whole.join(MARKET_DIR), &killed.join(MARKET_DIR));
+        write_again::<Execution>(&whole.join(EXECUTIONS_DIR), &killed.join(EXECUTIONS_DIR));
+        let mut lost = Vec::new();
+        for (part, records, slot_bytes) in
+            [(MARKET_DIR, first.records, 64), (EXECUTIONS_DIR, first.executions, 128)]
+        {
+            reboot(&killed.join(part));
+            let pages = records * slot_bytes / 4096;
+            // Of one journal, of the other, of both.
+            let wanted = if random.next_u64() % 3 == 0 { 0 } else { 1 + random.next_u64() % 3 };
+            for _ in 0..wanted {
+                let page = 1 + random.next_u64() % pages;
+                let file = OpenOptions::new().write(true).open(&tapes(&killed.join(part))[0]);
+                let gone = file.and_then(|file| file.write_all_at(&[0; 4096], page * 4096));
+                gone.expect("space");
+                lost.push((part, page));
+            }
+        }
+        let report = start(feed(&session), Some(resuming(&killed)), &[]);
+        let report = report.unwrap_or_else(|error| panic!("round {round}, {lost:?}: {error}"));
+        assert!(report.error.is_none(), "round {round}, {lost:?}: {:?}", report.error);
+        assert_eq!(report.hashes, first.hashes, "round {round}, {lost:?}");
+    }
+    tried("pages of a run's journals that a crash of the machine took", rounds);
 }
 
 #[test]
