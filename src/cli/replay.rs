@@ -1,22 +1,23 @@
 //! `ringtape replay`: the main job.
 
+mod read_back;
 mod refusal;
 mod tables;
 
 use std::net::TcpListener;
 use std::num::NonZeroU64;
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 use std::time::Duration;
 
 use clap::Args;
-use ringtape::engine::{EXECUTIONS_DIR, MARKET_DIR};
 use ringtape::engine::{Engine, EngineConfig, EngineHandle, JournalConfig, RunReport};
 use ringtape::error::{Error, Result};
 use ringtape::feed::{Feed, Pace, orders::ORDERS_FORMAT};
-use ringtape::journal::{Durability, Summary, VerifyReport, verify_any};
+use ringtape::journal::Durability;
 use ringtape::portfolio::PortfolioConfig;
 use ringtape::report::{self, DataFaults, JournalCheck, Machine, Samples};
 
+pub(super) use self::read_back::read_back;
 use self::refusal::Refusal;
 use super::config::RunConfig;
 use super::control::{self, KillSignal};
@@ -398,37 +399,6 @@ fn interrupt(handle: &EngineHandle) {
         term::tell(format_args!("\nringtape: stopping; once more to abort"));
     }
     handle.stop();
-}
-
-/// Reads back what was journaled: what is there, `None` without a journal, and what is wrong.
-pub(super) fn read_back(
-    dir: Option<&Path>,
-    report: &RunReport,
-) -> (Option<JournalCheck>, Option<Error>) {
-    let (Some(dir), Some(journal)) = (dir, &report.journal) else { return (None, None) };
-    let [market, executions] =
-        [(MARKET_DIR, &journal.market), (EXECUTIONS_DIR, &journal.executions)]
-            .map(|(name, written)| read_back_one(&dir.join(name), written));
-    let check = JournalCheck {
-        path: dir.display().to_string(),
-        market: market.as_ref().ok().cloned(),
-        executions: executions.as_ref().ok().cloned(),
-    };
-    (Some(check), market.and(executions).err())
-}
-
-/// Verifies a journal and that it holds all that was written.
-fn read_back_one(dir: &Path, written: &Summary) -> Result<VerifyReport> {
-    let found = verify_any(dir)?;
-    if found.sealed && found.records == written.records {
-        return Ok(found);
-    }
-    Err(Error::BadJournal {
-        path: dir.to_owned(),
-        offset: found.bytes,
-        what: format!("{} records, of {} written", found.records, written.records),
-        cure: "do not rely on it; look at the disk and record again".to_owned(),
-    })
 }
 
 fn print_report(

@@ -77,6 +77,8 @@ pub(super) struct Start {
 pub struct Summary {
     /// Records, those of earlier epochs included.
     pub records: u64,
+    /// The sequence after the last of them.
+    pub next_sequence: u64,
     /// Segments in use.
     pub segments: u64,
     /// Bytes up to the seals, headers included.

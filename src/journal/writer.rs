@@ -313,6 +313,7 @@ impl<R: Record> Writer<R> {
         self.segment.sync()?;
         Ok(Summary {
             records: self.sequence - self.before.first_sequence,
+            next_sequence: self.sequence,
             segments: self.before.segments + self.segments_here(),
             bytes: self.bytes_before + self.bytes_here(),
         })
