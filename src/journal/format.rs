@@ -298,8 +298,11 @@ impl SlotBuffer {
 
 #[cfg(test)]
 mod tests {
+    use std::mem::offset_of;
+
     use super::*;
-    use crate::event::Event;
+    use crate::event::kinds::KINDS;
+    use crate::event::{Event, Execution, ExecutionKind};
     use crate::journal::directory::new_header;
     use crate::journal::record::{Record, words_of};
 
@@ -351,6 +354,33 @@ mod tests {
         assert!(document.contains(&rows), "the example should be\n{rows}");
         let record = hex(&bytes[4160..4224]);
         assert!(document.contains(&record), "the record should be {record}");
+    }
+
+    #[test]
+    fn the_document_has_every_field_of_an_execution_in_its_place_and_every_kind() {
+        let words: Vec<_> = include_str!("format.md").split_whitespace().collect();
+        let document = words.join(" ");
+        let events = KINDS.iter().map(|info| (info.kind as usize, info.name));
+        let executions = ExecutionKind::ALL.iter().map(|kind| (*kind as usize, kind.name()));
+        let fields = [
+            (offset_of!(Execution, order_id), "order_id u64"),
+            (offset_of!(Execution, price), "price i64"),
+            (offset_of!(Execution, qty), "qty u64"),
+            (offset_of!(Execution, leaves), "leaves u64"),
+            (offset_of!(Execution, cum), "cum u64"),
+            (offset_of!(Execution, contra_order_id), "contra_order_id u64"),
+            (offset_of!(Execution, match_id), "match_id u64"),
+            (offset_of!(Execution, cause), "cause u64"),
+            (offset_of!(Execution, new_order_id), "new_order_id u64"),
+            (offset_of!(Execution, account), "account u32"),
+            (offset_of!(Execution, reason), "reason u16"),
+            (offset_of!(Execution, liquidity), "liquidity u8"),
+            (offset_of!(Execution, fee), "fee i64"),
+            (offset_of!(Execution, reserved), "reserved u64"),
+        ];
+        for (number, name) in events.chain(executions).chain(fields) {
+            assert!(document.contains(&format!("{number} {name}")), "{number} {name}");
+        }
     }
 
     #[test]
