@@ -43,7 +43,15 @@ impl JournalFeed {
         let market = dir.join(MARKET_DIR);
         let reader = Reader::<Event>::open(&market)?;
         let header = reader.header();
+        let missing = |first| {
+            format!(
+                "the journal begins at record {first}, those before were removed: books and \
+                 results are of what is left"
+            )
+        };
+        let first = Some(reader.first_sequence()).filter(|&first| first > 0);
         let description = Description {
+            assumptions: first.map(missing).into_iter().collect(),
             origin: dir.display().to_string(),
             format: JOURNAL_FORMAT,
             compression: "none",

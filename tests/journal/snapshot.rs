@@ -226,6 +226,9 @@ fn what_a_snapshot_stands_for_may_be_deleted_and_the_run_still_goes_on() {
     retain(&market, &limits, false).expect("a journal");
     let found = verify::<Event>(&market).expect("a journal");
     assert!(found.first_sequence > 0 && found.first_sequence <= needed.market, "{found:?}");
+    let left = JournalFeed::open(dir).expect("a journal");
+    let told = format!("begins at record {}", found.first_sequence);
+    assert!(left.description().assumptions[0].contains(&told), "{:?}", left.description());
 
     for kept in [2, 1] {
         cut_market(dir, before.next_sequence - 1_000);
