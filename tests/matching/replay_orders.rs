@@ -193,7 +193,7 @@ fn flags_that_do_not_belong_to_the_feed_are_refused() {
 fn what_fills_captured_is_told_of_each_account() {
     let scratch = tempfile::tempdir().expect("a folder");
     let path = written(scratch.path(), &orders());
-    let ran = run(&["replay", &path.to_string_lossy()]);
+    let ran = run(["replay", &path.to_string_lossy()]);
     let told: Vec<_> = ran
         .all()
         .lines()
