@@ -7,7 +7,7 @@ use bytemuck::Zeroable;
 use proptest::prelude::*;
 use ringtape::engine::generate::{Generator, Profile};
 use ringtape::event::kinds::{Letter, Raw, Text};
-use ringtape::event::{Event, Flags, Instrument, InstrumentTable, KINDS, payload};
+use ringtape::event::{Event, Flags, Instrument, InstrumentTable, KINDS, Kind, payload};
 use ringtape::feed::itch::{Encoder, ItchFeed, MESSAGES, MessageInfo, message};
 use ringtape::feed::{Feed, Fill, OpenOptions};
 use ringtape::units::{InstrumentId, OrderId, Price, Qty, Side};
@@ -246,26 +246,88 @@ fn tracking_numbers_follow_the_exchange_event() {
     let add = payload::Add { order_id, attribution: Text::new(""), ..Zeroable::zeroed() };
     let last = |event: Event| event.with_flags(Flags::LAST);
     let printable = |event: Event| event.with_flags(Flags::PRINTABLE);
-    let add = Event::new(0, 1, add).with_side(Side::Buy);
+    let add = |ts| Event::new(ts, 1, add).with_side(Side::Buy);
     let events = [
-        (last(add), 0),
-        (Event::new(0, 1, execute), 2),
-        (Event::new(0, 1, execute), 4),
-        (Event::new(0, 1, trade), 6),
-        (last(add), 7),
-        (last(Event::new(0, 1, execute)), 2),
-        (last(printable(Event::new(0, 1, execute_at))), 2),
-        (Event::new(0, 1, execute_at), 1),
-        (Event::new(0, 1, execute_at), 2),
-        (last(Event::new(0, 1, cross)), 3),
-        (last(Event::new(0, 1, cross)), 1),
-        (last(Event::new(0, 1, delete)), 0),
+        (last(add(0)), 0),
+        (Event::new(1, 1, execute), 2),
+        (Event::new(1, 1, execute), 4),
+        (Event::new(1, 1, trade), 6),
+        (last(add(1)), 7),
+        (last(Event::new(2, 1, execute)), 2),
+        (last(printable(Event::new(3, 1, execute_at))), 2),
+        (Event::new(4, 1, execute_at), 1),
+        (Event::new(4, 1, execute_at), 2),
+        (last(Event::new(4, 1, cross)), 3),
+        (last(Event::new(5, 1, cross)), 1),
+        (last(Event::new(5, 1, delete)), 0),
+        (last(Event::new(5, 1, execute)), 0),
+        (Event::new(5, 1, execute), 0),
+        (last(Event::new(5, 1, execute)), 2),
+        (last(Event::new(5, 2, execute)), 2),
     ];
     let mut encoder = Encoder::new(0);
     for (event, tracking) in events {
         let mut out = Vec::new();
         assert!(encoder.encode(&[event], &mut out));
         assert_eq!(out[5..7], [0, tracking], "{event:?}");
+    }
+}
+
+proptest! {
+    #[test]
+    fn a_reader_finds_the_exchange_events_that_were_written(
+        rows in proptest::collection::vec((0..7_u8, 0..3_u64, 1..3_u32, any::<bool>()), 1..60),
+    ) {
+        let mut ts = 0;
+        let mut events: Vec<Event> = rows
+            .iter()
+            .map(|&(kind, step, instrument, _)| {
+                ts += step / 2;
+                one_of(kind, ts, instrument)
+            })
+            .collect();
+        // An event is of one instrument and one time.
+        for at in 0..events.len() {
+            let goes_on = events.get(at + 1).is_some_and(|next| {
+                (next.ts_event, next.instrument) == (events[at].ts_event, events[at].instrument)
+            });
+            if !goes_on || rows[at].3 {
+                events[at].flags |= Flags::LAST;
+            }
+        }
+        let mut encoder = Encoder::new(0);
+        let mut bytes = Vec::new();
+        for event in &events {
+            encoder.encode(std::slice::from_ref(event), &mut bytes);
+        }
+        prop_assume!(!bytes.is_empty());
+        // What ITCH cannot say ends its event all the same, if not that of the message before it.
+        let mut expected: Vec<bool> = Vec::new();
+        for event in &events {
+            if event.kind() != Some(Kind::Clear) {
+                expected.push(event.has(Flags::LAST));
+            } else if let Some(before) = expected.last_mut().filter(|_| event.has(Flags::LAST)) {
+                *before = true;
+            }
+        }
+        let mut found = Vec::new();
+        decode(&bytes, |records| found.push(records[records.len() - 1].has(Flags::LAST)));
+        prop_assert_eq!(found, expected);
+    }
+}
+
+/// A message of one of seven kinds, the last of which ITCH cannot say.
+fn one_of(kind: u8, ts: u64, instrument: u32) -> Event {
+    let order_id = OrderId(1);
+    let add = payload::Add { order_id, attribution: Text::new(""), ..Zeroable::zeroed() };
+    match kind {
+        0 => Event::new(ts, instrument, add).with_side(Side::Buy),
+        1 => Event::new(ts, instrument, payload::Execute { order_id, ..Zeroable::zeroed() }),
+        2 => Event::new(ts, instrument, payload::Trade { order_id, ..Zeroable::zeroed() }),
+        3 => Event::new(ts, instrument, payload::ExecuteAt { order_id, ..Zeroable::zeroed() }),
+        4 => Event::new(ts, instrument, payload::Cross::zeroed()),
+        5 => Event::new(ts, instrument, payload::Delete { order_id, pad: Raw::zeroed() }),
+        _ => Event::new(ts, instrument, payload::Clear { pad: Raw::zeroed() }),
     }
 }
 

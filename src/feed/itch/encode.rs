@@ -29,7 +29,8 @@ const TIME_LIMIT_NS: u64 = 1 << 48;
 /// It remembers the symbols of instruments for the messages that repeat them, and derives tracking
 /// numbers from the flag [`LAST`](Flags::LAST): the first execution of an exchange event has 2,
 /// each further one 2 more, every other message of the event 1 more; messages alone have 0, a
-/// cross alone 1.
+/// cross alone 1. An event that begins at the very time at which another of its instrument ended
+/// begins with no larger number than that one ended with, so that a reader takes them for two.
 ///
 /// ```
 /// use ringtape::event::kinds::Text;
@@ -48,8 +49,18 @@ const TIME_LIMIT_NS: u64 = 1 << 48;
 pub struct Encoder {
     midnight_ns: u64,
     symbols: Vec<[u8; 8]>,
-    /// Tracking number of the open exchange event's last message; `None` when none is open.
-    open_tracking: Option<u16>,
+    /// The last message, which the tracking number of the next one must tell it from.
+    last: Option<Last>,
+    /// Whether its exchange event goes on.
+    is_open: bool,
+}
+
+/// What a reader looks at when it asks whether a message goes on with the one before.
+#[derive(Clone, Copy, Debug)]
+struct Last {
+    instrument: u32,
+    ts_event: u64,
+    tracking: u16,
 }
 
 /// What stands in front of every message.
@@ -124,7 +135,7 @@ impl Encoder {
     /// An encoder for records whose times count from the epoch, on a day that starts at
     /// `midnight_ns`; 0 for records whose times count from midnight.
     pub fn new(midnight_ns: u64) -> Self {
-        Self { midnight_ns, symbols: Vec::new(), open_tracking: None }
+        Self { midnight_ns, symbols: Vec::new(), last: None, is_open: false }
     }
 
     /// Appends one message, length prefix included, and says whether it wrote anything.
@@ -155,15 +166,20 @@ impl Encoder {
         };
         let first = records.first()?;
         let view = first.view();
-        let tracking = self.next_tracking(&view, first.has(Flags::PRINTABLE));
-        let size = self.encode_message(view, records, tracking, room)?;
-        self.open_tracking = (!last.has(Flags::LAST)).then_some(tracking);
-        Some(size)
+        let tracking = self.next_tracking(&view, first);
+        let size = self.encode_message(view, records, tracking, room);
+        if size.is_some() {
+            let &Event { instrument, ts_event, .. } = first;
+            (self.last, self.is_open) = (Some(Last { instrument, ts_event, tracking }), true);
+        }
+        // What cannot be written may end an event all the same.
+        self.is_open &= !last.has(Flags::LAST);
+        size
     }
 
     /// Ends the exchange event that is open, as [`LAST`](Flags::LAST) in its last record does.
     pub(crate) fn end_event(&mut self) {
-        self.open_tracking = None;
+        self.is_open = false;
     }
 
     /// Asks for the memory of an instrument's symbol.
@@ -192,14 +208,22 @@ impl Encoder {
 
     /// The tracking number of a message that is the next of the open exchange event, or the first.
     #[inline(always)]
-    fn next_tracking(&self, view: &EventView<'_>, printable: bool) -> u16 {
+    fn next_tracking(&self, view: &EventView<'_>, first: &Event) -> u16 {
         let step = match view {
             EventView::Execute(_) | EventView::Trade(_) => 2,
-            EventView::ExecuteAt(_) if printable => 2,
+            EventView::ExecuteAt(_) if first.has(Flags::PRINTABLE) => 2,
             EventView::ExecuteAt(_) | EventView::Cross(_) => 1,
-            _ => u16::from(self.open_tracking.is_some()),
+            _ => u16::from(self.is_open),
         };
-        self.open_tracking.unwrap_or(0).saturating_add(step)
+        match self.last {
+            Some(last) if self.is_open => last.tracking.saturating_add(step),
+            Some(last)
+                if (last.instrument, last.ts_event) == (first.instrument, first.ts_event) =>
+            {
+                step.min(last.tracking)
+            }
+            _ => step,
+        }
     }
 
     /// Writes the message; `None` when ITCH cannot say it.
