@@ -372,3 +372,52 @@ fn recorded_captures_give_their_messages_and_their_gap() {
         assert!(notes(&*feed).contains("5 packets have no session"), "{}", notes(&*feed));
     }
 }
+
+#[test]
+fn a_capture_that_begins_out_of_order_begins_with_its_lowest_number() {
+    let frames = frames(24);
+    let expected = events_of(frames.concat());
+    let in_order = packets(&frames);
+    let heartbeat = mold(SESSION, 25, 0, &[]);
+    let beginnings = [
+        vec![in_order[1].clone(), in_order[0].clone()],
+        vec![in_order[2].clone(), in_order[1].clone(), in_order[1].clone(), in_order[0].clone()],
+        vec![heartbeat, in_order[0].clone()],
+    ];
+    for (nth, beginning) in beginnings.into_iter().enumerate() {
+        let rest = in_order.iter().filter(|packet| !beginning.contains(packet));
+        let wire: Vec<_> = beginning.iter().chain(rest).cloned().collect();
+        let mut feed = opened(&on(LINE_A, &wire));
+        assert!(drain(&mut *feed) == expected, "beginning {nth}");
+        let counts = feed.checks().packets.expect("packets");
+        let copies = if nth == 1 { 3 } else { 0 };
+        assert_eq!((feed.checks().gaps.count, counts.copies), (0, copies), "beginning {nth}");
+    }
+    // The same at the beginning of a session that follows another.
+    let mut wire = in_order.clone();
+    wire.push(mold(b"TEST000002", 2, 1, &frames[1]));
+    wire.push(mold(b"TEST000002", 1, 1, &frames[1]));
+    let mut feed = opened(&on(LINE_A, &wire));
+    drain(&mut *feed);
+    assert_eq!((feed.checks().messages, feed.checks().gaps.count), (26, 0));
+}
+
+/// Frames of the file are a millisecond apart.
+#[test]
+fn what_comes_a_second_too_late_is_lost_and_no_copy() {
+    let frames = frames(4_500);
+    let in_order = packets(&frames);
+    let begins_late = [&in_order[2..], &in_order[..2], &in_order[..1]].concat();
+    let has_a_hole = [&in_order[..10], &in_order[11..], &in_order[10..11]].concat();
+    for (wire, from, until) in [(begins_late, 1, 7), (has_a_hole, 31, 34)] {
+        let mut feed = opened(&on(LINE_A, &wire));
+        drain(&mut *feed);
+        let checks = feed.checks();
+        let copies = checks.packets.expect("packets").copies;
+        assert_eq!((checks.messages, checks.gaps.count), (4_500 - (until - from), until - from));
+        assert_eq!((copies, checks.lines[0].copies), (0, 0));
+        let ranges: Vec<u64> = checks.gap_ranges.iter().map(Gap::count).collect();
+        assert_eq!(ranges.iter().sum::<u64>(), until - from, "{ranges:?}");
+        assert_eq!(checks.gap_ranges[0].from, from);
+    }
+}

@@ -9,7 +9,9 @@
 //!
 //! The arbiter knows no clock and no socket: who drives it says when a packet came, looks at
 //! [`Arbiter::missing`], and decides when to ask for messages again or to [give
-//! up](Arbiter::give_up).
+//! up](Arbiter::give_up). A session whose first number is not known starts with its first packet; or
+//! with the lowest number that comes until who drives it says that [it starts](Arbiter::start), and
+//! then what is below and comes later is lost like what was given up.
 
 use std::collections::BTreeMap;
 
@@ -54,8 +56,14 @@ pub(crate) struct Missing {
 /// Puts the packets of a session in order.
 #[derive(Debug, Default)]
 pub(crate) struct Arbiter {
-    /// The number that comes next; `None` before the first packet.
+    /// The number that comes next; `None` before the session starts.
     expected: Option<u64>,
+    /// The lowest number before a session was [started](Self::start).
+    lowest: Option<u64>,
+    /// Whether lower numbers than the first packet's are awaited.
+    awaits_start: bool,
+    /// When the first packet came, in the caller's time, while they are.
+    starting_since_ns: Option<u64>,
     held: BTreeMap<u64, Held>,
     held_bytes: usize,
     /// The highest number after which a packet said that messages follow.
@@ -78,6 +86,12 @@ impl Arbiter {
         Self { expected: Some(first), ..Self::default() }
     }
 
+    /// An arbiter of sessions that [start](Self::start) when who drives it says so.
+    #[cfg(feature = "pcap")]
+    pub(crate) fn awaiting_start() -> Self {
+        Self { awaits_start: true, ..Self::default() }
+    }
+
     /// The number that comes next.
     #[cfg(feature = "udp")]
     pub(crate) fn expected(&self) -> Option<u64> {
@@ -87,7 +101,35 @@ impl Arbiter {
     /// Begins another session behind this one.
     #[cfg(feature = "pcap")]
     pub(crate) fn begin_session(&mut self) {
-        *self = Self { delivered: self.delivered, ..Self::default() };
+        *self = Self { delivered: self.delivered, ..Self::awaiting_start() };
+    }
+
+    /// Since when a session that has not started holds its packets back.
+    #[cfg(feature = "pcap")]
+    pub(crate) fn starting_since_ns(&self) -> Option<u64> {
+        self.starting_since_ns
+    }
+
+    /// Starts a session with the lowest number that came.
+    #[cfg(feature = "pcap")]
+    pub(crate) fn start(&mut self, now_ns: u64, findings: &mut Findings, out: &mut Vec<u8>) {
+        if self.starting_since_ns.take().is_none() {
+            return;
+        }
+        self.expected = self.lowest;
+        self.release(findings, out);
+        // What is missing then has been since what is behind it came.
+        let behind = self.held.values().next();
+        self.note_missing(behind.map_or(now_ns, |held| held.arrival.now_ns));
+    }
+
+    /// Hands out all that is there of a session, whatever is missing.
+    #[cfg(feature = "pcap")]
+    pub(crate) fn finish(&mut self, now_ns: u64, findings: &mut Findings, out: &mut Vec<u8>) {
+        self.start(now_ns, findings, out);
+        while self.missing().is_some() {
+            self.give_up(now_ns, findings, out);
+        }
     }
 
     /// Messages handed out so far.
@@ -131,7 +173,7 @@ impl Arbiter {
         if packet.is_unnumbered() {
             return self.append(packet.messages, 0, out);
         }
-        let expected = *self.expected.get_or_insert(packet.number);
+        self.note_start(packet, arrival, findings);
         if let Some(line) = arrival.line {
             self.note_line(line, packet, findings);
         }
@@ -142,20 +184,56 @@ impl Arbiter {
             self.end = Some(packet.number);
         }
         if let Content::Messages(count) = packet.content {
-            let known = expected.saturating_sub(packet.number).min(u64::from(count));
-            let is_ahead = packet.number > expected;
-            let copies = if is_ahead { self.hold(packet, count, arrival) } else { known };
-            note_copies(copies, arrival.line, findings);
-            if !is_ahead && packet.next() > expected {
-                self.append(packet.messages, known, out);
-                self.expected = Some(packet.next());
-                self.release(findings, out);
+            match self.expected.filter(|&expected| packet.number <= expected) {
+                Some(expected) => {
+                    let known = (expected - packet.number).min(u64::from(count));
+                    let numbers = packet.number..packet.number + known;
+                    note_copies(known - self.lost.count(&numbers), arrival.line, findings);
+                    if packet.next() > expected {
+                        self.append(packet.messages, known, out);
+                        self.expected = Some(packet.next());
+                        self.release(findings, out);
+                    }
+                }
+                None => {
+                    let copies = self.hold(packet, count, arrival);
+                    note_copies(copies, arrival.line, findings);
+                }
             }
         }
-        if self.expected < Some(self.known) {
-            self.missing_since_ns.get_or_insert(arrival.now_ns);
-        } else {
-            self.missing_since_ns = None;
+        self.note_missing(arrival.now_ns);
+    }
+
+    /// Takes note of a packet that may be the session's first, or below it: what is comes too late.
+    fn note_start(&mut self, packet: &Packet<'_>, arrival: Arrival, findings: &mut Findings) {
+        if self.expected.is_none() {
+            match self.awaits_start {
+                true => {
+                    self.lowest = Some(packet.number.min(self.lowest.unwrap_or(packet.number)));
+                    self.starting_since_ns.get_or_insert(arrival.now_ns);
+                }
+                false => self.expected = Some(packet.number),
+            }
+            return;
+        }
+        let late = packet.number..packet.next().min(self.lowest.unwrap_or(0));
+        if late.is_empty() {
+            return;
+        }
+        for gap in self.lost.split(late).1 {
+            let (message, byte) = (self.delivered, arrival.byte);
+            findings.gaps.push_back(Gap { message, from: gap.start, until: gap.end, byte });
+            self.lost.push(gap);
+        }
+    }
+
+    /// Takes note of since when something is missing.
+    fn note_missing(&mut self, now_ns: u64) {
+        match self.expected {
+            Some(expected) if expected < self.known => {
+                self.missing_since_ns.get_or_insert(now_ns);
+            }
+            _ => self.missing_since_ns = None,
         }
     }
 

@@ -40,8 +40,13 @@ impl Ranges {
         self.forget_oldest();
     }
 
+    /// How many numbers of a range are in these, which do not overlap.
+    pub(super) fn count(&self, range: &Range<u64>) -> u64 {
+        self.0.iter().filter_map(|own| overlap(own, range)).map(|both| both.end - both.start).sum()
+    }
+
     /// The parts of a range that are in these, and those that are not.
-    fn split(&self, range: Range<u64>) -> (Vec<Range<u64>>, Vec<Range<u64>>) {
+    pub(super) fn split(&self, range: Range<u64>) -> (Vec<Range<u64>>, Vec<Range<u64>>) {
         let (mut within, mut left) = (Vec::new(), Self(VecDeque::from([range])));
         for own in &self.0 {
             within.append(&mut left.take_out(own));

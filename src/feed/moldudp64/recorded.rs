@@ -9,7 +9,8 @@ use crate::feed::LineCounts;
 use crate::feed::capture::{Capture, Datagram};
 use crate::feed::unpack::{Findings, Unwrap};
 
-/// Time of the capture for which a missing packet is awaited on the other line.
+/// Time of the capture for which a missing packet is awaited, on either line, and at the beginning
+/// one with a lower number than the first.
 const AWAIT_NS: u64 = 1_000_000_000;
 
 /// Takes the messages of one MoldUDP64 session out of a capture.
@@ -24,6 +25,8 @@ pub(crate) struct MoldUnwrap {
     lines: Vec<SocketAddr>,
     findings: Findings,
     tally: Tally,
+    /// The fault that comes after what was held back before it.
+    fault: Option<Error>,
 }
 
 /// What is told at the end.
@@ -45,19 +48,18 @@ impl MoldUnwrap {
     pub(crate) fn new(capture: Capture) -> Self {
         Self {
             capture,
-            arbiter: Arbiter::default(),
+            arbiter: Arbiter::awaiting_start(),
             session: None,
             lines: Vec::new(),
             findings: Findings::default(),
             tally: Tally::default(),
+            fault: None,
         }
     }
 
     /// Ends the session where the capture does.
     fn end(&mut self, ready: &mut Vec<u8>) -> Result<bool> {
-        while self.arbiter.missing().is_some() {
-            self.arbiter.give_up(0, &mut self.findings, ready);
-        }
+        self.arbiter.finish(0, &mut self.findings, ready);
         let passed = self.capture.passed();
         if self.arbiter.delivered() == 0 {
             return Err(self.nothing_found());
@@ -134,7 +136,18 @@ impl MoldUnwrap {
 
 impl Unwrap for MoldUnwrap {
     fn step(&mut self, ready: &mut Vec<u8>) -> Result<bool> {
-        let Some(datagram) = self.capture.next()? else { return self.end(ready) };
+        if let Some(fault) = self.fault.take() {
+            return Err(fault);
+        }
+        let datagram = match self.capture.next() {
+            Ok(Some(datagram)) => datagram,
+            Ok(None) => return self.end(ready),
+            Err(fault) => {
+                self.arbiter.finish(0, &mut self.findings, ready);
+                self.fault = Some(fault);
+                return Ok(true);
+            }
+        };
         let Datagram { payload, captured_ns, destination, offset, .. } = datagram;
         let line = self.lines.iter().position(|known| *known == destination);
         let Some(packet) = Packet::parse(payload) else {
@@ -152,9 +165,7 @@ impl Unwrap for MoldUnwrap {
             (Some(session), _) if session == packet.session => {}
             (None, _) => self.session = Some(packet.session),
             (Some(before), Some(_)) => {
-                while self.arbiter.missing().is_some() {
-                    self.arbiter.give_up(captured_ns, &mut self.findings, ready);
-                }
+                self.arbiter.finish(captured_ns, &mut self.findings, ready);
                 self.findings.notes.push(format!(
                     "session {} follows session {} at message {}: if they are different days, \
                      give each in a file of its own",
@@ -182,6 +193,10 @@ impl Unwrap for MoldUnwrap {
         let arrival = Arrival { line: Some(line), now_ns: captured_ns, byte: Some(offset) };
         self.arbiter.accept(&packet, arrival, &mut self.findings, ready);
         let is_over = |since_ns: u64| captured_ns.saturating_sub(since_ns) > AWAIT_NS;
+        let is_full = self.arbiter.is_overfull();
+        if self.arbiter.starting_since_ns().is_some_and(|since| is_full || is_over(since)) {
+            self.arbiter.start(captured_ns, &mut self.findings, ready);
+        }
         let overdue = self.arbiter.missing().is_some_and(|missing| is_over(missing.since_ns));
         if overdue || self.arbiter.is_overfull() {
             self.arbiter.give_up(captured_ns, &mut self.findings, ready);
