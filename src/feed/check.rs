@@ -269,8 +269,13 @@ impl Checks {
 
     /// Takes note of the time of the next message.
     pub(super) fn note_time(&mut self, ts: u64) {
+        self.note_time_of(self.messages, ts);
+    }
+
+    /// Takes note of the time of the message of this number.
+    pub(super) fn note_time_of(&mut self, message: u64, ts: u64) {
         if self.last_ts.is_some_and(|last| ts < last) {
-            self.backwards.note_at(self.messages, ts, self.offset);
+            self.backwards.note_at(message, ts, self.offset);
         }
         self.first_ts.get_or_insert(ts);
         self.last_ts = Some(ts);

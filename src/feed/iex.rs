@@ -16,7 +16,8 @@
 //! | others | `notice` |
 //!
 //! Messages are numbered in each session: what is missing counts as a gap with its range, and what
-//! comes twice, from a second line, is read once. Prices are in 1e-4 USD. Source: IEX's DEEP 1.0,
+//! comes twice, from a second line, is read once. A capture is of the protocol of its first segment;
+//! datagrams of others are left out and told. Prices are in 1e-4 USD. Source: IEX's DEEP 1.0,
 //! TOPS 1.6 and Transport 1.25 specifications.
 
 use std::collections::HashMap;
@@ -34,8 +35,16 @@ use crate::units::{MatchId, OrderId, Price, Qty, Side};
 const HEADER_BYTES: usize = 40;
 const LENGTH_BYTES: usize = 2;
 
-/// Number of the protocol that tells levels.
+/// Numbers of the protocols: best prices, of versions 1.5 and 1.6, levels, and orders.
+const TOPS: [u16; 2] = [0x8002, 0x8003];
 const DEEP: u16 = 0x8004;
+const DEEP_PLUS: u16 = 0x8005;
+
+/// Version of every header.
+const VERSION: u8 = 1;
+
+/// Letters of all messages of these protocols.
+const LETTERS: &[u8] = b"SDHIOPE85QTXBA";
 
 /// Bit of a level's flags: the event is complete, and the book consistent.
 const EVENT_COMPLETE: u8 = 1;
@@ -47,10 +56,17 @@ const LENGTHS: [(u8, usize); 7] =
 /// A capture of IEX's feeds.
 pub(super) struct IexFeed {
     capture: Capture,
+    /// Number of the protocol that is read.
+    protocol: u16,
     description: Description,
     checks: Checks,
     position: Position,
     staged: Staged,
+    /// Number of the message in hand, or of the next one.
+    number: u64,
+    /// Datagrams of other protocols, and where the first one is.
+    others: u64,
+    first_other: u64,
     symbols: HashMap<[u8; 8], u32>,
     /// The best prices as told last, by instrument from 1: bid and offer.
     best: Vec<[(Price, Qty); 2]>,
@@ -99,17 +115,17 @@ impl Message<'_> {
 
 /// What a datagram's header says.
 struct Header {
-    protocol: u16,
     stream: (u32, u32),
     count: u64,
     first: u64,
 }
 
 impl Header {
-    fn read(payload: &[u8]) -> Option<Self> {
+    /// Reads a header of a protocol; `None` when the payload has none.
+    fn read(payload: &[u8], protocol: u16) -> Option<Self> {
         let header = Message(payload.get(..HEADER_BYTES)?);
-        Some(Self {
-            protocol: u16::from_le_bytes(header.bytes(2)),
+        let is_its = header.0[0] == VERSION && u16::from_le_bytes(header.bytes(2)) == protocol;
+        is_its.then(|| Self {
             stream: (header.u32(8), header.u32(4)),
             count: u16::from_le_bytes(header.bytes(14)).into(),
             first: u64::from_le_bytes(header.bytes(24)),
@@ -118,8 +134,27 @@ impl Header {
 }
 
 impl IexFeed {
-    pub(super) fn new(capture: Capture, protocol: u16) -> Self {
-        let format = if protocol == DEEP { "iex-deep" } else { "iex-tops" };
+    /// A feed of the protocol of this number.
+    ///
+    /// # Errors
+    ///
+    /// [`Error::UnknownFormat`] for one that is not read here.
+    pub(super) fn new(capture: Capture, protocol: u16) -> Result<Self> {
+        let format = match protocol {
+            DEEP => "iex-deep",
+            _ if TOPS.contains(&protocol) => "iex-tops",
+            _ => {
+                let name = if protocol == DEEP_PLUS { " (DEEP+)" } else { "" };
+                return Err(Error::UnknownFormat {
+                    origin: capture.description().origin.clone(),
+                    what: format!(
+                        "this is a capture of IEX's protocol {protocol:#06x}{name}, which is not \
+                         read here"
+                    ),
+                    cure: "give a capture of DEEP 1.0, or of TOPS 1.5 or 1.6".to_owned(),
+                });
+            }
+        };
         let description = Description {
             format,
             zone: Zone::Utc,
@@ -127,19 +162,23 @@ impl IexFeed {
             is_of_levels: true,
             ..capture.description().clone()
         };
-        Self {
+        Ok(Self {
             capture,
+            protocol,
             description,
             checks: Checks::default(),
             position: Position::default(),
             staged: Staged::default(),
+            number: 0,
+            others: 0,
+            first_other: 0,
             symbols: HashMap::new(),
             best: Vec::new(),
             expected: HashMap::new(),
             gaps: Vec::new(),
             fault: None,
             is_ended: false,
-        }
+        })
     }
 
     /// Stages the messages of the next datagram; whether there was one.
@@ -148,11 +187,17 @@ impl IexFeed {
         let (payload, offset) = (datagram.payload.to_vec(), datagram.offset);
         self.checks.bytes = offset + payload.len() as u64;
         self.checks.offset = Some(offset);
-        let Some(header) = Header::read(&payload) else { return Ok(true) };
+        let Some(header) = Header::read(&payload, self.protocol) else {
+            if self.others == 0 {
+                self.first_other = offset;
+            }
+            self.others += 1;
+            return Ok(true);
+        };
         let expected = self.expected.entry(header.stream).or_insert(header.first);
         let known = expected.saturating_sub(header.first);
         if header.first > *expected {
-            let (message, from) = (self.checks.messages, *expected);
+            let (message, from) = (self.number, *expected);
             let byte = Some(offset);
             self.gaps.push(Gap { message, from, until: header.first, byte });
         }
@@ -161,7 +206,8 @@ impl IexFeed {
         for number in 0..header.count {
             let message = cut(&mut rest).ok_or_else(|| self.bad_feed(offset))?;
             if number >= known {
-                self.stage(Message(message), header.protocol, offset)?;
+                self.stage(Message(message), offset)?;
+                self.number += 1;
             }
         }
         Ok(true)
@@ -171,13 +217,13 @@ impl IexFeed {
         Error::BadFeed {
             origin: self.description.origin.clone(),
             offset,
-            message: self.checks.messages,
+            message: self.number,
             what: "a message is shorter than its type or the packet says".to_owned(),
             cure: "every message before it was read; get the capture again".to_owned(),
         }
     }
 
-    fn stage(&mut self, message: Message<'_>, protocol: u16, offset: u64) -> Result<()> {
+    fn stage(&mut self, message: Message<'_>, offset: u64) -> Result<()> {
         let letter = *message.0.first().ok_or_else(|| self.bad_feed(offset))?;
         let known = LENGTHS.iter().find(|(known, _)| *known == letter);
         let least = known.map_or(10, |(_, bytes)| *bytes);
@@ -187,7 +233,10 @@ impl IexFeed {
         let ts = message.ts();
         self.checks.by_type[usize::from(letter)] += 1;
         self.note_gaps(Some(ts));
-        self.checks.note_time(ts);
+        self.checks.note_time_of(self.number, ts);
+        if !LETTERS.contains(&letter) {
+            self.checks.unknown_types.note_at(self.number, ts, Some(offset));
+        }
         let has_symbol = letter != b'S' && message.0.len() >= 18;
         let id = if has_symbol { self.meet(message.bytes(10), ts) } else { 0 };
         match letter {
@@ -204,7 +253,7 @@ impl IexFeed {
                     (OrderId(0), MatchId(u64::from_le_bytes(message.bytes(30))));
                 let (price, qty) = (message.price(22), message.qty(18));
                 // The levels that a trade changes come behind it and complete its event.
-                let last = if protocol == DEEP { 0 } else { Flags::LAST };
+                let last = if self.protocol == DEEP { 0 } else { Flags::LAST };
                 let trade = payload::Trade { order_id, price, qty, match_id };
                 self.staged.push(Event::new(ts, id, trade).with_flags(Flags::PRINTABLE | last));
             }
@@ -216,7 +265,7 @@ impl IexFeed {
             b'H' => self.staged.push(Event::new(ts, id, status(message)).with_flags(Flags::LAST)),
             b'S' => {
                 let code = message.0[1];
-                self.checks.has_start |= code == b'O' && self.checks.messages == 0;
+                self.checks.has_start |= code == b'O' && self.number == 0;
                 self.checks.has_end |= code == b'C';
                 self.staged.push(Event::new(ts, 0, phase(code)).with_flags(Flags::LAST));
             }
@@ -283,6 +332,13 @@ impl IexFeed {
             notes.push(format!(
                 "the capture ends inside a record at byte {byte}, as one does whose program was \
                  killed: what is before it was read"
+            ));
+        }
+        if self.others > 0 {
+            notes.push(format!(
+                "{} datagrams of other protocols were left out, the first at byte {}: if they are a \
+                 feed, give it in a capture of its own",
+                self.others, self.first_other
             ));
         }
         if passed.cut > 0 {

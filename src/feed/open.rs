@@ -162,7 +162,7 @@ fn open_capture(source: Source, options: &OpenOptions) -> Result<Box<dyn Feed>> 
         Protocol::MoldUdp64 | Protocol::Unknown => {
             Ok(Box::new(ItchFeed::from_source(moldudp64::unwrap(capture), options)?))
         }
-        Protocol::IexTp(inner) => Ok(Box::new(IexFeed::new(capture, inner))),
+        Protocol::IexTp(inner) => Ok(Box::new(IexFeed::new(capture, inner)?)),
     }
 }
 

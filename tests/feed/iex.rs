@@ -6,7 +6,7 @@
 
 use ringtape::book::Replica;
 use ringtape::event::{Event, EventView, Flags};
-use ringtape::feed::{self, Checks, OpenOptions};
+use ringtape::feed::{self, Checks, Located, OpenOptions};
 use ringtape::units::{InstrumentId, Price, Qty, Side};
 
 use crate::feed_common::iex::{DEEP, Message, TOPS, capture, segment};
@@ -25,6 +25,11 @@ fn quote(ts: i64, bid: (u32, i64), ask: (u32, i64)) -> Message {
 
 fn trade(letter: u8, ts: i64, number: i64) -> Message {
     Message::new(letter, 0, START + ts, "ACME").u32(100).i64(1_002_500).i64(number)
+}
+
+/// What is neither: a message of letter `z`, longer than any header.
+fn unknown(ts: i64) -> Message {
+    Message::new(b'z', 0, START + ts, "ACME")
 }
 
 fn read(segments: &[Vec<u8>]) -> (Vec<Event>, Checks, &'static str) {
@@ -120,4 +125,47 @@ fn numbers_that_overflow_and_messages_cut_short_are_no_panic() {
     let (_, outcome) = drain_to_fault(&mut *feed, 64);
     let told = outcome.expect_err("a fault").to_string();
     assert!(told.contains("shorter than its type"), "{told}");
+}
+
+#[test]
+fn a_protocol_that_is_not_read_is_refused_by_its_name() {
+    for (protocol, told) in [(0x8005, "0x8005 (DEEP+)"), (0x8001, "0x8001")] {
+        let bytes = capture(&[segment(protocol, 1, &[level(b'8', true, 0, (300, 1_002_500))])]);
+        let refused = feed::open_bytes("test", bytes, &OpenOptions::default()).err();
+        let refused = refused.expect("a refusal");
+        assert!(refused.to_string().contains(told), "{refused}");
+        assert_eq!(refused.exit_code(), 3);
+    }
+}
+
+#[test]
+fn datagrams_of_another_protocol_are_left_out_and_told() {
+    let add = |ts| level(b'8', true, ts, (100, 1_000_000 + ts * 100));
+    let segments = [
+        segment(DEEP, 1, &[add(1)]),
+        segment(TOPS, 1, &[quote(2, (300, 1_002_500), (200, 1_002_600))]),
+        b"a question that is as long as a header, and longer".to_vec(),
+        segment(DEEP, 2, &[add(3)]),
+    ];
+    let options = OpenOptions::default();
+    let mut feed = feed::open_bytes("test", capture(&segments), &options).expect("a capture");
+    drain(&mut *feed);
+    assert_eq!((feed.checks().messages, feed.checks().gaps.count), (2, 0));
+    let byte = capture(&segments[..1]).len();
+    let told = feed.description().assumptions.join("\n");
+    let expected =
+        format!("2 datagrams of other protocols were left out, the first at byte {byte}");
+    assert!(told.contains(&expected), "{told}");
+}
+
+#[test]
+fn unknown_types_and_backward_times_are_found_at_their_message() {
+    let add = |ts| level(b'8', true, ts, (100, 1_000_000 + ts * 100));
+    let first = segment(DEEP, 1, &[add(1)]);
+    let bytes = Some(capture(std::slice::from_ref(&first)).len() as u64);
+    let second = segment(DEEP, 2, &[add(2), unknown(3), add(4), add(2), add(5)]);
+    let (_, checks, _) = read(&[first, second]);
+    let place = |found: &Located| (found.count, found.first, found.first_byte);
+    assert_eq!(place(&checks.unknown_types), (1, 2, bytes));
+    assert_eq!(place(&checks.backwards), (1, 4, bytes));
 }

@@ -12,7 +12,7 @@ const IEX_HEADER_BYTES: usize = 40;
 pub(crate) enum Protocol {
     /// NASDAQ's MoldUDP64.
     MoldUdp64,
-    /// IEX-TP, with the number of the protocol inside: 0x8003 TOPS, 0x8004 DEEP.
+    /// IEX-TP, with the number of the protocol inside.
     IexTp(u16),
     /// Nothing that is known here, in the part that was looked at.
     Unknown,
