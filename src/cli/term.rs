@@ -58,6 +58,15 @@ pub(super) fn tell(text: impl std::fmt::Display) {
     let _ = writeln!(io::stderr(), "{text}");
 }
 
+/// Tells that nothing was written of a feed that ends in a fault.
+pub(super) fn tell_unwritten(path: &Path) {
+    tell(format_args!(
+        "! {} was not written, because the feed ends in a fault: --until with a time before it takes \
+         what comes before",
+        path.display()
+    ));
+}
+
 /// Writes one document to stdout.
 pub(super) fn print(document: impl std::fmt::Display) -> Result<()> {
     let mut out = Stdout::lock();

@@ -1,13 +1,15 @@
 //! `ringtape convert`: one session in every format, faults of lines, refusals.
 //!
 //! Would catch a format that loses or reorders what it can express, one that does not say what it
-//! cannot, a file that is overwritten unasked, and a capture whose faults are not the ones asked for.
+//! cannot, a file that is overwritten unasked or half, and a capture whose faults are not the ones
+//! asked for.
 
 use std::path::Path;
 
 use serde_json::Value;
 
 use crate::common::program::{Ran, run};
+use crate::feed_common::{Message, start};
 
 const SAMPLE: &str = "feeds/sample.itch.gz";
 
@@ -29,6 +31,37 @@ fn replay(feed: &str) -> Value {
     let ran = run(["replay", feed, "--json"]);
     assert_eq!(ran.code, 0, "{}", ran.all());
     ran.json()
+}
+
+/// ns from midnight to ten.
+const TEN: u64 = 36_000_000_000_000;
+
+/// An order to buy 100 for 1.00, so many ns after ten.
+fn add(locate: u16, after: u64, reference: u64) -> Vec<u8> {
+    let add = Message::new(b'A', locate, 0, TEN + after).u64(reference).text("B").u32(100);
+    add.text(&format!("{:<8}", ["", "AAA", "BBB"][usize::from(locate)])).u32(10_000).frame()
+}
+
+/// An execution of so many shares.
+fn execution(after: u64, tracking: u16, reference: u64, shares: u32) -> Vec<u8> {
+    Message::new(b'E', 1, tracking, TEN + after).u64(reference).u32(shares).u64(after).frame()
+}
+
+/// A file of messages.
+fn file(folder: &Path, name: &str, frames: &[Vec<u8>]) -> String {
+    let path = folder.join(name);
+    std::fs::write(&path, frames.concat()).expect("a file");
+    text(&path)
+}
+
+/// What is in a folder, by name.
+fn names(folder: &Path) -> Vec<String> {
+    let entries = std::fs::read_dir(folder).expect("a folder");
+    let mut names: Vec<String> = entries
+        .map(|entry| entry.expect("an entry").file_name().into_string().expect("letters"))
+        .collect();
+    names.sort();
+    names
 }
 
 /// A smaller session than the sample.
@@ -246,4 +279,123 @@ fn what_cannot_be_is_refused_and_nothing_is_overwritten() {
     assert!(ran.code == 2 && ran.stderr.contains("is an input"), "{}", ran.all());
     converted(SAMPLE, &there, &["--force"]);
     assert!(std::fs::metadata(&there).expect("a file").len() > 1_000_000);
+}
+
+#[test]
+fn the_first_message_of_an_instrument_without_a_directory_is_there() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let path = |name: &str| text(&folder.path().join(name));
+    let day = file(folder.path(), "day.itch", &[add(1, 0, 1), add(2, 1, 2), add(1, 2, 3)]);
+    converted(&day, &path("orders.csv"), &[]);
+    let orders = std::fs::read_to_string(path("orders.csv")).expect("orders");
+    assert_eq!(orders.lines().filter(|row| row.starts_with("new,")).count(), 3, "{orders}");
+    let ran = converted(&day, &path("AAA_message_2.csv"), &["--symbol", "AAA"]);
+    assert!(!ran.stderr.contains("left out"), "{}", ran.stderr);
+    let expected = "36000.000000000,1,1,100,10000,1\n36000.000000002,1,3,100,10000,1\n";
+    let rows = std::fs::read_to_string(path("AAA_message_2.csv")).expect("rows");
+    assert_eq!(rows, expected);
+    // LOBSTER names no instrument, so its first row introduces it, too.
+    converted(&path("AAA_message_2.csv"), &path("again_message_2.csv"), &[]);
+    assert_eq!(std::fs::read_to_string(path("again_message_2.csv")).expect("rows"), expected);
+    let books = std::fs::read_to_string(path("AAA_orderbook_2.csv")).expect("books");
+    assert!(books.lines().all(|row| row.split(',').count() == 8), "two levels: {books}");
+    let ran = convert(&day, &path("CCC_message_2.csv"), &["--symbol", "CCC"]);
+    assert!(ran.code == 2 && ran.stderr.contains("no message of CCC"), "{}", ran.all());
+}
+
+#[test]
+fn an_order_of_reference_0_is_one_that_the_matching_engine_takes() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let delete = Message::new(b'D', 1, 0, TEN + 2).u64(0).frame();
+    let frames = [add(1, 0, 0), execution(1, 2, 0, 40), delete, add(1, 3, 0)];
+    let day = file(folder.path(), "day.itch", &frames);
+    let orders = text(&folder.path().join("orders.csv"));
+    converted(&day, &orders, &[]);
+    let ran = run(["match", &orders, "--json"]);
+    assert_eq!(ran.code, 0, "{}", ran.all());
+    assert_eq!((&ran.json()["rejected"], &ran.json()["live_orders"]), (&0.into(), &1.into()));
+}
+
+#[test]
+fn exchange_events_of_one_time_stay_apart_and_others_together() {
+    let folder = tempfile::tempdir().expect("a folder");
+    // An order and its execution as two events and as one, twice each.
+    let frames = [
+        start(),
+        add(1, 0, 1),
+        execution(0, 0, 1, 10),
+        execution(0, 2, 1, 10),
+        add(1, 5, 2),
+        execution(5, 2, 1, 10),
+        execution(5, 2, 1, 10),
+        add(1, 5, 3),
+        execution(6, 4, 2, 10),
+        execution(6, 3, 2, 10),
+    ];
+    let mut from = file(folder.path(), "day.itch", &frames);
+    let expected = replay(&from);
+    for name in ["a.itch", "b.pcap", "run", "c.itch"] {
+        let to = text(&folder.path().join(name));
+        converted(&from, &to, &[]);
+        let report = replay(&to);
+        assert_eq!(report["hashes"]["books"], expected["hashes"]["books"], "{name}");
+        assert_eq!(report["state_hash"], expected["state_hash"], "{name}");
+        from = to;
+    }
+}
+
+#[test]
+fn a_session_ends_where_its_feed_told_so() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let end = Message::new(b'S', 0, 0, TEN + 2_000_000_000).text("C").frame();
+    let slice = [start(), add(1, 0, 1), add(1, 1, 2)];
+    let whole = file(folder.path(), "whole.itch", &[&slice[..], &[end]].concat());
+    let slice = file(folder.path(), "slice.itch", &slice);
+    for (from, flags, complete) in
+        [(&slice, &[][..], false), (&whole, &["--until", "10:00:01"], false), (&whole, &[], true)]
+    {
+        for name in ["out.itch", "out.pcap", "out.pcapng"] {
+            let to = text(&folder.path().join(name));
+            converted(from, &to, &[flags, &["--force"]].concat());
+            let info = run(["info", &to, "--json"]).json();
+            assert_eq!(info["complete"], complete, "{from} {flags:?} {name}");
+        }
+    }
+}
+
+#[test]
+fn two_days_are_no_day() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let days = ["1.itch", "2.itch"].map(|name| file(folder.path(), name, &[start(), add(1, 0, 1)]));
+    let [first, second] = &days;
+    for name in ["out.itch", "out.pcap", "AAA_message_10.csv"] {
+        let to = text(&folder.path().join(name));
+        let of_days = |dates| run(["convert", first, second, &to, "--date", dates]);
+        let ran = of_days("2020-01-02,2020-01-03");
+        assert!(ran.code == 2 && ran.stderr.contains("to a journal"), "{}", ran.all());
+        assert_eq!(names(folder.path()), ["1.itch", "2.itch"]);
+    }
+}
+
+#[test]
+fn nothing_is_left_of_an_output_whose_feed_ends_in_a_fault() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let mut frames = vec![start(), add(1, 0, 1), add(1, 1, 2), add(1, 2, 3)];
+    frames[3].pop();
+    let cut = file(folder.path(), "cut.itch", &frames);
+    let outputs = ["out.itch", "out.pcap", "out.csv", "AAA_message_10.csv", "out.itch.gz"];
+    for name in outputs {
+        let to = text(&folder.path().join(name));
+        let ran = convert(&cut, &to, &[]);
+        assert!(ran.code == 3 && ran.stderr.contains("was not written"), "{}", ran.all());
+        assert_eq!(names(folder.path()), ["cut.itch"], "{name}");
+        std::fs::write(&to, "mine").expect("a file");
+        assert_eq!(convert(&cut, &to, &["--force"]).code, 3, "{name}");
+        assert_eq!(std::fs::read_to_string(&to).expect("a file"), "mine", "{name}");
+        converted(&cut, &to, &["--force", "--until", "10:00:00.000000001"]);
+        std::fs::remove_file(&to).expect("a file");
+        for beside in ["out.toml", "AAA_orderbook_10.csv"] {
+            let _ = std::fs::remove_file(folder.path().join(beside));
+        }
+    }
 }

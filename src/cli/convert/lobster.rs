@@ -15,13 +15,16 @@ use ringtape::report::format::thousands;
 use ringtape::units::{InstrumentId, OrderId, Price, Qty, Side};
 
 use super::super::{Ending, term};
-use super::{ConvertArgs, drive, ending, is_kept, stop_on_interrupt, tell_notes, write_output};
+use super::{ConvertArgs, drive, ending, parted, stop_on_interrupt, tell_notes, write_output};
 
 /// What is in the name of a message file; other names of CSV are of order files.
 pub(super) const MESSAGE_FILE: &str = "message";
 
-/// Levels of the order book file.
+/// Levels of the order book file where the name of the message file says none.
 const LEVELS: usize = 10;
+
+/// Levels that an order book file may have: LOBSTER's most.
+const LEVELS_MAX: usize = 200;
 
 /// Prices of LOBSTER's levels that are not there.
 const NO_ASK: i64 = 9_999_999_999;
@@ -49,15 +52,16 @@ pub(super) fn write(args: &ConvertArgs, mut feed: Box<dyn Feed>, path: &Path) ->
     let books = book_path(path);
     let stop = stop_on_interrupt()?;
     let (mut rows, mut left_out, mut unprinted) = (0, 0, 0);
-    let outcome = write_output(path, |messages| {
+    write_output(path, |messages| {
         let mut messages = BufWriter::new(messages);
         let mut book_file = BufWriter::new(io::Cursor::new(Vec::new()));
         let mut replica = Replica::new();
         let mut chosen = Chosen::new(args.symbol.as_deref());
+        let depth = depth_of(path);
         let midnight = feed.description().midnight_ns;
         let outcome = drive(&mut *feed, &stop, |records| {
-            let event = &records[0];
-            chosen.look(event)?;
+            chosen.look(&records[0])?;
+            let event = parted(records).1.first().unwrap_or(&records[0]);
             let is_wanted = chosen.is(event.instrument);
             let said = if is_wanted { said(event, &replica) } else { Vec::new() };
             records.iter().for_each(|record| {
@@ -69,8 +73,8 @@ pub(super) fn write(args: &ConvertArgs, mut feed: Box<dyn Feed>, path: &Path) ->
             for (index, row) in said.iter().enumerate() {
                 let is_last = index + 1 == said.len();
                 let book = match is_last {
-                    true => levels(&replica, event.instrument, None),
-                    false => levels(&replica, event.instrument, Some(&said[index + 1])),
+                    true => levels(&replica, event.instrument, depth, None),
+                    false => levels(&replica, event.instrument, depth, Some(&said[index + 1])),
                 };
                 rows += 1;
                 write_row(&mut messages, since, row)
@@ -79,18 +83,16 @@ pub(super) fn write(args: &ConvertArgs, mut feed: Box<dyn Feed>, path: &Path) ->
             }
             Ok(())
         });
+        let outcome = outcome.and_then(|()| if rows > 0 { Ok(()) } else { Err(chosen.nothing()) });
         messages.flush()?;
-        if !is_kept(&outcome) {
-            return Ok(outcome);
-        }
         let book_file = book_file.into_inner().map_err(io::IntoInnerError::into_error)?;
         let book_rows = book_file.into_inner();
-        Ok(term::write_whole(&books, |mut file| file.write_all(&book_rows)).and(outcome))
+        Ok(outcome.and_then(|()| term::write_whole(&books, |mut file| file.write_all(&book_rows))))
     })?;
-    tell_notes(&feed.description().assumptions);
+    tell_notes(&feed.description().assumptions, feed.checks().gaps.count);
     if left_out > 0 {
         term::tell(format_args!(
-            "! {} messages are left out: LOBSTER has no row for them",
+            "! {} messages are left out: LOBSTER has no row for them, or the book not their orders",
             thousands(left_out)
         ));
     }
@@ -101,7 +103,14 @@ pub(super) fn write(args: &ConvertArgs, mut feed: Box<dyn Feed>, path: &Path) ->
         ));
     }
     term::tell(format_args!("{} rows in {}", thousands(rows), path.display()));
-    outcome.map(|()| ending(&stop))
+    Ok(ending(&stop))
+}
+
+/// Levels of the order book file, as the end of the name says: `..._message_5.csv`.
+fn depth_of(path: &Path) -> usize {
+    let stem = path.file_stem().and_then(|stem| stem.to_str()).unwrap_or_default();
+    let told = stem.rsplit_once('_').and_then(|(_, depth)| depth.parse().ok());
+    told.filter(|depth| (1..=LEVELS_MAX).contains(depth)).unwrap_or(LEVELS)
 }
 
 /// The name of the order book file: `orderbook` in place of `message`.
@@ -123,6 +132,15 @@ impl Chosen {
 
     fn is(&self, instrument: u32) -> bool {
         self.instrument == Some(instrument)
+    }
+
+    /// Why there is no row.
+    fn nothing(&self) -> Error {
+        let what = match &self.symbol {
+            Some(symbol) => format!("no message of {symbol} has a row in a LOBSTER file"),
+            None => "no message of the feed has a row in a LOBSTER file".to_owned(),
+        };
+        Error::usage(what, "`ringtape info` lists the instruments and the messages of a feed")
     }
 
     /// Looks whether an event introduces the instrument.
@@ -238,10 +256,10 @@ fn write_row(out: &mut impl Write, since_ns: u64, row: &Row) -> io::Result<()> {
 
 /// The best levels as a row of the order book file: after the message, or before the new order
 /// `coming` that the same message brings.
-fn levels(replica: &Replica, instrument: u32, coming: Option<&Row>) -> String {
+fn levels(replica: &Replica, instrument: u32, depth: usize, coming: Option<&Row>) -> String {
     let side = |side: Side| {
         let levels: Vec<LevelView> =
-            replica.levels(InstrumentId(instrument), side).take(LEVELS + 1).collect();
+            replica.levels(InstrumentId(instrument), side).take(depth + 1).collect();
         levels.into_iter().filter_map(move |level| {
             let is_its = coming
                 .is_some_and(|row| row.price == level.price.0 && row.direction == direction(side));
@@ -250,7 +268,7 @@ fn levels(replica: &Replica, instrument: u32, coming: Option<&Row>) -> String {
         })
     };
     let (mut asks, mut bids) = (side(Side::Sell), side(Side::Buy));
-    let columns: Vec<String> = (0..LEVELS)
+    let columns: Vec<String> = (0..depth)
         .map(|_| {
             let (ask, ask_qty) = asks.next().unwrap_or((NO_ASK, 0));
             let (bid, bid_qty) = bids.next().unwrap_or((NO_BID, 0));

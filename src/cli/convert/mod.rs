@@ -14,7 +14,7 @@ use std::time::Duration;
 use clap::Args;
 use ringtape::engine::{Engine, EngineConfig, JournalConfig};
 use ringtape::error::{Error, Result};
-use ringtape::event::Event;
+use ringtape::event::{Event, EventView};
 use ringtape::feed::orders::ORDERS_FORMAT;
 use ringtape::feed::{Feed, Fill};
 use ringtape::limits::FEED_BATCH_RECORDS;
@@ -32,13 +32,15 @@ const PENDING: Duration = Duration::from_micros(100);
 /// Bytes of the name that packets give their session.
 const SESSION_BYTES_MAX: usize = 10;
 
+// --from is refused with the reason.
 #[derive(Debug, Args)]
+#[command(mut_arg("from", |from| from.hide(true)))]
 pub(super) struct ConvertArgs {
     #[command(flatten)]
     input: Input,
     /// What to write, by its name: day.itch, day.pcap, day.pcapng, each with .gz or .zst behind it,
-    /// SYMBOL_..._message_10.csv (LOBSTER, with the order book file beside it), orders.csv (an
-    /// order file, with its price increments beside it as orders.toml), a new directory
+    /// SYMBOL_..._message_10.csv (LOBSTER, with the order book file of so many levels beside it),
+    /// orders.csv (an order file, with its price increments beside it as orders.toml), a new directory
     /// (journal), udp://GROUP:PORT (live), or `-` for ITCH on stdout
     #[arg(value_name = "OUT")]
     output: PathBuf,
@@ -107,6 +109,13 @@ pub(super) fn run(args: &ConvertArgs) -> Result<Ending> {
             "convert it to a journal, by a name without an extension",
         ));
     }
+    if feed.description().is_dated && !matches!(target, Target::Journal(_) | Target::Orders(_)) {
+        return Err(Error::usage(
+            "the feed's times have their date, and those of ITCH and LOBSTER are times of one day",
+            "convert each day's recording alone, or all of them to a journal, by a name without an \
+             extension",
+        ));
+    }
     match target {
         Target::Journal(dir) => to_journal(args, feed, &dir),
         Target::Lobster(path) => lobster::write(args, feed, &path),
@@ -133,7 +142,7 @@ fn to_journal(args: &ConvertArgs, feed: Box<dyn Feed>, dir: &Path) -> Result<End
     let journal = JournalConfig::new(dir, shape.to_toml());
     let config = EngineConfig { journal: Some(journal), ..EngineConfig::default() };
     let report = Engine::start(feed, config)?.join();
-    tell_notes(&report.feed.assumptions);
+    tell_notes(&report.feed.assumptions, report.checks.gaps.count);
     if let Some(error) = report.error {
         return Err(error);
     }
@@ -146,32 +155,21 @@ fn to_journal(args: &ConvertArgs, feed: Box<dyn Feed>, dir: &Path) -> Result<End
     Ok(Ending::Done)
 }
 
-/// Writes a file and gives how the feed ended: what came before a fault of the feed is kept, and
-/// nothing of what is refused or cannot be written.
-fn write_output(
-    path: &Path,
-    write: impl FnOnce(File) -> io::Result<Result<()>>,
-) -> Result<Result<()>> {
+/// Writes a file, of which nothing stays where the feed or the writing fails.
+fn write_output(path: &Path, write: impl FnOnce(File) -> io::Result<Result<()>>) -> Result<()> {
     let mut outcome = Ok(());
     let named = term::write_whole(path, |file| {
         outcome = write(file)?;
-        match &outcome {
-            Err(error) if !is_kept(&outcome) => Err(io::Error::other(error.to_string())),
-            _ => Ok(()),
-        }
+        outcome.as_ref().map_or_else(|error| Err(io::Error::other(error.to_string())), |()| Ok(()))
     });
-    if !is_kept(&outcome) {
-        return outcome.map(Ok);
+    if let Err(Error::BadFeed { .. }) = outcome {
+        term::tell_unwritten(path);
     }
-    named.map(|()| outcome)
+    outcome.and(named)
 }
 
-/// Whether what was written until a feed ended so is kept.
-fn is_kept(outcome: &Result<()>) -> bool {
-    !matches!(outcome, Err(Error::Usage { .. } | Error::Io { action: "create" | "write", .. }))
-}
-
-/// Hands the records of each message of a feed to `take`, until the feed's end or a stop.
+/// Hands the records of each message of a feed to `take`, until the feed's end or a stop; those that
+/// clear a book before a message come by themselves.
 fn drive(
     feed: &mut dyn Feed,
     stop: &StopFlag,
@@ -181,13 +179,26 @@ fn drive(
     while !stop.is_set() {
         match feed.fill(&mut batch)? {
             Fill::Records(count) => batch[..count]
-                .split_inclusive(|event| !event.is_continued())
+                .split_inclusive(|event| !event.is_continued() || is_clear(event))
                 .try_for_each(&mut take)?,
             Fill::Pending => std::thread::sleep(PENDING),
             Fill::End => break,
         }
     }
     Ok(())
+}
+
+fn is_clear(event: &Event) -> bool {
+    matches!(event.view(), EventView::Clear(_))
+}
+
+/// The records of a message that introduce its instrument, and those that say something of it.
+fn parted(records: &[Event]) -> (&[Event], &[Event]) {
+    let introduces = |event: &&Event| {
+        use EventView::{Instrument, InstrumentListing, InstrumentTerms};
+        matches!(event.view(), Instrument(_) | InstrumentTerms(_) | InstrumentListing(_))
+    };
+    records.split_at(records.iter().take_while(introduces).count())
 }
 
 /// A flag that the first Ctrl-C sets, so that what was begun is ended well.
@@ -204,9 +215,12 @@ fn stop_on_interrupt() -> Result<StopFlag> {
     Ok(stop)
 }
 
-/// Tells what a reader assumed.
-fn tell_notes(notes: &[String]) {
+/// Tells what a reader assumed, and what is missing in its feed.
+fn tell_notes(notes: &[String], gaps: u64) {
     notes.iter().for_each(|note| term::tell(format_args!("! {note}")));
+    if gaps > 0 {
+        term::tell(format_args!("! {} messages are missing in the feed", thousands(gaps)));
+    }
 }
 
 /// How a command ended that may have been stopped.

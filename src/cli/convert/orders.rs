@@ -11,7 +11,8 @@
 //!
 //! So the books after each exchange event are the feed's, as far as price-time priority made them.
 //! Match numbers, attributions, hidden trades, crosses and notices are left out, and the running
-//! hash of touches is another where one event of the feed takes several commands.
+//! hash of touches is another where one event of the feed takes several commands. No order of an
+//! order file has the number 0: a venue's order of that reference has [`REFERENCE_ZERO`].
 
 use std::collections::{BTreeMap, HashMap};
 use std::io::{self, BufWriter, Write};
@@ -25,12 +26,15 @@ use ringtape::report::format::{csv_field, thousands};
 use ringtape::units::{InstrumentId, OrderId, Price, Qty, Side};
 
 use super::super::{Ending, executions, term};
-use super::{drive, ending, is_kept, stop_on_interrupt, tell_notes, write_output};
+use super::{drive, ending, parted, stop_on_interrupt, tell_notes, write_output};
 
 const HEADER: &str = "action,order_id,symbol,side,tif,price,qty,new_order_id,ts";
 
 /// Aggressors have no reference in a feed; theirs are from here on.
 const AGGRESSORS_FROM: u64 = 1 << 62;
+
+/// The number of the order whose reference is 0.
+const REFERENCE_ZERO: OrderId = OrderId(AGGRESSORS_FROM - 1);
 
 /// What an instrument may do, by the commands so far.
 #[derive(Clone, Copy, PartialEq, Eq)]
@@ -69,7 +73,7 @@ pub(super) fn write(mut feed: Box<dyn Feed>, path: &Path) -> Result<Ending> {
     let stop = stop_on_interrupt()?;
     let midnight_ns = feed.description().midnight_ns;
     let mut told = (0, 0);
-    let outcome = write_output(path, |file| {
+    write_output(path, |file| {
         let mut commands = Commands::new(BufWriter::new(file), midnight_ns);
         writeln!(commands.out, "{HEADER}")?;
         let outcome = drive(&mut *feed, &stop, |records| {
@@ -77,13 +81,12 @@ pub(super) fn write(mut feed: Box<dyn Feed>, path: &Path) -> Result<Ending> {
         });
         commands.out.flush()?;
         told = (commands.rows, commands.left_out);
-        if !is_kept(&outcome) {
-            return Ok(outcome);
-        }
         let text = commands.increments();
-        Ok(term::write_whole(&increments, |mut file| file.write_all(text.as_bytes())).and(outcome))
+        Ok(outcome.and_then(|()| {
+            term::write_whole(&increments, |mut file| file.write_all(text.as_bytes()))
+        }))
     })?;
-    tell_notes(&feed.description().assumptions);
+    tell_notes(&feed.description().assumptions, feed.checks().gaps.count);
     let (rows, left_out) = told;
     if left_out > 0 {
         let left_out = thousands(left_out);
@@ -94,12 +97,20 @@ pub(super) fn write(mut feed: Box<dyn Feed>, path: &Path) -> Result<Ending> {
         "{} rows in {path}: run them with `ringtape match {path} --instruments {increments}`",
         thousands(rows)
     ));
-    outcome.map(|()| ending(&stop))
+    Ok(ending(&stop))
 }
 
 /// Where the price increments go: beside the order file, under its name.
 pub(super) fn increments_path(path: &Path) -> PathBuf {
     path.with_extension("toml")
+}
+
+/// The number of an order in an order file.
+fn number(reference: OrderId) -> OrderId {
+    match reference {
+        OrderId(0) => REFERENCE_ZERO,
+        other => other,
+    }
 }
 
 impl<W: Write> Commands<W> {
@@ -120,6 +131,10 @@ impl<W: Write> Commands<W> {
 
     /// Takes the records of one message.
     fn take(&mut self, records: &[Event]) -> io::Result<()> {
+        let (introducing, records) = parted(records);
+        for record in introducing {
+            self.replica.apply(record);
+        }
         let (Some(first), Some(last)) = (records.first(), records.last()) else { return Ok(()) };
         self.ts = self.ts.max(first.ts_event.saturating_sub(self.midnight_ns));
         if !matches!(first.view(), EventView::Execute(_)) {
@@ -161,7 +176,6 @@ impl<W: Write> Commands<W> {
                 self.row(format_args!("mass_cancel,,{symbol},,,,,"))
             }
             EventView::Status(status) => self.change_phase(id, status.state.0),
-            EventView::Instrument(_) | EventView::InstrumentTerms(_) => Ok(()),
             _ => self.leave_out(),
         }
     }
@@ -193,6 +207,7 @@ impl<W: Write> Commands<W> {
         (price, qty): (Price, Qty),
     ) -> io::Result<()> {
         let (symbol, price, side) = (self.symbol(id), self.price(id, price), side.name());
+        let order_id = number(order_id);
         self.row(format_args!("new,{order_id},{symbol},{side},{tif},{price},{qty},"))
     }
 
@@ -222,12 +237,12 @@ impl<W: Write> Commands<W> {
     /// Takes quantity off an order, or the order out of the book.
     fn take_off(&mut self, id: u32, order_id: OrderId, qty: Qty) -> io::Result<()> {
         let Some(order) = self.replica.order(order_id) else { return self.leave_out() };
-        let symbol = self.symbol(id);
+        let (symbol, number) = (self.symbol(id), number(order_id));
         if qty >= order.qty {
             self.filled.remove(&order_id);
-            self.row(format_args!("cancel,{order_id},{symbol},,,,,"))
+            self.row(format_args!("cancel,{number},{symbol},,,,,"))
         } else {
-            self.row(format_args!("reduce,{order_id},{symbol},,,,{qty},"))
+            self.row(format_args!("reduce,{number},{symbol},,,,{qty},"))
         }
     }
 
@@ -241,15 +256,17 @@ impl<W: Write> Commands<W> {
         if self.replica.order(order_id).is_none() {
             return self.leave_out();
         }
-        let (symbol, price) = (self.symbol(id), self.price(id, price));
+        let (symbol, price, number_before) =
+            (self.symbol(id), self.price(id, price), number(order_id));
         let filled = self.filled.remove(&order_id).unwrap_or(0);
         if filled + qty == 0 {
             // A total of 0 is none, and an empty one leaves it as it was.
-            return self.row(format_args!("cancel,{order_id},{symbol},,,,,"));
+            return self.row(format_args!("cancel,{number_before},{symbol},,,,,"));
         }
         self.filled.insert(new.unwrap_or(order_id), filled);
-        let (total, new) = (filled + qty, new.map_or_else(String::new, |new| new.to_string()));
-        self.row(format_args!("replace,{order_id},{symbol},,,{price},{total},{new}"))
+        let (total, new) =
+            (filled + qty, new.map_or_else(String::new, |new| number(new).to_string()));
+        self.row(format_args!("replace,{number_before},{symbol},,,{price},{total},{new}"))
     }
 
     /// Writes what brings an instrument from the phase it is in to a venue's state.

@@ -107,11 +107,7 @@ impl Transcript {
 
     /// Tells what was written, and what could not be.
     pub(super) fn tell(&self, feed: &dyn Feed, into: &str) {
-        tell_notes(&feed.description().assumptions);
-        let gaps = feed.checks().gaps.count;
-        if gaps > 0 {
-            term::tell(format_args!("! {} messages are missing in the feed", thousands(gaps)));
-        }
+        tell_notes(&feed.description().assumptions, feed.checks().gaps.count);
         for (kind, count) in &self.unsaid {
             term::tell(format_args!(
                 "! {} messages of kind {kind} are left out: ITCH 5.0 cannot say them",
@@ -160,7 +156,7 @@ pub(super) fn write(args: &ConvertArgs, mut feed: Box<dyn Feed>, tape: &Tape) ->
             (outcome, "on stdout".to_owned())
         }
         Some(path) => {
-            let outcome = write_output(path, |file| match tape.packing {
+            write_output(path, |file| match tape.packing {
                 Packing::None => fill(&mut { file }),
                 Packing::Gzip => {
                     let mut encoder = GzEncoder::new(file, Compression::default());
@@ -174,7 +170,7 @@ pub(super) fn write(args: &ConvertArgs, mut feed: Box<dyn Feed>, tape: &Tape) ->
                     encoder.finish().map(|_| outcome)
                 }
             })?;
-            (outcome, format!("in {}", path.display()))
+            (Ok(()), format!("in {}", path.display()))
         }
     };
     transcript.tell(&*feed, &into);
@@ -226,7 +222,8 @@ fn packets(
 ) -> Result<()> {
     let mut writer = CaptureWriter::new(out, format).map_err(failed)?;
     let mut packer = Packer::new(session);
-    let mut put = |packet: &[u8], ts_ns: u64, is_last: bool| -> io::Result<()> {
+    // Behind the last packet of messages the lines let go of what they hold.
+    let mut put = |packet: &[u8], ts_ns: u64, is_behind: bool| -> io::Result<()> {
         let mut outcome = Ok(());
         for (line, address) in lines.iter_mut().zip(&LINES) {
             let mut write = |bytes: &[u8]| {
@@ -235,11 +232,13 @@ fn packets(
                     outcome = written;
                 }
             };
-            match is_last {
+            match is_behind {
                 false => line.pass(packet, write),
                 true => {
                     line.drain(&mut write);
-                    write(packet);
+                    if !packet.is_empty() {
+                        write(packet);
+                    }
                 }
             }
         }
@@ -263,6 +262,8 @@ fn packets(
     full.drain(..)
         .try_for_each(|packed| put(&packed.bytes, packed.ts_ns, false))
         .map_err(failed)?;
-    put(&packer.end(), last_ns, true).map_err(failed)?;
+    // A session ends where the feed says so: of a slice, or what comes before --until, nobody does.
+    let end = if driven.is_ok() && feed.checks().has_end { packer.end() } else { Vec::new() };
+    put(&end, last_ns, true).map_err(failed)?;
     driven
 }

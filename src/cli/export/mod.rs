@@ -34,7 +34,8 @@ pub(super) enum ExportCommand {
     Trades(TableArgs),
     /// Opening, highest, lowest and closing price, volume in the feed's increments and turnover in
     /// its currency, by time or by volume; all are written at the end of the feed, without the
-    /// trades that were broken until then
+    /// trades that were broken until then. Executions of orders that are not in the book have no
+    /// price, and count as volume and trades alone
     Bars(bars::BarsArgs),
     /// The best levels of books at regular times
     Books(books::BooksArgs),
@@ -180,11 +181,16 @@ fn export(args: &TableArgs, rows: &mut dyn Rows) -> Result<Ending> {
                 write(&mut *feed, begin, args, rows, table)
             }
         };
-        outcome.as_ref().map_or_else(|error| Err(io::Error::other(error.to_string())), |_| Ok(()))
+        match &outcome {
+            Err(error) | Ok(Some(error)) => Err(io::Error::other(error.to_string())),
+            Ok(None) => Ok(()),
+        }
     });
-    let fault = outcome?;
-    named?;
-    fault.map_or(Ok(Ending::Done), Err)
+    if let Some(fault) = outcome? {
+        term::tell_unwritten(path);
+        return Err(fault);
+    }
+    named.map(|()| Ending::Done)
 }
 
 /// What a file is written as.
