@@ -181,3 +181,47 @@ fn a_file_is_written_whole_and_never_over_another() {
     assert_eq!(run(["export", "books", feed, "--depth", "0"]).code, 2);
     assert_eq!(run(["export", "books", feed, "--every", "100us"]).code, 2);
 }
+
+/// Orders of which the recording has no beginning, executed.
+#[test]
+fn trades_without_a_price_are_volume_in_every_table() {
+    let scratch = tempfile::tempdir().expect("a scratch folder");
+    let message = |letter: u8, second: u64, fields: &[&[u8]]| {
+        let header = [letter, 0, 1, 0, 0];
+        let time = (second * 1_000_000_000).to_be_bytes();
+        let bytes = [&header, &time[2..], &fields.concat()].concat();
+        [&(bytes.len() as u16).to_be_bytes()[..], &bytes].concat()
+    };
+    let execution = |second, order: u64| {
+        message(b'E', second, &[&order.to_be_bytes(), &[0, 0, 0, 10], &second.to_be_bytes()])
+    };
+    let order = [&1_u64.to_be_bytes()[..], b"B", &[0, 0, 0, 99], b"AAA     ", &[0, 0, 39, 16]];
+    let frames = [
+        message(b'A', 36_000, &order),
+        execution(36_001, 7),
+        execution(36_002, 1),
+        execution(36_003, 8),
+        execution(36_070, 9),
+    ];
+    let day = scratch.path().join("day.itch");
+    fs::write(&day, frames.concat()).expect("a free disk");
+    let bars = export("bars", &day, "--every 60s");
+    assert_eq!(column(&bars, "volume"), ["30", "10"], "{bars}");
+    assert_eq!(column(&bars, "trades"), ["3", "1"], "{bars}");
+    assert_eq!(column(&bars, "high"), ["1.0000"], "{bars}");
+    assert_eq!(column(&export("trades", &day, ""), "qty"), ["10"; 4]);
+    let book = run(["book", day.to_str().expect("letters"), "--json"]).json();
+    assert_eq!((&book["volume"], &book["trades"]), (&40.into(), &4.into()));
+}
+
+#[test]
+fn nothing_is_left_of_a_table_whose_feed_ends_in_a_fault() {
+    let scratch = tempfile::tempdir().expect("a scratch folder");
+    let out = scratch.path().join("trades.csv");
+    fs::write(&out, "mine").expect("a free disk");
+    let name = out.to_str().expect("letters");
+    let ran = run(["export", "trades", "feeds/bad/truncated-message.itch", "-o", name, "--force"]);
+    assert!(ran.code == 3 && ran.stderr.contains("was not written"), "{}", ran.all());
+    assert_eq!(fs::read_to_string(&out).expect("a file"), "mine");
+    assert_eq!(fs::read_dir(scratch.path()).expect("a folder").count(), 1);
+}

@@ -1,7 +1,7 @@
 //! The table of bars, by time or by volume.
 //!
 //! A trade may be broken until the end of the feed. So the trades are kept until then, without
-//! those that were taken back, and the bars are made of the rest: 48 bytes a trade.
+//! those that were taken back, and the bars are made of the rest: 56 bytes a trade.
 
 use std::collections::BTreeMap;
 use std::io;
@@ -60,10 +60,11 @@ pub(super) struct Bars {
     latest: BTreeMap<InstrumentId, usize>,
 }
 
-/// A trade with a price.
+/// A trade that was not taken back.
 struct Kept {
     ts_ns: u64,
-    price: Price,
+    /// `None` for the execution of an order that is not in the book.
+    price: Option<Price>,
     qty: u64,
     match_id: MatchId,
     series: Series,
@@ -76,25 +77,41 @@ type Series = (InstrumentId, usize);
 struct Bar {
     first_ns: u64,
     last_ns: u64,
-    open: Price,
-    high: Price,
-    low: Price,
-    close: Price,
+    /// Those of its trades that have some; `None` without any.
+    prices: Option<Prices>,
     volume: u64,
-    /// Sum of price times quantity in increments; `None` beyond `i128`.
+    /// Sum of price times quantity in increments, of the trades with a price; `None` beyond `i128`.
     turnover: Option<i128>,
     trades: u64,
 }
 
+/// The first, highest, lowest and last price.
+#[derive(Clone, Copy)]
+struct Prices {
+    open: Price,
+    high: Price,
+    low: Price,
+    close: Price,
+}
+
+impl Prices {
+    fn of(price: Price) -> Self {
+        Self { open: price, high: price, low: price, close: price }
+    }
+
+    /// With the price of one more trade.
+    fn and(self, price: Price) -> Self {
+        let Self { open, high, low, .. } = self;
+        Self { open, high: high.max(price), low: low.min(price), close: price }
+    }
+}
+
 impl Bar {
-    fn new(ts_ns: u64, price: Price) -> Self {
+    fn new(ts_ns: u64) -> Self {
         Self {
             first_ns: ts_ns,
             last_ns: ts_ns,
-            open: price,
-            high: price,
-            low: price,
-            close: price,
+            prices: None,
             volume: 0,
             turnover: Some(0),
             trades: 0,
@@ -103,25 +120,29 @@ impl Bar {
 
     fn take(&mut self, trade: &Kept) {
         let &Kept { ts_ns, price, qty, .. } = trade;
-        (self.last_ns, self.close) = (ts_ns, price);
-        (self.high, self.low) = (self.high.max(price), self.low.min(price));
+        self.last_ns = ts_ns;
         self.volume = self.volume.saturating_add(qty);
+        self.trades += 1;
+        let Some(price) = price else { return };
+        self.prices = Some(self.prices.map_or(Prices::of(price), |prices| prices.and(price)));
         let amount = i128::from(price.0).checked_mul(i128::from(qty));
         self.turnover = self.turnover.zip(amount).and_then(|(sum, amount)| sum.checked_add(amount));
-        self.trades += 1;
     }
 
     fn write(&self, listing: &Listing, table: &mut dyn Table) -> io::Result<()> {
-        let price = |price| Value::Price(price, listing.price_increment);
+        let price = |of: fn(Prices) -> Price| match self.prices {
+            Some(prices) => Value::Price(of(prices), listing.price_increment),
+            None => Value::Nothing,
+        };
         let turnover = self.turnover.and_then(|sum| Worth::of(listing)?.value(2 * sum, 1));
         table.row(&[
             Value::Text(listing.symbol.as_str()),
             Value::Count(self.first_ns),
             Value::Count(self.last_ns),
-            price(self.open),
-            price(self.high),
-            price(self.low),
-            price(self.close),
+            price(|prices| prices.open),
+            price(|prices| prices.high),
+            price(|prices| prices.low),
+            price(|prices| prices.close),
             Value::Count(self.volume),
             turnover.map_or(Value::Nothing, |turnover| Value::Amount(turnover.0)),
             Value::Count(self.trades),
@@ -179,10 +200,9 @@ impl Rows for Bars {
             self.take_back(id, match_id);
             return Ok(());
         }
-        // A trade without a price has no place in a bar.
-        if let (Some(price), Some(instrument)) = (trade.price, at.listed(id)) {
+        if let Some(instrument) = at.listed(id) {
             let series = self.series(id, &instrument.listing());
-            let (ts_ns, qty) = (at.ts_ns, trade.qty.0);
+            let (ts_ns, price, qty) = (at.ts_ns, trade.price, trade.qty.0);
             self.trades.push(Kept { ts_ns, price, qty, match_id, series });
         }
         Ok(())
@@ -200,7 +220,7 @@ impl Rows for Bars {
                 upto = (trade.ts_ns / every + 1).saturating_mul(every);
             }
             let series = trade.series;
-            let bar = open.entry(series).or_insert_with(|| Bar::new(trade.ts_ns, trade.price));
+            let bar = open.entry(series).or_insert_with(|| Bar::new(trade.ts_ns));
             bar.take(trade);
             if let End::Volume(volume) = self.end
                 && bar.volume >= volume

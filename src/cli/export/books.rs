@@ -21,7 +21,7 @@ pub(in crate::cli) struct BooksArgs {
     #[command(flatten)]
     pub(super) table: TableArgs,
     /// Time between two snapshots, at least 1ms; each is of the book before the first message at or
-    /// after it
+    /// after it. A silence of more than 6 hours, such as between two days, has one, at its end
     #[arg(long, value_name = "TIME", default_value = "60s")]
     every: String,
     /// Levels of a side
