@@ -113,6 +113,8 @@ pub struct DbnFeed {
     filled: HashMap<u64, u64>,
     /// The record after the one in hand.
     ahead: Option<Next>,
+    /// Bytes of the one in hand while the one after it is decoded.
+    in_hand: Option<u64>,
     publisher: Option<u16>,
     fault: Option<Error>,
     is_ended: bool,
@@ -191,6 +193,7 @@ impl DbnFeed {
             instruments: HashMap::new(),
             filled: HashMap::new(),
             ahead: None,
+            in_hand: None,
             publisher: None,
             fault: None,
             is_ended: false,
@@ -221,18 +224,29 @@ impl DbnFeed {
             }
             Ok(None) => Ok(None),
             Err(dbn::Error::Io { source, .. }) => Err(match source.downcast::<Error>() {
-                Ok(told) => told.at_message(self.checks.messages),
+                Ok(told) => told.at_message(self.place().message),
                 Err(source) => Error::io("read", &self.description.origin, source),
             }),
             Err(error) => Err(self.bad(error.to_string())),
         }
     }
 
+    /// Where the record is that is being decoded.
+    fn place(&self) -> Position {
+        let &Position { byte_offset, message, stored_bytes } = &self.position;
+        Position {
+            byte_offset: byte_offset + self.in_hand.unwrap_or(0),
+            message: message + u64::from(self.in_hand.is_some()),
+            stored_bytes,
+        }
+    }
+
     fn bad(&self, what: String) -> Error {
+        let Position { byte_offset: offset, message, .. } = self.place();
         Error::BadFeed {
             origin: self.description.origin.clone(),
-            offset: self.position.byte_offset,
-            message: self.checks.messages,
+            offset,
+            message,
             what,
             cure: "every record before it was read; get the file again, it is damaged here"
                 .to_owned(),
@@ -259,8 +273,12 @@ impl DbnFeed {
     /// The record in hand; the one behind it is decoded already.
     fn advance(&mut self) -> Option<Next> {
         let next = self.ahead.take().or_else(|| self.pull_or_end());
-        if next.is_some() && self.ahead.is_none() && !self.is_ended {
+        if let Some(Next::Row(_, bytes) | Next::Other(_, bytes)) = next
+            && !self.is_ended
+        {
+            self.in_hand = Some(bytes);
             self.ahead = self.pull_or_end();
+            self.in_hand = None;
         }
         next
     }

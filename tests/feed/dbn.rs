@@ -5,6 +5,7 @@
 #![cfg(feature = "dbn")]
 
 use ringtape::book::Replica;
+use ringtape::error::Error;
 use ringtape::event::{EventView, Flags, Kind};
 use ringtape::feed::dbn::DbnFeed;
 use ringtape::feed::{self, Feed, OpenOptions};
@@ -240,4 +241,16 @@ fn a_file_that_ends_before_its_metadata_do_is_refused_at_every_length() {
         let refused = refused.expect_err("a part of the metadata");
         assert_eq!(refused.exit_code(), 3, "{length} bytes: {refused}");
     }
+}
+
+#[test]
+fn a_record_that_cannot_be_is_told_where_it_is_and_those_before_it_are_delivered() {
+    let add = |order| record(Row(1_000 + order, b'A', b'B', order, 100, 10, LAST));
+    let before = file(0, &[add(1), add(2)]);
+    let place = before.len() as u64;
+    let bytes = [before, vec![0; 56]].concat();
+    let (events, outcome) = drain_to_fault(&mut feed_of(bytes), 64);
+    assert_eq!(crate::feed_common::messages(&events).count(), 2);
+    let Err(Error::BadFeed { offset, message, .. }) = outcome else { panic!("{outcome:?}") };
+    assert_eq!((offset, message), (place, 2));
 }
