@@ -83,9 +83,9 @@ pub(super) fn run(args: &GenerateArgs) -> Result<Ending> {
         let cure = "write the session to a file with -o FILE";
         return Err(Error::usage("session and table cannot both go to stdout", cure));
     }
-    if let Some(other) =
-        args.output.extension().filter(|one| OTHER_FORMATS.iter().any(|no| one == no))
-    {
+    let is_gzip = args.output.extension().is_some_and(|extension| extension == "gz");
+    let plain = if is_gzip { args.output.with_extension("") } else { args.output.clone() };
+    if let Some(other) = plain.extension().filter(|one| OTHER_FORMATS.iter().any(|no| one == no)) {
         return Err(Error::usage(
             format!("a session is ITCH, plain or in gzip, which no .{} is", other.display()),
             "write it to a name that ends in .itch or .gz, then `ringtape convert` it",

@@ -27,6 +27,7 @@ const MISTAKES: &[(&str, u8, &str, &str)] = &[
     ("match @/zero.csv", 3, "line 3", "leave the field empty"),
     ("generate -o @/day.itch.zst", 2, "which no .zst is", "`ringtape convert`"),
     ("generate -o @/day.pcap", 2, "which no .pcap is", "`ringtape convert`"),
+    ("generate -o @/day.pcap.gz", 2, "which no .pcap is", "`ringtape convert`"),
     ("convert FEED @/day.pcap --session TOOLONGNAMEX", 2, "`TOOLONGNAMEX`", "ten characters"),
 ];
 
