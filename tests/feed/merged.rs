@@ -149,7 +149,7 @@ fn times_of_two_days_are_shown_in_the_clock_of_the_feeds() {
     let days = [&one, &two, "--date", "2024-08-07,2024-08-08"];
     let dir = folder.join("run").display().to_string();
     let report = run(["replay"].iter().chain(&days).chain(&["--journal", &dir]));
-    let span = "09:30:00.500000000 to 12:00:00.500000000";
+    let span = "2024-08-07 09:30:00.500000000 to 2024-08-08 12:00:00.500000000";
     let with_zone = format!("{span} US Eastern");
     assert!(report.stderr.contains(&with_zone), "{}", report.all());
     let told = |arguments: &[&str]| run(arguments).stdout;
