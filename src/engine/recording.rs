@@ -154,8 +154,14 @@ impl<R: Record> Recording<R> {
     /// The error of a ring that ended before the records that are in the journal already.
     fn missing_past(&self) -> Option<Error> {
         let position = self.origin + self.ring.position();
-        let is_missing = self.ring.is_finished() && position < self.past_until;
-        is_missing.then(|| not_deterministic::<R>(position, "does not come out again"))
+        if !self.ring.is_finished() || position >= self.past_until {
+            return None;
+        }
+        let begins = self.past.as_ref().map_or(0, |past| past.reader.first_sequence());
+        Some(match position < begins {
+            true => begins_late::<R>(position, begins),
+            false => not_deterministic::<R>(position, "does not come out again"),
+        })
     }
 }
 
@@ -241,6 +247,18 @@ impl<R: Record> PastRecords<R> {
         }
         Ok(())
     }
+}
+
+/// The error of a journal that begins behind the end of its run, at `count`.
+fn begins_late<R: Record>(count: u64, begins: u64) -> Error {
+    Error::usage(
+        format!(
+            "the {} journal begins at sequence {begins}, and the run comes only to {count}: the \
+             segments before are missing",
+            R::NAME
+        ),
+        "restore them from a copy, or move that journal away: --resume derives all of it again",
+    )
 }
 
 /// The error of a run that does not come out as it was recorded.

@@ -124,6 +124,39 @@ fn an_execution_that_comes_out_otherwise_is_named_and_ends_the_run_with_code_1()
 }
 
 #[test]
+fn an_execution_journal_that_begins_behind_the_end_of_its_run_is_named_for_that() {
+    let session = session(20_000, 3);
+    let scratch = tempfile::tempdir().expect("a scratch folder");
+    let dir = scratch.path();
+    let first = start(feed(&session), Some(resuming(dir)), &[]).expect("a run");
+    let executions = dir.join(EXECUTIONS_DIR);
+    let go_on = || Writer::<Execution>::resume(&executions, Durability::PageCache, None);
+    let (mut writer, _) = go_on().expect("a journal");
+    let more = Execution { cause: 0, ..bytemuck::Zeroable::zeroed() };
+    writer.append_batch(&[more; 10]).expect("space");
+    drop(writer);
+    drop(go_on().expect("a journal"));
+    let mut lost = tapes(&executions);
+    let kept = lost.pop().expect("the last segment");
+    lost.iter().for_each(|path| std::fs::remove_file(path).expect("a segment"));
+
+    let report = start(feed(&session), Some(resuming(dir)), &[]).expect("a resumed run");
+    let error = report.error.expect("segments are missing");
+    assert!(error.to_string().contains("the segments before are missing"), "{error}");
+    assert_eq!(error.exit_code(), 2);
+    // As the error says.
+    assert!(kept.exists());
+    std::fs::rename(&executions, dir.join("away")).expect("a folder");
+    let report = start(feed(&session), Some(resuming(dir)), &[]).expect("a resumed run");
+    assert!(report.error.is_none(), "{:?}", report.error);
+    let found = verify::<Execution>(&executions).expect("a journal");
+    assert_eq!(
+        (report.hashes, found.records),
+        (first.hashes, first.journal.unwrap().executions.records)
+    );
+}
+
+#[test]
 fn another_feed_or_configuration_is_refused_and_nothing_is_changed() {
     let ours = session(20_000, 3);
     let scratch = tempfile::tempdir().expect("a scratch folder");
