@@ -6,9 +6,9 @@ mod hashes;
 use std::path::{Path, PathBuf};
 
 use clap::Args;
-use ringtape::engine::{EXECUTIONS_DIR, RUN_FILE};
+use ringtape::engine::{EXECUTIONS_DIR, JournalFeed, MARKET_DIR, RUN_FILE};
 use ringtape::error::{Error, Result};
-use ringtape::event::{Event, Execution, InstrumentTable};
+use ringtape::event::{Event, Execution, ExecutionKind, InstrumentTable};
 use ringtape::feed::{Feed, Fill};
 use ringtape::journal::{Read, Reader};
 use ringtape::units::InstrumentId;
@@ -45,6 +45,8 @@ struct Difference {
     symbol: String,
     /// The record of each side; `None` where that side has ended.
     records: [Option<String>; 2],
+    /// Its sequence in the journal of each side; `None` where that has ended or is no journal.
+    sequences: [Option<u64>; 2],
 }
 
 pub(super) fn run(args: &CompareArgs) -> Result<Ending> {
@@ -56,7 +58,11 @@ pub(super) fn run(args: &CompareArgs) -> Result<Ending> {
         .map(|path| input::open(std::slice::from_ref(path), None, None).map(Events::new));
     let [a, b] = &mut feeds;
     let (a, b) = (taken(a)?, taken(b)?);
-    let market = market(a, b, &mut instruments)?;
+    let mut market = market(a, b, &mut instruments)?;
+    if let Some(difference) = &mut market.difference {
+        let of = |path: &Path| sequence_in_journal(path, market.same);
+        difference.sequences = [of(&args.a)?, of(&args.b)?];
+    }
     let has_both = [&args.a, &args.b].iter().all(|path| path.join(RUN_FILE).exists());
     let executed = has_both.then(|| executed(&args.a, &args.b, &instruments)).transpose()?;
     if args.json {
@@ -121,10 +127,19 @@ fn market(a: &mut Events, b: &mut Events, instruments: &mut InstrumentTable) -> 
                 outcome.difference = Some(Difference {
                     symbol: symbol(id, instruments),
                     records: [one, other].map(|event| event.map(|event| described(&event))),
+                    sequences: [None; 2],
                 });
                 return Ok(outcome);
             }
         }
+    }
+}
+
+/// The sequence in a run's market journal of the record behind the first `count` of its feed.
+fn sequence_in_journal(path: &Path, count: u64) -> Result<Option<u64>> {
+    match path.join(MARKET_DIR).is_dir() {
+        true => JournalFeed::open(path)?.sequence_after(count),
+        false => Ok(None),
     }
 }
 
@@ -151,30 +166,37 @@ fn executed(a: &Path, b: &Path, instruments: &InstrumentTable) -> Result<Outcome
     ];
     let mut outcome = Outcome::default();
     loop {
-        let mut records = [None, None];
-        for (record, reader) in records.iter_mut().zip(&mut readers) {
-            let mut one = [Execution::new(ringtape::event::ExecutionKind::Status, 0, 0)];
-            *record = match reader.read(&mut one)? {
-                Read::Records(_) => Some(one[0].canonical()),
-                _ => None,
-            };
-        }
+        let [a, b] = &mut readers;
+        let records = [next_execution(a)?, next_execution(b)?];
         match records {
             [None, None] => return Ok(outcome),
             [one, other] if one == other => outcome.same += 1,
             [one, other] => {
                 let execution = one.or(other).expect("one side goes on");
-                let text = |execution: Execution| {
-                    executions::csv(0, outcome.same, &execution, instruments)
+                let sequences = [one.map(|_| a.position() - 1), other.map(|_| b.position() - 1)];
+                let text = |(execution, sequence): (Option<Execution>, Option<u64>)| {
+                    Some(executions::csv(0, sequence?, &execution?, instruments))
                 };
                 outcome.difference = Some(Difference {
                     symbol: symbol(InstrumentId(execution.instrument), instruments),
-                    records: [one.map(text), other.map(text)],
+                    records: [(one, sequences[0]), (other, sequences[1])].map(text),
+                    sequences,
                 });
                 return Ok(outcome);
             }
         }
     }
+}
+
+/// The next execution of a journal as it is compared; marks of snapshots are none.
+fn next_execution(reader: &mut Reader<Execution>) -> Result<Option<Execution>> {
+    let mut one = [Execution::new(ExecutionKind::SnapshotMark, 0, 0)];
+    while let Read::Records(_) = reader.read(&mut one)? {
+        if one[0].kind() != Some(ExecutionKind::SnapshotMark) {
+            return Ok(Some(one[0].canonical()));
+        }
+    }
+    Ok(None)
 }
 
 fn tell(stream: &str, outcome: &Outcome) {
@@ -183,11 +205,13 @@ fn tell(stream: &str, outcome: &Outcome) {
         return;
     };
     term::tell(format_args!(
-        "{stream:<11} the first difference is at sequence {}, {}",
+        "{stream:<11} the first difference is behind {} records that are the same, {}",
         outcome.same, difference.symbol
     ));
-    for (side, record) in ["A", "B"].iter().zip(&difference.records) {
-        term::tell(format_args!("  {side} {}", record.as_deref().unwrap_or("has ended")));
+    let sides = difference.records.iter().zip(difference.sequences);
+    for (side, (record, sequence)) in ["A", "B"].iter().zip(sides) {
+        let at = sequence.map_or_else(String::new, |sequence| format!(" at sequence {sequence}:"));
+        term::tell(format_args!("  {side}{at} {}", record.as_deref().unwrap_or("has ended")));
     }
 }
 
@@ -196,7 +220,8 @@ fn to_json(market: &Outcome, executed: Option<&Outcome>) -> Value {
         json!({
             "same": outcome.same,
             "difference": outcome.difference.as_ref().map(|difference| json!({
-                "sequence": outcome.same,
+                "sequence_a": difference.sequences[0],
+                "sequence_b": difference.sequences[1],
                 "instrument": difference.symbol,
                 "a": difference.records[0],
                 "b": difference.records[1],

@@ -79,6 +79,24 @@ impl JournalFeed {
         self
     }
 
+    /// The sequence in the journal of the record that comes after the first `count`; `None`
+    /// behind the last one.
+    ///
+    /// # Errors
+    ///
+    /// Those of reading.
+    pub fn sequence_after(mut self, count: u64) -> Result<Option<u64>> {
+        let mut left = count;
+        let mut one = [Event::default()];
+        while let Read::Records(kept) = self.read_kept(&mut one)? {
+            if kept > left as usize {
+                return Ok(Some(self.reader.position() - 1));
+            }
+            left -= kept as u64;
+        }
+        Ok(None)
+    }
+
     /// Reads records up to the end of a message into `out`, and takes out what the engine added;
     /// says how many are left.
     fn read_messages(&mut self, out: &mut [Event]) -> Result<Read> {

@@ -5,6 +5,10 @@
 
 use std::path::Path;
 
+use ringtape::engine::EXECUTIONS_DIR;
+use ringtape::event::{Execution, ExecutionKind};
+use ringtape::journal::{Read, Reader};
+
 use crate::common::program::{Ran, run, run_line};
 
 const SAMPLE: &str = "feeds/sample.itch.gz";
@@ -19,13 +23,28 @@ fn compare(a: &Path, b: &Path) -> Ran {
     run(["compare".as_ref(), a.as_os_str(), b.as_os_str(), "--json".as_ref()])
 }
 
+/// Executions before a sequence of a run's journal, marks of snapshots aside.
+fn executions_before(dir: &Path, sequence: Option<u64>) -> Option<u64> {
+    let mut records = vec![Execution::new(ExecutionKind::Status, 0, 0); sequence? as usize];
+    let mut reader = Reader::<Execution>::open(&dir.join(EXECUTIONS_DIR)).expect("a journal");
+    let mut read = 0;
+    while read < records.len() {
+        match reader.read(&mut records[read..]).expect("whole records") {
+            Read::Records(count) => read += count,
+            ended => panic!("{ended:?} before the difference"),
+        }
+    }
+    let is_mark = |one: &&Execution| one.kind() == Some(ExecutionKind::SnapshotMark);
+    Some(records.len() as u64 - records.iter().filter(is_mark).count() as u64)
+}
+
 #[test]
 fn the_same_run_twice_is_the_same_and_another_parameter_is_found_where_it_acts() {
     let scratch = tempfile::tempdir().expect("a scratch folder");
     let at = |name: &str| scratch.path().join(name);
-    record(&at("a"), "--strategy maker:symbols=ACME,lots=1");
+    record(&at("a"), "--strategy maker:symbols=ACME,lots=1 --snapshot-every 1k");
     record(&at("b"), "--strategy maker:symbols=ACME,lots=1 --runners 1");
-    record(&at("c"), "--strategy maker:symbols=ACME,lots=2");
+    record(&at("c"), "--strategy maker:symbols=ACME,lots=1,limit=200");
 
     let same = compare(&at("a"), &at("b"));
     assert_eq!(same.code, 0, "{}", same.all());
@@ -38,8 +57,18 @@ fn the_same_run_twice_is_the_same_and_another_parameter_is_found_where_it_acts()
     assert!(json["market"]["difference"].is_null(), "{json}");
     let difference = &json["executions"]["difference"];
     assert_eq!(difference["instrument"], "ACME", "{json}");
-    assert_eq!(difference["sequence"], json["executions"]["same"]);
     assert_ne!(difference["a"], difference["b"]);
+    // A finds it behind marks of snapshots, which are none of the executions that are compared.
+    let same = json["executions"]["same"].as_u64();
+    let found = |side: &str| difference[format!("sequence_{side}")].as_u64();
+    assert_eq!(executions_before(&at("a"), found("a")), same, "{json}");
+    assert_eq!(executions_before(&at("c"), found("b")), same, "{json}");
+    assert!(found("a") > found("b") && found("b") == same, "{json}");
+
+    let slice = compare(&at("a"), Path::new("feeds/bad/unknown-type.itch")).json();
+    let difference = &slice["market"]["difference"];
+    assert!(difference["sequence_a"].as_u64() > slice["market"]["same"].as_u64(), "{slice}");
+    assert!(difference["sequence_b"].is_null(), "{slice}");
 
     let feed = compare(&at("a"), Path::new(SAMPLE));
     assert_eq!((feed.code, feed.json()["executions"].is_null()), (0, true), "{}", feed.all());
@@ -50,7 +79,8 @@ fn a_feed_that_ends_early_differs_where_it_ends() {
     let slice = Path::new("feeds/bad/unknown-type.itch");
     let ran = compare(Path::new(SAMPLE), slice);
     assert_eq!(ran.code, 1, "{}", ran.all());
-    assert!(ran.json()["market"]["difference"]["sequence"].is_u64());
+    assert!(ran.json()["market"]["difference"]["sequence_a"].is_null(), "no journals");
+    assert!(ran.json()["market"]["difference"]["a"].is_string());
     assert_eq!(run(["compare", SAMPLE, "nowhere.itch"]).code, 2);
 }
 
