@@ -33,7 +33,6 @@ pub(super) struct Accounting {
 pub(super) struct AccountingParts {
     pub(super) executions: Consumer<Execution>,
     pub(super) portfolio: Portfolio,
-    pub(super) audits: u64,
     /// Where the portfolio goes at the marks of snapshots.
     pub(super) sink: Option<Sink>,
     pub(super) keeper: Keeper,
@@ -48,7 +47,7 @@ impl Accounting {
             executions: parts.executions,
             is_audited: parts.portfolio.config().audit,
             portfolio: parts.portfolio,
-            audits: parts.audits,
+            audits: 0,
             sink: parts.sink,
             keeper: parts.keeper,
             fills: parts.keeps_fills.then(Vec::new),
@@ -80,7 +79,7 @@ impl Agent for Accounting {
             if execution.kind() == Some(ExecutionKind::SnapshotMark)
                 && let Some(sink) = self.sink.as_ref().filter(|sink| sink.is_at(execution.order_id))
             {
-                let bytes = portfolio_section(&self.portfolio, self.audits);
+                let bytes = portfolio_section(&self.portfolio);
                 sink.section(execution.order_id, PORTFOLIO_SECTION, bytes);
                 sink.done(execution.order_id, Part::Portfolio);
             }

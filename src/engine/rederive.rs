@@ -3,6 +3,8 @@
 
 use std::path::{Path, PathBuf};
 
+use bytemuck::Zeroable;
+
 use super::config::{EXECUTIONS_DIR, EngineConfig, MARKET_DIR, SNAPSHOTS_DIR};
 use super::run_state::{
     EXCHANGE_SECTION, PORTFOLIO_SECTION, RunState, exchange_section, portfolio_section,
@@ -27,8 +29,13 @@ pub struct Rederived {
     pub records: u64,
     /// Executions that came out as they are in the journal.
     pub executions: u64,
+    /// Executions that came out and that the journal does not hold any more.
+    pub removed: u64,
     /// Executions that came out and that the journal does not hold yet; going on appends them.
     pub missing: u64,
+    /// Executions at the end of the journal that were caused behind the end of the market journal;
+    /// going on sets them aside.
+    pub ahead: u64,
     /// Snapshots whose state came out the same.
     pub snapshots: Vec<PathBuf>,
 }
@@ -50,7 +57,7 @@ pub fn rederive(dir: &Path, mut config: EngineConfig) -> Result<Rederived> {
         let (snapshot, used) = oldest_usable(dir, &kept)?;
         state.load(&snapshot)?;
         market.seek(used.market)?;
-        executions.reader.seek(used.executions)?;
+        executions.go_to(used.executions)?;
         found.from = used.market;
     }
     let mut out = Vec::new();
@@ -65,24 +72,57 @@ pub fn rederive(dir: &Path, mut config: EngineConfig) -> Result<Rederived> {
             state.market.apply(event, &mut out)?;
             out.extend(mark_of(event));
             take_out(&mut out, sequence, &mut state, &mut executions)?;
-            if let Some((_, path)) = kept.iter().find(|(mark, _)| *mark == sequence + 1) {
+            // A snapshot whose mark is no longer in both journals stands for nothing.
+            let is_here = |(mark, _): &&(u64, PathBuf)| *mark == sequence + 1;
+            if let Some((_, path)) = kept.iter().find(is_here).filter(|_| executions.holds_last()) {
                 compare_snapshot(dir, path, sequence + 1, &state)?;
                 found.snapshots.push(path.clone());
             }
         }
         found.records += count as u64;
     }
-    let end = market.position();
     if executions.more()? {
-        // The run came to its end: so does this one.
-        state.market.end(&mut out)?;
-        take_out(&mut out, end, &mut state, &mut executions)?;
-        if executions.more()? {
-            return Err(differs(executions.at, "is in the journal and does not come out again"));
+        let (from, compared) = (executions.at, executions.compared);
+        let is_ahead = match end(dir, market.position(), &mut state, &mut executions) {
+            // A journal that was not closed there may have held what caused them.
+            Err(Error::CheckFailed { .. }) if !market.is_sealed()? => true,
+            ended => ended?,
+        };
+        if is_ahead {
+            executions.reader.seek_end()?;
+            found.ahead = executions.reader.position() - from;
+            executions.compared = compared;
         }
     }
-    (found.executions, found.missing) = (executions.compared, executions.missing);
-    Ok(found)
+    let Recorded { compared, removed, missing, .. } = executions;
+    Ok(Rederived { executions: compared, removed, missing, ..found })
+}
+
+/// Compares what the end of the market at `sequence` gave rise to; says whether executions are
+/// there that were caused behind it.
+fn end(dir: &Path, sequence: u64, state: &mut RunState, executions: &mut Recorded) -> Result<bool> {
+    if last_cause(&dir.join(EXECUTIONS_DIR))? > sequence {
+        return Ok(true);
+    }
+    // The run came to its end: so does this one.
+    let mut out = Vec::new();
+    state.market.end(&mut out)?;
+    take_out(&mut out, sequence, state, executions)?;
+    match executions.more()? {
+        true => Err(differs(executions.at, "is in the journal and does not come out again")),
+        false => Ok(false),
+    }
+}
+
+/// What caused the last execution of a journal.
+fn last_cause(dir: &Path) -> Result<u64> {
+    let mut reader = Reader::<Execution>::open(dir)?;
+    reader.seek_end()?;
+    let Some(last) = reader.position().checked_sub(1) else { return Ok(0) };
+    reader.seek(last)?;
+    let mut record = [Execution::zeroed()];
+    reader.read(&mut record)?;
+    Ok(record[0].cause)
 }
 
 /// Completes what the record at `cause` gave rise to and compares it.
@@ -108,20 +148,36 @@ struct Recorded {
     next: usize,
     /// Sequence of the next one.
     at: u64,
+    /// Sequence of the one that comes out next.
+    sequence: u64,
     compared: u64,
+    removed: u64,
     missing: u64,
 }
 
 impl Recorded {
     fn open(dir: &Path) -> Result<Self> {
         let reader = Reader::open(dir)?;
-        Ok(Self { reader, batch: Vec::new(), next: 0, at: 0, compared: 0, missing: 0 })
+        let at = reader.position();
+        let batch = Vec::new();
+        Ok(Self { reader, batch, next: 0, at, sequence: 0, compared: 0, removed: 0, missing: 0 })
+    }
+
+    /// Begins with the execution of `sequence`.
+    fn go_to(&mut self, sequence: u64) -> Result<()> {
+        (self.at, self.sequence) = (sequence, sequence);
+        self.reader.seek(sequence)
+    }
+
+    /// Whether the journal holds the one that came out last, as far as its beginning goes.
+    fn holds_last(&self) -> bool {
+        self.sequence > self.reader.first_sequence()
     }
 
     /// Whether the journal holds another one.
     fn more(&mut self) -> Result<bool> {
         if self.next == self.batch.len() {
-            self.batch.resize(BATCH_RECORDS_MAX, bytemuck::Zeroable::zeroed());
+            self.batch.resize(BATCH_RECORDS_MAX, Execution::zeroed());
             self.at = self.reader.position();
             let read = self.reader.read(&mut self.batch)?;
             self.batch.truncate(if let Read::Records(count) = read { count } else { 0 });
@@ -131,6 +187,12 @@ impl Recorded {
     }
 
     fn compare(&mut self, again: &Execution) -> Result<()> {
+        let sequence = self.sequence;
+        self.sequence += 1;
+        if sequence < self.at {
+            self.removed += 1;
+            return Ok(());
+        }
         if !self.more()? {
             self.missing += 1;
             return Ok(());
@@ -188,9 +250,7 @@ fn compare_snapshot(dir: &Path, path: &Path, sequence: u64, state: &RunState) ->
             return differing(name);
         }
     }
-    // How often it was audited is not part of the run.
-    let money = portfolio_section(&state.portfolio, 0);
-    if snapshot.section(PORTFOLIO_SECTION)?.get(8..) != money.get(8..) {
+    if snapshot.section(PORTFOLIO_SECTION)? != portfolio_section(&state.portfolio) {
         return differing(PORTFOLIO_SECTION);
     }
     // Orders and instruments stand there in the order in which they were saved.

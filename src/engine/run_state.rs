@@ -28,8 +28,6 @@ pub(super) struct RunState {
     pub(super) market: Market,
     pub(super) tally: Tally,
     pub(super) portfolio: Portfolio,
-    /// Times that the audit identity was checked and held.
-    pub(super) audits: u64,
 }
 
 /// What follows the market: books, and beside or in place of them what trades there.
@@ -72,7 +70,7 @@ impl RunState {
             begin: Begin::at(config.from),
         };
         let portfolio = Portfolio::new(std::mem::take(&mut config.portfolio));
-        Self { market, tally: Tally::default(), portfolio, audits: 0 }
+        Self { market, tally: Tally::default(), portfolio }
     }
 
     /// Replaces the state by that of a snapshot of the same run; on an error it stays as it is.
@@ -89,7 +87,6 @@ impl RunState {
         let replica = Replica::load(&mut reader)?;
         reader.finish()?;
         let mut reader = StateReader::new("portfolio", snapshot.section(PORTFOLIO_SECTION)?);
-        let audits = reader.u64()?;
         let mut portfolio = self.portfolio.clone();
         portfolio.load(&mut reader)?;
         reader.finish()?;
@@ -101,7 +98,7 @@ impl RunState {
         self.market.books = Follower::following(replica);
         self.market.exchange = exchange;
         self.market.begin = begin;
-        (self.tally, self.portfolio, self.audits) = (tally, portfolio, audits);
+        (self.tally, self.portfolio) = (tally, portfolio);
         Ok(())
     }
 }
@@ -135,9 +132,8 @@ pub(super) fn exchange_section(exchange: &Exchange) -> Vec<u8> {
 }
 
 /// The portfolio's section.
-pub(super) fn portfolio_section(portfolio: &Portfolio, audits: u64) -> Vec<u8> {
+pub(super) fn portfolio_section(portfolio: &Portfolio) -> Vec<u8> {
     let mut writer = StateWriter::default();
-    writer.put_u64(audits);
     portfolio.save(&mut writer);
     writer.into_bytes()
 }

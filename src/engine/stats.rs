@@ -108,7 +108,8 @@ pub struct RunReport {
     pub portfolio: Vec<PositionRow>,
     /// Sums by account and currency.
     pub accounts: Vec<AccountTotal>,
-    /// Times that the audit identity was checked and held.
+    /// Times that the audit identity was checked and held, from
+    /// [`first_execution`](Self::first_execution) on.
     pub audits: u64,
     /// Executions that were kept for a report; `None` when none were to be.
     pub kept: Option<KeptExecutions>,
@@ -232,6 +233,13 @@ impl RunReport {
             interrupted: intake.interrupted,
             error,
         }
+    }
+
+    /// Sequence of the first execution that came out in this run; not 0 where it went on from a
+    /// snapshot.
+    pub fn first_execution(&self) -> u64 {
+        let resumed = self.resumed.as_ref().and_then(|resumed| resumed.snapshot.as_ref());
+        resumed.map_or(0, |snapshot| snapshot.executions)
     }
 
     /// Messages of the feed per second of [`flow`](Self::flow), those before a snapshot aside.

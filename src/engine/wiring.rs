@@ -342,7 +342,6 @@ fn agents(
     let accounting = Accounting::new(AccountingParts {
         executions: executions.portfolio,
         portfolio: state.portfolio,
-        audits: state.audits,
         sink: sink.clone(),
         keeper: Keeper::new(config.keep_executions),
         keeps_fills: config.keep_fills,

@@ -133,6 +133,11 @@ impl<R: Record> Reader<R> {
         self.tape.first_sequence()
     }
 
+    /// Whether the journal was closed behind the last record that could be read.
+    pub(crate) fn is_sealed(&mut self) -> Result<bool> {
+        Ok(matches!(self.tape.head()?, Head::End { sealed: true, .. }))
+    }
+
     /// The header of the segment at the position.
     pub fn header(&self) -> &SegmentHeader {
         self.tape.header()

@@ -9,10 +9,11 @@ use super::position::{Position, Worth};
 use crate::error::Result;
 use crate::event::Execution;
 use crate::state::{StateReader, StateWriter};
-use crate::units::{AccountId, Money};
+use crate::units::AccountId;
 
 impl Portfolio {
-    /// Writes positions, marks, cash and what is being measured.
+    /// Writes positions, marks, cash and what is being measured; nothing of the audit, for which no
+    /// match is half told where state is saved.
     pub fn save(&self, writer: &mut StateWriter) {
         writer.put_len(self.instruments.len());
         for (&instrument, known) in &self.instruments {
@@ -35,8 +36,6 @@ impl Portfolio {
             writer.put_u32(u32::from_le_bytes(currency));
             ledger.save(writer);
         }
-        writer.put_u64(self.last_match.0);
-        writer.put_i128(self.last_match.1.0);
     }
 
     /// Replaces what the portfolio holds by saved state.
@@ -72,7 +71,6 @@ impl Portfolio {
             let key = (AccountId(reader.u32()?), reader.u32()?.to_le_bytes());
             loaded.ledgers.insert(key, Ledger::load(reader)?);
         }
-        loaded.last_match = (reader.u64()?, Money(reader.i128()?));
         *self = loaded;
         Ok(())
     }

@@ -66,6 +66,7 @@ pub fn run_json(run: &RunReport, machine: &Machine, check: Option<&JournalCheck>
         "gateway": door::json(run),
         "strategies": run.strategies.iter().map(strategy).collect::<Vec<_>>(),
         "audits": run.audits,
+        "audits_from": run.first_execution(),
         "portfolio": run.portfolio.iter().map(position).collect::<Vec<_>>(),
         "accounts": run.accounts.iter().map(account).collect::<Vec<_>>(),
         "check_matching": run.check_matching.as_ref().map(matching_check::json),

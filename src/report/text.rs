@@ -272,7 +272,7 @@ fn trading(text: &mut String, run: &RunReport) {
     }
     door::lines(run).iter().for_each(|(label, content)| row(text, label, content));
     if run.audits > 0 {
-        row(text, "audit", &format!("identity held {} times", thousands(run.audits)));
+        row(text, "audit", &audited(run));
     }
     if run.portfolio.is_empty() {
         return;
@@ -320,6 +320,15 @@ fn trading(text: &mut String, run: &RunReport) {
             ),
         );
     }
+}
+
+/// How often the audit identity held, and since when it was looked at.
+fn audited(run: &RunReport) -> String {
+    let from = match run.first_execution() {
+        0 => String::new(),
+        first => format!(", from execution {} on", thousands(first)),
+    };
+    format!("identity held {} times{from}", thousands(run.audits))
 }
 
 fn position(text: &mut String, row: &PositionRow) {

@@ -20,14 +20,16 @@ use ringtape::event::{Event, Execution};
 use ringtape::feed::orders::OrderFeed;
 use ringtape::feed::{Feed, OpenOptions};
 use ringtape::journal::snapshot::{Snapshot, SnapshotWriter, snapshots};
-use ringtape::journal::{Limits, retain, verify};
+use ringtape::journal::{Limits, Reader, retain, verify};
 use ringtape::limits::SNAPSHOT_PIECE_BYTES;
 use ringtape::matching::MatcherConfig;
 use ringtape::state::{StateReader, StateWriter};
 use ringtape::strategy::{Strategy, StrategySpec, Trader, TraderConfig};
 
 use crate::common::program::run_line;
-use crate::common::runs::{STRATEGY, cut_market, feed, folder, resuming, session, start, trader};
+use crate::common::runs::{
+    STRATEGY, cut_market, feed, folder, resuming, session, start, tapes, trader,
+};
 use crate::written::tried;
 
 const MESSAGES: u64 = 60_000;
@@ -405,6 +407,39 @@ fn deriving_a_run_again_gives_its_executions_and_its_snapshots() {
     assert_eq!(other.exit_code(), 1);
 }
 
+#[test]
+fn what_no_longer_has_its_counterpart_in_the_other_journal_is_no_difference() {
+    let scratch = folder();
+    let dir = scratch.path();
+    let config = || EngineConfig { trader: Some(trader()), ..EngineConfig::default() };
+    let session = session(MESSAGES, 11);
+    let run = || start(feed(&session), Some(resuming(dir)), &[]).expect("a run");
+    let (records, all) = (run().records, report_executions(dir));
+
+    // The market journal has lost its tail, and the executions go on.
+    let mut reader = Reader::<Execution>::open(&dir.join(EXECUTIONS_DIR)).expect("a journal");
+    reader.seek(all / 2).expect("it is there");
+    let mut middle = [bytemuck::Zeroable::zeroed(); 1];
+    reader.read(&mut middle).expect("an execution");
+    for cut in [records - 1, middle[0].cause + 1, middle[0].cause] {
+        cut_market(dir, cut);
+        let found = rederive(dir, config()).expect("nothing differs");
+        assert_eq!((found.records, found.missing), (cut, 0));
+        assert_eq!(found.executions + found.ahead, all, "cut at {cut}");
+        assert!(found.ahead > 0 || cut == records - 1, "cut at {cut}");
+    }
+
+    // Retention has taken the first executions, for which no snapshot stands.
+    run();
+    let [first, .., last] = &tapes(&dir.join(EXECUTIONS_DIR))[..] else { panic!("two segments") };
+    assert!(first < last);
+    fs::remove_file(first).expect("a segment");
+    let kept = verify::<Execution>(&dir.join(EXECUTIONS_DIR)).expect("a journal");
+    let found = rederive(dir, config()).expect("nothing differs");
+    assert_eq!((found.removed, found.executions), (kept.first_sequence, kept.records));
+    assert!(found.removed > 0 && found.executions > 0 && found.ahead == 0, "{found:?}");
+}
+
 fn report_executions(dir: &Path) -> u64 {
     verify::<Execution>(&dir.join(EXECUTIONS_DIR)).expect("a journal").records
 }
@@ -415,7 +450,8 @@ fn the_command_derives_a_run_again_and_its_exit_code_tells_what_is_wrong() {
     let dir = scratch.path().join("run").display().to_string();
     let line =
         "replay feeds/sample.itch.gz --strategy maker:symbols=ACME,ORBQ --snapshot-every 50k";
-    let recorded = run_line(&format!("{line} --journal {dir}"));
+    // The audit leaves nothing in a snapshot.
+    let recorded = run_line(&format!("{line} --audit --journal {dir}"));
     assert_eq!(recorded.code, 0, "{}", recorded.all());
     let deep = run_line(&format!("journal verify --deep {dir}"));
     assert_eq!(deep.code, 0, "{}", deep.all());

@@ -58,6 +58,20 @@ pub(super) fn run(args: &VerifyArgs) -> Result<Ending> {
             thousands(found.executions),
             found.snapshots.len()
         ));
+        if found.removed > 0 {
+            term::tell(format_args!(
+                "  {} executions before the first that is there came out too: nothing is left to \
+                 compare them with",
+                thousands(found.removed)
+            ));
+        }
+        if found.ahead > 0 {
+            term::tell(format_args!(
+                "  ! the market journal ends before the execution journal: what caused its last {} \
+                 executions is lost; `replay --resume` sets them aside and goes on",
+                thousands(found.ahead)
+            ));
+        }
         if found.missing > 0 {
             term::tell(format_args!(
                 "  {} more executions came out: `replay --resume` appends them",
@@ -71,7 +85,9 @@ pub(super) fn run(args: &VerifyArgs) -> Result<Ending> {
                 "from": found.from,
                 "records": found.records,
                 "executions": found.executions,
+                "removed": found.removed,
                 "missing": found.missing,
+                "ahead": found.ahead,
                 "snapshots": found.snapshots.iter().map(|path| path.display().to_string())
                     .collect::<Vec<_>>(),
             }),
