@@ -185,7 +185,6 @@ pub(super) fn run(args: &ReplayArgs) -> Result<Ending> {
     if let Some(grid) = &args.sweep {
         return sweep::run(&args.feeds, &shape, grid, args.audit, args.json);
     }
-    let portfolio = config.portfolio.clone();
     let refusal = Refusal::of(args, feed.description());
     let driven = drive(args, feed, config, &shape, metrics);
     let (mut report, samples) = refusal.take(driven)?;
@@ -200,7 +199,7 @@ pub(super) fn run(args: &ReplayArgs) -> Result<Ending> {
     let (journal, damage) = read_back(args.journal.as_deref(), &report);
     print_report(args, &report, journal.as_ref())?;
     tables::write(args, &report)?;
-    args.report.write(&args.feeds, &report, samples.as_ref(), &shape, &portfolio)?;
+    args.report.write(&args.feeds, &report, samples.as_ref(), &shape)?;
     report.error = report.error.or(damage);
     ending(report, args.strict, expected)
 }

@@ -7,7 +7,6 @@ use std::path::{Path, PathBuf};
 use clap::Args;
 use ringtape::engine::{Engine, RunReport};
 use ringtape::error::{Error, Result};
-use ringtape::portfolio::PortfolioConfig;
 use ringtape::report::{self, Machine, MarketPicture, MoneyStory, Page, ReportFile, Samples};
 
 use super::config::RunConfig;
@@ -56,11 +55,10 @@ impl ReportFlags {
         run: &RunReport,
         samples: Option<&Samples>,
         shape: &RunConfig,
-        portfolio: &PortfolioConfig,
     ) -> Result<()> {
         let (Some(dir), Some(samples)) = (&self.report, samples) else { return Ok(()) };
         let market = self.market(feeds, run, shape)?;
-        let money = run.kept.as_ref().map(|kept| MoneyStory::of(kept, portfolio));
+        let money = run.kept.as_ref().map(MoneyStory::of);
         let page = Page {
             run,
             machine: &Machine::look(),

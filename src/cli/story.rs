@@ -23,7 +23,7 @@ pub(super) fn order_number(text: &str, is_of_orders: bool) -> Result<u64> {
 pub(super) fn text(order: &str, chapters: &[Chapter], zone: Zone) -> String {
     let mut text = format!("\nthe story of order {order}\n");
     if chapters.is_empty() {
-        text.push_str("  no such order: --fills-out lists those that were filled\n");
+        text.push_str("  nothing is known of it: --fills-out lists the orders that were filled\n");
     }
     for chapter in chapters {
         let execution = &chapter.execution;
@@ -125,6 +125,10 @@ fn cause(chapter: &Chapter) -> String {
     let sequence = chapter.execution.cause;
     match &chapter.event {
         Some(event) => format!("market sequence {sequence}: {}", described(event)),
+        None if chapter.is_event_lost => {
+            format!("market sequence {sequence}, which the journal no longer holds")
+        }
+        None if sequence == 0 => "the start of the run".to_owned(),
         None => "the end of the feed".to_owned(),
     }
 }
@@ -160,6 +164,7 @@ mod tests {
             symbol: Text::new("X"),
             price_increment: 100_000,
             event: Some(Event::new(1_000, 13, trade)),
+            is_event_lost: false,
         };
         let chapters = [
             told(ExecutionKind::Accepted, Reason::None, 0),

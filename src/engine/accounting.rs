@@ -1,7 +1,7 @@
 //! The portfolio agent: follows the execution ring.
 
 use super::collector::{Part, Sink};
-use super::kept::{FillRecord, Keeper};
+use super::kept::{FillLog, Keeper};
 use super::names::PORTFOLIO;
 use super::outcomes::{AccountingOutcome, Handover, hand_over};
 use super::run_state::{PORTFOLIO_SECTION, portfolio_section};
@@ -22,9 +22,7 @@ pub(super) struct Accounting {
     audits: u64,
     /// Where the portfolio goes at the marks of snapshots.
     sink: Option<Sink>,
-    keeper: Keeper,
-    /// `None` when fills are not kept.
-    fills: Option<Vec<FillRecord>>,
+    log: FillLog,
     told: ToldByPortfolio,
     handover: Handover<AccountingOutcome>,
 }
@@ -35,8 +33,8 @@ pub(super) struct AccountingParts {
     pub(super) portfolio: Portfolio,
     /// Where the portfolio goes at the marks of snapshots.
     pub(super) sink: Option<Sink>,
-    pub(super) keeper: Keeper,
-    pub(super) keeps_fills: bool,
+    /// What the report is to tell, with what was before a snapshot.
+    pub(super) log: FillLog,
     pub(super) told: ToldByPortfolio,
     pub(super) handover: Handover<AccountingOutcome>,
 }
@@ -49,8 +47,7 @@ impl Accounting {
             portfolio: parts.portfolio,
             audits: 0,
             sink: parts.sink,
-            keeper: parts.keeper,
-            fills: parts.keeps_fills.then(Vec::new),
+            log: parts.log,
             told: parts.told,
             handover: parts.handover,
         }
@@ -68,14 +65,11 @@ impl Agent for Accounting {
             if let Some(trail) = &mut self.told.trail {
                 trail.before(execution.cause, &self.portfolio);
             }
-            self.keeper.note(execution);
             self.portfolio.apply(execution)?;
             let is_checked =
                 matches!(execution.kind(), Some(ExecutionKind::Filled | ExecutionKind::Quote));
             self.audits += u64::from(self.is_audited && is_checked);
-            if let Some(fills) = &mut self.fills {
-                fills.extend(FillRecord::of(execution, &self.portfolio));
-            }
+            self.log.note(execution, &self.portfolio);
             if execution.kind() == Some(ExecutionKind::SnapshotMark)
                 && let Some(sink) = self.sink.as_ref().filter(|sink| sink.is_at(execution.order_id))
             {
@@ -107,14 +101,15 @@ impl Agent for Accounting {
     fn finish(&mut self) {
         self.sink = None;
         let trail = self.told.trail.take().map(|trail| trail.finish(&self.portfolio));
+        let FillLog { keeper, fills } = std::mem::take(&mut self.log);
         let outcome = AccountingOutcome {
             rows: self.portfolio.rows(),
             hash: self.portfolio.hash(),
             totals: self.portfolio.totals(),
             audits: self.audits,
             trail: trail.unwrap_or_default(),
-            fills: self.fills.take().unwrap_or_default(),
-            kept: std::mem::replace(&mut self.keeper, Keeper::new(0)).into_kept(),
+            fills: fills.unwrap_or_default(),
+            kept: keeper.map(Keeper::into_kept),
             latency: std::mem::take(&mut self.told.meter),
         };
         hand_over(&self.handover, outcome);

@@ -143,7 +143,7 @@ impl Intake {
             messages,
             state: State::Reading,
             meter,
-            outcome: IntakeOutcome::default(),
+            outcome: IntakeOutcome { records: origin, ..IntakeOutcome::default() },
         }
     }
 

@@ -46,14 +46,38 @@ impl FillRecord {
 ///
 /// All kinds but quotes are kept while there is room. Of the quotes, which only value positions
 /// between fills, every second goes each time the room is used up.
-#[derive(Clone, Debug, Default)]
+#[derive(Clone, Debug)]
 pub struct KeptExecutions {
+    /// The portfolio before the first of them; it does not audit.
+    pub before: Portfolio,
     /// The records in their order.
     pub records: Vec<Execution>,
     /// Of how many quotes one was kept.
     pub quote_stride: u64,
     /// Records other than quotes that found no room.
     pub left_out: u64,
+}
+
+/// What the report is to tell of executions, as far as it is asked to.
+#[derive(Debug, Default)]
+pub(super) struct FillLog {
+    /// `None` when executions are not kept.
+    pub(super) keeper: Option<Keeper>,
+    /// `None` when fills are not kept.
+    pub(super) fills: Option<Vec<FillRecord>>,
+}
+
+impl FillLog {
+    /// Takes in an execution that the portfolio has taken in.
+    #[inline]
+    pub(super) fn note(&mut self, execution: &Execution, portfolio: &Portfolio) {
+        if let Some(keeper) = &mut self.keeper {
+            keeper.note(execution);
+        }
+        if let Some(fills) = &mut self.fills {
+            fills.extend(FillRecord::of(execution, portfolio));
+        }
+    }
 }
 
 /// Keeps executions up to a number.
@@ -65,22 +89,16 @@ pub(super) struct Keeper {
 }
 
 impl Keeper {
-    /// A keeper of `room` records; it allocates nothing later.
-    pub(super) fn new(room: usize) -> Self {
-        let kept = KeptExecutions {
-            records: Vec::with_capacity(room),
-            quote_stride: 1,
-            ..KeptExecutions::default()
-        };
+    /// A keeper of `room` records behind those that made `before`; it allocates nothing later.
+    pub(super) fn new(room: usize, before: Portfolio) -> Self {
+        let records = Vec::with_capacity(room);
+        let kept = KeptExecutions { before, records, quote_stride: 1, left_out: 0 };
         Self { kept, room, quotes: 0 }
     }
 
     /// Keeps a record, if it is to be kept.
     #[inline]
     pub(super) fn note(&mut self, execution: &Execution) {
-        if self.room == 0 {
-            return;
-        }
         let is_quote = execution.kind() == Some(ExecutionKind::Quote);
         if is_quote {
             self.quotes += 1;
@@ -98,9 +116,9 @@ impl Keeper {
         }
     }
 
-    /// What was kept; `None` when nothing was to be.
-    pub(super) fn into_kept(self) -> Option<KeptExecutions> {
-        (self.room > 0).then_some(self.kept)
+    /// What was kept.
+    pub(super) fn into_kept(self) -> KeptExecutions {
+        self.kept
     }
 
     #[cold]
@@ -121,10 +139,15 @@ impl Keeper {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::portfolio::PortfolioConfig;
+
+    fn keeper(room: usize) -> Keeper {
+        Keeper::new(room, Portfolio::new(PortfolioConfig::default()))
+    }
 
     #[test]
     fn quotes_make_room_for_fills_until_there_are_only_fills() {
-        let mut keeper = Keeper::new(8);
+        let mut keeper = keeper(8);
         let record = |kind, ts| Execution::new(kind, ts, 1);
         for ts in 0..20 {
             keeper.note(&record(ExecutionKind::Quote, ts));
@@ -132,19 +155,14 @@ mod tests {
         for ts in 20..26 {
             keeper.note(&record(ExecutionKind::Filled, ts));
         }
-        let kept = keeper.into_kept().expect("room was given");
+        let kept = keeper.into_kept();
         let fills = kept.records.iter().filter(|e| e.kind() == Some(ExecutionKind::Filled));
         assert!(fills.map(|fill| fill.ts_event).eq(20..26));
         assert!(kept.quote_stride >= 4 && kept.left_out == 0, "{kept:?}");
 
-        let mut keeper = Keeper::new(3);
+        let mut keeper = self::keeper(3);
         (0..5).for_each(|ts| keeper.note(&record(ExecutionKind::Filled, ts)));
-        assert_eq!(
-            keeper.into_kept().map(|kept| (kept.records.len(), kept.left_out)),
-            Some((3, 2))
-        );
-        let mut nothing = Keeper::new(0);
-        nothing.note(&record(ExecutionKind::Filled, 0));
-        assert!(nothing.into_kept().is_none());
+        let kept = keeper.into_kept();
+        assert_eq!((kept.records.len(), kept.left_out), (3, 2));
     }
 }

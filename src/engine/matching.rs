@@ -81,8 +81,8 @@ pub(super) struct MatchingParts {
     pub(super) tally: Tally,
     pub(super) saver: Saver,
     pub(super) clock: Clock,
-    /// An order whose story is to be gathered.
-    pub(super) explain: Option<u64>,
+    /// The story of an order, with what was before a snapshot; `None` unless it is to be told.
+    pub(super) story: Option<Story>,
     /// The way to a real venue.
     pub(super) errands: Option<Errands>,
     pub(super) told: ToldByMatching,
@@ -97,7 +97,7 @@ impl Matching {
             published: 0,
             stamped: 0,
             tally: parts.tally,
-            story: parts.explain.map(Story::of),
+            story: parts.story,
         };
         let ToldByMatching { meter, tick_to_order, show, trail } = parts.told;
         Self {
@@ -300,7 +300,7 @@ impl Outlet {
             execution.ts_ingest = ts_ingest;
         }
         if let Some(story) = &mut self.story {
-            story.note(event, &self.pending[self.stamped..]);
+            story.note(&self.pending[self.stamped..], |_| (event.copied(), false));
         }
         self.stamped = self.pending.len();
     }

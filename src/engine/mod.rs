@@ -38,6 +38,7 @@ mod kept;
 mod matching;
 mod names;
 mod outcomes;
+mod past;
 mod recorded;
 mod recording;
 mod rederive;

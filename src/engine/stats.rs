@@ -78,7 +78,8 @@ pub struct RunReport {
     pub feed: Description,
     /// What the feed counted and checked.
     pub checks: Checks,
-    /// Records that went over the market ring.
+    /// Records that went over the market ring, with those before the snapshot from which a run went
+    /// on.
     pub records: u64,
     /// Messages before the run began, of which books were built and nothing else was done.
     pub messages_before: u64,

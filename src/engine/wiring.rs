@@ -12,12 +12,12 @@ use super::guests::{Guest, Guests, Polled, Seated};
 use super::handle::EngineHandle;
 use super::intake::{Intake, IntakeParts};
 use super::journals::{self, Journals};
-use super::kept::Keeper;
 use super::matching::{Matching, MatchingParts};
 use super::names::{
     EXECUTION_JOURNAL, FEED, GATEWAY, JOURNAL_STAGE, MARKET_JOURNAL, MATCHING, PORTFOLIO,
     RING_STAGE,
 };
+use super::past::Logs;
 use super::recording::{JournalStage, recordings};
 use super::run_state::RunState;
 use super::saver::{Saver, SaverParts};
@@ -303,6 +303,7 @@ fn agents(
     let clock = outside.clock.clone();
     let (saver, sink, collector) =
         saver_and_collector(&*feed, &config, &state, (clock, new_from), outcomes)?;
+    let logs = Logs::of(&config, &state.portfolio, outcomes)?;
     let run = Journals::run_id(journals.as_ref());
     let ends = (&outside.inbox, &outside.stop);
     let door = Door::of(config.gateway.take(), ends, &mut outcomes.gateway, run, new_from);
@@ -334,7 +335,7 @@ fn agents(
         tally: state.tally,
         saver,
         clock: outside.clock,
-        explain: config.explain,
+        story: logs.story,
         errands: door.errands,
         told: outside.watched.by_matching(),
         handover: outcomes.matching.clone(),
@@ -343,8 +344,7 @@ fn agents(
         executions: executions.portfolio,
         portfolio: state.portfolio,
         sink: sink.clone(),
-        keeper: Keeper::new(config.keep_executions),
-        keeps_fills: config.keep_fills,
+        log: logs.fills,
         told: outside.watched.by_portfolio(),
         handover: outcomes.accounting.clone(),
     });

@@ -86,6 +86,12 @@ impl Portfolio {
         &self.config
     }
 
+    /// The same without the audit.
+    pub(crate) fn unaudited(mut self) -> Self {
+        self.config.audit = false;
+        self
+    }
+
     /// Takes in the next record of the execution ring.
     ///
     /// Listings, fills and quotes count; other kinds change nothing.
@@ -271,6 +277,11 @@ impl Portfolio {
     /// What an instrument's listing said; `None` before it.
     pub fn listing(&self, instrument: InstrumentId) -> Option<&Listing> {
         self.instruments.get(&instrument.0).map(|known| &known.listing)
+    }
+
+    /// The instruments that have been listed.
+    pub(crate) fn listings(&self) -> impl Iterator<Item = (InstrumentId, &Listing)> {
+        self.instruments.iter().map(|(&id, known)| (InstrumentId(id), &known.listing))
     }
 
     /// What an instrument's increments are worth; `None` before its listing.

@@ -6,8 +6,8 @@ use std::collections::BTreeMap;
 use super::chart::{Axis, Chart, Series, Shape, Unit};
 use crate::engine::KeptExecutions;
 use crate::event::{Execution, ExecutionKind, Listing, Reason, Zone};
-use crate::portfolio::{Portfolio, PortfolioConfig};
-use crate::units::{AccountId, Money, Side};
+use crate::portfolio::Portfolio;
+use crate::units::{AccountId, InstrumentId, Money, Side};
 
 /// Moments at which the portfolio is looked at.
 const COLUMNS: u64 = 500;
@@ -74,12 +74,10 @@ pub struct OrderRow {
 }
 
 impl MoneyStory {
-    /// The story of a run; `config` is that of its portfolio.
-    pub fn of(kept: &KeptExecutions, config: &PortfolioConfig) -> Self {
+    /// The story of a run.
+    pub fn of(kept: &KeptExecutions) -> Self {
         let mut story = Self::default();
-        let config = PortfolioConfig { audit: false, ..config.clone() };
-        let mut portfolio = Portfolio::new(config);
-        let mut listings: BTreeMap<u32, Listing> = BTreeMap::new();
+        let mut portfolio = kept.before.clone();
         let times = kept.records.iter().map(|record| record.ts_event).filter(|&ts| ts > 0);
         let first = times.clone().min().unwrap_or(0);
         let step = (times.max().unwrap_or(0).saturating_sub(first) / COLUMNS).max(1);
@@ -90,12 +88,9 @@ impl MoneyStory {
                 // A pause longer than a column needs no points of its own.
                 next += ((record.ts_event - next) / step).max(1) * step;
             }
-            if let Some(listing) = record.listing() {
-                listings.insert(record.instrument, listing);
-            }
             // What the portfolio refuses has ended the run already and stands in its error.
             let _ = portfolio.apply(record);
-            story.note_order(record, listings.get(&record.instrument));
+            story.note_order(record, portfolio.listing(InstrumentId(record.instrument)));
         }
         let last = kept.records.iter().map(|record| record.ts_event).max().unwrap_or(0);
         story.look(&portfolio, last);

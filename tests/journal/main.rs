@@ -16,5 +16,6 @@ mod recover;
 mod resume;
 mod snapshot;
 mod tail;
+mod told;
 mod write_read;
 mod written;
