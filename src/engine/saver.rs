@@ -15,8 +15,8 @@
 //!
 //! Two kinds of event are dearer. One that clears a book saves the orders that it takes out; one
 //! that sets a level in a feed of levels saves its instrument's levels. Where the disk is so slow
-//! that all buffers are on their way to it, slices wait for one, and what an event changes goes into
-//! a new one. The matching engine of an order file is not saved here: its [`Standby`] is.
+//! that all buffers are on their way to it, slices wait for one, and what an event changes goes
+//! into a new one. The matching engine of an order file is not saved here: its [`Standby`] is.
 //!
 //! [`SNAPSHOT_EVENT_BYTES_MAX`]: crate::limits::SNAPSHOT_EVENT_BYTES_MAX
 //! [`Standby`]: super::standby::Standby

@@ -304,6 +304,11 @@ fn trading(text: &mut String, run: &RunReport) {
             ),
         );
     }
+    captured(text, run);
+}
+
+/// What fills captured of the spread, and what the market did after them.
+fn captured(text: &mut String, run: &RunReport) {
     for held in run.portfolio.iter().filter(|held| held.quality.capture().fills > 0) {
         let [at_100ms, at_1s, at_10s] = held.quality.markouts().map(|one| one.value);
         let is_one_of_many = run.portfolio.iter().any(|other| other.account != held.account);
@@ -313,8 +318,8 @@ fn trading(text: &mut String, run: &RunReport) {
             text,
             &held.symbol,
             &format!(
-                "{whose}spread capture {}, markouts {at_100ms} after 100 ms, {at_1s} after 1 s, {at_10s} \
-                 after 10 s, adverse selection {}",
+                "{whose}spread capture {}, markouts {at_100ms} after 100 ms, {at_1s} after 1 s, \
+                 {at_10s} after 10 s, adverse selection {}",
                 held.quality.capture().value,
                 held.quality.adverse.value
             ),
