@@ -6,13 +6,12 @@ use clap::Args;
 use ringtape::book::Replica;
 use ringtape::error::{Error, Result};
 use ringtape::event::{Event, EventView};
-use ringtape::feed::orders::ORDERS_FORMAT;
 use ringtape::feed::{Begin, Feed, Fill};
 use ringtape::limits::FEED_BATCH_RECORDS;
 use ringtape::units::{InstrumentId, Side};
 
 use self::depth::Depth;
-use super::input::Input;
+use super::input::{self, Input};
 use super::{Ending, term};
 
 #[derive(Debug, Args)]
@@ -41,7 +40,7 @@ pub(super) struct BookArgs {
 
 pub(super) fn run(args: &BookArgs) -> Result<Ending> {
     let mut feed = args.input.open(args.at.as_deref())?;
-    if feed.description().format == ORDERS_FORMAT {
+    if input::is_of_orders(&args.input.feeds, &*feed)? {
         return Err(Error::usage(
             "an order file publishes no book",
             "write its final one with `ringtape match --book-out`",

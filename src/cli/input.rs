@@ -138,6 +138,20 @@ pub(super) fn open(
     Ok(Box::new(Merged::new(feeds)?))
 }
 
+/// The directory of the run that `dir` is of: the market journal of a run stands for it.
+pub(super) fn run_dir(dir: &Path) -> &Path {
+    let run = dir.parent().filter(|run| *dir == run.join(MARKET_DIR) && is_run(run));
+    run.unwrap_or(dir)
+}
+
+/// Whether a feed is an order file, or the journal of one.
+pub(super) fn is_of_orders(paths: &[PathBuf], feed: &dyn Feed) -> Result<bool> {
+    match paths {
+        [dir] if dir.is_dir() => Ok(RunConfig::read(run_dir(dir))?.is_of_orders()),
+        _ => Ok(feed.description().format == ORDERS_FORMAT),
+    }
+}
+
 /// Opens a feed file, stdin, or a run's journal.
 fn open_one(
     path: &Path,
@@ -145,9 +159,7 @@ fn open_one(
     instruments: Option<&Instruments>,
 ) -> Result<Box<dyn Feed>> {
     if path.is_dir() {
-        // The market journal of a run stands for it.
-        let run = path.parent().filter(|run| *path == run.join(MARKET_DIR) && is_run(run));
-        let path = run.unwrap_or(path);
+        let path = run_dir(path);
         let recorded = RunConfig::read(path)?;
         if date.is_some() && date != recorded.date.as_deref() {
             return Err(Error::usage(

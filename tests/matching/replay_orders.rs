@@ -187,6 +187,20 @@ fn flags_that_do_not_belong_to_the_feed_are_refused() {
     refused(&["replay", &path, "--allocation", "equal"], "use fifo, pro-rata");
     refused(&["book", &path], "ringtape match --book-out");
     refused(&["replay", "feeds/sample.itch.gz", "--priority", "cme"], "is for order files");
+    // Its journal holds commands too, under the name of the run or of the journal itself.
+    let dir = scratch.path().join("run");
+    let dir = dir.to_string_lossy();
+    assert_eq!(run(["replay", &*path, "--journal", &*dir]).code, 0);
+    let out = scratch.path().join("out");
+    for feed in [&*dir, &format!("{dir}/market")] {
+        refused(&["book", feed, "--symbol", "ACME"], "ringtape match --book-out");
+        refused(&["export", "trades", feed], "ringtape match");
+        for name in ["out.itch", "ACME_2020-01-30_0_0_message_10.csv", "out.csv", "out"] {
+            let to = out.with_file_name(name);
+            refused(&["convert", feed, &to.to_string_lossy()], "ringtape match");
+            assert!(!to.exists());
+        }
+    }
 }
 
 #[test]

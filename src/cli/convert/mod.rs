@@ -15,7 +15,6 @@ use clap::Args;
 use ringtape::engine::{Engine, EngineConfig, JournalConfig};
 use ringtape::error::{Error, Result};
 use ringtape::event::{Event, EventView};
-use ringtape::feed::orders::ORDERS_FORMAT;
 use ringtape::feed::{Feed, Fill};
 use ringtape::limits::FEED_BATCH_RECORDS;
 use ringtape::report::format::thousands;
@@ -97,7 +96,7 @@ pub(super) fn run(args: &ConvertArgs) -> Result<Ending> {
             "leave it out, and give --from to the command that reads the new feed",
         ));
     }
-    if feed.description().format == ORDERS_FORMAT {
+    if input::is_of_orders(&args.input.feeds, &*feed)? {
         return Err(Error::usage(
             "an order file holds commands, which no recording of a venue has",
             "run it with `ringtape match`, or keep it as a journal with `replay --journal`",

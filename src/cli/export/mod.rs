@@ -17,7 +17,6 @@ use clap::{Args, Subcommand};
 use ringtape::book::Replica;
 use ringtape::error::{Error, Result};
 use ringtape::event::{Event, Instrument};
-use ringtape::feed::orders::ORDERS_FORMAT;
 use ringtape::feed::{Begin, Feed, Fill};
 use ringtape::limits::FEED_BATCH_RECORDS;
 use ringtape::units::{InstrumentId, Price, Qty};
@@ -152,7 +151,7 @@ pub(super) fn run(command: &ExportCommand) -> Result<Ending> {
 
 fn export(args: &TableArgs, rows: &mut dyn Rows) -> Result<Ending> {
     let mut feed = args.input.open(None)?;
-    if feed.description().format == ORDERS_FORMAT {
+    if input::is_of_orders(&args.input.feeds, &*feed)? {
         return Err(Error::usage(
             "an order file publishes no trades and no books",
             "write its executions with `ringtape match`",
