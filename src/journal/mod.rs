@@ -113,6 +113,7 @@ mod chain;
 mod crc;
 mod cursor;
 mod directory;
+mod drop_segment;
 mod durability;
 #[cfg(test)]
 mod faults;

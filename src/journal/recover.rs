@@ -23,6 +23,7 @@ use super::directory::{
     WriterLock, WriterWatch, begin_cut, boot_id, end_cut, list_segments, quarantine_path,
     quarantine_segment, remove_unfinished, segment_path, sync_directory,
 };
+use super::drop_segment::check_droppable;
 use super::durability::Durability;
 use super::format::{Progress, SegmentHeader};
 use super::options::{Start, Summary, Tally, backend};
@@ -407,7 +408,7 @@ fn clear_away(dir: &Path, path: &Path) -> Result<Option<PathBuf>> {
 pub enum Repair {
     /// Keep what is before this sequence, all of which must be whole.
     CutAt(u64),
-    /// Take the segment out whose name is this sequence.
+    /// Take the segment out whose name is this sequence: a copy, or another journal's.
     DropSegment(u64),
 }
 
@@ -416,7 +417,8 @@ pub enum Repair {
 ///
 /// # Errors
 ///
-/// As [`recover`]; [`Error::Usage`] for a choice that cannot be.
+/// As [`recover`]; [`Error::Usage`] for a choice that cannot be, such as to drop the segment that
+/// alone holds records of the journal.
 pub fn repair<R: Record>(dir: &Path, choice: Repair) -> Result<Recovery> {
     let lock = WriterLock::take(dir)?;
     match choice {
@@ -432,6 +434,7 @@ pub fn repair<R: Record>(dir: &Path, choice: Repair) -> Result<Recovery> {
                     "name a segment by the number in its file name",
                 ));
             }
+            check_droppable(dir, start, &path)?;
             let quarantined = vec![quarantine_segment(dir, &path)?];
             sync_directory(dir)?;
             Ok(Recovery { quarantined, ..Recovery::default() })

@@ -390,6 +390,50 @@ fn copies_and_foreign_segments_are_dropped_by_name() {
 }
 
 #[test]
+fn a_segment_that_alone_holds_its_records_is_not_dropped() {
+    let scratch = tempfile::tempdir().unwrap();
+    let dir = scratch.path();
+    let per_segment = records_per_segment::<Event>(SEGMENT);
+    let refused = |start: u64, cure: &str| {
+        let error = repair_any(dir, Repair::DropSegment(start)).unwrap_err();
+        assert_eq!(error.exit_code(), 2, "{start}: {error}");
+        assert!(error.to_string().contains(cure), "{start}: {error}");
+        assert!(!dir.join("quarantine").exists());
+    };
+    let mut writer = write(dir, 10);
+    append(&mut writer, 2 * per_segment);
+    writer.close().unwrap();
+    let starts = [0, per_segment, 2 * per_segment];
+    for start in starts {
+        refused(start, "--cut-at");
+    }
+    assert_eq!(check_whole(dir).records, 2 * per_segment + 10);
+    // Of two in one place its operator chooses.
+    let other = tempfile::tempdir().unwrap();
+    for start in starts {
+        fs::copy(segment(dir, start), segment(other.path(), start)).unwrap();
+    }
+    let (mut writer, _) =
+        Writer::<Event>::resume(other.path(), Durability::PageCache, Some(50)).unwrap();
+    append(&mut writer, 10);
+    writer.close().unwrap();
+    fs::copy(segment(other.path(), 50), segment(dir, 50)).unwrap();
+    verify::<Event>(dir).unwrap_err();
+    repair_any(dir, Repair::DropSegment(50)).unwrap();
+    fs::remove_dir_all(dir.join("quarantine")).unwrap();
+    check_whole(dir);
+    // Under another's name it is no copy, and the others are where they were.
+    let [_, second, wrong] = [0, per_segment, 7 * per_segment].map(|start| segment(dir, start));
+    fs::rename(&second, &wrong).unwrap();
+    refused(7 * per_segment, "give it back its name");
+    refused(0, "--cut-at");
+    fs::rename(&wrong, &second).unwrap();
+    damage(&second, 100);
+    refused(per_segment, "--cut-at");
+    tried("segments that must not be dropped", 6);
+}
+
+#[test]
 fn a_living_writer_keeps_recovery_and_repair_away() {
     let dir = tempfile::tempdir().unwrap();
     let _writer = write(dir.path(), 10);
