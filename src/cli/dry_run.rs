@@ -20,11 +20,16 @@ const MESSAGE_TENTHS: u64 = 307;
 /// How much a compressed recording grows when it is inflated, at most in those that were seen.
 const INFLATION: u64 = 3;
 
+/// Segments beside those that the market fills: one made ahead, and one of executions.
+const SEGMENTS_BESIDE: u64 = 2;
+
 /// What a run would take.
 struct Needs {
     rings_bytes: u64,
     /// Of the market journal; `None` when the feed does not say how long it is.
     journal_bytes: Option<u64>,
+    /// What both journals take while they are written, at least, with the segment made ahead.
+    disk_bytes: Option<u64>,
     /// Where the journal would lie and what is free there.
     free: Option<(PathBuf, u64)>,
 }
@@ -36,6 +41,8 @@ pub(super) fn run(
     shape: &RunConfig,
     as_json: bool,
 ) -> Result<Ending> {
+    let journal = config.journal.as_ref();
+    journal.map_or(Ok(()), |journal| Engine::check_journal(journal, feed))?;
     let plan = Engine::plan_for(config)?;
     let needs = Needs::of(feed, config)?;
     let runners: Vec<(String, Option<usize>)> = plan
@@ -78,8 +85,14 @@ pub(super) fn run(
             || "of unknown length".to_owned(),
             |needed| format!("about {}", bytes(needed)),
         );
-        out.line(format_args!("journal    {needed}; {} free at {}", bytes(*free), dir.display()))?;
-        if needs.journal_bytes.is_some_and(|needed| needed > *free) {
+        let taken = needs.disk_bytes.unwrap_or_default();
+        out.line(format_args!(
+            "journal    {needed}, {} while it is written; {} free at {}",
+            bytes(taken),
+            bytes(*free),
+            dir.display()
+        ))?;
+        if taken > *free {
             out.line("! the disk would be full before the end: name another with --journal")?;
         }
     }
@@ -101,17 +114,19 @@ impl Needs {
         let record = (EVENT_BYTES + STAMP_BYTES) as u64;
         let estimate = |plain: u64| (plain * 10 / MESSAGE_TENTHS).max(1) * record;
         let free = journal.map(|journal| free(&journal.dir)).transpose()?;
-        Ok(Self {
-            rings_bytes: slots * slot_bytes,
-            journal_bytes: journal.and(inflated).map(estimate),
-            free,
-        })
+        let journal_bytes = journal.and(inflated).map(estimate);
+        let disk_bytes = journal.map(|journal| {
+            let filled = journal_bytes.unwrap_or(1).div_ceil(journal.segment_bytes);
+            (filled + SEGMENTS_BESIDE) * journal.segment_bytes
+        });
+        Ok(Self { rings_bytes: slots * slot_bytes, journal_bytes, disk_bytes, free })
     }
 
     fn to_json(&self) -> Value {
         json!({
             "rings_bytes": self.rings_bytes,
             "journal_bytes_estimate": self.journal_bytes,
+            "disk_bytes_estimate": self.disk_bytes,
             "free_bytes": self.free.as_ref().map(|(_, free)| free),
         })
     }

@@ -26,7 +26,7 @@ use super::run_state::RunState;
 use super::snapshots::{Ends, SnapshotRefused, SnapshotUsed, load_newest, set_aside};
 use crate::error::{Error, Result};
 use crate::event::{Event, Execution};
-use crate::feed::Feed;
+use crate::feed::{Description, Feed};
 use crate::gateway::RunId;
 use crate::hash::hash_bytes;
 use crate::journal::snapshot::remove_unfinished;
@@ -114,6 +114,7 @@ pub(super) fn open(
     core: Option<CoreId>,
     state: &mut RunState,
 ) -> Result<Journals> {
+    check_place(&config.dir)?;
     let market = config.dir.join(MARKET_DIR);
     if config.resume && journal::is_present(&market)? {
         return resume(config, feed, engine, core, state);
@@ -136,6 +137,31 @@ pub(super) fn open(
         check_new(config)?;
     }
     create(config, feed.description().identity, core)
+}
+
+/// Refuses a directory in which no run over `feed` can begin, or go on, without reading either.
+pub(super) fn check(config: &JournalConfig, feed: &Description) -> Result<()> {
+    check_place(&config.dir)?;
+    if !config.resume {
+        return check_new(config);
+    }
+    check_configuration(config, &config.dir.join(RUN_FILE))?;
+    let market = config.dir.join(MARKET_DIR);
+    match journal::is_present(&market)? {
+        true => check_header(config, &Reader::open(&market)?, feed),
+        false => Ok(()),
+    }
+}
+
+/// Refuses the place of a file or of a link that leads nowhere.
+fn check_place(dir: &Path) -> Result<()> {
+    match dir.symlink_metadata().is_ok() && !dir.is_dir() {
+        true => Err(Error::usage(
+            format!("{} is no directory", dir.display()),
+            "name another, which is made where there is none",
+        )),
+        false => Ok(()),
+    }
 }
 
 /// Refuses a directory that holds a run, where there is to be a new one.
@@ -230,7 +256,7 @@ fn resume(
     let [market_dir, executions_dir] = &parts;
     check_configuration(config, &config.dir.join(RUN_FILE))?;
     let mut market = Reader::<Event>::open(market_dir)?;
-    check_header(config, &market, feed)?;
+    check_header(config, &market, feed.description())?;
     // Nobody writes to either from here on, and nothing is changed before all is looked at.
     let left_market = Left::<Event>::look(market_dir)?;
     let has_executions = journal::is_present(executions_dir)?;
@@ -279,12 +305,12 @@ fn resume(
 }
 
 /// Refuses a journal of another feed or configuration.
-fn check_header(config: &JournalConfig, market: &Reader<Event>, feed: &dyn Feed) -> Result<()> {
+fn check_header(config: &JournalConfig, market: &Reader<Event>, feed: &Description) -> Result<()> {
     let dir = config.dir.display();
-    if market.header().feed_identity != feed.description().identity {
+    if market.header().feed_identity != feed.identity {
         return Err(Error::usage(
             format!("the run in {dir} was recorded from another feed"),
-            format!("name the feed that it was recorded from, not `{}`", feed.description().origin),
+            format!("name the feed that it was recorded from, not `{}`", feed.origin),
         ));
     }
     if market.header().run_hash != hash_bytes(config.run_toml.as_bytes()) {

@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use super::accounting::{Accounting, AccountingParts};
 use super::collector::{Collector, Sink};
-use super::config::{EngineConfig, Gate};
+use super::config::{EngineConfig, Gate, JournalConfig};
 use super::filter::SymbolFilter;
 use super::gateway::Door;
 use super::gauges::{Gauges, Progress, RingGauge};
@@ -27,7 +27,7 @@ use super::watch::{Watch, Watched};
 use crate::clock::Clock;
 use crate::error::{Error, Result};
 use crate::event::{Event, Execution};
-use crate::feed::{Feed, Pace, Pacer};
+use crate::feed::{Description, Feed, Pace, Pacer};
 use crate::limits::INBOX_CAPACITY;
 use crate::ring::{Consumer, InboxReceiver, InboxSender, Producer, RingBuilder, inbox};
 use crate::runtime::{Agent, AgentLoad, Plan, Runner, StopFlag, allowed_cores};
@@ -134,6 +134,16 @@ impl Engine {
     pub fn plan_for(config: &EngineConfig) -> Result<Plan> {
         config.journal.as_ref().map_or(Ok(()), journals::check_new)?;
         plan(config, &Guests::default())
+    }
+
+    /// Refuses journals that a run over `feed` cannot begin, or go on with, as far as their first
+    /// segments and `run.toml` say.
+    ///
+    /// # Errors
+    ///
+    /// [`Error::Usage`] as [`start`](Self::start) gives it, [`Error::BadJournal`] and I/O.
+    pub fn check_journal(config: &JournalConfig, feed: &Description) -> Result<()> {
+        journals::check(config, feed)
     }
 
     /// The engine in the hands of other threads: looks, pauses, commands, stop.

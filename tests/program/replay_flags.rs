@@ -26,6 +26,8 @@ fn a_dry_run_tells_plan_sizes_and_space_and_leaves_nothing() {
     assert_eq!(json["plan"]["runners"].as_array().map(Vec::len), Some(2));
     let sizes = &json["sizes"];
     assert!(sizes["journal_bytes_estimate"].as_u64() > Some(400_000 * 64), "{sizes}");
+    // A segment of each journal, and one of the market that is made ahead.
+    assert_eq!(sizes["disk_bytes_estimate"], 3 * (256 << 20), "{sizes}");
     assert!(sizes["free_bytes"].is_u64() && sizes["rings_bytes"].is_u64(), "{sizes}");
     assert!(!dir.exists(), "a dry run made a journal");
     assert_eq!(run_line(&format!("replay {SAMPLE} --dry-run --cores 4000")).code, 2);
