@@ -1,12 +1,15 @@
 //! `run.toml`: everything that shapes the state of a run, in the words of the command line.
 
+use std::fs;
 use std::path::Path;
 use std::sync::Arc;
 
-use ringtape::engine::RUN_FILE;
+use ringtape::engine::{MARKET_DIR, RUN_FILE};
 use ringtape::error::{Error, Result};
-use ringtape::event::InstrumentOverrides;
+use ringtape::event::{Event, InstrumentOverrides};
 use ringtape::feed::{Description, Zone};
+use ringtape::hash::hash_bytes;
+use ringtape::journal::Reader;
 use ringtape::matching::{LATENCY_DEFAULT, MATCHER_ORDERS_MAX_DEFAULT, QueueModel};
 use ringtape::strategy::StrategySpec;
 use serde::de::Error as _;
@@ -141,6 +144,21 @@ impl RunConfig {
             ));
         }
         toml_file::read(&file, "it is written by `replay --journal` and not meant to be edited")
+    }
+
+    /// As [`read`](Self::read); refuses a file that was changed since the run.
+    pub(super) fn read_recorded(dir: &Path) -> Result<Self> {
+        let config = Self::read(dir)?;
+        let file = dir.join(RUN_FILE);
+        let text = fs::read(&file).map_err(|error| Error::io("read", &file, error))?;
+        let market = Reader::<Event>::open(&dir.join(MARKET_DIR))?;
+        if market.header().run_hash == hash_bytes(&text) {
+            return Ok(config);
+        }
+        Err(Error::usage(
+            format!("the run in {} was recorded with another configuration", dir.display()),
+            "restore its `run.toml` from a copy; for a run of its own give other flags to `replay`",
+        ))
     }
 
     /// A configuration that the user wrote: the same names, strategies and limits also as tables.

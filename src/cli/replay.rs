@@ -139,10 +139,10 @@ pub(super) fn run(args: &ReplayArgs) -> Result<Ending> {
     }
     let metrics = args.metrics.as_deref().map(metrics::listen).transpose()?;
     let run_dir = match &args.feeds[..] {
-        [dir] if dir.is_dir() => Some(dir),
+        [dir] if dir.is_dir() => Some(input::run_dir(dir)),
         _ => None,
     };
-    let recorded = run_dir.map(|dir| RunConfig::read(dir)).transpose()?;
+    let recorded = run_dir.map(RunConfig::read_recorded).transpose()?;
     let resumed = args.journal.as_deref().filter(|_| args.resume);
     let resumed = resumed.map(RunConfig::read_if_present).transpose()?.flatten();
     let is_resumed = resumed.is_some();

@@ -20,7 +20,7 @@ use ringtape::feed::{Feed, Merged};
 use ringtape::journal::{Durability, JournalOptions, Read, Reader, Record, Writer, verify};
 use ringtape::limits::SEGMENT_BYTES_MIN;
 
-use crate::common::program::{Ran, finish, ringtape, run};
+use crate::common::program::{Ran, finish, ringtape, run, run_line};
 use crate::common::runs::{cut_market, feed, folder, reboot, resuming, session, start, tapes};
 use crate::written::tried;
 
@@ -332,6 +332,40 @@ fn another_strategy_is_refused_and_left_out_flags_are_those_of_the_run() {
         run(["replay", feed, "--strategy", "maker:symbols=ACME", "--journal", journal, "--resume"]);
     assert_eq!(other.code, 2, "{}", other.all());
     assert!(other.stderr.contains("another configuration"), "{}", other.all());
+    for (feed, flags, told) in [
+        (feed, "--strategy maker:symbols=ACME", "another configuration"),
+        ("feeds/bad/unknown-orders.itch", "--strategy maker:symbols=ACME,ORBQ", "another feed"),
+    ] {
+        let line = format!("replay {feed} {flags},lots=1 --journal {journal} --resume --dry-run");
+        let dry = run_line(&line.replace("ACME,lots=1", "ACME"));
+        assert_eq!(dry.code, 2, "{}", dry.all());
+        assert!(dry.stderr.contains(told), "{}", dry.all());
+    }
     let left_out = run(["replay", feed, "--journal", journal, "--resume", "--json"]);
     assert_eq!(hashes(&left_out), hashes(&recorded));
+    let by_its_journal = run_line(&format!("replay {journal}/market --json"));
+    assert_eq!(hashes(&by_its_journal), hashes(&recorded));
+}
+
+#[test]
+fn a_run_whose_configuration_was_changed_is_not_repeated_as_if_it_were_the_same() {
+    let scratch = tempfile::tempdir().expect("a scratch folder");
+    let dir = scratch.path().join("run");
+    assert_eq!(finish(&mut ringtape(replay(&dir, ""))).code, 0);
+    let file = dir.join("run.toml");
+    let text = std::fs::read_to_string(&file).expect("text");
+    std::fs::write(&file, text.replace("lots=1", "lots=2")).expect("space");
+    let journal = dir.display();
+    for line in [
+        format!("replay {journal}"),
+        format!("replay {journal} --strategy none"),
+        format!("journal verify {journal} --deep"),
+    ] {
+        let ran = run_line(&line);
+        assert_eq!(ran.code, 2, "{line}: {}", ran.all());
+        assert!(ran.stderr.contains("restore its `run.toml`"), "{line}: {}", ran.all());
+    }
+    assert_eq!(run_line(&format!("dump {journal} --limit 1")).code, 0, "records are what they are");
+    std::fs::write(&file, text).expect("space");
+    assert_eq!(run_line(&format!("replay {journal} --strategy none")).code, 0);
 }

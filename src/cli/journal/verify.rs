@@ -105,7 +105,7 @@ pub(super) fn run(args: &VerifyArgs) -> Result<Ending> {
 
 /// Derives the run in `dir` again, by what shaped it.
 fn derive_again(dir: &Path) -> Result<Rederived> {
-    let shape = RunConfig::read(dir)?;
+    let shape = RunConfig::read_recorded(dir)?;
     let instruments = shape.overrides()?;
     let feed = input::open(&[dir.to_owned()], shape.date.as_deref(), shape.instruments.as_ref())?;
     let from = shape.from.as_deref().map(|text| input::moment(&*feed, text)).transpose()?;
