@@ -226,6 +226,7 @@ fn io_cure(source: &io::Error) -> &'static str {
         io::ErrorKind::NotFound => ": check the path",
         io::ErrorKind::PermissionDenied => ": check the permissions of the file and its directory",
         io::ErrorKind::AlreadyExists => ": choose another name, or allow overwriting with --force",
+        io::ErrorKind::FileTooLarge => ": raise the limit on the size of files, `ulimit -f`",
         io::ErrorKind::StorageFull => ": free some space or choose another disk",
         io::ErrorKind::IsADirectory => ": name a file, not a directory",
         io::ErrorKind::NotADirectory => ": name a directory, not a file",

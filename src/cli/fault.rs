@@ -1,7 +1,8 @@
-//! What is said when a mapped file loses bytes under the program.
+//! What is said when a mapped file loses bytes under the program, or a file may not grow further.
 //!
 //! Feeds and journals are read through memory maps. When another process cuts such a file, or its
-//! disk fails, the next access is a SIGBUS, which by default ends the program without a word.
+//! disk fails, the next access is a SIGBUS, which by default ends the program without a word. So
+//! does a SIGXFSZ where a file would exceed the limit of the process; heard, the write is an error.
 //!
 //! This file is one of the few that may use `unsafe`: a signal handler is set by a system call that
 //! takes a function's address, and it may only do what is safe at any moment: give the terminal
@@ -9,7 +10,10 @@
 #![allow(unsafe_code)]
 
 use std::ptr;
-use std::sync::OnceLock;
+use std::sync::atomic::AtomicBool;
+use std::sync::{Arc, OnceLock};
+
+use signal_hook::consts::SIGXFSZ;
 
 use super::watch;
 
@@ -26,8 +30,10 @@ const LEAVE_DASHBOARD: &[u8] = b"\x1b[?1049l\x1b[?25h";
 /// How the terminal was set when the program began.
 static TERMINAL: OnceLock<libc::termios> = OnceLock::new();
 
-/// Lets the program end with a message when a mapped file loses bytes.
+/// Lets the program end with a message when a mapped file loses bytes or a file may not grow.
 pub(super) fn install() {
+    // A failure leaves the default, which is what there was.
+    let _ = signal_hook::flag::register(SIGXFSZ, Arc::new(AtomicBool::new(false)));
     // SAFETY: all zeros is a value of this plain structure of numbers.
     let mut settings: libc::termios = unsafe { std::mem::zeroed() };
     // SAFETY: `settings` is writable for the call; where stderr is no terminal, nothing is written.

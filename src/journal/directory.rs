@@ -34,6 +34,18 @@ const QUARANTINE_NAME: &str = "quarantine";
 /// lock for a moment.
 const LOCK_ATTEMPTS: u32 = 20;
 
+/// An error of a journal's writer: not to find a file that it made is nobody's slip in a command.
+pub(super) fn or_gone(error: Error, dir: &Path) -> Error {
+    match error {
+        Error::Io { source, .. } if source.kind() == io::ErrorKind::NotFound => {
+            let gone = "the journal, or a segment of it, was deleted or moved while it was \
+                        written: put it back, or record again";
+            Error::io("go on with", dir, io::Error::other(gone))
+        }
+        error => error,
+    }
+}
+
 /// The path of the segment that begins at `first_sequence`.
 pub(super) fn segment_path(dir: &Path, first_sequence: u64) -> PathBuf {
     dir.join(format!("{first_sequence:0NAME_DIGITS$}.{SEGMENT_EXTENSION}"))

@@ -57,6 +57,9 @@ pub(super) trait Backend: Send + Sync + fmt::Debug {
 
     /// Forces a segment to the disk that is not written any more.
     fn sync(&self, path: &Path) -> Result<()>;
+
+    /// Looks whether a segment is where it was made.
+    fn find(&self, path: &Path) -> Result<()>;
 }
 
 /// A segment's storage; the mapped one is called without a detour.
@@ -110,6 +113,10 @@ impl Backend for MappedFiles {
     fn sync(&self, path: &Path) -> Result<()> {
         sync_file(path)
     }
+
+    fn find(&self, path: &Path) -> Result<()> {
+        find_file(path)
+    }
 }
 
 impl Backend for WrittenFiles {
@@ -125,6 +132,10 @@ impl Backend for WrittenFiles {
 
     fn sync(&self, path: &Path) -> Result<()> {
         sync_file(path)
+    }
+
+    fn find(&self, path: &Path) -> Result<()> {
+        find_file(path)
     }
 }
 
@@ -173,6 +184,10 @@ fn write_zeros(file: &File, range: Range<usize>, piece_bytes: usize) -> io::Resu
         file.write_all_at(&ZEROS[..count], from as u64)?;
     }
     Ok(())
+}
+
+fn find_file(path: &Path) -> Result<()> {
+    fs::metadata(path).map(drop).map_err(|source| Error::io("find", path, source))
 }
 
 fn remove_file(path: &Path) -> Result<()> {

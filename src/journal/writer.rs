@@ -17,7 +17,7 @@ use std::sync::Arc;
 use bytemuck::Pod;
 
 use super::crc::SlotCrc;
-use super::directory::{WriterLock, end_cut, is_present, remove_unfinished, segment_path};
+use super::directory::{WriterLock, end_cut, is_present, or_gone, remove_unfinished, segment_path};
 use super::durability::Durability;
 use super::flusher::Flusher;
 use super::format::{
@@ -285,6 +285,7 @@ impl<R: Record> Writer<R> {
     }
 
     fn note_failure(&mut self, outcome: Result<()>) -> Result<()> {
+        let outcome = outcome.map_err(|error| or_gone(error, &self.dir));
         if let Err(Error::Io { source, .. }) = &outcome {
             self.failed = Some(source.kind());
         }
@@ -295,8 +296,13 @@ impl<R: Record> Writer<R> {
     ///
     /// # Errors
     ///
-    /// [`Error::Io`] when the disk refuses; every appended record stays readable all the same.
+    /// [`Error::Io`] when the disk refuses; every appended record stays readable all the same. Or
+    /// when the journal was deleted or moved.
     pub fn close(mut self) -> Result<Summary> {
+        self.end().map_err(|error| or_gone(error, &self.dir))
+    }
+
+    fn end(&mut self) -> Result<Summary> {
         if let Some(flusher) = &mut self.flusher {
             flusher.stop();
         }
@@ -311,6 +317,7 @@ impl<R: Record> Writer<R> {
         self.segment.flush()?;
         self.segment.give_back(self.bytes_here() as usize)?;
         self.segment.sync()?;
+        self.backend.find(&self.segment.path)?;
         Ok(Summary {
             records: self.sequence - self.before.first_sequence,
             next_sequence: self.sequence,

@@ -39,6 +39,13 @@ pub fn finish(command: &mut Command) -> Ran {
     ran(command.output().expect("the program starts"))
 }
 
+/// Runs `ringtape` with the words of `line`, and with files of at most so many KiB.
+pub fn run_with_small_files(kib: u64, line: &str) -> Ran {
+    let script = format!("ulimit -f {kib}; exec {} {line}", env!("CARGO_BIN_EXE_ringtape"));
+    let mut shell = Command::new("bash");
+    finish(shell.args(["-c", &script]).current_dir(env!("CARGO_MANIFEST_DIR")).stdin(Stdio::null()))
+}
+
 /// Starts `ringtape`, whose output is kept for [`end`].
 pub fn start<S: AsRef<OsStr>>(arguments: impl IntoIterator<Item = S>) -> Child {
     let mut command = ringtape(arguments);

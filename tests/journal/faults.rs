@@ -1,22 +1,23 @@
-//! What the program does when the world around its journals fails: full disks, files that are cut
-//! under it, directories that hold anything but journals.
+//! What the program does when the world around its journals fails: full disks, files that are cut or
+//! deleted under it, directories that hold anything but journals.
 //!
-//! Catches: a full disk that leaves what cannot be taken up, a cut file that ends the program
-//! without a word, a directory that hangs or crashes whoever opens it.
+//! Catches: a full disk that leaves what cannot be taken up, a limit on files or a cut file that ends
+//! the program without a word, a journal whose loss is taken for a mistake or for a whole one, a
+//! directory that hangs or crashes whoever opens it.
 
 use std::fs::{self, File, OpenOptions};
 use std::os::unix::fs::symlink;
 use std::path::{Path, PathBuf};
-use std::process::{Command, Stdio};
+use std::process::{Child, Command};
 use std::time::{Duration, Instant};
 
-use ringtape::engine::{MARKET_DIR, SNAPSHOTS_DIR};
+use ringtape::engine::{EXECUTIONS_DIR, MARKET_DIR, SNAPSHOTS_DIR};
 use ringtape::error::Error;
 use ringtape::event::Event;
 use ringtape::journal::snapshot::Snapshot;
 use ringtape::journal::{Writer, recover, verify};
 
-use crate::common::program::{Ran, finish, ringtape, run, run_line};
+use crate::common::program::{end, run, run_line, run_with_small_files, start};
 use crate::written::{options, tried};
 
 const REPLAY: &str = "replay feeds/sample.itch.gz --strategy maker:symbols=ACME,ORBQ,lots=1 --json";
@@ -25,25 +26,34 @@ fn replay(dir: &Path, more: &str) -> String {
     format!("{REPLAY} --journal {} {more}", dir.display())
 }
 
-/// Runs the program with files of at most so many KiB; more is refused and not punished.
-fn run_on_a_full_disk(kib: u64, line: &str) -> Ran {
-    let program = env!("CARGO_BIN_EXE_ringtape");
-    let script = format!("trap '' XFSZ; ulimit -f {kib}; exec {program} {line}");
-    let mut shell = Command::new("bash");
-    finish(shell.args(["-c", &script]).current_dir(env!("CARGO_MANIFEST_DIR")).stdin(Stdio::null()))
+/// Starts a paced run, and waits until its journal is written.
+fn started(dir: &Path, more: &str) -> Child {
+    let child = start(replay(dir, more).split_whitespace());
+    let segment = first_segment(dir, EXECUTIONS_DIR);
+    let started = Instant::now();
+    while !segment.exists() && started.elapsed() < Duration::from_secs(20) {
+        std::thread::sleep(Duration::from_millis(5));
+    }
+    std::thread::sleep(Duration::from_millis(300));
+    child
+}
+
+fn first_segment(dir: &Path, journal: &str) -> PathBuf {
+    dir.join(journal).join(format!("{:020}.tape", 0))
 }
 
 #[test]
-fn a_disk_that_is_full_from_the_start_is_an_error_and_the_run_is_made_up_for_later() {
+fn a_limit_on_files_from_the_start_is_an_error_and_the_run_is_made_up_for_later() {
     let expected = run_line(REPLAY).json()["state_hash"].clone();
     let mut sizes = 0;
     // Not even the run's file, its file alone, part of a segment.
     for kib in [0, 4, 1_024, 100_000] {
         let scratch = tempfile::tempdir().expect("a folder");
         let dir = scratch.path().join("run");
-        let failed = run_on_a_full_disk(kib, &replay(&dir, "--snapshot-every 50k"));
+        let failed = run_with_small_files(kib, &replay(&dir, "--snapshot-every 50k"));
         assert_eq!(failed.code, 4, "{kib} KiB: {}", failed.all());
         assert!(failed.stderr.contains(&dir.display().to_string()), "{}", failed.all());
+        assert!(failed.stderr.contains("ulimit -f"), "{}", failed.all());
         let left: Vec<_> = walk(scratch.path())
             .into_iter()
             .filter(|path| path.extension().is_some_and(|end| end == "tape"))
@@ -54,7 +64,7 @@ fn a_disk_that_is_full_from_the_start_is_an_error_and_the_run_is_made_up_for_lat
         assert_eq!(resumed.json()["state_hash"], expected, "{kib} KiB");
         sizes += 1;
     }
-    tried("a run on a disk that is full from the start", sizes);
+    tried("a run with a limit on files from the start", sizes);
 }
 
 /// All files under a folder.
@@ -83,28 +93,44 @@ fn snapshots_that_cannot_be_written_are_a_warning_and_the_run_goes_on() {
 fn a_journal_that_is_cut_under_its_writer_ends_in_a_message() {
     let scratch = tempfile::tempdir().expect("a folder");
     let dir = scratch.path().join("run");
-    let line = replay(&dir, "--rate 100k");
-    let child = ringtape(line.split_whitespace())
-        .stdout(Stdio::null())
-        .stderr(Stdio::piped())
-        .spawn()
-        .expect("the program starts");
-    let segment = dir.join(MARKET_DIR).join(format!("{:020}.tape", 0));
-    let started = Instant::now();
-    while !segment.exists() && started.elapsed() < Duration::from_secs(20) {
-        std::thread::sleep(Duration::from_millis(5));
-    }
-    std::thread::sleep(Duration::from_millis(300));
+    let child = started(&dir, "--rate 100k");
+    let segment = first_segment(&dir, MARKET_DIR);
     let file = OpenOptions::new().write(true).open(&segment).expect("a segment");
     file.set_len(4096).expect("a shorter file");
-    let output = child.wait_with_output().expect("the program ends");
-    let told = String::from_utf8_lossy(&output.stderr);
-    assert_eq!(output.status.code(), Some(4), "{told}");
-    assert!(told.contains("was cut, or its disk failed, while it was mapped"), "{told}");
+    let ran = end(child);
+    assert_eq!(ran.code, 4, "{}", ran.all());
+    let told = "was cut, or its disk failed, while it was mapped";
+    assert!(ran.stderr.contains(told), "{}", ran.all());
     // What is left is refused with a reason.
     let verified = run(["journal", "verify", dir.to_str().expect("text")]);
     assert_eq!(verified.code, 3, "{}", verified.all());
     tried("a journal cut under its writer", 1);
+}
+
+#[test]
+fn a_journal_that_is_deleted_or_moved_under_its_writer_fails_the_run() {
+    type Loss = fn(&Path);
+    let losses: [(&str, Loss); 4] = [
+        ("deleted", |dir| fs::remove_dir_all(dir).expect("a run")),
+        ("moved", |dir| fs::rename(dir, dir.with_extension("moved")).expect("a run")),
+        ("without its market segment", |dir| {
+            fs::remove_file(first_segment(dir, MARKET_DIR)).expect("a segment");
+        }),
+        ("without its segment of executions", |dir| {
+            fs::remove_file(first_segment(dir, EXECUTIONS_DIR)).expect("a segment");
+        }),
+    ];
+    for (what, lose) in losses {
+        let scratch = tempfile::tempdir().expect("a folder");
+        let dir = scratch.path().join("run");
+        let child = started(&dir, "--rate 400k");
+        lose(&dir);
+        let ran = end(child);
+        assert_eq!(ran.code, 4, "{what}: {}", ran.all());
+        let told = "was deleted or moved while it was written";
+        assert!(ran.stderr.contains(told), "{what}: {}", ran.all());
+    }
+    tried("a journal lost under its writer", losses.len() as u64);
 }
 
 /// A closed journal of 1,500 records.
