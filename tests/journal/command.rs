@@ -8,6 +8,7 @@ use std::os::unix::fs::FileExt;
 use std::path::{Path, PathBuf};
 
 use crate::common::program::{Ran, run, run_line};
+use crate::common::runs::tapes;
 
 const FEED: &str = "feeds/sample.itch.gz";
 
@@ -204,4 +205,63 @@ fn dump_prints_both_journals_of_a_run() {
     let split = ["--until 12:00", "--from 12:00"].map(|half| dump("executions", half));
     assert_eq!(split.iter().map(|half| half.lines().count()).sum::<usize>(), all);
     assert_eq!(run_line(&format!("dump {} --kind add", at("executions"))).code, 2);
+}
+
+/// Removes the segments of a journal.
+fn empty(dir: &Path) {
+    tapes(dir).iter().for_each(|path| fs::remove_file(path).expect("a segment"));
+}
+
+#[test]
+fn a_run_that_was_stopped_before_its_journals_were_begun_is_sound_and_goes_on() {
+    let scratch = tempfile::tempdir().expect("a scratch folder");
+    let dir = recorded(scratch.path());
+    let text = dir.to_str().expect("text");
+    let resume = ["replay", FEED, "--journal", text, "--resume", "--json"];
+    let expected = run(resume).json()["state_hash"].clone();
+    let found = journal(&["verify", "--json"], &dir).json();
+    let records = &found["journals"]["market"]["records"];
+    let check = |told: &[&str]| {
+        for words in [&["verify"][..], &["verify", "--deep"], &["recover"], &["retain"]] {
+            let ran = journal(words, &dir);
+            assert_eq!(ran.code, 0, "{words:?}: {}", ran.all());
+            assert!(told.iter().all(|told| ran.stderr.contains(told)), "{words:?}: {}", ran.all());
+        }
+    };
+    empty(&dir.join("executions"));
+    check(&["! executions: not begun; `replay --resume`"]);
+    let found = journal(&["verify", "--json"], &dir).json();
+    assert_eq!(&found["journals"]["market"]["records"], records);
+    assert_eq!(run(["info", text]).code, 0);
+    let resumed = run(resume);
+    assert_eq!((resumed.code, &resumed.json()["state_hash"]), (0, &expected), "{}", resumed.all());
+
+    for part in ["market", "executions"] {
+        empty(&dir.join(part));
+    }
+    check(&["! market: not begun", "! executions: not begun"]);
+    for part in ["market", "executions"] {
+        fs::remove_dir_all(dir.join(part)).expect("a folder");
+    }
+    check(&["! market: not begun", "! executions: not begun"]);
+    let resumed = run(resume);
+    assert_eq!((resumed.code, &resumed.json()["state_hash"]), (0, &expected), "{}", resumed.all());
+}
+
+#[test]
+fn a_run_whose_market_journal_is_gone_is_corrupt() {
+    let scratch = tempfile::tempdir().expect("a scratch folder");
+    let dir = recorded(scratch.path());
+    let away = |missing: &str| {
+        for command in ["verify", "recover"] {
+            let ran = journal(&[command], &dir);
+            assert_eq!(ran.code, 3, "{missing}: {}", ran.all());
+            assert!(ran.stderr.contains("market, byte 0: the journal is gone"), "{}", ran.all());
+        }
+    };
+    empty(&dir.join("market"));
+    away("its segments");
+    fs::remove_dir_all(dir.join("market")).expect("a folder");
+    away("its directory");
+    assert_eq!(journal(&["verify"], &dir.join("executions")).code, 0);
 }

@@ -47,7 +47,7 @@ struct Census {
 impl Journals {
     /// Reads and checks the journals of the run in `dir`, or the one that it is itself.
     pub(super) fn look(dir: &Path) -> Result<Self> {
-        let parts = journals(dir).into_iter().map(|(name, dir)| Ok((name, Part::look(&dir)?)));
+        let parts = journals(dir)?.into_iter().map(|(name, dir)| Ok((name, Part::look(&dir)?)));
         let parts = parts.collect::<Result<_>>()?;
         let mut kept = Vec::new();
         for (sequence, path) in snapshots(&dir.join(SNAPSHOTS_DIR))? {

@@ -9,10 +9,11 @@ mod verify;
 use std::path::{Path, PathBuf};
 
 use clap::Subcommand;
-use ringtape::engine::{EXECUTIONS_DIR, MARKET_DIR};
-use ringtape::error::Result;
+use ringtape::engine::{EXECUTIONS_DIR, MARKET_DIR, RUN_FILE};
+use ringtape::error::{Error, Result};
+use ringtape::journal::{is_cut_off, is_present};
 
-use super::Ending;
+use super::{Ending, term};
 
 pub(super) use verify::{torn_json, torn_text};
 
@@ -40,12 +41,33 @@ pub(super) fn run(command: &JournalCommand) -> Result<Ending> {
     }
 }
 
-/// The journals in a run's directory, or the one that `dir` itself is.
-pub(super) fn journals(dir: &Path) -> Vec<(String, PathBuf)> {
-    let parts: Vec<_> = [MARKET_DIR, EXECUTIONS_DIR]
-        .into_iter()
-        .map(|name| (name.to_owned(), dir.join(name)))
-        .filter(|(_, path)| path.is_dir())
-        .collect();
-    if parts.is_empty() { vec![("journal".to_owned(), dir.to_owned())] } else { parts }
+/// The journals in a run's directory, or the one that `dir` itself is. Says so of a journal of the
+/// run that was not begun when it was stopped, and refuses a run whose market journal is gone.
+pub(super) fn journals(dir: &Path) -> Result<Vec<(String, PathBuf)>> {
+    let [market, executions] = [MARKET_DIR, EXECUTIONS_DIR].map(|name| dir.join(name));
+    let is_run = dir.join(RUN_FILE).exists();
+    if !is_run && !market.is_dir() && !executions.is_dir() {
+        return Ok(vec![("journal".to_owned(), dir.to_owned())]);
+    }
+    let mut there = Vec::new();
+    if is_present(&market)? {
+        there.push((MARKET_DIR.to_owned(), market));
+    } else if is_present(&executions)? && !is_cut_off(&market)? {
+        return Err(Error::BadJournal {
+            path: market,
+            offset: 0,
+            what: "the journal is gone, and the executions that came of it are there".to_owned(),
+            cure: "restore it from a copy".to_owned(),
+        });
+    } else {
+        term::tell("! market: not begun when the run was stopped; `replay --resume` begins it");
+    }
+    if is_present(&executions)? {
+        there.push((EXECUTIONS_DIR.to_owned(), executions));
+    } else if is_run || executions.is_dir() {
+        term::tell(
+            "! executions: not begun; `replay --resume` derives them from the market journal",
+        );
+    }
+    Ok(there)
 }

@@ -24,7 +24,7 @@ pub(in crate::cli) struct RecoverArgs {
 
 pub(super) fn run(args: &RecoverArgs) -> Result<Ending> {
     let mut document = Map::new();
-    for (name, dir) in journals(&args.dir) {
+    for (name, dir) in journals(&args.dir)? {
         let done = recover_any(&dir)?;
         if !args.json {
             describe(&name, &done);

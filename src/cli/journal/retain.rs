@@ -42,7 +42,7 @@ pub(super) fn run(args: &RetainArgs) -> Result<Ending> {
     let size = args.size.as_deref().map(size_bytes).transpose()?;
     let age = args.age.as_deref().map(age).transpose()?;
     let mut document = Map::new();
-    for (name, dir) in journals(&args.dir) {
+    for (name, dir) in journals(&args.dir)? {
         let needed_from = match dir.parent().filter(|run| run.join(RUN_FILE).exists()) {
             Some(run) if !args.forget_start => needed(run, &dir)?,
             _ => None,

@@ -3,7 +3,7 @@
 use std::path::{Path, PathBuf};
 
 use clap::Args;
-use ringtape::engine::{EngineConfig, Rederived, rederive};
+use ringtape::engine::{EngineConfig, RUN_FILE, Rederived, rederive};
 use ringtape::error::{Error, Result};
 use ringtape::journal::{TornTail, VerifyReport, verify_any};
 use ringtape::report::format::{bytes, thousands};
@@ -30,7 +30,10 @@ pub(in crate::cli) struct VerifyArgs {
 pub(super) fn run(args: &VerifyArgs) -> Result<Ending> {
     let mut document = Map::new();
     let mut damage = None;
-    for (name, dir) in journals(&args.dir) {
+    let journals = journals(&args.dir)?;
+    // Of a run that was stopped before both were begun there is nothing to derive.
+    let is_begun = journals.len() == 2 || !args.dir.join(RUN_FILE).exists();
+    for (name, dir) in journals {
         let value = match verify_any(&dir) {
             Ok(found) => {
                 if !args.json {
@@ -47,7 +50,7 @@ pub(super) fn run(args: &VerifyArgs) -> Result<Ending> {
         };
         document.insert(name, value);
     }
-    let deep = match args.deep && damage.is_none() {
+    let deep = match args.deep && is_begun && damage.is_none() {
         true => Some(derive_again(&args.dir)),
         false => None,
     };
