@@ -1,7 +1,8 @@
 //! Control of a run from outside: limits and the kill switch, through the market ring.
 //!
 //! What is asked for is sequenced between two messages of the feed and stands in the market
-//! journal, so that a replay of the journal repeats it.
+//! journal, so that a replay of the journal repeats it. Of commands that are no run Ctrl-C asks for
+//! their end.
 
 use std::fs::File;
 use std::io::{BufRead, BufReader};
@@ -15,11 +16,12 @@ use ringtape::error::{Error, Result};
 use ringtape::event::kinds::Raw;
 use ringtape::event::{Event, payload};
 use ringtape::ring::{InboxSender, Wait};
+use ringtape::runtime::StopFlag;
 use ringtape::strategy::risk::{Limit, RiskLimits};
 use ringtape::units::AccountId;
 use signal_hook::consts::SIGUSR1;
 
-use super::term;
+use super::{Ending, term};
 
 /// How long a command waits for room in the inbox.
 const PATIENCE: Duration = Duration::from_secs(10);
@@ -152,6 +154,20 @@ fn pass_lines(source: impl BufRead, inbox: &InboxSender<Event>, is_strict: bool)
         }
     }
     Ok(())
+}
+
+/// A flag that the first Ctrl-C sets, so that what was begun is ended well.
+pub(super) fn stop_on_interrupt() -> Result<StopFlag> {
+    let stop = StopFlag::default();
+    let flag = stop.clone();
+    ctrlc::set_handler(move || {
+        if flag.is_set() {
+            std::process::exit(i32::from(Ending::Interrupted.code()));
+        }
+        flag.set();
+    })
+    .map_err(|error| Error::usage(format!("cannot handle Ctrl-C: {error}"), "report this"))?;
+    Ok(stop)
 }
 
 #[cfg(test)]

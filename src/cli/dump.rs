@@ -226,12 +226,7 @@ impl<'a> Dump<'a> {
         object.insert("side".to_owned(), json!(head.side().map(|side| side.name())));
         object.insert("last".to_owned(), json!(unit[unit.len() - 1].is_last()));
         for (field, value) in fields(unit) {
-            let value = match value {
-                FieldValue::Unsigned(number) => json!(number),
-                FieldValue::Price(price) => json!(price.0),
-                other => json!(plain(other)),
-            };
-            object.insert(field.to_owned(), value);
+            object.insert(field.to_owned(), plain_json(value));
         }
         for (name, value) in self.place().into_iter().flatten() {
             object.insert(name.to_owned(), json!(value));
@@ -290,6 +285,15 @@ fn names_order(unit: &[Event], order: u64) -> bool {
     fields(unit).any(|(field, value)| {
         matches!(field, "order_id" | "new_order_id") && value == FieldValue::Unsigned(order)
     })
+}
+
+/// As [`plain`], in JSON.
+pub(super) fn plain_json(value: FieldValue<'_>) -> Value {
+    match value {
+        FieldValue::Unsigned(number) => json!(number),
+        FieldValue::Price(price) => json!(price.0),
+        other => json!(plain(other)),
+    }
 }
 
 /// A value without an instrument's help: prices in increments, bytes in hex.

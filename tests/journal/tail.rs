@@ -15,8 +15,9 @@ use ringtape::event::Event;
 use ringtape::journal::{
     Durability, From, Hold, Limits, Read, Tailer, Writer, records_per_segment, retain, verify,
 };
+use rustix::process::{Pid, Signal, kill_process};
 
-use crate::common::program::{Ran, ringtape, run};
+use crate::common::program::{Ran, end, ringtape, run, start};
 use crate::written::{SEGMENT, append, check, event, write};
 
 /// Reads to the end, and checks every record; says where that is.
@@ -277,22 +278,33 @@ fn recorded(scratch: &Path) -> PathBuf {
 fn the_command_prints_what_was_asked_for() {
     let scratch = tempfile::tempdir().expect("a scratch folder");
     let dir = recorded(scratch.path());
-    let lines = |words: &str| {
-        let ran = tail(&dir, words);
+    let lines_of = |dir: &Path, words: &str| {
+        let ran = tail(dir, words);
         assert_eq!(ran.code, 0, "{}", ran.all());
         let parse = |line| serde_json::from_str(line).expect("JSON");
         ran.stdout.lines().map(parse).collect::<Vec<serde_json::Value>>()
     };
+    let lines = |words: &str| lines_of(&dir, words);
+    let executions = dir.join("executions");
     let fills = lines("--kind filled --json");
     assert!(fills.len() > 10 && fills.iter().all(|fill| fill["kind"] == "filled"));
     assert!(fills.iter().all(|fill| fill["match_id"].as_u64() > Some(0)), "{}", fills[0]);
-    let quote = &lines("--kind quote --json --limit 1")[0];
+    let quote = &lines_of(&executions, "--kind quote --json --limit 1")[0];
     let (bid, ask) = (quote["bid_price"].as_i64(), quote["ask_price"].as_i64());
     assert!(bid > Some(0) && bid < ask && quote["order_id"].is_null(), "{quote}");
-    let listed = tail(&dir, "--kind status --limit 1").stdout;
+    let listed = tail(&executions, "--kind status --limit 1").stdout;
     assert!(listed.contains(" symbol=ACME currency=USD price_increment="), "{listed}");
+    for kinds in ["status", "status,snapshot_mark"] {
+        let both = tail(&dir, &format!("--kind {kinds}"));
+        assert_eq!(both.code, 2, "{}", both.all());
+        let advice = format!("{0}/market or {0}/executions", dir.display());
+        assert!(both.stderr.contains(&advice), "{}", both.all());
+    }
+    let nowhere = tail(&dir.join("none"), "--kind filled");
+    assert!(nowhere.code == 2 && nowhere.stderr.contains("check the path"), "{}", nowhere.all());
     let adds = lines("--kind add --from 09:30 --json --limit 5");
     assert!(adds.len() == 5 && adds[0]["ts_ns"].as_u64() >= Some(34_200_000_000_000));
+    assert!(adds[0]["price"].is_i64() && adds[0]["qty"].is_u64(), "{}", adds[0]);
     assert_eq!(lines("--sequence 1000 --limit 2 --json")[1]["sequence"], 1001);
     assert_eq!(lines("--now --json").len(), 0);
     assert_eq!(lines("--cursor a --limit 10 --json")[9]["sequence"], 9);
@@ -306,6 +318,40 @@ fn the_command_prints_what_was_asked_for() {
         run(["journal", "retain", dir.to_str().expect("text"), "--count", "1", "--json"]);
     assert_eq!(retained.code, 0, "{}", retained.all());
     assert_eq!(retained.json()["journals"]["market"][0]["removed"], false);
+}
+
+#[test]
+fn a_dry_run_of_retention_says_that_nothing_was_removed() {
+    let scratch = tempfile::tempdir().expect("a scratch folder");
+    let dir = scratch.path().to_str().expect("text");
+    write(scratch.path(), records_per_segment::<Event>(SEGMENT) + 10).close().expect("space");
+    let words = ["journal", "retain", dir, "--count", "1", "--json"];
+    for (dry, removed) in [(true, false), (false, true)] {
+        let ran = run(words.into_iter().chain(dry.then_some("--dry-run")));
+        let document = ran.json();
+        let oldest = &document["journals"]["journal"][0];
+        assert_eq!(document["dry_run"], dry, "{}", ran.all());
+        assert_eq!((&oldest["removable"], &oldest["removed"]), (&true.into(), &removed.into()));
+        assert_eq!(segment(scratch.path(), 0).exists(), dry);
+    }
+}
+
+#[test]
+fn a_follower_that_is_stopped_saves_its_cursor() {
+    let scratch = tempfile::tempdir().expect("a scratch folder");
+    let dir = scratch.path();
+    let mut writer = write(dir, 1_000);
+    for (signal, records) in [(Signal::INT, 1_000), (Signal::TERM, 1_500)] {
+        let words = ["journal", "tail", dir.to_str().expect("text"), "--follow", "--cursor", "a"];
+        let child = start(words);
+        std::thread::sleep(Duration::from_millis(500));
+        kill_process(Pid::from_child(&child), signal).expect("it runs");
+        let ran = end(child);
+        assert_eq!(ran.code, 130, "{}", ran.stderr);
+        let tailer = Tailer::<Event>::open(dir, &From::Cursor("a".to_owned())).expect("a cursor");
+        assert_eq!(tailer.position(), records);
+        append(&mut writer, 500);
+    }
 }
 
 #[test]

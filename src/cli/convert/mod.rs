@@ -22,6 +22,7 @@ use ringtape::runtime::StopFlag;
 
 use self::target::Target;
 use super::config::RunConfig;
+use super::control::stop_on_interrupt;
 use super::input::{self, Input};
 use super::{Ending, term};
 
@@ -198,20 +199,6 @@ fn parted(records: &[Event]) -> (&[Event], &[Event]) {
         matches!(event.view(), Instrument(_) | InstrumentTerms(_) | InstrumentListing(_))
     };
     records.split_at(records.iter().take_while(introduces).count())
-}
-
-/// A flag that the first Ctrl-C sets, so that what was begun is ended well.
-fn stop_on_interrupt() -> Result<StopFlag> {
-    let stop = StopFlag::default();
-    let flag = stop.clone();
-    ctrlc::set_handler(move || {
-        if flag.is_set() {
-            std::process::exit(i32::from(Ending::Interrupted.code()));
-        }
-        flag.set();
-    })
-    .map_err(|error| Error::usage(format!("cannot handle Ctrl-C: {error}"), "report this"))?;
-    Ok(stop)
 }
 
 /// Tells what a reader assumed, and what is missing in its feed.

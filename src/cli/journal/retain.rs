@@ -53,10 +53,11 @@ pub(super) fn run(args: &RetainArgs) -> Result<Ending> {
             term::tell(format_args!("{name}:"));
             fates.iter().for_each(|fate| describe(fate, args.dry_run));
         }
-        document.insert(name, fates.iter().map(json_of).collect());
+        document.insert(name, fates.iter().map(|fate| json_of(fate, args.dry_run)).collect());
     }
     if args.json {
-        term::print(format_args!("{:#}", json!({ "schema": 1, "journals": document })))?;
+        let document = json!({ "schema": 1, "dry_run": args.dry_run, "journals": document });
+        term::print(format_args!("{document:#}"))?;
     }
     Ok(Ending::Done)
 }
@@ -80,12 +81,13 @@ fn describe(fate: &Fate, is_dry: bool) {
     term::tell(format_args!("  {} {:>10}  {what}", fate.path.display(), bytes(fate.bytes)));
 }
 
-fn json_of(fate: &Fate) -> Value {
+fn json_of(fate: &Fate, is_dry: bool) -> Value {
     json!({
         "segment": fate.path.display().to_string(),
         "first_sequence": fate.first_sequence,
         "bytes": fate.bytes,
-        "removed": fate.hold.is_none(),
+        "removable": fate.hold.is_none(),
+        "removed": fate.hold.is_none() && !is_dry,
         "why": fate.hold.as_ref().map(ToString::to_string),
     })
 }

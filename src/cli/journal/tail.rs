@@ -14,7 +14,8 @@ use ringtape::report::format::time_of_day;
 use serde_json::{Map, Value, json};
 
 use crate::cli::config::RunConfig;
-use crate::cli::dump::{fields, name, plain};
+use crate::cli::control::stop_on_interrupt;
+use crate::cli::dump::{fields, name, plain_json};
 use crate::cli::{Ending, term};
 
 /// Records that are read at a time.
@@ -40,7 +41,7 @@ pub(in crate::cli) struct TailArgs {
     /// Begin at this sequence
     #[arg(long, value_name = "N", group = "start")]
     sequence: Option<u64>,
-    /// Begin where the cursor of this name was left, and keep it
+    /// Begin where the cursor of this name was left, and keep it, also when interrupted
     #[arg(long, value_name = "NAME", group = "start")]
     cursor: Option<String>,
     /// Begin behind the last record
@@ -69,18 +70,28 @@ pub(super) fn run(args: &TailArgs) -> Result<Ending> {
         check_kinds(args, is_execution)?;
         return tail::<Execution>(args, &dir, zone);
     }
+    // What is no journal is refused as that before its kinds are.
+    Reader::<Event>::open(&dir)?;
     check_kinds(args, is_event)?;
     tail::<Event>(args, &dir, zone)
 }
 
 /// The journal to read: of a run, that which has records of the wanted kinds.
 fn journal(args: &TailArgs) -> Result<PathBuf> {
-    let market = args.dir.join(MARKET_DIR);
+    let [market, executions] = [MARKET_DIR, EXECUTIONS_DIR].map(|name| args.dir.join(name));
     if !market.is_dir() {
         return Ok(args.dir.clone());
     }
+    if let Some(kind) = args.kind.first()
+        && args.kind.iter().all(|name| is_event(name) && is_execution(name))
+    {
+        return Err(Error::usage(
+            format!("`{kind}` is a kind of market events and of executions"),
+            format!("name the journal, {} or {}", market.display(), executions.display()),
+        ));
+    }
     if !args.kind.is_empty() && args.kind.iter().all(|name| is_execution(name)) {
-        return Ok(args.dir.join(EXECUTIONS_DIR));
+        return Ok(executions);
     }
     let of_one = |is_of_one: fn(&str) -> bool, is_of_other: fn(&str) -> bool| {
         args.kind.iter().find(|name| is_of_one(name) && !is_of_other(name))
@@ -137,7 +148,7 @@ impl Line for Event {
 
     fn values(&self) -> Vec<(&'static str, Value)> {
         fields(std::slice::from_ref(self))
-            .map(|(field, value)| (field, plain(value).into()))
+            .map(|(field, value)| (field, plain_json(value)))
             .collect()
     }
 }
@@ -200,7 +211,8 @@ fn tail<R: Line>(args: &TailArgs, dir: &Path, zone: Zone) -> Result<Ending> {
     let mut records = [R::zeroed(); BATCH_RECORDS];
     let (mut printed, mut saved) = (0, Instant::now());
     let limit = args.limit.unwrap_or(u64::MAX);
-    while printed < limit {
+    let stop = stop_on_interrupt()?;
+    while printed < limit && !stop.is_set() {
         // What is not printed is not passed by the cursor either.
         let room = usize::try_from(limit - printed).map_or(BATCH_RECORDS, |n| n.min(BATCH_RECORDS));
         let first = tailer.position();
@@ -230,7 +242,7 @@ fn tail<R: Line>(args: &TailArgs, dir: &Path, zone: Zone) -> Result<Ending> {
         tailer.save()?;
     }
     out.finish()?;
-    Ok(Ending::Done)
+    Ok(if stop.is_set() { Ending::Interrupted } else { Ending::Done })
 }
 
 fn start<R: Line>(args: &TailArgs, dir: &Path, zone: Zone) -> Result<From> {
