@@ -50,8 +50,11 @@ struct Difference {
 }
 
 pub(super) fn run(args: &CompareArgs) -> Result<Ending> {
-    if let (Some(a), Some(b)) = (hashes::read(&args.a)?, hashes::read(&args.b)?) {
-        return hashes::run([&a, &b], args.json);
+    match (hashes::read(&args.a)?, hashes::read(&args.b)?) {
+        (Some(a), Some(b)) => return hashes::run([&a, &b], args.json),
+        (Some(_), None) => return Err(report_and_other(&args.a, &args.b)),
+        (None, Some(_)) => return Err(report_and_other(&args.b, &args.a)),
+        (None, None) => {}
     }
     let mut instruments = InstrumentTable::default();
     let mut feeds = [&args.a, &args.b]
@@ -74,6 +77,14 @@ pub(super) fn run(args: &CompareArgs) -> Result<Ending> {
     let differs = market.difference.is_some()
         || executed.is_some_and(|executed| executed.difference.is_some());
     Ok(if differs { Ending::CheckFailed } else { Ending::Done })
+}
+
+/// The refusal of a report of `replay --json` beside something else.
+fn report_and_other(report: &Path, other: &Path) -> Error {
+    Error::usage(
+        format!("{} is a report of `replay --json`, {} is none", report.display(), other.display()),
+        "name two reports, or two of runs, journals and feeds",
+    )
 }
 
 /// A feed that was opened, or why it was not.

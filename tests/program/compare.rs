@@ -117,3 +117,17 @@ fn hashes_along_the_way_tell_between_which_messages_two_runs_part() {
     assert_eq!(again.json()["hash_every"], plain["hash_every"], "a journal repeats the run");
     assert_eq!(run_line(&format!("replay {SAMPLE} --json --hash-every 0")).code, 2);
 }
+
+#[test]
+fn a_report_is_not_held_against_a_journal() {
+    let scratch = tempfile::tempdir().expect("a scratch folder");
+    let report = scratch.path().join("a.json");
+    let ran = run(["replay", "feeds/bad/unknown-orders.itch", "--json"]);
+    std::fs::write(&report, &ran.stdout).expect("a free disk");
+    let journal = Path::new("feeds/bad/unknown-orders.itch");
+    for (a, b) in [(&*report, journal), (journal, &*report)] {
+        let ran = compare(a, b);
+        assert_eq!(ran.code, 2, "{}", ran.all());
+        assert!(ran.stderr.contains("name two reports"), "{}", ran.all());
+    }
+}
