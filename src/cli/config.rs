@@ -300,6 +300,23 @@ impl RunConfig {
         Self { clock, times, book, queue, ..self }
     }
 
+    /// Refuses a configuration that contradicts what the feed itself says.
+    pub(super) fn check_feed(&self, feed: &Description) -> Result<()> {
+        let own = Self::default().of_feed(feed);
+        let said = [
+            ("clock", &self.clock, own.clock),
+            ("times", &self.times, own.times),
+            ("book", &self.book, own.book),
+        ];
+        match said.iter().find(|(_, given, own)| given.is_some() && *given != own) {
+            Some((name, ..)) => Err(Error::usage(
+                format!("`{name}` of the configuration is not what the feed says of itself"),
+                "leave it out",
+            )),
+            None => Ok(()),
+        }
+    }
+
     /// Refuses a model of queues where the feed tells the orders in them.
     pub(super) fn check_queue(&self) -> Result<()> {
         match &self.queue {

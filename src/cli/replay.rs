@@ -154,6 +154,7 @@ pub(super) fn run(args: &ReplayArgs) -> Result<Ending> {
     if feed.description().arrival.is_some() {
         check_live(args)?;
     }
+    given.check_feed(feed.description())?;
     let shape = shape.of_feed(feed.description());
     if feed.description().is_of_levels {
         check_levels(args)?;

@@ -38,14 +38,19 @@ impl ReportFlags {
         self.report.as_deref().map_or(Ok(()), |dir| term::check_dir(dir, self.force))
     }
 
+    /// Whether a report is wanted.
+    pub(super) fn is_wanted(&self) -> bool {
+        self.report.is_some()
+    }
+
     /// Executions that the engine is to keep.
     pub(super) fn kept_executions(&self) -> usize {
-        if self.report.is_some() { KEPT_EXECUTIONS } else { 0 }
+        if self.is_wanted() { KEPT_EXECUTIONS } else { 0 }
     }
 
     /// The samples to take while `engine` runs; `None` without a report.
     pub(super) fn samples(&self, engine: &Engine) -> Option<Samples> {
-        self.report.is_some().then(|| Samples::new(engine.handle().gauges()))
+        self.is_wanted().then(|| Samples::new(engine.handle().gauges()))
     }
 
     /// Writes the report of a finished run, if one is wanted.
@@ -110,13 +115,20 @@ impl ReportFlags {
     }
 }
 
-/// Writes the files of a report; the page last, so that it never lacks what it belongs to.
+/// Writes the files of a report; the page last, so that it never lacks what it belongs to. A new
+/// directory that cannot be filled is removed.
 pub(super) fn write_files(dir: &Path, files: &[ReportFile]) -> Result<()> {
+    let is_new = !dir.exists();
     fs::create_dir_all(dir).map_err(|error| Error::io("create", dir, error))?;
-    for file in files.iter().rev() {
+    let written = files.iter().rev().try_for_each(|file| {
         let path = dir.join(&file.name);
-        term::write_whole(&path, |mut out| out.write_all(file.text.as_bytes()))?;
+        term::write_whole(&path, |mut out| out.write_all(file.text.as_bytes()))
+    });
+    if written.is_err() && is_new {
+        // What stopped the writing is told; a failure to tidy up would only hide it.
+        let _ = fs::remove_dir_all(dir);
     }
+    written?;
     term::tell(format_args!("report     {}", dir.join(PAGE).display()));
     Ok(())
 }

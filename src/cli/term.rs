@@ -167,11 +167,11 @@ pub(super) fn check_files(
 
 /// Refuses a directory to write into that cannot be created, or exists already unless forced.
 pub(super) fn check_dir(path: &Path, force: bool) -> Result<()> {
-    match path.ancestors().find(|path| path.exists()) {
-        Some(there) if !there.is_dir() => Err(Error::usage(
-            format!("{} is a file, and no directory", there.display()),
-            "choose another name",
-        )),
+    // A link that leads nowhere is there too, and nothing can be made in its place.
+    match path.ancestors().find(|path| path.symlink_metadata().is_ok()) {
+        Some(there) if !there.is_dir() => {
+            Err(Error::usage(format!("{} is no directory", there.display()), "choose another name"))
+        }
         _ => check_overwrite(path, force),
     }
 }

@@ -17,7 +17,9 @@ pub(super) fn read<T: DeserializeOwned>(path: &Path, cure: &str) -> Result<T> {
                 (format!("unknown key `{key}`"), format!("did you mean `{near}`?"))
             }
             Some((key, None)) => (format!("unknown key `{key}`"), cure.to_owned()),
-            None => (error.message().to_owned(), cure.to_owned()),
+            None => {
+                (error.message().to_owned(), wrong_type(error.message()).unwrap_or(cure).to_owned())
+            }
         };
         Error::usage(format!("{}, line {line}: {what}", path.display()), cure)
     })
@@ -60,6 +62,17 @@ fn line_of(text: &str, key: &str) -> Option<usize> {
         after.is_some_and(|rest| rest.trim_start_matches(['"', ' ', '\t']).starts_with(['=', ']']))
     };
     text.lines().position(is_it).map(|index| index + 1)
+}
+
+/// What to do about a value of the type that a message of the reader complains of.
+fn wrong_type(message: &str) -> Option<&'static str> {
+    let (_, expected) = message.strip_prefix("invalid type: ")?.rsplit_once(", expected ")?;
+    match expected {
+        "a string" => Some("write it in quotes"),
+        "a sequence" => Some("write a list, as in `[\"A\", \"B\"]`"),
+        "u64" => Some("write a number without quotes"),
+        _ => None,
+    }
 }
 
 /// The key that a message of the reader is about, and the nearest of those that it names.

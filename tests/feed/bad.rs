@@ -214,7 +214,11 @@ fn a_bad_file_of_instruments_is_refused_with_its_line_and_what_to_do() {
     for (text, what, cure) in [
         ("lot = 0", "`lot` of [ACME]: it is 0", amounts),
         ("tik = 1", "unknown key `tik`", "did you mean `ticks`?"),
-        ("lot = \"ten\"", "invalid type: string \"ten\", expected u64", table),
+        (
+            "lot = \"ten\"",
+            "invalid type: string \"ten\", expected u64",
+            "write a number without quotes",
+        ),
         ("lot =", "string values must be quoted, expected literal string", table),
         ("collar = \"-1\"", "`collar` of [ACME]: `-1` is no price", amounts),
         (

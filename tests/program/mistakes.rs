@@ -10,10 +10,19 @@ use crate::common::program::run_line;
 const FEED: &str = "feeds/sample.itch.gz";
 
 /// Command, exit code, what is said and what is advised; `@` is a scratch folder with a binary file
-/// `bytes`, an empty folder `empty` and order files.
+/// `bytes`, an empty folder `empty`, a link `link` that leads nowhere, order files and others.
 const MISTAKES: &[(&str, u8, &str, &str)] = &[
     ("replay FEED --config @/bytes", 3, "bytes", "the file that was meant"),
     ("replay FEED --strategy maker:symbols=ACME --limits @/bytes.toml", 3, "bytes.toml", "meant"),
+    ("replay FEED --config @/clock.toml", 2, "`clock`", "leave it out"),
+    ("replay FEED --config @/text.toml", 2, "line 2: invalid type: integer", "write it in quotes"),
+    ("replay FEED --config @/list.toml", 2, "line 1: invalid type: string", "write a list"),
+    ("replay FEED --journal @/bytes", 2, "bytes is no directory", "name another"),
+    ("replay FEED --journal @/link --resume", 2, "link is no directory", "name another"),
+    ("replay FEED --journal @/link --dry-run", 2, "link is no directory", "name another"),
+    ("replay FEED --report @/link", 2, "link is no directory", "another name"),
+    ("replay FEED --audit", 2, "--audit does nothing", "--strategy"),
+    ("replay FEED --force", 2, "--force does nothing", "leave it out"),
     ("replay FEED --control @/empty", 2, "is a directory", "mkfifo"),
     ("replay FEED --strategy maker:symbols=ACME --limits posn=10", 2, "`posn`", "position"),
     ("replay FEED --date 2020-01-30,2020-01-31", 2, "2 dates for one feed", "one date for all"),
@@ -39,6 +48,10 @@ fn each_mistake_has_its_exit_code_and_advice_and_leaves_nothing_behind() {
     for name in ["bytes", "bytes.toml"] {
         fs::write(at(name), [0xff_u8, 0xfe, 0, 1]).expect("a file");
     }
+    fs::write(at("clock.toml"), "clock = \"utc\"\n").expect("a file");
+    fs::write(at("text.toml"), "symbols = [\"ACME\"]\nmark-max-spread = 5\n").expect("a file");
+    fs::write(at("list.toml"), "symbols = \"ACME\"\n").expect("a file");
+    std::os::unix::fs::symlink("nowhere", at("link")).expect("a link");
     let orders = "action,order_id,account,symbol,side,price,qty\n\
                   new,1,1,A,buy,1.00,10\n\
                   replace,1,,,,,0\n";

@@ -73,7 +73,7 @@ fn tables_that_cannot_be_written_are_refused_before_the_run() {
         (format!("--fills-out {folder}/none/f.csv"), "there is no directory"),
         (format!("--fills-out {folder}"), "is a directory"),
         ("--fills-out -".to_owned(), "`-` is no name"),
-        (format!("--report {folder}/old/page"), "is a file, and no directory"),
+        (format!("--report {folder}/old/page"), "old is no directory"),
     ] {
         for only in ["", " --dry-run"].iter().take(1 + usize::from(!flags.contains("report"))) {
             let ran =

@@ -3,7 +3,7 @@
 use std::path::PathBuf;
 
 use ringtape::engine::RunReport;
-use ringtape::error::Result;
+use ringtape::error::{Error, Result};
 use ringtape::report;
 
 use super::ReplayArgs;
@@ -14,16 +14,23 @@ use crate::cli::term;
 pub(super) fn check(args: &ReplayArgs) -> Result<()> {
     let ReplayArgs { fills_out, positions_out, feeds, config_file, control, .. } = args;
     let files: Vec<_> = fills_out.iter().chain(positions_out).collect();
+    if args.report.force && files.is_empty() && !args.report.is_wanted() {
+        return Err(Error::usage(
+            "--force does nothing without --report, --fills-out or --positions-out",
+            "leave it out; a journal is never overwritten",
+        ));
+    }
     let inputs: Vec<_> = feeds.iter().chain(config_file).chain(control).cloned().collect();
     term::check_files(&files, &inputs, args.journal.as_deref(), args.report.force)
 }
 
-/// Refuses to tell of orders where there are none.
+/// Refuses to tell of orders, or to check their money, where there are none.
 pub(super) fn check_trading(args: &ReplayArgs, has_orders: bool) -> Result<()> {
     let given = [
         ("fills-out", args.fills_out.is_some()),
         ("positions-out", args.positions_out.is_some()),
         ("explain", args.explain.is_some()),
+        ("audit", args.audit),
     ];
     match given.iter().find(|(_, is_given)| *is_given && !has_orders) {
         Some((name, _)) => Err(without_strategy(name)),
