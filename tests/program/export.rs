@@ -6,7 +6,7 @@
 use std::fs;
 use std::path::{Path, PathBuf};
 
-use crate::common::program::run;
+use crate::common::program::{run, run_with_small_files};
 
 const SAMPLE: &str = "feeds/sample.itch.gz";
 
@@ -224,4 +224,15 @@ fn nothing_is_left_of_a_table_whose_feed_ends_in_a_fault() {
     assert!(ran.code == 3 && ran.stderr.contains("was not written"), "{}", ran.all());
     assert_eq!(fs::read_to_string(&out).expect("a file"), "mine");
     assert_eq!(fs::read_dir(scratch.path()).expect("a folder").count(), 1);
+}
+
+#[test]
+fn a_file_that_may_not_grow_is_named_and_not_left_behind() {
+    let scratch = tempfile::tempdir().expect("a scratch folder");
+    let path = scratch.path().join("trades.csv");
+    let file = path.display();
+    let ran = run_with_small_files(100, &format!("export trades {SAMPLE} -o {file}"));
+    assert_eq!(ran.code, 4, "{}", ran.all());
+    assert!(ran.stderr.contains(&format!("cannot write {file}: ")), "{}", ran.all());
+    assert_eq!(fs::read_dir(scratch.path()).expect("a folder").count(), 0);
 }

@@ -7,7 +7,7 @@
 use std::fs;
 use std::path::Path;
 
-use crate::common::program::{Ran, run};
+use crate::common::program::{Ran, run, run_with_small_files};
 
 const SAMPLE: &str = "feeds/sample.itch.gz";
 const STRATEGY: &str = "maker:symbols=ACME,ORBQ,lots=1,limit=1000";
@@ -133,4 +133,14 @@ fn order_files_and_short_recordings_have_a_page_too() {
         assert_eq!(ran.code, 0, "{feed}\n{}", ran.all());
         assert!(page(&dir).matches("<svg").count() >= 4, "{feed}");
     }
+}
+
+#[test]
+fn a_report_that_finds_no_room_leaves_no_directory() {
+    let scratch = tempfile::tempdir().expect("a scratch folder");
+    let dir = scratch.path().join("report");
+    let ran = run_with_small_files(4, &format!("replay {SAMPLE} --report {}", dir.display()));
+    assert_eq!(ran.code, 4, "{}", ran.all());
+    assert!(ran.stderr.contains("cannot write"), "{}", ran.all());
+    assert!(!dir.exists(), "half a report");
 }

@@ -161,23 +161,27 @@ fn export(args: &TableArgs, rows: &mut dyn Rows) -> Result<Ending> {
     let Some(path) = &args.output else {
         let mut out = term::Stdout::lock();
         let table = Csv::new(&mut out, rows.columns());
-        let written = write(&mut *feed, begin, args, rows, table);
+        let written = write(&mut *feed, begin, args, rows, table, &term::closed_pipe);
         let failed = written.and_then(|failed| out.finish().map(|()| failed))?;
         return failed.map_or(Ok(Ending::Done), Err);
     };
     let format = Format::of(path)?;
     term::check_files(&[path], &args.input.feeds, None, args.force)?;
+    let failed = |error: io::Error| match error.kind() {
+        io::ErrorKind::BrokenPipe => term::closed_pipe(error),
+        _ => Err(Error::io("write", path, error)),
+    };
     let mut outcome = Ok(None);
     let named = term::write_whole(path, |file: File| {
         outcome = match format {
             Format::Csv => {
                 let table = Csv::new(BufWriter::new(file), rows.columns());
-                write(&mut *feed, begin, args, rows, table)
+                write(&mut *feed, begin, args, rows, table, &failed)
             }
             #[cfg(feature = "parquet")]
             Format::Parquet => {
                 let table = Parquet::new(file, rows.columns());
-                write(&mut *feed, begin, args, rows, table)
+                write(&mut *feed, begin, args, rows, table, &failed)
             }
         };
         match &outcome {
@@ -219,15 +223,17 @@ impl Format {
     }
 }
 
-/// Writes the rows of a feed; a fault of the feed ends them and is given beside what is right.
+/// Writes the rows of a feed; a fault of the feed ends them and is given beside what is right, and
+/// `failed` says what it means that a row cannot be written.
 fn write(
     feed: &mut dyn Feed,
     mut begin: Begin,
     args: &TableArgs,
     rows: &mut dyn Rows,
     table: io::Result<impl Table>,
+    failed: &dyn Fn(io::Error) -> Result<()>,
 ) -> Result<Option<Error>> {
-    let failed = |error| term::closed_pipe(error).map(|()| None);
+    let failed = |error| failed(error).map(|()| None);
     let midnight_ns = feed.description().midnight_ns;
     let mut table = match table {
         Ok(table) => table,
