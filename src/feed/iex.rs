@@ -16,12 +16,13 @@
 //! | others | `notice` |
 //!
 //! Messages are numbered in each session: what is missing counts as a gap with its range, and what
-//! comes twice, from a second line, is read once. A capture is of the protocol of its first segment;
-//! datagrams of others are left out and told. Prices are in 1e-4 USD. Source: IEX's DEEP 1.0,
-//! TOPS 1.6 and Transport 1.25 specifications.
+//! comes twice, from a second line, is read once; what comes behind a later one is lost. A capture is
+//! of the protocol of its first segment; datagrams of others are left out and told. Prices are in
+//! 1e-4 USD. Source: IEX's DEEP 1.0, TOPS 1.6 and Transport 1.25 specifications.
 
 use std::collections::HashMap;
 use std::fmt;
+use std::ops::Range;
 
 use super::capture::Capture;
 use super::lines::Staged;
@@ -70,8 +71,9 @@ pub(super) struct IexFeed {
     symbols: HashMap<[u8; 8], u32>,
     /// The best prices as told last, by instrument from 1: bid and offer.
     best: Vec<[(Price, Qty); 2]>,
-    /// Session and channel, and the number that comes next there.
-    expected: HashMap<(u32, u32), u64>,
+    /// Session and channel, and the numbers that were there, from the lowest to the one that comes
+    /// next.
+    known: HashMap<(u32, u32), Range<u64>>,
     /// Gaps behind which no message came yet.
     gaps: Vec<Gap>,
     fault: Option<Error>,
@@ -174,7 +176,7 @@ impl IexFeed {
             first_other: 0,
             symbols: HashMap::new(),
             best: Vec::new(),
-            expected: HashMap::new(),
+            known: HashMap::new(),
             gaps: Vec::new(),
             fault: None,
             is_ended: false,
@@ -194,18 +196,26 @@ impl IexFeed {
             self.others += 1;
             return Ok(true);
         };
-        let expected = self.expected.entry(header.stream).or_insert(header.first);
-        let known = expected.saturating_sub(header.first);
-        if header.first > *expected {
-            let (message, from) = (self.number, *expected);
-            let byte = Some(offset);
-            self.gaps.push(Gap { message, from, until: header.first, byte });
+        let numbers = header.first..header.first.saturating_add(header.count);
+        let known = self.known.entry(header.stream).or_insert(numbers.start..numbers.start);
+        let (message, byte) = (self.number, Some(offset));
+        let mut note = |gap: Range<u64>| {
+            if !gap.is_empty() {
+                self.gaps.push(Gap { message, from: gap.start, until: gap.end, byte });
+            }
+        };
+        note(known.end..numbers.start);
+        // What is below the first number comes too late.
+        if !numbers.is_empty() {
+            note(numbers.start..known.start);
+            known.start = known.start.min(numbers.start);
         }
-        *expected = (*expected).max(header.first.saturating_add(header.count));
+        let known_count = known.end.saturating_sub(numbers.start);
+        known.end = known.end.max(numbers.end);
         let mut rest = &payload[HEADER_BYTES..];
         for number in 0..header.count {
             let message = cut(&mut rest).ok_or_else(|| self.bad_feed(offset))?;
-            if number >= known {
+            if number >= known_count {
                 self.stage(Message(message), offset)?;
                 self.number += 1;
             }

@@ -109,6 +109,15 @@ fn gaps_have_their_numbers_and_copies_are_read_once() {
     assert_eq!((gap.from, gap.until, gap.message), (4, 9, 3));
     assert_eq!(checks.gaps.first_ts, START as u64 + 9, "the time of the message behind it");
     assert_eq!(levels(&events, Side::Buy).len(), 4);
+    // What comes below the first number is lost, and told once.
+    let (_, checks, _) = read(&[
+        segment(DEEP, 5, &[add(5)]),
+        segment(DEEP, 3, &[add(3), add(4)]),
+        segment(DEEP, 3, &[add(3), add(4), add(5), add(6)]),
+        segment(DEEP, 9, &[]),
+    ]);
+    let ranges: Vec<_> = checks.gap_ranges.iter().map(|gap| (gap.from, gap.until)).collect();
+    assert_eq!((checks.messages, ranges), (2, vec![(3, 5), (7, 9)]));
 }
 
 #[test]
