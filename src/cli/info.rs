@@ -190,7 +190,11 @@ fn describe(description: &Description, census: &Census, journals: Option<&Journa
     if let (Some(first), Some(last)) = (checks.first_ts, checks.last_ts) {
         out.line(format_args!("span          {}", span(first, last, description.zone)))?;
     }
-    let completeness = if checks.has_start && checks.has_end { "whole session" } else { "slice" };
+    let completeness = match (checks.has_start && checks.has_end, checks.gaps.count) {
+        (false, _) => "slice",
+        (true, 0) => "whole session",
+        (true, _) => "whole session, with gaps",
+    };
     out.line(format_args!("completeness  {completeness}"))?;
     out.line(format_args!("instruments   {}", thousands(census.instruments.len() as u64)))?;
     for (what, located) in faults(checks) {

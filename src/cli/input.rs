@@ -10,6 +10,7 @@ use ringtape::feed::orders::ORDERS_FORMAT;
 use ringtape::feed::{
     self, Begin, Checks, Date, Feed, Merged, Moment, OpenOptions, TimeOfDay, Until, Zone,
 };
+use ringtape::report::format::thousands;
 
 use super::config::RunConfig;
 use super::instruments::Instruments;
@@ -65,6 +66,17 @@ impl Input {
         if has_window && (checks.messages == 0 || !begin.has_come()) {
             term::tell(format_args!("ringtape: {NOTHING_IN_WINDOW}"));
         }
+    }
+}
+
+/// Tells how many messages of a feed are missing, where its format numbers them.
+pub(super) fn tell_missing(checks: &Checks) {
+    let count = checks.gaps.count;
+    if count > 0 {
+        term::tell(format_args!(
+            "! {} messages are missing in the feed: `ringtape info` tells which",
+            thousands(count)
+        ));
     }
 }
 

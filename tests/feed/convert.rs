@@ -231,6 +231,18 @@ fn two_bad_lines_make_a_whole_session_and_one_has_the_gaps_that_were_asked_for()
     let strict = run(["replay", &one, "--strict"]);
     assert_eq!(strict.code, 1, "{}", strict.all());
     assert!(strict.stderr.contains("messages are missing"), "{}", strict.stderr);
+    let orders = text(&folder.path().join("orders.csv"));
+    for words in [
+        &["export", "trades", &one][..],
+        &["book", &one, "--symbol", "ACME", "--csv"],
+        &["dump", &one, "--kind", "phase"],
+        &["convert", &one, &orders],
+    ] {
+        let ran = run(words);
+        let told = " messages are missing in the feed";
+        assert!(ran.stderr.contains(told), "{words:?}: {}", ran.stderr);
+    }
+    assert!(run(["info", &one]).stdout.contains("whole session, with gaps"));
     // The same seed gives the same faults.
     let again = text(&folder.path().join("again.pcapng"));
     converted(&day, &again, &bad);

@@ -15,7 +15,7 @@ use clap::Args;
 use ringtape::engine::{Engine, EngineConfig, JournalConfig};
 use ringtape::error::{Error, Result};
 use ringtape::event::{Event, EventView};
-use ringtape::feed::{Feed, Fill};
+use ringtape::feed::{Checks, Feed, Fill};
 use ringtape::limits::FEED_BATCH_RECORDS;
 use ringtape::report::format::thousands;
 use ringtape::runtime::StopFlag;
@@ -142,7 +142,7 @@ fn to_journal(args: &ConvertArgs, feed: Box<dyn Feed>, dir: &Path) -> Result<End
     let journal = JournalConfig::new(dir, shape.to_toml());
     let config = EngineConfig { journal: Some(journal), ..EngineConfig::default() };
     let report = Engine::start(feed, config)?.join();
-    tell_notes(&report.feed.assumptions, report.checks.gaps.count);
+    tell_notes(&report.feed.assumptions, &report.checks);
     if let Some(error) = report.error {
         return Err(error);
     }
@@ -202,11 +202,9 @@ fn parted(records: &[Event]) -> (&[Event], &[Event]) {
 }
 
 /// Tells what a reader assumed, and what is missing in its feed.
-fn tell_notes(notes: &[String], gaps: u64) {
+fn tell_notes(notes: &[String], checks: &Checks) {
     notes.iter().for_each(|note| term::tell(format_args!("! {note}")));
-    if gaps > 0 {
-        term::tell(format_args!("! {} messages are missing in the feed", thousands(gaps)));
-    }
+    input::tell_missing(checks);
 }
 
 /// How a command ended that may have been stopped.
