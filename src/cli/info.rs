@@ -47,6 +47,10 @@ pub(super) fn run(args: &InfoArgs) -> Result<Ending> {
     let mut census = Census::new(args.input.begin(feed.as_ref())?, &args.symbols);
     let read = census.take(feed.as_mut());
     args.input.tell_empty(&census.begin, feed.checks());
+    let is_part = args.input.from.is_some() || args.input.until.is_some();
+    if is_part && !feed.description().sources.is_empty() {
+        census.forget_what_is_ahead();
+    }
     let description = feed.description();
     if args.json {
         let mut document = json_of(description, &census);
@@ -83,6 +87,8 @@ struct Census {
     symbols: Vec<String>,
     begin: Begin,
     checks: Checks,
+    /// Whether bytes and types are those of these messages.
+    is_exact: bool,
 }
 
 impl Census {
@@ -93,7 +99,20 @@ impl Census {
             symbols: symbols.to_vec(),
             begin,
             checks: Checks::default(),
+            is_exact: true,
         }
+    }
+
+    /// Several feeds are read ahead of the messages that they give in the order of time: of a part
+    /// of them nobody knows bytes and types.
+    fn forget_what_is_ahead(&mut self) {
+        self.is_exact = false;
+        self.checks.by_type = [0; 256];
+    }
+
+    /// Bytes of the messages; `None` where they are not known.
+    fn bytes(&self) -> Option<u64> {
+        self.is_exact.then_some(self.checks.bytes)
     }
 
     /// Counts all of `feed` from the time to begin on, or what comes before its fault.
@@ -182,11 +201,8 @@ fn describe(description: &Description, census: &Census, journals: Option<&Journa
     out.line(format_args!("format        {}", description.format))?;
     out.line(format_args!("compression   {}", description.compression))?;
     out.line(format_args!("identity      {:016x}", description.identity))?;
-    out.line(format_args!(
-        "messages      {} in {}",
-        thousands(checks.messages),
-        bytes(checks.bytes)
-    ))?;
+    let size = census.bytes().map_or_else(String::new, |count| format!(" in {}", bytes(count)));
+    out.line(format_args!("messages      {}{size}", thousands(checks.messages)))?;
     if let (Some(first), Some(last)) = (checks.first_ts, checks.last_ts) {
         out.line(format_args!("span          {}", span(first, last, description.zone)))?;
     }
@@ -212,7 +228,7 @@ fn describe(description: &Description, census: &Census, journals: Option<&Journa
     for assumption in &description.assumptions {
         out.line(format_args!("assumed       {assumption}"))?;
     }
-    out.line("by type")?;
+    out.line(if census.is_exact { "by type" } else { "by type       not known of a part" })?;
     for (name, count) in messages_by_type(description, checks) {
         out.line(format_args!("  {name:<12}{:>14}", thousands(count)))?;
     }
@@ -250,7 +266,7 @@ fn json_of(description: &Description, census: &Census) -> Value {
         "compression": description.compression,
         "identity": format!("{:016x}", description.identity),
         "messages": checks.messages,
-        "bytes": checks.bytes,
+        "bytes": census.bytes(),
         "first_ts": checks.first_ts,
         "last_ts": checks.last_ts,
         "clock": description.zone.code(),
