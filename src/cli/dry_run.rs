@@ -87,7 +87,7 @@ pub(super) fn run(
         );
         let taken = needs.disk_bytes.unwrap_or_default();
         out.line(format_args!(
-            "journal    {needed}, {} while it is written; {} free at {}",
+            "journal    {needed}, at least {} while it is written; {} free at {}",
             bytes(taken),
             bytes(*free),
             dir.display()

@@ -19,7 +19,7 @@ fn a_dry_run_tells_plan_sizes_and_space_and_leaves_nothing() {
     let line = format!("replay {SAMPLE} --dry-run --runners 2 --journal {}", dir.display());
     let ran = run_line(&line);
     assert_eq!(ran.code, 0, "{}", ran.all());
-    for told in ["runner 0", "runner 1", "rings", "free at", "waiting"] {
+    for told in ["runner 0", "runner 1", "rings", "at least 768.0 MiB", "free at", "waiting"] {
         assert!(ran.stdout.contains(told), "{told}\n{}", ran.stdout);
     }
     let json = run_line(&format!("{line} --json")).json();
