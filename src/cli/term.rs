@@ -61,8 +61,8 @@ pub(super) fn tell(text: impl std::fmt::Display) {
 /// Tells that nothing was written of a feed that ends in a fault.
 pub(super) fn tell_unwritten(path: &Path) {
     tell(format_args!(
-        "! {} was not written, because the feed ends in a fault: --until with a time before it takes \
-         what comes before",
+        "! {} was not written, because the feed ends in a fault: --until with a time before it \
+         takes what comes before",
         path.display()
     ));
 }

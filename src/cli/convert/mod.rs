@@ -40,8 +40,8 @@ pub(super) struct ConvertArgs {
     input: Input,
     /// What to write, by its name: day.itch, day.pcap, day.pcapng, each with .gz or .zst behind it,
     /// SYMBOL_..._message_10.csv (LOBSTER, with the order book file of so many levels beside it),
-    /// orders.csv (an order file, with its price increments beside it as orders.toml), a new directory
-    /// (journal), udp://GROUP:PORT (live), or `-` for ITCH on stdout
+    /// orders.csv (an order file, with its price increments beside it as orders.toml), a new
+    /// directory (journal), udp://GROUP:PORT (live), or `-` for ITCH on stdout
     #[arg(value_name = "OUT")]
     output: PathBuf,
     /// The instrument of a LOBSTER file, when the feed has several
@@ -168,8 +168,8 @@ fn write_output(path: &Path, write: impl FnOnce(File) -> io::Result<Result<()>>)
     outcome.and(named)
 }
 
-/// Hands the records of each message of a feed to `take`, until the feed's end or a stop; those that
-/// clear a book before a message come by themselves.
+/// Hands the records of each message of a feed to `take`, until the feed's end or a stop; those
+/// that clear a book before a message come by themselves.
 fn drive(
     feed: &mut dyn Feed,
     stop: &StopFlag,

@@ -15,8 +15,8 @@
 //! The same packets come on two lines; `arbiter` makes one stream of them, in order, each message
 //! once, and says what is missing. `recorded` does so for a capture: the messages that it hands out
 //! are framed as in a file, so that one decoder serves both. There a message that is missing is
-//! awaited for a second of the capture's time. So is, at the beginning, one with a lower number than
-//! the first packet's. What comes later is lost, counted among the gaps and never among the copies.
+//! awaited for a second of the capture's time. So is, at the beginning, one with a lower number
+//! than the first packet's. What comes later is lost, counted among the gaps and never among the copies.
 
 pub(crate) mod arbiter;
 mod impair;
