@@ -31,8 +31,8 @@ const LOCK_NAME: &str = "writer.lock";
 const QUARANTINE_NAME: &str = "quarantine";
 
 /// Attempts to get the lock, 1 ms apart: a reader that asks whether the writer is alive holds the
-/// lock for a moment.
-const LOCK_ATTEMPTS: u32 = 20;
+/// lock for a moment, and so does a child of the writer's process until it is another program.
+const LOCK_ATTEMPTS: u32 = 100;
 
 /// An error of a journal's writer: not to find a file that it made is nobody's slip in a command.
 pub(super) fn or_gone(error: Error, dir: &Path) -> Error {
