@@ -17,8 +17,8 @@
 //!
 //! Messages are numbered in each session: what is missing counts as a gap with its range, and what
 //! comes twice, from a second line, is read once; what comes behind a later one is lost. A capture
-//! is of the protocol of its first segment; datagrams of others are left out and told. Prices are in
-//! 1e-4 USD. Source: IEX's DEEP 1.0, TOPS 1.6 and Transport 1.25 specifications.
+//! is of the protocol of its first segment; datagrams of others are left out and told. Prices are
+//! in 1e-4 USD. Source: IEX's DEEP 1.0, TOPS 1.6 and Transport 1.25 specifications.
 
 use std::collections::HashMap;
 use std::fmt;

@@ -10,8 +10,8 @@
 //! The arbiter knows no clock and no socket: who drives it says when a packet came, looks at
 //! [`Arbiter::missing`], and decides when to ask for messages again or to [give
 //! up](Arbiter::give_up). A session whose first number is not known starts with its first packet;
-//! or with the lowest number that comes until who drives it says that [it starts](Arbiter::start), and
-//! then what is below and comes later is lost like what was given up.
+//! or with the lowest number that comes until who drives it says that [it starts](Arbiter::start),
+//! and then what is below and comes later is lost like what was given up.
 
 use std::collections::BTreeMap;
 

@@ -16,7 +16,8 @@
 //! once, and says what is missing. `recorded` does so for a capture: the messages that it hands out
 //! are framed as in a file, so that one decoder serves both. There a message that is missing is
 //! awaited for a second of the capture's time. So is, at the beginning, one with a lower number
-//! than the first packet's. What comes later is lost, counted among the gaps and never among the copies.
+//! than the first packet's. What comes later is lost, counted among the gaps and never among the
+//! copies.
 
 pub(crate) mod arbiter;
 mod impair;
