@@ -55,32 +55,7 @@ pub(super) fn run(args: &VerifyArgs) -> Result<Ending> {
         false => None,
     };
     if let (Some(Ok(found)), false) = (&deep, args.json) {
-        term::tell(format_args!(
-            "derived again: {} market records, {} executions and {} snapshots are the same",
-            thousands(found.records),
-            thousands(found.executions),
-            found.snapshots.len()
-        ));
-        if found.removed > 0 {
-            term::tell(format_args!(
-                "  {} executions before the first that is there came out too: nothing is left to \
-                 compare them with",
-                thousands(found.removed)
-            ));
-        }
-        if found.ahead > 0 {
-            term::tell(format_args!(
-                "  ! the market journal ends before the execution journal: what caused its last {} \
-                 executions is lost; `replay --resume` sets them aside and goes on",
-                thousands(found.ahead)
-            ));
-        }
-        if found.missing > 0 {
-            term::tell(format_args!(
-                "  {} more executions came out: `replay --resume` appends them",
-                thousands(found.missing)
-            ));
-        }
+        tell_derived(found);
     }
     if args.json {
         let deep = deep.as_ref().map(|found| match found {
@@ -103,6 +78,36 @@ pub(super) fn run(args: &VerifyArgs) -> Result<Ending> {
         (Some(damage), _) => Err(damage),
         (None, Some(Err(error))) => Err(error),
         (None, _) => Ok(Ending::Done),
+    }
+}
+
+/// Says what came out when a run was derived again.
+fn tell_derived(found: &Rederived) {
+    term::tell(format_args!(
+        "derived again: {} market records, {} executions and {} snapshots are the same",
+        thousands(found.records),
+        thousands(found.executions),
+        found.snapshots.len()
+    ));
+    if found.removed > 0 {
+        term::tell(format_args!(
+            "  {} executions before the first that is there came out too: nothing is left to \
+             compare them with",
+            thousands(found.removed)
+        ));
+    }
+    if found.ahead > 0 {
+        term::tell(format_args!(
+            "  ! the market journal ends before the execution journal: what caused its last {} \
+             executions is lost; `replay --resume` sets them aside and goes on",
+            thousands(found.ahead)
+        ));
+    }
+    if found.missing > 0 {
+        term::tell(format_args!(
+            "  {} more executions came out: `replay --resume` appends them",
+            thousands(found.missing)
+        ));
     }
 }
 
