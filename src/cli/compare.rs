@@ -10,7 +10,7 @@ use ringtape::engine::{EXECUTIONS_DIR, JournalFeed, MARKET_DIR, RUN_FILE};
 use ringtape::error::{Error, Result};
 use ringtape::event::{Event, Execution, ExecutionKind, InstrumentTable};
 use ringtape::feed::{Feed, Fill};
-use ringtape::journal::{Read, Reader};
+use ringtape::journal::Reader;
 use ringtape::units::InstrumentId;
 use serde_json::{Value, json};
 
@@ -201,10 +201,9 @@ fn executed(a: &Path, b: &Path, instruments: &InstrumentTable) -> Result<Outcome
 
 /// The next execution of a journal as it is compared; marks of snapshots are none.
 fn next_execution(reader: &mut Reader<Execution>) -> Result<Option<Execution>> {
-    let mut one = [Execution::new(ExecutionKind::SnapshotMark, 0, 0)];
-    while let Read::Records(_) = reader.read(&mut one)? {
-        if one[0].kind() != Some(ExecutionKind::SnapshotMark) {
-            return Ok(Some(one[0].canonical()));
+    while let Some(execution) = reader.read_one()? {
+        if execution.kind() != Some(ExecutionKind::SnapshotMark) {
+            return Ok(Some(execution.canonical()));
         }
     }
     Ok(None)

@@ -16,8 +16,6 @@ use std::io::{ErrorKind, Write};
 use std::path::Path;
 use std::thread;
 
-use bytemuck::Zeroable;
-
 use super::config::{
     EXECUTIONS_DIR, EngineConfig, JournalConfig, MARKET_DIR, RUN_FILE, SNAPSHOTS_DIR,
 };
@@ -31,7 +29,7 @@ use crate::gateway::RunId;
 use crate::hash::hash_bytes;
 use crate::journal::snapshot::remove_unfinished;
 use crate::journal::{
-    self, JournalOptions, Left, Read, Reader, Recovery, Writer, random_id, records_per_segment,
+    self, JournalOptions, Left, Reader, Recovery, Writer, random_id, records_per_segment,
 };
 use crate::runtime::pin_current_thread;
 use crate::units::CoreId;
@@ -345,9 +343,7 @@ fn first_caused_from(dir: &Path, until: u64, end: u64) -> Result<u64> {
     while from < to {
         let middle = from + (to - from) / 2;
         reader.seek(middle)?;
-        let mut record = [Execution::zeroed()];
-        let is_before =
-            matches!(reader.read(&mut record)?, Read::Records(1)) && record[0].cause < until;
+        let is_before = reader.read_one()?.is_some_and(|execution| execution.cause < until);
         (from, to) = if is_before { (middle + 1, to) } else { (from, middle) };
     }
     Ok(from)

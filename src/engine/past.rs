@@ -89,13 +89,13 @@ impl Causes {
     /// The event at `sequence`, `None` for the start of the run, and whether it is lost.
     fn find(&mut self, sequence: u64) -> (Option<Event>, bool) {
         let Self(market) = self;
-        let mut event = [Event::default()];
         let is_held = sequence >= market.first_sequence();
-        let read = is_held.then(|| market.seek(sequence).and_then(|()| market.read(&mut event)));
-        match (read, event[0].view()) {
+        match is_held.then(|| market.seek(sequence).and_then(|()| market.read_one())) {
             // What starts a run is told with the first record, a mark.
-            (Some(Ok(Read::Records(_))), EventView::FeedMark(_)) => (None, false),
-            (Some(Ok(Read::Records(_))), _) => (Some(Event { ts_ingest: 0, ..event[0] }), false),
+            Some(Ok(Some(event))) if matches!(event.view(), EventView::FeedMark(_)) => {
+                (None, false)
+            }
+            Some(Ok(Some(event))) => (Some(Event { ts_ingest: 0, ..event }), false),
             _ => (None, true),
         }
     }

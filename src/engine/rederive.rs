@@ -120,9 +120,7 @@ fn last_cause(dir: &Path) -> Result<u64> {
     reader.seek_end()?;
     let Some(last) = reader.position().checked_sub(1) else { return Ok(0) };
     reader.seek(last)?;
-    let mut record = [Execution::zeroed()];
-    reader.read(&mut record)?;
-    Ok(record[0].cause)
+    Ok(reader.read_one()?.map_or(0, |execution| execution.cause))
 }
 
 /// Completes what the record at `cause` gave rise to and compares it.

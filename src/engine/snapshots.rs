@@ -9,7 +9,7 @@ use crate::error::{Error, Result};
 use crate::event::{Event, EventView, Execution, ExecutionKind};
 use crate::hash::hash_bytes;
 use crate::journal::snapshot::{Snapshot, snapshots};
-use crate::journal::{Read, Reader, Record};
+use crate::journal::{Reader, Record};
 use crate::state::{StateReader, StateWriter};
 
 /// Directory of snapshots that cannot be used.
@@ -192,9 +192,7 @@ fn record_before<R: Record>(dir: &Path, mark: &Mark<R>) -> Result<Option<R>> {
     if reader.header().journal_id != mark.journal_id || reader.seek(mark.next - 1).is_err() {
         return Ok(None);
     }
-    let mut record = [R::zeroed()];
-    let read = reader.read(&mut record)?;
-    Ok((read == Read::Records(1)).then_some(record[0]))
+    reader.read_one()
 }
 
 /// What a run's journals must keep for the run to go on from a snapshot.

@@ -78,6 +78,16 @@ impl<R: Record> Reader<R> {
         }
     }
 
+    /// The next record; `None` where [`read`](Self::read) finds none.
+    ///
+    /// # Errors
+    ///
+    /// As [`read`](Self::read).
+    pub fn read_one(&mut self) -> Result<Option<R>> {
+        let mut record = [R::zeroed()];
+        Ok(matches!(self.read(&mut record)?, Read::Records(_)).then_some(record[0]))
+    }
+
     /// Moves to the record of `sequence`, or behind the last record.
     ///
     /// # Errors
@@ -112,15 +122,12 @@ impl<R: Record> Reader<R> {
     /// [`Error::BadJournal`](crate::error::Error::BadJournal) for damage near the place.
     pub fn seek_time(&mut self, time: u64) -> Result<()> {
         self.tape.seek_block_before(time)?;
-        let mut record = [R::zeroed()];
-        loop {
-            let here = self.position();
-            match self.read(&mut record)? {
-                Read::Records(_) if record[0].time() < time => {}
-                Read::Records(_) => return self.seek(here),
-                Read::Pending | Read::End => return Ok(()),
+        while let Some(record) = self.read_one()? {
+            if record.time() >= time {
+                return self.seek(self.position() - 1);
             }
         }
+        Ok(())
     }
 
     /// The sequence of the record that comes next.
