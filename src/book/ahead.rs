@@ -131,8 +131,7 @@ impl Replica {
             let is_cached = self.books.orders.used() < CACHED_ORDERS;
             let plan = if is_cached { Plan::EMPTY } else { self.look_at(chunk, &event) };
             for (item, &level) in chunk.iter().zip(&plan.levels) {
-                let change = self.step(event(item), level);
-                then(item, change);
+                self.step(event(item), level, |change| then(item, change));
             }
         }
     }

@@ -56,7 +56,8 @@ pub(super) struct Books {
     pub(super) shelf: Shelf,
     pub(super) index: OrderIndex,
     pub(super) next_priority: u64,
-    pub(super) peak_orders: usize,
+    /// Orders that were live at once before these books were saved and loaded.
+    pub(super) earlier_peak: usize,
 }
 
 impl Book {
@@ -105,7 +106,7 @@ impl Books {
             shelf: Shelf::new(),
             index: OrderIndex::with_capacity(orders),
             next_priority: 0,
-            peak_orders: 0,
+            earlier_peak: 0,
         };
         books.orders.populate(orders);
         books.levels.populate(orders / ORDERS_A_LEVEL);
@@ -144,7 +145,6 @@ impl Books {
         self.next_priority += 1;
         let handle = self.enqueue(&order, hint);
         self.index.fill(vacancy, order.order_id, handle);
-        self.peak_orders = self.peak_orders.max(self.orders.live());
         order
     }
 
@@ -153,14 +153,36 @@ impl Books {
     pub(super) fn restore(&mut self, order: OrderView) {
         let handle = self.enqueue(&order, NIL);
         self.index.insert(order.order_id, handle, &self.orders);
-        self.peak_orders = self.peak_orders.max(self.orders.live());
     }
 
-    /// Takes an order out of its book.
+    /// Takes an order out of its book, and its level if it was the last one there.
     #[inline(always)]
     pub(super) fn remove(&mut self, found: Found) -> OrderView {
-        self.index.remove(self.orders[found.handle].order_id, found);
-        self.dequeue(found.handle)
+        self.index.remove(found, &self.orders);
+        let handle = found.handle;
+        let (orders, free) = self.orders.parts();
+        let order = orders[handle as usize];
+        let level = &mut self.levels[order.level];
+        let view = order.seen_at(level);
+        let OrderView { instrument, side, price, .. } = view;
+        if level.orders == 1 {
+            free.take_back(&mut orders[handle as usize], handle);
+            self.drop_level(order.level);
+            return view;
+        }
+        level.orders -= 1;
+        level.qty.0 = level.qty.0.wrapping_sub(view.qty.0);
+        let qty = level.qty;
+        // WHY: whether an order is first or last in its queue cannot be predicted. The neighbour
+        // that is not there is the order itself, whose links mean nothing any more.
+        let Order { prev, next, .. } = order;
+        level.head = select_unpredictable(prev == NIL, next, level.head);
+        level.tail = select_unpredictable(next == NIL, prev, level.tail);
+        orders[select_unpredictable(prev == NIL, handle, prev) as usize].next = next;
+        orders[select_unpredictable(next == NIL, handle, next) as usize].prev = prev;
+        free.take_back(&mut orders[handle as usize], handle);
+        self.books[instrument.0 as usize].level_changed(side, price, qty);
+        view
     }
 
     /// Takes `by` off an order that has more; it keeps its place. Says what it was before.
@@ -187,7 +209,7 @@ impl Books {
                 while handle != NIL {
                     let order = self.orders[handle];
                     if let Some(found) = self.index.find(order.order_id, &self.orders) {
-                        self.index.remove(order.order_id, found);
+                        self.index.remove(found, &self.orders);
                     }
                     self.orders.remove(handle);
                     handle = order.next;
@@ -257,6 +279,11 @@ impl Books {
         self.orders.live()
     }
 
+    /// The most orders that were in all books at once.
+    pub(super) fn peak_orders(&self) -> usize {
+        self.earlier_peak.max(self.orders.used())
+    }
+
     /// Levels in all books.
     pub(super) fn live_levels(&self) -> usize {
         self.levels.live()
@@ -275,70 +302,55 @@ impl Books {
         self.books.get(instrument.0 as usize)
     }
 
-    /// Stores an order and links it behind its level's last one.
+    /// Stores an order behind its level's last one, or as the first one of a new level.
     #[inline(always)]
     pub(super) fn enqueue(&mut self, view: &OrderView, hint: u32) -> u32 {
         let &OrderView { instrument, side, price, .. } = view;
+        let order = || Order::new(view.order_id, view.qty, view.priority);
         let is_there = hint != NIL && self.levels[hint].is_at(instrument, side, price);
-        let at = if is_there { hint } else { self.level_for(instrument, side, price) };
-        let handle = self.orders.insert(Order::new(view.order_id, view.qty, view.priority, at));
-        let level = &mut self.levels[at];
-        level.qty.0 = level.qty.0.wrapping_add(view.qty.0);
-        level.orders += 1;
-        let last = std::mem::replace(&mut level.tail, handle);
-        let qty = level.qty;
-        // Without a last one the link goes into the order itself, and is taken back there.
-        level.head = select_unpredictable(last == NIL, handle, level.head);
-        self.orders[select_unpredictable(last == NIL, handle, last)].next = handle;
-        let order = &mut self.orders[handle];
-        (order.prev, order.next) = (last, NIL);
+        let found = match is_there {
+            true => Ok(hint),
+            false => self.books[instrument.0 as usize].find(side, price, &self.shelf),
+        };
+        let (handle, qty) = match found {
+            Ok(level) => self.join_level(level, order(), view.qty),
+            Err(gap) => (self.make_level(gap, order(), instrument, side, price), view.qty),
+        };
         self.books[instrument.0 as usize].level_changed(side, price, qty);
         handle
     }
 
-    /// The level at a price, made if there is none.
+    /// Stores an order behind its level's last one; says what the level then has.
     #[inline(always)]
-    fn level_for(&mut self, instrument: InstrumentId, side: Side, price: Price) -> u32 {
-        match self.books[instrument.0 as usize].find(side, price, &self.shelf) {
-            Ok(level) => level,
-            Err(gap) => self.make_level(gap, instrument, side, price),
-        }
+    fn join_level(&mut self, at: u32, order: Order, qty: Qty) -> (u32, Qty) {
+        let level = &mut self.levels[at];
+        let last = level.tail;
+        let handle = self.orders.insert(order.behind(last, at));
+        self.orders[last].next = handle;
+        level.tail = handle;
+        level.orders += 1;
+        level.qty.0 = level.qty.0.wrapping_add(qty.0);
+        (handle, level.qty)
     }
 
+    /// Stores an order as the only one of a new level.
     #[inline(never)]
-    fn make_level(&mut self, gap: Gap, instrument: InstrumentId, side: Side, price: Price) -> u32 {
+    fn make_level(
+        &mut self,
+        gap: Gap,
+        order: Order,
+        instrument: InstrumentId,
+        side: Side,
+        price: Price,
+    ) -> u32 {
         let level = self.levels.insert(Level::new(instrument, side, price));
+        let handle = self.orders.insert(order.behind(NIL, level));
+        let made = &mut self.levels[level];
+        (made.head, made.tail, made.orders, made.qty) = (handle, handle, 1, order.qty());
         let book = &mut self.books[instrument.0 as usize];
         let ladder = &mut book.ladders[side.index()];
         ladder.insert(gap, side, price, level, &mut book.far, &mut self.shelf);
-        level
-    }
-
-    /// Unlinks an order and gives its room back, and its level's if it was the last one there.
-    #[inline(always)]
-    fn dequeue(&mut self, handle: u32) -> OrderView {
-        let order = self.orders[handle];
-        let level = &mut self.levels[order.level];
-        let view = order.seen_at(level);
-        let OrderView { instrument, side, price, .. } = view;
-        if level.orders == 1 {
-            self.orders.remove(handle);
-            self.drop_level(order.level);
-            return view;
-        }
-        level.orders -= 1;
-        level.qty.0 = level.qty.0.wrapping_sub(view.qty.0);
-        let qty = level.qty;
-        // WHY: whether an order is first or last in its queue cannot be predicted. The neighbour
-        // that is not there is the order itself, whose links mean nothing any more.
-        let Order { prev, next, .. } = order;
-        level.head = select_unpredictable(prev == NIL, next, level.head);
-        level.tail = select_unpredictable(next == NIL, prev, level.tail);
-        self.orders[select_unpredictable(prev == NIL, handle, prev)].next = next;
-        self.orders[select_unpredictable(next == NIL, handle, next)].prev = prev;
-        self.orders.remove(handle);
-        self.books[instrument.0 as usize].level_changed(side, price, qty);
-        view
+        handle
     }
 
     /// Takes a level out of its ladder.

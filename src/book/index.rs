@@ -60,9 +60,9 @@ const SPREAD: u64 = 0x9E37_79B9_7F4A_7C15;
 #[derive(Clone, Copy, Debug, Pod, Zeroable)]
 #[repr(C, align(64))]
 struct Bucket {
-    /// The tags, and four bytes that are none: entries that lie in later buckets because this one
-    /// was full when they came, as a little-endian number.
-    tags: [u8; 16],
+    tags: [u8; LANES],
+    /// Entries that lie in later buckets because this one was full when they came.
+    passed: u32,
     handles: [u32; LANES],
 }
 
@@ -130,12 +130,10 @@ fn mixed(order_id: OrderId) -> u64 {
     (order_id.0 >> GROUP_BITS).wrapping_mul(SPREAD)
 }
 
-/// Mixed bits of the group above the low bits of the reference; never 0.
+/// Mixed bits of the group, different for the references of one; never 0.
 #[inline(always)]
 fn tag(order_id: OrderId) -> u8 {
-    let low = (1 << GROUP_BITS) - 1;
-    let tag = (mixed(order_id) >> 28) as u8 & !low | order_id.0 as u8 & low;
-    tag.max(1)
+    ((mixed(order_id) >> 28) as u8 ^ order_id.0 as u8).max(1)
 }
 
 /// The first lane that has a bit; any lane for none.
@@ -148,24 +146,14 @@ impl Bucket {
     /// A bit for each lane that has this tag.
     #[inline(always)]
     fn lanes_of(&self, tag: u8) -> u32 {
-        equal_bytes(&self.tags, tag) & ALL_LANES
+        let tags = bytemuck::bytes_of(self).first_chunk().expect("a bucket has 64 bytes");
+        equal_bytes(tags, tag) & ALL_LANES
     }
 
     /// A bit for each empty lane.
     #[inline(always)]
     fn empty_lanes(&self) -> u32 {
         self.lanes_of(0)
-    }
-
-    /// Entries that passed this bucket.
-    #[inline(always)]
-    fn passed(&self) -> u32 {
-        let [.., a, b, c, d] = self.tags;
-        u32::from_le_bytes([a, b, c, d])
-    }
-
-    fn set_passed(&mut self, passed: u32) {
-        self.tags[LANES..].copy_from_slice(&passed.to_le_bytes());
     }
 }
 
@@ -208,7 +196,7 @@ impl Table {
                 }
                 lanes &= lanes - 1;
             }
-            if bucket.passed() == 0 {
+            if bucket.passed == 0 {
                 return None;
             }
             at = self.after(at);
@@ -236,7 +224,16 @@ impl Table {
         bucket.handles[lane] = handle;
     }
 
+    /// Empties a lane.
+    #[inline(always)]
+    fn empty(&mut self, lane: Lane) {
+        if let Some(tag) = self.buckets[lane.bucket()].tags.get_mut(lane.lane()) {
+            *tag = 0;
+        }
+    }
+
     /// Puts an entry into the first lane that has room for it.
+    #[inline(never)]
     fn insert(&mut self, order_id: OrderId, handle: u32) {
         let lane = self.vacant(order_id);
         self.set(lane, tag(order_id), handle);
@@ -245,7 +242,7 @@ impl Table {
 
     /// Takes an entry out.
     fn remove(&mut self, order_id: OrderId, lane: Lane) {
-        self.set(lane, 0, 0);
+        self.empty(lane);
         self.count_passed(order_id, lane, -1);
     }
 
@@ -254,7 +251,7 @@ impl Table {
         let mut at = self.home(order_id);
         while at != lane.bucket() {
             let bucket = &mut self.buckets[at];
-            bucket.set_passed(bucket.passed().wrapping_add_signed(change));
+            bucket.passed = bucket.passed.wrapping_add_signed(change);
             at = self.after(at);
         }
     }
@@ -276,7 +273,7 @@ impl OrderIndex {
         let home = self.table.home(order_id);
         let bucket = &self.table.buckets[home];
         let lanes = bucket.lanes_of(tag(order_id));
-        if lanes == 0 && bucket.passed() == 0 && self.old.is_none() {
+        if lanes | bucket.passed == 0 && self.old.is_none() {
             return None;
         }
         let lane = first(lanes);
@@ -284,16 +281,16 @@ impl OrderIndex {
         if lanes != 0 && orders[handle].order_id == order_id {
             return Some(Found { lane: Lane::new(home, lane), is_home: true, handle });
         }
-        self.find_elsewhere(order_id, orders)
+        let (lane, handle) = self.find_elsewhere(order_id, orders)?;
+        Some(Found { lane, is_home: false, handle })
     }
 
     /// The order of a reference whose entry is not the first one looked at.
     #[cold]
     #[inline(never)]
-    fn find_elsewhere(&self, order_id: OrderId, orders: &Slab<Order>) -> Option<Found> {
+    fn find_elsewhere(&self, order_id: OrderId, orders: &Slab<Order>) -> Option<(Lane, u32)> {
         let find = |table: &Table| table.find(order_id, orders);
-        let found = find(&self.table).or_else(|| find(self.old.as_ref()?));
-        found.map(|(lane, handle)| Found { lane, is_home: false, handle })
+        find(&self.table).or_else(|| find(self.old.as_ref()?))
     }
 
     /// Probably the order of a reference, or any other handle: what to bring into the cache.
@@ -320,16 +317,19 @@ impl OrderIndex {
         if self.used >= self.grows_at {
             self.grow(orders);
         }
-        if let Some(found) = self.find(order_id, orders) {
-            return Ok(found);
-        }
         let home = self.table.home(order_id);
-        let (empty, tag) = (self.table.buckets[home].empty_lanes(), tag(order_id));
-        Err(if empty != 0 {
-            Vacancy { lane: Lane::new(home, first(empty)), is_home: true, tag }
-        } else {
-            Vacancy { lane: self.table.vacant(order_id), is_home: false, tag }
-        })
+        let bucket = &self.table.buckets[home];
+        let tag = tag(order_id);
+        let (lanes, empty) = (bucket.lanes_of(tag), bucket.empty_lanes());
+        let at_home = Vacancy { lane: Lane::new(home, first(empty)), is_home: true, tag };
+        if lanes | bucket.passed == 0 && empty != 0 && self.old.is_none() {
+            return Err(at_home);
+        }
+        match self.find_elsewhere(order_id, orders) {
+            Some((lane, handle)) => Ok(Found { lane, is_home: false, handle }),
+            None if empty != 0 => Err(at_home),
+            None => Err(Vacancy { lane: self.table.vacant(order_id), is_home: false, tag }),
+        }
     }
 
     /// Enters a reference where [`find_or_vacancy`](Self::find_or_vacancy) said.
@@ -349,33 +349,39 @@ impl OrderIndex {
             self.grow(orders);
         }
         self.used += 1;
-        self.table.insert(order_id, handle);
+        let home = self.table.home(order_id);
+        let empty = self.table.buckets[home].empty_lanes();
+        if empty != 0 {
+            self.table.set(Lane::new(home, first(empty)), tag(order_id), handle);
+        } else {
+            self.table.insert(order_id, handle);
+        }
     }
 
-    /// Forgets a reference that was just found.
+    /// Forgets a reference that was just found; `orders` still has its order.
     #[inline(always)]
-    pub(super) fn remove(&mut self, order_id: OrderId, found: Found) {
+    pub(super) fn remove(&mut self, found: Found, orders: &Slab<Order>) {
         self.used -= 1;
         if found.is_home {
-            self.table.set(found.lane, 0, found.handle);
+            self.table.empty(found.lane);
         } else {
-            self.remove_elsewhere(order_id, found);
+            self.remove_elsewhere(orders[found.handle].order_id, found.lane, found.handle);
         }
     }
 
     #[cold]
     #[inline(never)]
-    fn remove_elsewhere(&mut self, order_id: OrderId, found: Found) {
+    fn remove_elsewhere(&mut self, order_id: OrderId, lane: Lane, handle: u32) {
         let is_here = |table: &Table| {
-            let bucket = table.buckets.get(found.lane.bucket());
+            let bucket = table.buckets.get(lane.bucket());
             bucket.is_some_and(|bucket| {
-                let lane = found.lane.lane() % LANES;
-                bucket.tags[lane] == tag(order_id) && bucket.handles[lane] == found.handle
+                let lane = lane.lane() % LANES;
+                bucket.tags[lane] == tag(order_id) && bucket.handles[lane] == handle
             })
         };
         match &mut self.old {
-            Some(old) if !is_here(&self.table) => old.remove(order_id, found.lane),
-            _ => self.table.remove(order_id, found.lane),
+            Some(old) if !is_here(&self.table) => old.remove(order_id, lane),
+            _ => self.table.remove(order_id, lane),
         }
     }
 
@@ -431,10 +437,10 @@ mod tests {
             let id = OrderId(reference);
             if let Some(found) = index.find(id, &orders) {
                 assert_eq!(model.remove(&reference), Some(found.handle));
-                index.remove(id, found);
+                index.remove(found, &orders);
                 orders.remove(found.handle);
             } else {
-                let handle = orders.insert(Order::new(id, Qty(1), turn as u64, 0));
+                let handle = orders.insert(Order::new(id, Qty(1), turn as u64));
                 index.insert(id, handle, &orders);
                 assert_eq!(model.insert(reference, handle), None);
             }

@@ -226,16 +226,27 @@ impl Replica {
     /// The quantity with which an order rests; `None` if it has none.
     #[inline(always)]
     fn order_qty(&mut self, qty: Qty) -> Option<Qty> {
-        self.counts.zero_quantities += u64::from(qty.0 == 0);
-        self.counts.oversized_orders += u64::from(qty > ORDER_QTY_MAX);
-        (qty.0 > 0).then_some(qty.min(ORDER_QTY_MAX))
+        let is_usual = qty.0.wrapping_sub(1) < ORDER_QTY_MAX.0;
+        if !is_usual { self.odd_qty(qty) } else { Some(qty) }
     }
 
     #[cold]
+    fn odd_qty(&mut self, qty: Qty) -> Option<Qty> {
+        self.counts.zero_quantities += u64::from(qty.0 == 0);
+        self.counts.oversized_orders += u64::from(qty > ORDER_QTY_MAX);
+        (qty.0 > 0).then_some(ORDER_QTY_MAX)
+    }
+
+    #[inline(always)]
     fn unknown(&mut self, event: &Event, order_id: OrderId, qty: Qty) -> Change {
-        self.counts.unknown_orders.note_event(self.applied - 1, event);
+        self.count_unknown(event);
         let instrument = InstrumentId(event.instrument);
         Change::of_none(ChangeKind::Unknown, order_id, instrument, qty)
+    }
+
+    #[cold]
+    fn count_unknown(&mut self, event: &Event) {
+        self.counts.unknown_orders.note_event(self.applied - 1, event);
     }
 }
 

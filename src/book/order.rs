@@ -65,21 +65,27 @@ const _: () = {
 };
 
 impl Order {
-    /// An order without neighbours; `qty` is at most [`ORDER_QTY_MAX`].
+    /// An order without level and neighbours; `qty` is at most [`ORDER_QTY_MAX`].
     #[inline(always)]
-    pub(super) fn new(order_id: OrderId, qty: Qty, priority: u64, level: u32) -> Self {
+    pub(super) fn new(order_id: OrderId, qty: Qty, priority: u64) -> Self {
         let mut order = Self {
             order_id,
             qty_low: 0,
             priority_low: priority as u32,
             next: NIL,
             prev: NIL,
-            level,
+            level: NIL,
             qty_high: 0,
             priority_high: (priority >> 32) as u16,
         };
         order.set_qty(qty);
         order
+    }
+
+    /// The order at a level, behind another one; [`NIL`] for none.
+    #[inline(always)]
+    pub(super) fn behind(self, prev: u32, level: u32) -> Self {
+        Self { prev, level, ..self }
     }
 
     /// Open quantity.
@@ -191,7 +197,7 @@ mod tests {
 
     #[test]
     fn quantity_and_priority_keep_all_their_48_bits() {
-        let mut order = Order::new(OrderId(u64::MAX), ORDER_QTY_MAX, (1 << 48) - 2, 5);
+        let mut order = Order::new(OrderId(u64::MAX), ORDER_QTY_MAX, (1 << 48) - 2);
         assert_eq!((order.qty(), order.priority()), (ORDER_QTY_MAX, (1 << 48) - 2));
         order.set_qty(Qty(1 << 32));
         assert_eq!((order.qty(), order.priority()), (Qty(1 << 32), (1 << 48) - 2));

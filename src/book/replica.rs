@@ -80,38 +80,51 @@ impl Replica {
     /// Commands and engine events change nothing. Faulty messages are counted
     /// ([`counts`](Self::counts)) and never stop the replica.
     pub fn apply(&mut self, event: &Event) -> Change {
-        self.step(event, NIL)
+        self.step(event, NIL, |change| change)
     }
 
-    /// Applies one event; `hint` may name the level at which it adds an order.
+    /// Applies one event and hands on what it changed; `hint` may name the level at which it adds
+    /// an order.
+    ///
+    /// WHY: handed on rather than given back, from the usual kinds and from the others apart: so
+    /// the compiler leaves out of a change what nobody looks at, where a place for all of them in
+    /// memory took 30 instructions a message.
     #[inline(always)]
-    pub(super) fn step(&mut self, event: &Event, hint: u32) -> Change {
+    pub(super) fn step<T>(
+        &mut self,
+        event: &Event,
+        hint: u32,
+        then: impl FnOnce(Change) -> T,
+    ) -> T {
         self.applied += 1;
         if event.instrument as usize >= self.tapes.len() && !self.make_room(event) {
-            return nothing(event);
+            return then(nothing(event));
         }
         let change = match event.view() {
             EventView::Add(add) => self.add(event, add, hint),
             EventView::Delete(delete) => self.delete(event, delete.order_id),
             EventView::Replace(replace) => self.replace(event, replace, hint),
-            EventView::Execute(execute) => self.execute(event, &execute.into()),
-            EventView::ExecuteAt(execute) => {
-                self.execute(event, &ExecutionMessage::at(execute, event.has(Flags::PRINTABLE)))
-            }
-            EventView::Reduce(reduce) => self.reduce(event, reduce),
-            EventView::Modify(modify) => self.modify(event, modify),
-            _ => return self.apply_other(event),
+            _ => return then(self.apply_other(event)),
         };
         self.end_record(event);
-        change
+        then(change)
     }
 
-    /// Everything but single orders.
+    /// Everything but orders that come, leave or are replaced, which are 94 % of a day's messages.
+    ///
+    /// WHY: the loop of those three stays small.
     #[inline(never)]
     fn apply_other(&mut self, event: &Event) -> Change {
         let mut change = nothing(event);
         let instrument = change.order.instrument;
         match event.view() {
+            EventView::Execute(execute) => change = self.execute(event, &execute.into()),
+            EventView::ExecuteAt(execute) => {
+                let is_printable = event.has(Flags::PRINTABLE);
+                change = self.execute(event, &ExecutionMessage::at(execute, is_printable));
+            }
+            EventView::Reduce(reduce) => change = self.reduce(event, reduce),
+            EventView::Modify(modify) => change = self.modify(event, modify),
             EventView::Instrument(_) | EventView::InstrumentTerms(_) => self.define(event),
             EventView::Trade(trade) => self.trade(instrument, trade),
             EventView::Cross(cross) => self.cross(instrument, cross),
@@ -250,7 +263,7 @@ impl Replica {
         Totals {
             instruments: self.instruments.len(),
             live_orders: self.books.live_orders(),
-            peak_live_orders: self.books.peak_orders,
+            peak_live_orders: self.books.peak_orders(),
             levels: self.books.live_levels() + self.level_books.count(),
             bytes: self.books.bytes()
                 + self.level_books.bytes()
@@ -330,11 +343,10 @@ impl Default for Replica {
 /// Whether two touches are the same, without a branch a number.
 #[inline(always)]
 fn same(a: &[Best; 2], b: &[Best; 2]) -> bool {
-    let [a, c] = a;
-    let [b, d] = b;
-    let prices = (a.price.0 ^ b.price.0) | (c.price.0 ^ d.price.0);
-    let quantities = (a.qty.0 ^ b.qty.0) | (c.qty.0 ^ d.qty.0);
-    prices.cast_unsigned() | quantities == 0
+    let words = |[bid, ask]: &[Best; 2]| {
+        [bid.price.0.cast_unsigned(), bid.qty.0, ask.price.0.cast_unsigned(), ask.qty.0]
+    };
+    words(a) == words(b)
 }
 
 /// The change of an event that changes no book.

@@ -51,7 +51,7 @@ impl Replica {
                 Units::of(instrument);
         }
         load_orders(orders, &mut books, reader)?;
-        books.peak_orders = peak_orders.max(orders);
+        books.earlier_peak = peak_orders;
         let level_books = LevelBooks::load(of_levels, reader)?;
         set_touches(&mut books, &level_books);
         Ok(Self { level_books, books, tapes, instruments, prints, counts, touches, applied })

@@ -180,7 +180,7 @@ impl Saving {
         head.put_u64(replica.touches.value());
         save_counts(&replica.counts, head);
         head.put_u64(replica.books.next_priority);
-        head.put_len(replica.books.peak_orders);
+        head.put_len(replica.books.peak_orders());
         head.put_len(replica.books.live_orders());
         head.put_len(replica.tapes.len());
         head.put_len(replica.prints.len());

@@ -37,17 +37,36 @@ pub(crate) struct Slab<T: Linked> {
     records: HugeArray<T>,
     /// Records that were ever in use: the first ones.
     used: usize,
-    free: u32,
-    live: usize,
+    free: FreeList,
     /// Records that were backed with memory before they came.
     populated: usize,
+}
+
+/// The records that are free: the first one, which names the next.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct FreeList {
+    first: u32,
+    /// Records that are not in it.
+    live: usize,
+}
+
+impl FreeList {
+    const EMPTY: Self = Self { first: NIL, live: 0 };
+
+    /// Takes a record back; its handle may be handed out again at once.
+    #[inline(always)]
+    pub(super) fn take_back<T: Linked>(&mut self, record: &mut T, handle: u32) {
+        record.set_free(self.first);
+        self.first = handle;
+        self.live -= 1;
+    }
 }
 
 impl<T: Linked> Slab<T> {
     /// An empty slab.
     pub(crate) fn new() -> Self {
         let records = HugeArray::reserved(RESERVED_BYTES / size_of::<T>(), RECORDS_MIN);
-        Self { records, used: 0, free: NIL, live: 0, populated: 0 }
+        Self { records, used: 0, free: FreeList::EMPTY, populated: 0 }
     }
 
     /// Backs the first `count` records with memory.
@@ -59,12 +78,12 @@ impl<T: Linked> Slab<T> {
     /// Stores a record and names it.
     #[inline(always)]
     pub(crate) fn insert(&mut self, record: T) -> u32 {
-        self.live += 1;
-        let handle = if self.free == NIL { self.fresh() } else { self.free };
+        self.free.live += 1;
+        let handle = if self.free.first == NIL { self.fresh() } else { self.free.first };
         let place = &mut self[handle];
         let next = place.next();
         *place = record;
-        self.free = next;
+        self.free.first = next;
         handle
     }
 
@@ -90,10 +109,15 @@ impl<T: Linked> Slab<T> {
     /// Gives a record's room back; its handle may be handed out again at once.
     #[inline(always)]
     pub(crate) fn remove(&mut self, handle: u32) {
-        let free = self.free;
-        self[handle].set_free(free);
-        self.free = handle;
-        self.live -= 1;
+        let (records, free) = self.parts();
+        free.take_back(&mut records[handle as usize], handle);
+    }
+
+    /// The records, in use or not, and the list of those that are not: for one who changes several
+    /// and looks only once where they are.
+    #[inline(always)]
+    pub(super) fn parts(&mut self) -> (&mut [T], &mut FreeList) {
+        (&mut self.records, &mut self.free)
     }
 
     /// Records that were ever in use: their handles are the numbers below.
@@ -109,7 +133,7 @@ impl<T: Linked> Slab<T> {
     /// Records in use.
     #[inline]
     pub(super) fn live(&self) -> usize {
-        self.live
+        self.free.live
     }
 
     /// Asks for the cache line of a record; of none when `handle` is no record's.
@@ -121,7 +145,8 @@ impl<T: Linked> Slab<T> {
     /// Asks for the cache line of the place in which the next record is stored.
     #[inline(always)]
     pub(crate) fn prefetch_next(&self) {
-        self.prefetch(if self.free == NIL { self.used as u32 } else { self.free });
+        let first = self.free.first;
+        self.prefetch(if first == NIL { self.used as u32 } else { first });
     }
 
     /// The record of a handle, in use or not; `None` for a handle that never was one.
@@ -190,7 +215,7 @@ mod tests {
     #[test]
     fn records_keep_their_value_when_the_array_has_to_move() {
         let records = HugeArray::zeroed(2);
-        let mut slab = Slab { records, used: 0, free: NIL, live: 0, populated: 0 };
+        let mut slab = Slab { records, used: 0, free: FreeList::EMPTY, populated: 0 };
         for value in 0..200_000u32 {
             assert_eq!(slab.insert(value), value);
         }

@@ -195,7 +195,7 @@ impl OrderStore {
 
     /// Parks an order with a place in time.
     pub(crate) fn park(&mut self, order_id: OrderId, qty: Qty, priority: u64) -> u32 {
-        let handle = self.books.orders.insert(Order::new(order_id, qty, priority, NIL));
+        let handle = self.books.orders.insert(Order::new(order_id, qty, priority));
         self.books.index.insert(order_id, handle, &self.books.orders);
         handle
     }
@@ -204,7 +204,7 @@ impl OrderStore {
     #[inline]
     pub(crate) fn remove(&mut self, found: Found) {
         if self.books.orders[found.handle].level == NIL {
-            self.books.index.remove(self.order_id(found.handle), found);
+            self.books.index.remove(found, &self.books.orders);
             self.books.orders.remove(found.handle);
         } else {
             self.books.remove(found);
@@ -242,7 +242,7 @@ impl OrderStore {
 
     /// Gives an order another number.
     pub(crate) fn rename(&mut self, found: Found, order_id: OrderId) {
-        self.books.index.remove(self.order_id(found.handle), found);
+        self.books.index.remove(found, &self.books.orders);
         self.books.orders[found.handle].order_id = order_id;
         self.books.index.insert(order_id, found.handle, &self.books.orders);
     }
@@ -256,8 +256,8 @@ impl OrderStore {
         let order = orders[handle];
         let level = &mut levels[order.level];
         level.qty.0 = level.qty.0.wrapping_sub(order.qty().0).wrapping_add(qty.0);
-        let mut moved = Order::new(order.order_id, qty, priority, order.level);
-        moved.prev = order.prev;
+        let mut moved = Order::new(order.order_id, qty, priority);
+        (moved.prev, moved.level) = (order.prev, order.level);
         if order.next != NIL {
             if order.prev == NIL {
                 level.head = order.next;

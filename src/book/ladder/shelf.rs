@@ -69,6 +69,13 @@ impl Shelf {
         &self.rungs[row.start as usize..][..row.len()]
     }
 
+    /// The last rungs of a row; of a shorter one all, and [`Rung::NONE`] past them.
+    #[inline(always)]
+    pub(super) fn touch(&self, row: Row) -> &[Rung; TOUCH_RUNGS] {
+        let start = row.start as usize + row.len().saturating_sub(TOUCH_RUNGS);
+        self.rungs[start..].first_chunk().expect("the smallest row has so many")
+    }
+
     /// Puts a rung before that of a position; the row has fewer than the largest.
     #[inline(always)]
     pub(super) fn insert(&mut self, row: &mut Row, position: usize, rung: Rung) {
@@ -87,10 +94,12 @@ impl Shelf {
     /// Takes the rung of a position out.
     #[inline(always)]
     pub(super) fn remove(&mut self, row: &mut Row, position: usize) {
-        let len = row.len();
-        if position + 1 < len {
-            self.rungs[row.start as usize..][..len].copy_within(position + 1.., position);
+        let rungs = &mut self.rungs[row.start as usize..][..row.len()];
+        let last = rungs.len() - 1;
+        if position < last {
+            rungs.copy_within(position + 1.., position);
         }
+        rungs[last] = Rung::NONE;
         row.len -= 1;
     }
 
@@ -99,7 +108,9 @@ impl Shelf {
         let rungs = &mut self.rungs[row.start as usize..][..row.len()];
         rungs[..count].iter().for_each(to);
         rungs.copy_within(count.., 0);
-        row.len -= count as u16;
+        let left = rungs.len() - count;
+        rungs[left..].fill(Rung::NONE);
+        row.len = left as u16;
     }
 
     /// Gives a row's room back and leaves it empty.
@@ -131,6 +142,9 @@ impl Shelf {
         let start = self.fresh(bits);
         let (from, len) = (row.start as usize, row.len());
         self.rungs.copy_within(from..from + len, start as usize);
+        if len == 0 {
+            self.rungs[start as usize..][..TOUCH_RUNGS].fill(Rung::NONE);
+        }
         self.clear(row);
         *row = Row { start, len: len as u16, bits };
     }
