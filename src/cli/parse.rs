@@ -24,6 +24,15 @@ pub(super) fn count_u32(text: &str) -> Result<u32> {
         .map_err(|_| Error::usage(format!("{text} is too many"), "ask for fewer than 2^32"))
 }
 
+/// Notes a name of a list in which each stands once; `what` is what it names.
+pub(super) fn once<'a>(names: &mut Vec<&'a str>, name: &'a str, what: &str) -> Result<()> {
+    if names.contains(&name) {
+        return Err(Error::usage(format!("{what} `{name}` is given twice"), "give it once"));
+    }
+    names.push(name);
+    Ok(())
+}
+
 /// A list of cores, `0,2-3`.
 pub(super) fn cores(text: &str) -> Result<Vec<CoreId>> {
     let bad = || Error::usage(format!("`{text}` is no list of cores"), "write 0,2 or 0-3");

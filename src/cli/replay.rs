@@ -83,8 +83,9 @@ pub(super) struct ReplayArgs {
     /// Tell the story of an order: its place in the queue, and the events that filled it
     #[arg(long, value_name = "ORDER")]
     explain: Option<String>,
-    /// Read commands while the run goes on, from a file, a named pipe or `-` for stdin: `kill`,
-    /// `kill account=1`, `limits position=500,loss=250.00 account=1`; the signal USR1 kills too
+    /// Read commands while the run goes on: the lines of a file and those appended to it, or of a
+    /// named pipe, whoever writes to it, or of stdin, `-`; `kill`, `kill account=0`,
+    /// `limits position=500,loss=250.00 account=0`; the signal USR1 kills too
     #[arg(long, value_name = "PATH")]
     control: Option<PathBuf>,
     /// Run the strategy at every point of a grid, side by side: `skew=1..5,size=100,200`; a table
@@ -179,7 +180,7 @@ pub(super) fn run(args: &ReplayArgs) -> Result<Ending> {
         EngineConfig { from, instruments, ..engine_config(args, &shape, is_of_orders)? };
     args.door.open(&mut config)?;
     given.check_flags(config.trader.is_some(), is_of_orders)?;
-    tables::check_trading(args, config.trader.is_some() || is_of_orders)?;
+    tables::check_trading(args, config.trader.is_some(), is_of_orders)?;
     if args.dry_run {
         return dry_run::run(feed.description(), &config, &shape, args.json);
     }
@@ -215,11 +216,12 @@ fn drive(
 ) -> Result<(RunReport, Option<Samples>)> {
     let description = feed.description().clone();
     let stored_bytes = description.stored_bytes;
+    let accounts = config.trader.as_ref().map_or(0, |trader| trader.names().count());
     let mut engine = Engine::start(feed, config)?;
     stop_on_interrupt(engine.handle())?;
     metrics.map_or(Ok(()), |listener| metrics::serve(listener, &engine))?;
     let kill_signal = KillSignal::listen()?;
-    let follow = |path: &PathBuf| control::follow(path, engine.handle().inbox());
+    let follow = |path: &PathBuf| control::follow(path, accounts, engine.handle().inbox());
     args.control.as_ref().map_or(Ok(()), follow)?;
     let symbols = shape.symbols.as_deref().unwrap_or_default();
     let open = || Screen::open(&mut engine, description, symbols, pace_text(args));

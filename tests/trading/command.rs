@@ -7,6 +7,7 @@
 use std::fs;
 use std::io::Write;
 use std::path::Path;
+use std::process::{Command, Stdio};
 use std::time::Duration;
 
 use ringtape::event::{Execution, ExecutionKind};
@@ -14,7 +15,7 @@ use ringtape::journal::{Read, Reader};
 use ringtape::portfolio::{Portfolio, PortfolioConfig};
 use serde_json::{Value, json};
 
-use crate::common::program::{Ran, finish, ringtape, run, run_line};
+use crate::common::program::{Ran, end, finish, ringtape, run, run_line};
 use crate::common::shared_feeds;
 
 const FEED: &str = "feeds/sample.itch.gz";
@@ -241,6 +242,48 @@ fn commands_go_through_the_market_ring_and_a_replay_repeats_them() {
     let words = format!("replay {FEED} {two} --control {}", text(&commands));
     let bad = run_line(&words);
     assert_eq!((bad.code, bad.stderr.contains("`stop`")), (2, true), "{}", bad.all());
+}
+
+/// Would catch a pipe that is read to the end of its first writer only, a line that ends all
+/// reading, a file of which only the beginning is read, an account that is nobody's.
+#[test]
+fn commands_are_read_to_the_end_of_the_run_whoever_writes_and_whatever() {
+    let scratch = tempfile::tempdir().expect("a scratch folder");
+    let [pipe, file] = ["pipe", "file"].map(|name| scratch.path().join(name));
+    let made = Command::new("mkfifo").arg(&pipe).status().expect("mkfifo runs");
+    assert!(made.success());
+    let begin = |source: &str| {
+        let words = format!("replay {FEED} --strategy maker:symbols=ACME --rate 80k --json");
+        let mut command = ringtape(words.split(' ').chain(["--control", source]));
+        let all = command.stdin(Stdio::piped()).stdout(Stdio::piped()).stderr(Stdio::piped());
+        all.spawn().expect("it starts")
+    };
+    fs::write(&file, "limits position=400\n").expect("written");
+    let mut runs = [text(&pipe), text(&file), "-".to_owned()].map(|source| begin(&source));
+    let stdin = runs[2].stdin.take();
+    let long = format!("stop {}\n", "x".repeat(200_000));
+    let lines: [&[u8]; 5] =
+        [b"limits position=300\n", b"caf\xe9\n", b"kill account=9\n", long.as_bytes(), b"kill"];
+    std::thread::sleep(Duration::from_millis(300));
+    for line in lines {
+        for path in [&pipe, &file] {
+            let mut writer = fs::File::options().append(true).open(path).expect("a reader");
+            writer.write_all(line).expect("written");
+        }
+        stdin.as_ref().expect("a pipe").write_all(line).expect("written");
+        std::thread::sleep(Duration::from_millis(20));
+    }
+    drop(stdin);
+    for run in runs {
+        let ran = end(run);
+        assert_eq!(ran.code, 0, "{}", ran.all());
+        let warnings = ran.json()["warnings"].to_string();
+        assert!(warnings.contains("kill switch of account 0"), "{warnings}\n{}", ran.stderr);
+        for told in ["`caf\u{fffd}` is no command", "no account 9", "longer than 1024 bytes"] {
+            assert!(ran.stderr.contains(told), "{told}: {}", ran.stderr);
+        }
+        assert!(ran.stderr.len() < 2_000, "{}", ran.stderr);
+    }
 }
 
 #[test]

@@ -25,7 +25,15 @@ pub(super) fn check(args: &ReplayArgs) -> Result<()> {
 }
 
 /// Refuses to tell of orders, or to check their money, where there are none.
-pub(super) fn check_trading(args: &ReplayArgs, has_orders: bool) -> Result<()> {
+pub(super) fn check_trading(
+    args: &ReplayArgs,
+    has_strategy: bool,
+    is_of_orders: bool,
+) -> Result<()> {
+    let has_orders = has_strategy || is_of_orders;
+    if args.control.is_some() && !has_strategy {
+        return Err(without_strategy("control"));
+    }
     let given = [
         ("fills-out", args.fills_out.is_some()),
         ("positions-out", args.positions_out.is_some()),
