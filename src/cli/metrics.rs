@@ -3,8 +3,10 @@
 //! A thread of its own answers; it reads the gauges when asked and never touches the engine.
 
 use std::fmt::Write as _;
-use std::io::{BufRead, BufReader, Write};
+use std::io::{BufRead, BufReader, Read, Write};
 use std::net::{SocketAddr, TcpListener, TcpStream};
+use std::sync::Arc;
+use std::thread;
 use std::time::Duration;
 
 use ringtape::engine::{Engine, Gauges};
@@ -15,8 +17,14 @@ use super::term;
 /// How long a client may take to ask and to listen.
 const PATIENCE: Duration = Duration::from_secs(2);
 
-/// Lines of a request's head that are read at most.
-const HEAD_LINES_MAX: usize = 100;
+/// Bytes of a request's head that are read at most.
+const HEAD_BYTES_MAX: u64 = 8 << 10;
+
+/// Clients that are listened to at a time.
+const CLIENTS_MAX: usize = 64;
+
+/// How often it is looked whether one of them has left.
+const LOOK: Duration = Duration::from_millis(5);
 
 /// Listens at an address, which must be this machine's own.
 pub(super) fn listen(text: &str) -> Result<TcpListener> {
@@ -36,31 +44,45 @@ pub(super) fn listen(text: &str) -> Result<TcpListener> {
 pub(super) fn serve(listener: TcpListener, engine: &Engine) -> Result<()> {
     let at = listener.local_addr().map_err(|error| Error::io("listen at", "a port", error))?;
     let gauges = engine.handle().gauges();
-    std::thread::Builder::new()
+    thread::Builder::new()
         .name("metrics".to_owned())
-        .spawn(move || {
-            for stream in listener.incoming().flatten() {
-                // Whoever hangs up in the middle has no use for an error.
-                let _ = answer(stream, &gauges);
-            }
-        })
+        .spawn(move || answer_all(&listener, &gauges))
         .map_err(|source| Error::io("start a thread for", "metrics", source))?;
     term::tell(format_args!("metrics    at http://{at}/metrics"));
     Ok(())
 }
 
+/// Answers each client on a thread of its own, so that none that says nothing holds others up.
+fn answer_all(listener: &TcpListener, gauges: &Gauges) {
+    let seats = Arc::new(());
+    for stream in listener.incoming().flatten() {
+        while Arc::strong_count(&seats) > CLIENTS_MAX {
+            thread::sleep(LOOK);
+        }
+        let (seat, gauges) = (seats.clone(), gauges.clone());
+        let client = move || {
+            // Whoever hangs up in the middle has no use for an error.
+            let _ = answer(stream, &gauges);
+            drop(seat);
+        };
+        // Where the system has no thread left, the client sees the connection end.
+        let _ = thread::Builder::new().name("metrics".to_owned()).spawn(client);
+    }
+}
+
 fn answer(mut stream: TcpStream, gauges: &Gauges) -> std::io::Result<()> {
     stream.set_read_timeout(Some(PATIENCE))?;
     stream.set_write_timeout(Some(PATIENCE))?;
-    let mut lines = BufReader::new(stream.try_clone()?).lines().take(HEAD_LINES_MAX);
+    let mut lines = BufReader::new(stream.try_clone()?.take(HEAD_BYTES_MAX)).lines();
     let request = lines.next().transpose()?.unwrap_or_default();
     for line in lines {
         if line?.is_empty() {
             break;
         }
     }
-    let is_asked = request.starts_with("GET /metrics ") || request.starts_with("GET / ");
-    let (status, body) = match is_asked {
+    let target = request.strip_prefix("GET ").and_then(|rest| rest.split(' ').next());
+    let path = target.and_then(|target| target.split('?').next());
+    let (status, body) = match matches!(path, Some("/metrics" | "/")) {
         true => ("200 OK", text(gauges)),
         false => ("404 Not Found", "ask for /metrics\n".to_owned()),
     };

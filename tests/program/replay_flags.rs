@@ -114,7 +114,13 @@ fn gauges_are_served_while_the_run_goes_on() {
         let row = answer.lines().find(|line| line.starts_with("ringtape_messages_total "));
         row.and_then(|row| row.split(' ').nth(1)?.parse().ok()).expect("a number")
     };
+    // Whoever says nothing holds nobody up.
+    let idle: Vec<_> = (0..5).map(|_| TcpStream::connect(address.expect("one"))).collect();
+    let since = std::time::Instant::now();
     let first = get("/metrics");
+    assert!(since.elapsed() < std::time::Duration::from_secs(1), "{:?}", since.elapsed());
+    drop(idle);
+    assert!(get("/metrics?x=1").starts_with("HTTP/1.1 200 OK"));
     assert!(first.starts_with("HTTP/1.1 200 OK"), "{first}");
     assert!(first.contains("ringtape_stage_lag{ring=\"market\",stage=\"matching\"}"), "{first}");
     std::thread::sleep(std::time::Duration::from_millis(200));
