@@ -112,9 +112,11 @@ pub(super) fn mark_rule(max_spread: Option<&str>) -> Result<MarkRule> {
 fn latency(text: Option<&str>) -> Result<LatencyModel> {
     let mut model = LatencyModel::default();
     let (mut file, mut hash) = (None, None);
+    let mut names = Vec::new();
     for item in text.into_iter().flat_map(|text| text.split(',')) {
         let (key, value) = item.split_once('=').unwrap_or((item, ""));
         let time = || parse::duration(value).map(Nanos);
+        parse::once(&mut names, key.trim(), "latency")?;
         match key.trim() {
             "order" => model.order = time()?,
             "report" => model.report = time()?,

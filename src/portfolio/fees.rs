@@ -103,11 +103,17 @@ impl FromStr for FeeSchedule {
     /// [`Error::Usage`] that names the faulty part.
     fn from_str(text: &str) -> Result<Self, Error> {
         let mut schedule = Self::default();
+        let mut names = Vec::new();
         for item in text.split(',').map(str::trim).filter(|item| !item.is_empty()) {
             let Some((name, parts)) = item.split_once('=') else {
                 return Err(Error::usage(format!("fee `{item}` has no `=`"), CURE));
             };
-            let rate = match name.trim() {
+            let name = name.trim();
+            if names.contains(&name) {
+                return Err(Error::usage(format!("fee `{name}` is given twice"), CURE));
+            }
+            names.push(name);
+            let rate = match name {
                 "maker" => &mut schedule.maker,
                 "taker" => &mut schedule.taker,
                 "auction" => &mut schedule.auction,

@@ -23,7 +23,13 @@ const MISTAKES: &[(&str, u8, &str, &str)] = &[
     ("replay FEED --report @/link", 2, "link is no directory", "another name"),
     ("replay FEED --audit", 2, "--audit does nothing", "--strategy"),
     ("replay FEED --force", 2, "--force does nothing", "leave it out"),
-    ("replay FEED --control @/empty", 2, "is a directory", "mkfifo"),
+    ("replay FEED --strategy maker:symbols=ACME --control @/empty", 2, "is a directory", "mkfifo"),
+    ("replay FEED --control @/bytes", 2, "--control does nothing", "--strategy"),
+    ("replay FEED --strategy maker:symbols=ACME --control @/bytes", 2, "is no command", "`kill`"),
+    ("replay FEED --strategy maker:symbols=ACME --control @/one.txt", 2, "account 7", "name an"),
+    ("replay FEED --strategy maker --latency order=1us,order=2us", 2, "`order`", "give it once"),
+    ("replay FEED --strategy maker --fees maker=1ppm,maker=2ppm", 2, "`maker`", "write it like"),
+    ("bench door --runners 0", 2, "nothing measured", "1 or more"),
     ("replay FEED --strategy maker:symbols=ACME --limits posn=10", 2, "`posn`", "position"),
     ("replay FEED --date 2020-01-30,2020-01-31", 2, "2 dates for one feed", "one date for all"),
     ("replay - -", 2, "stdin is there once", "by their files"),
@@ -51,6 +57,7 @@ fn each_mistake_has_its_exit_code_and_advice_and_leaves_nothing_behind() {
     fs::write(at("clock.toml"), "clock = \"utc\"\n").expect("a file");
     fs::write(at("text.toml"), "symbols = [\"ACME\"]\nmark-max-spread = 5\n").expect("a file");
     fs::write(at("list.toml"), "symbols = \"ACME\"\n").expect("a file");
+    fs::write(at("one.txt"), "limits position=5 account=7\n").expect("a file");
     std::os::unix::fs::symlink("nowhere", at("link")).expect("a link");
     let orders = "action,order_id,account,symbol,side,price,qty\n\
                   new,1,1,A,buy,1.00,10\n\

@@ -159,7 +159,7 @@ impl Drop for Venue {
 pub(super) fn run(args: &DoorArgs) -> Result<Ending> {
     let (rounds, seconds) = if args.quick { (2, 1) } else { (args.rounds, args.seconds) };
     let rate = parse::count(&args.rate)?;
-    if rounds == 0 || seconds == 0 || rate == 0 {
+    if rounds == 0 || seconds == 0 || rate == 0 || args.runners == Some(0) {
         return Err(Error::usage("nothing measured says nothing", "ask for 1 or more of each"));
     }
     let wait = args.wait.parse::<Wait>()?;
