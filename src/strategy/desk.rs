@@ -213,27 +213,30 @@ impl<'a> Desk<'a> {
     /// including what is filled. 0 leaves either unchanged, and all other terms stay.
     pub fn replace(&mut self, order_id: OrderId, price: Price, qty: Qty) -> OrderId {
         let new_order_id = self.next_order_id();
-        if let Some(old) = self.order(order_id) {
-            let qty = if qty.0 == 0 { old.terms.qty } else { qty };
-            let price = if price.0 == 0 { old.terms.price } else { price };
-            let terms = NewOrder { price, qty, ..old.terms };
-            let at = circumstances(self.office.now, self.books, &self.office.account);
-            let (account, cum) = (self.seat.account, old.cum.0);
-            let passed =
-                self.office.gate.pass_replace(account, order_id, new_order_id, &terms, cum, at);
-            if let Err(reason) = passed {
-                let refused = self.refused(order_id, terms.instrument, reason);
-                self.office.refusals.push(Execution {
-                    side: terms.side as u8,
-                    price: price.0,
-                    qty: qty.0,
-                    leaves: old.leaves.0,
-                    cum: old.cum.0,
-                    new_order_id: new_order_id.0,
-                    ..refused
-                });
-                return new_order_id;
-            }
+        let Some(old) = self.terms_of(order_id) else {
+            // It is over, and so is what was to replace it: the venue will not know it.
+            self.office.gate.note_message(self.seat.account, self.office.now);
+            self.send_about(order_id, Command::Replace { order_id, new_order_id, price, qty });
+            return new_order_id;
+        };
+        let terms = old.with(price, qty);
+        let at = circumstances(self.office.now, self.books, &self.office.account);
+        let account = self.seat.account;
+        let passed = self.office.gate.pass_replace(account, order_id, new_order_id, &terms, at);
+        if let Err(reason) = passed {
+            let refused = self.refused(order_id, terms.instrument, reason);
+            let (leaves, cum) =
+                self.order(order_id).map_or((0, 0), |order| (order.leaves.0, order.cum.0));
+            self.office.refusals.push(Execution {
+                side: terms.side as u8,
+                price: terms.price.0,
+                qty: terms.qty.0,
+                leaves,
+                cum,
+                new_order_id: new_order_id.0,
+                ..refused
+            });
+            return new_order_id;
         }
         self.send_about(order_id, Command::Replace { order_id, new_order_id, price, qty });
         new_order_id
@@ -265,6 +268,15 @@ impl<'a> Desk<'a> {
     fn next_order_id(&mut self) -> OrderId {
         self.office.orders += 1;
         OrderId(OrderId::OWN | self.office.orders)
+    }
+
+    /// The terms of an own order, or of a replacement on its way.
+    fn terms_of(&self, order_id: OrderId) -> Option<NewOrder> {
+        if let Some(order) = self.order(order_id) {
+            return Some(order.terms);
+        }
+        let (old_id, price, qty) = self.office.venue.replacement(order_id)?;
+        Some(self.terms_of(old_id)?.with(price, qty))
     }
 
     fn refused(&self, order_id: OrderId, instrument: InstrumentId, reason: Reason) -> Execution {

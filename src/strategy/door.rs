@@ -398,15 +398,15 @@ impl Door {
     pub(super) fn instrument_of(&self, order_id: OrderId) -> Option<InstrumentId> {
         let replacement = || {
             let mut sent = self.unanswered.iter();
-            sent.find_map(|(_, sent)| match sent.command {
-                Command::Replace { new_order_id, .. } if new_order_id == order_id => {
-                    Some(sent.instrument)
-                }
-                _ => None,
-            })
+            sent.find_map(|(_, sent)| sent.replacement(order_id).map(|_| sent.instrument))
         };
         let known = self.orders.get(&order_id).map(|away| away.terms.instrument);
         known.or_else(replacement)
+    }
+
+    /// Of a replacement on its way: what it replaces, price, quantity.
+    pub(super) fn replacement(&self, order_id: OrderId) -> Option<(OrderId, Price, Qty)> {
+        self.unanswered.iter().find_map(|(_, sent)| sent.replacement(order_id))
     }
 
     /// Hands over what is to be sent.

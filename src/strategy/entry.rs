@@ -7,7 +7,7 @@ use crate::event::{Event, Execution, Reason};
 use crate::matching::venue::InFlight;
 use crate::matching::{Command, OpenOrder, Venue};
 use crate::state::{StateReader, StateWriter};
-use crate::units::{AccountId, InstrumentId, Nanos, OrderId};
+use crate::units::{AccountId, InstrumentId, Nanos, OrderId, Price, Qty};
 
 /// What takes a desk's commands.
 #[derive(Debug)]
@@ -129,6 +129,14 @@ impl OrderEntry {
         match self {
             Self::Simulated(venue) => venue.order(order_id),
             Self::Away(door) => door.order(order_id),
+        }
+    }
+
+    /// Of a replacement on its way: what it replaces, price, quantity.
+    pub(super) fn replacement(&self, order_id: OrderId) -> Option<(OrderId, Price, Qty)> {
+        match self {
+            Self::Simulated(venue) => venue.replacement(order_id),
+            Self::Away(door) => door.replacement(order_id),
         }
     }
 

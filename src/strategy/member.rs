@@ -158,6 +158,9 @@ impl Trader {
         replica: &Replica,
         out: &mut Vec<Execution>,
     ) -> Result<()> {
+        if !self.tells_at_once {
+            self.office.gate.note(execution);
+        }
         if !self.tells_at_once && execution.kind() == Some(ExecutionKind::Filled) {
             self.office.account.apply(execution)?;
             self.look_again(InstrumentId(execution.instrument));

@@ -25,7 +25,9 @@ impl Trader {
         while index < self.office.reports.len() {
             let execution = self.office.reports[index];
             index += 1;
-            self.office.gate.note(&execution);
+            if self.tells_at_once {
+                self.office.gate.note(&execution);
+            }
             self.settle_one(execution, replica, out)?;
         }
         self.office.reports.clear();
@@ -52,7 +54,7 @@ impl Trader {
                 self.quote(instrument, ts_event, false, replica, out)?;
             }
         }
-        // The own account knows what its strategy was told: a report on its way is in neither.
+        // Account and gate know what the strategy was told: a report on its way is in neither.
         if is_fill && self.tells_at_once {
             self.office.account.apply(&execution)?;
         }

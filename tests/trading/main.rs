@@ -11,6 +11,7 @@ mod gateway_venue;
 mod portfolio_money;
 mod portfolio_session;
 mod risk_gate;
+mod risk_latency;
 mod strategy_kinds;
 mod strategy_maker;
 mod strategy_trader;

@@ -10,7 +10,7 @@ use ringtape::error::Result;
 use ringtape::event::kinds::Raw;
 use ringtape::event::{Event, Execution, ExecutionKind, Flags, Instrument, InstrumentTable};
 use ringtape::event::{Reason, payload};
-use ringtape::matching::NewOrder;
+use ringtape::matching::{LatencyModel, NewOrder, VenueConfig};
 use ringtape::portfolio::{Portfolio, PortfolioConfig};
 use ringtape::state::{StateReader, StateWriter};
 use ringtape::strategy::risk::{Circumstances, Limit, RiskGate};
@@ -25,7 +25,7 @@ use crate::venue_tape::{X, add, d, delete, execute, kinds};
 
 /// What a strategy is to do at the next exchange event.
 #[derive(Clone, Copy, Debug)]
-enum Act {
+pub(crate) enum Act {
     New(NewOrder),
     Replace(u64, Price, u64),
     Cancel(u64),
@@ -63,18 +63,23 @@ impl Strategy for Puppet {
 }
 
 /// A run with limits, and the strings of its puppet.
-struct Stage {
-    run: Run,
-    acts: Arc<Mutex<Vec<Act>>>,
+pub(crate) struct Stage {
+    pub(crate) run: Run,
+    pub(crate) acts: Arc<Mutex<Vec<Act>>>,
 }
 
 impl Stage {
     /// Limits, and a market of 10.00 to 10.02 with 1,000 on each side, last traded at 10.00.
     fn new(limits: &str) -> Self {
+        Self::with(limits, Nanos(0).into())
+    }
+
+    pub(crate) fn with(limits: &str, latency: LatencyModel) -> Self {
         let acts = Arc::<Mutex<Vec<Act>>>::default();
         let strategy = Box::new(Puppet { acts: acts.clone() });
         let limits = limits.parse().expect("limits");
-        let config = TraderConfig { limits, ..config(0) };
+        let venue = VenueConfig { latency, ..VenueConfig::default() };
+        let config = TraderConfig { limits, venue, ..TraderConfig::default() };
         let mut run = Run::new(Trader::with_strategy(strategy, config));
         run.play_all(&[add(1, Buy, d(1000), 1_100), add(2, Sell, d(1002), 1_000)]);
         run.play_all(&[execute(1, 100)]);
@@ -82,18 +87,23 @@ impl Stage {
     }
 
     /// Does one thing after the next event and gives what came of it.
-    fn act(&mut self, act: Act) -> Vec<Execution> {
+    pub(crate) fn act(&mut self, act: Act) -> Vec<Execution> {
         self.act_at(0, act)
     }
 
     fn act_at(&mut self, ts_event: u64, act: Act) -> Vec<Execution> {
-        self.acts.lock().expect("the acts").push(act);
+        self.plan(act);
         let mut out = self.run.play(Event { ts_event, ..delete(99) }).expect("it plays");
         out.retain(|one| !matches!(one.kind(), Some(ExecutionKind::Status | ExecutionKind::Quote)));
         out
     }
 
-    fn new_order(&mut self, side: Side, cents: i64, qty: u64) -> Reason {
+    /// Has a thing done after the next event.
+    pub(crate) fn plan(&mut self, act: Act) {
+        self.acts.lock().expect("the acts").push(act);
+    }
+
+    pub(crate) fn new_order(&mut self, side: Side, cents: i64, qty: u64) -> Reason {
         let out = self.act(Act::New(NewOrder::limit(X, side, d(cents), Qty(qty))));
         let first = out.first().expect("an answer");
         match first.kind() {
@@ -217,7 +227,7 @@ fn a_number_that_is_open_is_refused_and_free_again_when_the_order_is_gone() {
     assert_eq!(gate.pass_new(account, first, &order, at), Ok(()));
     assert_eq!(gate.pass_new(account, first, &order, at), Err(Reason::DuplicateOrder));
     assert_eq!(gate.pass_new(account, second, &order, at), Ok(()));
-    let replaced = gate.pass_replace(account, first, second, &order, 0, at);
+    let replaced = gate.pass_replace(account, first, second, &order, at);
     assert_eq!(replaced, Err(Reason::DuplicateOrder));
     // What was refused holds no room: 20 of 30 are open.
     assert_eq!(gate.pass_new(account, OrderId(3), &order, at), Ok(()));
@@ -277,6 +287,20 @@ fn so_many_messages_for_each_fill_and_no_more() {
         assert_eq!(stage.new_order(Buy, 1002, 1), Reason::None);
     }
     assert_eq!(stage.new_order(Buy, 1002, 1), Reason::None, "two fills allow four messages");
+}
+
+#[test]
+fn what_the_gate_refuses_is_no_message() {
+    for limits in ["order-qty=10,order-to-trade=2", "order-qty=10,message-rate=2"] {
+        let mut stage = Stage::new(limits);
+        for _ in 0..5 {
+            assert_eq!(stage.new_order(Buy, 990, 11), Reason::OrderSize);
+        }
+        assert_eq!(stage.new_order(Buy, 990, 10), Reason::None, "{limits}");
+        assert_eq!(stage.act(Act::Replace(6, d(990), 11))[0].reason(), Reason::OrderSize);
+        assert_eq!(stage.new_order(Buy, 990, 10), Reason::None, "{limits}");
+        assert_ne!(stage.new_order(Buy, 990, 10), Reason::None, "{limits}");
+    }
 }
 
 #[test]

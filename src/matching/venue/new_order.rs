@@ -144,6 +144,13 @@ impl NewOrder {
         Self { is_bidask_triggered: true, ..self }
     }
 
+    /// The same order with another price and quantity; 0 leaves either unchanged.
+    pub(crate) fn with(self, price: Price, qty: Qty) -> Self {
+        let price = if price.0 == 0 { self.price } else { price };
+        let qty = if qty.0 == 0 { self.qty } else { qty };
+        Self { price, qty, ..self }
+    }
+
     /// The worst price that it trades at.
     pub(super) fn bound(&self) -> Price {
         match self.side {

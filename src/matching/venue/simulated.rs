@@ -14,7 +14,7 @@ use crate::book::{Change, Replica};
 use crate::event::{
     Event, EventView, Execution, ExecutionKind, Flags, InstrumentOverrides, Reason,
 };
-use crate::units::{AccountId, InstrumentId, Nanos, OrderId};
+use crate::units::{AccountId, InstrumentId, Nanos, OrderId, Price, Qty};
 
 /// What shapes the simulated venue.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -256,6 +256,11 @@ impl Venue {
             })
         };
         self.find_live(order_id).map(|index| self.live[index].1).ok().or_else(in_flight)
+    }
+
+    /// Of a replacement on its way: what it replaces, price, quantity.
+    pub(crate) fn replacement(&self, order_id: OrderId) -> Option<(OrderId, Price, Qty)> {
+        self.wire.iter().find_map(|in_flight| in_flight.replacement(order_id))
     }
 
     /// New orders on their way to the venue, in the order in which they were sent.

@@ -50,6 +50,18 @@ pub(crate) struct InFlight {
     pub(crate) command: Command,
 }
 
+impl InFlight {
+    /// Of the command that sends a replacement under this number: what it replaces, price, quantity.
+    pub(crate) fn replacement(&self, number: OrderId) -> Option<(OrderId, Price, Qty)> {
+        match self.command {
+            Command::Replace { order_id, new_order_id, price, qty } if new_order_id == number => {
+                Some((order_id, price, qty))
+            }
+            _ => None,
+        }
+    }
+}
+
 /// Commands in flight, in the order in which they were sent.
 ///
 /// With a constant latency and a time that never runs back, that is also the order of arrival.

@@ -3,6 +3,7 @@
 use std::collections::VecDeque;
 
 use super::limits::{Limit, RiskLimits};
+use super::open::OpenOrders;
 use super::prices::{collar, likely_price};
 use crate::book::Replica;
 use crate::error::Result;
@@ -70,27 +71,16 @@ struct Watch {
     fills: u64,
     /// Times of the messages of the last second, if their rate is limited.
     recent: VecDeque<u64>,
-    /// By ascending number.
-    open: Vec<Open>,
+    open: OpenOrders,
     /// By ascending instrument.
     exposures: Vec<Exposure>,
-}
-
-/// An open order, or one on its way.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-struct Open {
-    order_id: OrderId,
-    instrument: InstrumentId,
-    side: Side,
-    /// Quantity that it may still add to the position.
-    reserved: u64,
 }
 
 /// What is open in an instrument.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 struct Exposure {
     instrument: InstrumentId,
-    /// Open quantity by side.
+    /// Quantity by side that open orders may still add to the position.
     open: [u64; 2],
     /// The latest likely price, to value what has no mark; 0 when there is none.
     price: Price,
@@ -123,11 +113,11 @@ impl RiskGate {
         self.accounts.iter().any(|watch| watch.account == account && watch.is_killed)
     }
 
-    /// Lets a new order pass, which then counts as open, or says why not.
+    /// Lets a new order pass, which then counts as open and as a message, or says why not.
     ///
     /// # Errors
     ///
-    /// The reason of the first limit in the order of the module's table that it runs into.
+    /// The reason of the first limit that it runs into; those of messages are tested first.
     pub fn pass_new(
         &mut self,
         account: AccountId,
@@ -135,17 +125,12 @@ impl RiskGate {
         terms: &NewOrder,
         at: Circumstances<'_>,
     ) -> Result<(), Reason> {
-        let watch = self.watch(account);
-        watch.pass_message(at.now)?;
-        if watch.find(order_id).is_ok() {
-            return Err(Reason::DuplicateOrder);
-        }
-        watch.admit(order_id, terms, 0, at)
+        self.watch(account).pass(order_id, None, terms, at)
     }
 
-    /// Lets the replacement of an order pass, or says why not.
+    /// Lets the replacement of an order, or of a replacement on its way, pass, or says why not.
     ///
-    /// `terms` are those of the new order with its whole quantity, `cum` of which is filled.
+    /// `terms` are those of the new order with its whole quantity, what is filled included.
     ///
     /// # Errors
     ///
@@ -156,49 +141,30 @@ impl RiskGate {
         old: OrderId,
         new: OrderId,
         terms: &NewOrder,
-        cum: u64,
         at: Circumstances<'_>,
     ) -> Result<(), Reason> {
-        let watch = self.watch(account);
-        watch.pass_message(at.now)?;
-        if watch.find(new).is_ok() {
-            return Err(Reason::DuplicateOrder);
-        }
-        let held = watch.find(old).map_or(0, |index| watch.open[index].reserved);
-        watch.admit(new, terms, held.saturating_add(cum), at)
+        self.watch(account).pass(new, Some(old), terms, at)
     }
 
-    /// Counts a cancel or reduction, which always passes.
+    /// Counts a message that always passes: a cancel, a reduction, one about an order that is over.
     pub fn note_message(&mut self, account: AccountId, now: Nanos) {
         self.watch(account).note_message(now);
     }
 
     /// Follows what became of an order.
+    ///
+    /// To be called when positions follow it, not before: until then what was filled counts as
+    /// open.
     pub fn note(&mut self, execution: &Execution) {
-        let order_id = execution.order_id();
         let watch = self.watch(execution.account());
-        match execution.kind() {
-            Some(ExecutionKind::Filled) => {
-                watch.fills += 1;
-                watch.leave(order_id, execution.leaves);
-            }
-            Some(ExecutionKind::Reduced) => watch.leave(order_id, execution.leaves),
-            Some(ExecutionKind::Cancelled | ExecutionKind::Expired) => watch.leave(order_id, 0),
-            Some(ExecutionKind::Replaced) => {
-                watch.leave(order_id, 0);
-                watch.leave(OrderId(execution.new_order_id), execution.leaves);
-            }
-            Some(ExecutionKind::Rejected) if execution.new_order_id != 0 => {
-                watch.leave(OrderId(execution.new_order_id), 0);
-            }
-            // An unknown order is none of ours, or its end was told; the answer to a command about
-            // an order that is open has its open quantity.
-            Some(ExecutionKind::Rejected)
-                if execution.leaves == 0 && execution.reason() != Reason::UnknownOrder =>
-            {
-                watch.leave(order_id, 0);
-            }
-            _ => {}
+        if execution.kind() == Some(ExecutionKind::Filled) {
+            watch.fills += 1;
+        }
+        let Some(shift) = watch.open.note(execution) else { return };
+        let found = watch.exposures.binary_search_by_key(&shift.instrument, |one| one.instrument);
+        if let Ok(index) = found {
+            let sum = &mut watch.exposures[index].open[shift.side.index()];
+            *sum = sum.saturating_sub(shift.before).saturating_add(shift.after);
         }
     }
 
@@ -255,17 +221,30 @@ impl Watch {
             messages: 0,
             fills: 0,
             recent: VecDeque::new(),
-            open: vec![],
+            open: OpenOrders::default(),
             exposures: vec![],
         }
     }
 
-    fn find(&self, order_id: OrderId) -> Result<usize, usize> {
-        self.open.binary_search_by_key(&order_id, |open| open.order_id)
+    /// Lets an order pass, in the place of an old one if there is one.
+    fn pass(
+        &mut self,
+        order_id: OrderId,
+        old_id: Option<OrderId>,
+        terms: &NewOrder,
+        at: Circumstances<'_>,
+    ) -> Result<(), Reason> {
+        self.may_send(at.now)?;
+        if self.open.has(order_id) {
+            return Err(Reason::DuplicateOrder);
+        }
+        self.admit(order_id, old_id, terms, at)?;
+        self.note_message(at.now);
+        Ok(())
     }
 
-    /// Whether anything may be sent at all; counts the message that was, also if it is refused.
-    fn pass_message(&mut self, now: Nanos) -> Result<(), Reason> {
+    /// Whether anything may be sent at all.
+    fn may_send(&mut self, now: Nanos) -> Result<(), Reason> {
         if self.is_killed {
             return Err(Reason::Killed);
         }
@@ -283,7 +262,6 @@ impl Watch {
         {
             return Err(Reason::OrderToTrade);
         }
-        self.note_message(now);
         Ok(())
     }
 
@@ -294,12 +272,12 @@ impl Watch {
         }
     }
 
-    /// Admits an order of which `covered` is filled or counted already.
+    /// Counts an order as open unless that leads beyond a limit.
     fn admit(
         &mut self,
         order_id: OrderId,
+        old_id: Option<OrderId>,
         terms: &NewOrder,
-        covered: u64,
         at: Circumstances<'_>,
     ) -> Result<(), Reason> {
         let limits = self.limits;
@@ -308,27 +286,24 @@ impl Watch {
             _ => Ok(()),
         };
         within(Limit::OrderQty, terms.qty.0)?;
-        if covered == 0 {
+        if !old_id.is_some_and(|old_id| self.open.has(old_id)) {
             within(Limit::OpenOrders, self.open.len() as u64 + 1)?;
         }
         if let Some(most) = limits.get(Limit::PriceCollar) {
             collar(terms, most, at.books)?;
         }
-        let reserved = terms.qty.0.saturating_sub(covered);
+        let added = self.open.added_by(old_id, terms.qty.0);
         let index = self.exposure_of(terms, at.books);
         let side = terms.side.index();
         let before = self.exposures[index];
         let exposure = &mut self.exposures[index];
-        exposure.open[side] = exposure.open[side].saturating_add(reserved);
+        exposure.open[side] = exposure.open[side].saturating_add(added);
         let tested = self.test_sums(index, terms.side, at);
         if let Err(reason) = tested {
             self.exposures[index] = before;
             return Err(reason);
         }
-        let open = Open { order_id, instrument: terms.instrument, side: terms.side, reserved };
-        if let Err(place) = self.find(order_id) {
-            self.open.insert(place, open);
-        }
+        self.open.insert(order_id, old_id, terms);
         Ok(())
     }
 
@@ -378,21 +353,6 @@ impl Watch {
         }
     }
 
-    /// An order has `leaves` open now.
-    fn leave(&mut self, order_id: OrderId, leaves: u64) {
-        let Ok(index) = self.find(order_id) else { return };
-        let open = &mut self.open[index];
-        let (instrument, side, counted) = (open.instrument, open.side.index(), open.reserved);
-        open.reserved = leaves;
-        if leaves == 0 {
-            self.open.remove(index);
-        }
-        if let Ok(at) = self.exposures.binary_search_by_key(&instrument, |one| one.instrument) {
-            let sum = &mut self.exposures[at].open[side];
-            *sum = sum.saturating_sub(counted).saturating_add(leaves);
-        }
-    }
-
     fn save(&self, writer: &mut StateWriter) {
         writer.put_u32(self.account.0);
         for limit in Limit::ALL {
@@ -403,13 +363,7 @@ impl Watch {
         writer.put_u64(self.fills);
         writer.put_len(self.recent.len());
         self.recent.iter().for_each(|&time| writer.put_u64(time));
-        writer.put_len(self.open.len());
-        for open in &self.open {
-            writer.put_u64(open.order_id.0);
-            writer.put_u32(open.instrument.0);
-            writer.put_u8(open.side as u8);
-            writer.put_u64(open.reserved);
-        }
+        self.open.save(writer);
         writer.put_len(self.exposures.len());
         for exposure in &self.exposures {
             writer.put_u32(exposure.instrument.0);
@@ -426,13 +380,7 @@ impl Watch {
         watch.is_killed = reader.bool()?;
         (watch.messages, watch.fills) = (reader.u64()?, reader.u64()?);
         watch.recent = (0..reader.len(8)?).map(|_| reader.u64()).collect::<Result<_>>()?;
-        for _ in 0..reader.len(8)? {
-            let (order_id, instrument) = (OrderId(reader.u64()?), InstrumentId(reader.u32()?));
-            let code = reader.u8()?;
-            let side =
-                Side::from_code(code).ok_or_else(|| reader.bad(format!("no side is {code}")))?;
-            watch.open.push(Open { order_id, instrument, side, reserved: reader.u64()? });
-        }
+        watch.open = OpenOrders::load(reader)?;
         for _ in 0..reader.len(8)? {
             let instrument = InstrumentId(reader.u32()?);
             let open = [reader.u64()?, reader.u64()?];
