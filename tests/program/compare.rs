@@ -119,6 +119,16 @@ fn hashes_along_the_way_tell_between_which_messages_two_runs_part() {
 }
 
 #[test]
+fn a_report_of_a_bench_is_refused() {
+    let scratch = tempfile::tempdir().expect("a scratch folder");
+    let report = scratch.path().join("bench.json");
+    std::fs::write(&report, r#"{"schema": 1, "state_hash": "00"}"#).expect("a free disk");
+    let ran = compare(&report, &report);
+    assert_eq!(ran.code, 2, "{}", ran.all());
+    assert!(ran.stderr.contains("no report of `replay --json`"), "{}", ran.all());
+}
+
+#[test]
 fn a_report_is_not_held_against_a_journal() {
     let scratch = tempfile::tempdir().expect("a scratch folder");
     let report = scratch.path().join("a.json");

@@ -1,5 +1,6 @@
 //! Two documents of `replay --json`: the first recorded hashes that differ.
 
+use std::collections::HashMap;
 use std::fs::File;
 use std::io::Read;
 use std::path::Path;
@@ -13,7 +14,11 @@ use crate::cli::{Ending, term};
 /// What is hashed.
 const PARTS: [&str; 3] = ["books", "orders", "portfolio"];
 
-/// The document that a file holds; `None` for anything but a report of a run.
+/// The report of a run that a file holds; `None` where it holds no JSON document of this program.
+///
+/// # Errors
+///
+/// Those of reading; [`Error::Usage`] for another document of this program.
 pub(super) fn read(path: &Path) -> Result<Option<Value>> {
     if !path.is_file() {
         return Ok(None);
@@ -28,19 +33,23 @@ pub(super) fn read(path: &Path) -> Result<Option<Value>> {
     let mut text = String::from("{");
     let Ok(_) = file.read_to_string(&mut text) else { return Ok(None) };
     let document: Option<Value> = serde_json::from_str(&text).ok();
-    Ok(document.filter(|document| document["state_hash"].is_string()))
+    let Some(document) = document.filter(|document| document["schema"].is_u64()) else {
+        return Ok(None);
+    };
+    if !document["hashes"].is_object() || !document["state_hash"].is_string() {
+        return Err(Error::usage(
+            format!("{} is a JSON document, but no report of `replay --json`", path.display()),
+            "name reports of runs; `ringtape bench compare` holds those of benches together",
+        ));
+    }
+    Ok(Some(document))
 }
 
 /// Compares the hashes along the way, then those at the end.
 pub(super) fn run([a, b]: [&Value; 2], as_json: bool) -> Result<Ending> {
-    let points = |document: &Value| document["hash_every"].as_array().cloned().unwrap_or_default();
-    let (of_a, of_b) = (points(a), points(b));
-    let common: Vec<_> = of_a
-        .iter()
-        .filter_map(|one| {
-            let other = of_b.iter().find(|other| other["messages"] == one["messages"])?;
-            Some((one["messages"].as_u64()?, differing(one, other)))
-        })
+    let of_b: HashMap<u64, &Value> = points(b).collect();
+    let common: Vec<_> = points(a)
+        .filter_map(|(messages, one)| Some((messages, differing(one, of_b.get(&messages)?))))
         .collect();
     let first = common.iter().position(|(_, parts)| !parts.is_empty());
     let same = common[..first.unwrap_or(common.len())].last().map_or(0, |(messages, _)| *messages);
@@ -65,6 +74,12 @@ pub(super) fn run([a, b]: [&Value; 2], as_json: bool) -> Result<Ending> {
     }
     let differs = first.is_some() || !at_end.is_empty();
     Ok(if differs { Ending::CheckFailed } else { Ending::Done })
+}
+
+/// The hashes along the way, each with the messages before it.
+fn points(document: &Value) -> impl Iterator<Item = (u64, &Value)> {
+    let points = document["hash_every"].as_array().into_iter().flatten();
+    points.filter_map(|point| Some((point["messages"].as_u64()?, point)))
 }
 
 /// The parts whose hashes differ.
