@@ -43,6 +43,13 @@ const MISTAKES: &[(&str, u8, &str, &str)] = &[
     ("generate -o @/day.itch.zst", 2, "which no .zst is", "`ringtape convert`"),
     ("generate -o @/day.pcap", 2, "which no .pcap is", "`ringtape convert`"),
     ("generate -o @/day.pcap.gz", 2, "which no .pcap is", "`ringtape convert`"),
+    (
+        "generate --messages 99999999999999 -o @/day.itch",
+        2,
+        "cannot generate",
+        "at most 10000000000",
+    ),
+    ("bench book FEED", 2, "sample.itch.gz is compressed", "unpack it"),
     ("convert FEED @/day.pcap --session TOOLONGNAMEX", 2, "`TOOLONGNAMEX`", "ten characters"),
 ];
 

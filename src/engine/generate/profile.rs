@@ -48,6 +48,9 @@ impl Profile {
         (u128::from(self.messages) * u128::from(ppm) / 1_000_000) as u64
     }
 
+    /// Messages of a session at most: more than a month of days, and a plan that fits into memory.
+    const MESSAGES_MAX: u64 = 10_000_000_000;
+
     /// Messages that a session of so many symbols needs at least.
     fn messages_min(symbols: u32) -> u64 {
         4_096 + 24 * u64::from(symbols)
@@ -57,8 +60,9 @@ impl Profile {
     ///
     /// # Errors
     ///
-    /// [`Error::Usage`] for no symbols or too many, too few messages for the symbols, more live
-    /// orders than a fifth of the messages or than 2^31, fewer than two for each symbol.
+    /// [`Error::Usage`] for no symbols or too many, too few messages for the symbols or more than
+    /// 10 billion, more live orders than a fifth of the messages or than 2^31, fewer than two for
+    /// each symbol.
     pub fn check(&self) -> Result<()> {
         let Self { messages, symbols, live, .. } = *self;
         if symbols == 0 || symbols > SYMBOLS_MAX {
@@ -69,6 +73,10 @@ impl Profile {
         if messages < messages_min {
             let what = format!("{messages} messages are too few for {symbols} symbols");
             return Err(Error::usage(what, format!("ask for at least {messages_min}")));
+        }
+        if messages > Self::MESSAGES_MAX {
+            let cure = format!("ask for at most {}", Self::MESSAGES_MAX);
+            return Err(Error::usage(format!("cannot generate {messages} messages"), cure));
         }
         let (live_min, live_max) = (2 * u64::from(symbols), (messages / 5).min(1 << 31));
         if live < live_min || live > live_max {

@@ -29,22 +29,31 @@ use crate::cli::{Ending, parse, term};
 /// Rows by the names that `--row` knows.
 const ROWS: [&str; 4] = ["decode", "books", "one-symbol", "worst"];
 
+/// How files compressed by gzip and by zstd begin.
+const PACKED: [&[u8]; 2] = [&[0x1f, 0x8b], &[0x28, 0xb5, 0x2f, 0xfd]];
+
 #[derive(Debug, Args)]
 pub(crate) struct BookArgs {
     /// ITCH 5.0 recordings, unpacked, to measure in place of generated sessions
     #[arg(value_name = "FEED")]
     feeds: Vec<PathBuf>,
     /// Messages of each session
-    #[arg(long, value_name = "N", default_value = "20M")]
+    #[arg(long, value_name = "N", default_value = "20M", conflicts_with = "feeds")]
     messages: String,
     /// Stocks of each session
-    #[arg(long, value_name = "N", default_value = "8900")]
+    #[arg(long, value_name = "N", default_value = "8900", conflicts_with = "feeds")]
     symbols: String,
     /// Live orders at the peak; a session for each
-    #[arg(long, value_name = "N,...", value_delimiter = ',', default_value = "1.9M,800k")]
+    #[arg(
+        long,
+        value_name = "N,...",
+        value_delimiter = ',',
+        default_value = "1.9M,800k",
+        conflicts_with = "feeds"
+    )]
     live: Vec<String>,
     /// Seed of the sessions
-    #[arg(long, value_name = "N", default_value_t = 42)]
+    #[arg(long, value_name = "N", default_value_t = 42, conflicts_with = "feeds")]
     seed: u64,
     /// Rounds to take minimum, median and maximum of
     #[arg(long, value_name = "N", default_value_t = 7)]
@@ -106,6 +115,12 @@ pub(crate) fn run(args: &BookArgs) -> Result<Ending> {
     }
     for path in &args.feeds {
         let bytes = fs::read(path).map_err(|error| Error::io("read", path, error))?;
+        if PACKED.iter().any(|magic| bytes.starts_with(magic)) {
+            return Err(Error::usage(
+                format!("{} is compressed, and unpacking it would be timed", path.display()),
+                "unpack it first",
+            ));
+        }
         figures.extend(session_figures(args, &path.display().to_string(), &bytes.into())?);
     }
     if args.wants("worst") {
