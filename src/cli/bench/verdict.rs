@@ -11,7 +11,7 @@
 //! what differs from run to run moves them together. That part is the drift, of the yardstick and
 //! of the controls ([`super::controls`]); without either the ranks say more than they know.
 
-/// Share of comparisons of equal things in which a difference may be claimed.
+/// Share of comparisons of equal things in fewer than which a difference may be claimed.
 const CHANCE_MAX: f64 = 0.2;
 
 /// Difference of medians in per cent below which it is the layout of the code in memory.
@@ -111,7 +111,7 @@ impl Verdict {
         if percent < DIFFERENCE_PERCENT_MIN {
             return Self::NoDifference;
         }
-        if a.chance(b) * figures as f64 > CHANCE_MAX {
+        if a.chance(b) * figures as f64 >= CHANCE_MAX {
             return if a.overlaps(b) { Self::NoDifference } else { Self::Unsure };
         }
         if percent < DIFFERENCE_PERCENT_MIN + drift {
@@ -168,6 +168,9 @@ mod tests {
         let (low, high) = (of(&[1.0, 1.1, 1.2]), of(&[2.0, 2.1, 2.2]));
         let three = Verdict::of(true, (&low, &high), 40, 0.0);
         assert_eq!(three, Verdict::Unsure);
+        // Exactly one of five is not fewer.
+        let (low, high) = (of(&[951.0, 964.0, 994.0]), of(&[975.0, 1_058.0, 1_073.0]));
+        assert_eq!(Verdict::of(true, (&low, &high), 1, 0.0), Verdict::NoDifference);
     }
 
     #[test]
