@@ -13,6 +13,7 @@ use super::samples::Samples;
 use crate::engine::RunReport;
 use crate::event::Execution;
 use crate::runtime::LatencySummary;
+use crate::units::OrderId;
 
 /// A file of a report.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -221,7 +222,7 @@ impl Page<'_> {
         }
         let rows = story.orders.iter().map(|order| {
             vec![
-                order.order_id.to_string(),
+                (order.order_id & !OrderId::OWN).to_string(),
                 time_of_day(order.came, self.run.feed.zone),
                 order.symbol.clone(),
                 order.account.to_string(),
