@@ -57,7 +57,7 @@ pub(crate) struct PipelineArgs {
     /// Rates at which latency is measured, or `none` for full speed alone
     #[arg(long, value_name = "A,B", default_value = "10k,100k,300k,1M,3M,5M")]
     rates: String,
-    /// Seconds for which a rate is held in a round
+    /// Seconds for which a rate is held in a round, or as long as the session has messages for
     #[arg(long, value_name = "S", default_value_t = 2.0)]
     seconds: f64,
     /// A small session, two rates, rounds of a second

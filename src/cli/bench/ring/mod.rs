@@ -96,7 +96,7 @@ pub(crate) struct RingArgs {
     /// Slots of every ring and channel, a power of two
     #[arg(long, value_name = "N", default_value = "16384")]
     capacity: String,
-    /// Most records that a stage takes in one look
+    /// Most records that a stage takes in one look; the peer `disruptor` takes all there are
     #[arg(long, value_name = "N", default_value = "1024")]
     batch_max: String,
     /// Seed of the order of rounds
