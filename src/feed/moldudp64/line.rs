@@ -10,17 +10,18 @@
 //! or was given up. Numbers may be damaged, in one session after another: counts end where 64 bits
 //! do.
 
-use std::collections::VecDeque;
+use std::collections::BTreeMap;
 use std::ops::Range;
 
 use crate::feed::LineCounts;
 
-/// Ranges that are remembered; what is older has become what it is for good.
-const RANGES_MAX: usize = 256;
+/// Ranges that are remembered, more than packets are [held](super::arbiter); what is lower has
+/// become what it is for good.
+const RANGES_MAX: usize = 1 << 18;
 
-/// Ranges of message numbers, the oldest first.
+/// Ranges of message numbers that do not overlap: the end of each by its start.
 #[derive(Debug, Default)]
-pub(super) struct Ranges(VecDeque<Range<u64>>);
+pub(super) struct Ranges(BTreeMap<u64, u64>);
 
 /// How far a line is.
 #[derive(Debug, Default)]
@@ -34,57 +35,58 @@ pub(super) struct Line {
 }
 
 impl Ranges {
-    /// Adds a range, and forgets the oldest where there are too many.
+    /// Adds a range, and forgets the lowest where there are too many.
     pub(super) fn push(&mut self, range: Range<u64>) {
-        self.0.push_back(range);
-        self.forget_oldest();
+        self.0.insert(range.start, range.end);
+        if self.0.len() > RANGES_MAX {
+            self.0.pop_first();
+        }
     }
 
-    /// How many numbers of a range are in these, which do not overlap.
+    /// How many numbers of a range are in these.
     pub(super) fn count(&self, range: &Range<u64>) -> u64 {
-        self.0.iter().filter_map(|own| overlap(own, range)).map(|both| both.end - both.start).sum()
+        self.within(range).map(|both| both.end - both.start).sum()
     }
 
     /// The parts of a range that are in these, and those that are not.
     pub(super) fn split(&self, range: Range<u64>) -> (Vec<Range<u64>>, Vec<Range<u64>>) {
-        let (mut within, mut left) = (Vec::new(), Self(VecDeque::from([range])));
-        for own in &self.0 {
-            within.append(&mut left.take_out(own));
+        let (within, mut left) = (self.within(&range).collect::<Vec<_>>(), Vec::new());
+        let mut from = range.start;
+        for own in &within {
+            left.push(from..own.start);
+            from = own.end;
         }
-        (within, left.0.into())
+        left.push(from..range.end);
+        left.retain(|part| !part.is_empty());
+        (within, left)
     }
 
     /// Takes a range out; the parts that were in these.
     fn take_out(&mut self, range: &Range<u64>) -> Vec<Range<u64>> {
-        let mut taken = Vec::new();
-        let mut left = VecDeque::with_capacity(self.0.len() + 1);
-        for own in self.0.drain(..) {
-            let Some(both) = overlap(&own, range) else {
-                left.push_back(own);
-                continue;
-            };
-            let around = [own.start..both.start, both.end..own.end];
-            left.extend(around.into_iter().filter(|part| !part.is_empty()));
-            taken.push(both);
+        let taken: Vec<_> = self.within(range).collect();
+        for part in &taken {
+            let found = self.0.range(..=part.start).next_back().map(|(start, end)| *start..*end);
+            let Some(own) = found else { continue };
+            self.0.remove(&own.start);
+            let around = [own.start..part.start, part.end..own.end];
+            around.into_iter().filter(|rest| !rest.is_empty()).for_each(|rest| self.push(rest));
         }
-        self.0 = left;
         taken
     }
 
-    fn forget_oldest(&mut self) {
-        let more = self.0.len().saturating_sub(RANGES_MAX);
-        self.0.drain(..more);
+    /// The parts of a range that are in these, the lowest first.
+    fn within(&self, range: &Range<u64>) -> impl Iterator<Item = Range<u64>> {
+        let Range { start, end } = *range;
+        let first = self.0.range(..=start).next_back().map_or(start, |(first, _)| *first);
+        let near = self.0.range(first..end.max(first));
+        near.map(move |(from, until)| start.max(*from)..end.min(*until))
+            .filter(|both| !both.is_empty())
     }
 }
 
 /// How many numbers are in ranges that do not overlap.
 fn count(ranges: &[Range<u64>]) -> u64 {
     ranges.iter().map(|range| range.end - range.start).sum()
-}
-
-fn overlap(a: &Range<u64>, b: &Range<u64>) -> Option<Range<u64>> {
-    let both = a.start.max(b.start)..a.end.min(b.end);
-    (!both.is_empty()).then_some(both)
 }
 
 impl Line {
@@ -102,9 +104,6 @@ impl Line {
             let found = closed + count(&self.lost.take_out(&numbers));
             counts.filled = counts.filled.saturating_sub(closed);
             counts.missing = counts.missing.saturating_sub(found);
-            // What came in the middle of a hole made two of it.
-            self.holes.forget_oldest();
-            self.lost.forget_oldest();
         } else if numbers.start > reached {
             let (lost, holes) = lost.split(reached..numbers.start);
             counts.filled = counts.filled.saturating_add(count(&holes));
@@ -187,13 +186,24 @@ mod tests {
     }
 
     #[test]
+    fn what_is_given_up_behind_hundreds_of_holes_was_not_filled() {
+        let (mut line, lost, mut counts) =
+            (Line::default(), Ranges::default(), LineCounts::default());
+        (0..2_000).for_each(|half| _ = line.note(2 * half..2 * half + 1, &lost, &mut counts));
+        assert_eq!((counts.missing, counts.filled), (1_999, 1_999));
+        line.give_up(&(1..2), &mut counts);
+        assert_eq!((counts.missing, counts.filled), (1_999, 1_998));
+    }
+
+    #[test]
     fn a_line_remembers_so_many_ranges_and_no_more() {
         let (mut line, lost, mut counts) =
             (Line::default(), Ranges::default(), LineCounts::default());
         line.note(0..1, &lost, &mut counts);
-        line.note(10_000..10_001, &lost, &mut counts);
+        let halves = RANGES_MAX as u64 + 100;
+        line.note(2 * halves..2 * halves + 1, &lost, &mut counts);
         // Every second message comes late: each leaves one hole more.
-        (1..5_000).for_each(|half| _ = line.note(2 * half..2 * half + 1, &lost, &mut counts));
+        (1..halves).for_each(|half| _ = line.note(2 * half..2 * half + 1, &lost, &mut counts));
         assert_eq!(line.holes.0.len(), RANGES_MAX);
     }
 }
