@@ -266,6 +266,8 @@ fn mistakes_about_live_feeds_are_named() {
         ("replay udp://239.1.1.1:5?bufer=1", "`buffer` perhaps"),
         ("replay udp://239.1.1.1:9?interface=127.0.0.1 --speed 2x", "--speed does nothing"),
         ("info udp://239.1.1.1:9?interface=127.0.0.1", "never over"),
+        ("replay udp://239.1.1.1:0", "has no port"),
+        ("replay udp://239.1.1.1:9?from=1&from=2", "`from` is given twice"),
         ("convert feeds/sample.itch.gz udp://239.1.1.1:9 --two-lines", "--two-lines does nothing"),
         ("convert feeds/sample.itch.gz udp://239.1.1.1:9 --loss 101%", "no share"),
     ] {

@@ -72,7 +72,12 @@ impl FromStr for UdpAddress {
             text.strip_prefix(SCHEME).ok_or_else(|| bad(format!("`{text}` is no address")))?;
         let (line, options) = rest.split_once('?').unwrap_or((rest, ""));
         let socket = |text: &str| {
-            text.parse::<SocketAddrV4>().map_err(|_| bad(format!("`{text}` is no ADDRESS:PORT")))
+            let address = text.parse::<SocketAddrV4>();
+            let address = address.map_err(|_| bad(format!("`{text}` is no ADDRESS:PORT")))?;
+            match address.port() {
+                0 => Err(bad(format!("`{text}` has no port: 0 is none"))),
+                _ => Ok(address),
+            }
         };
         let mut address = Self {
             lines: vec![socket(line)?],
@@ -84,9 +89,14 @@ impl FromStr for UdpAddress {
             patience: PATIENCE,
         };
         let mut patience = None;
+        let mut given = Vec::new();
         for pair in options.split('&').filter(|pair| !pair.is_empty()) {
             let (key, value) = pair.split_once('=').unwrap_or((pair, ""));
             let wrong = || bad(format!("`{value}` is no value of `{key}`"));
+            if given.contains(&key) {
+                return Err(bad(format!("`{key}` is given twice")));
+            }
+            given.push(key);
             match key {
                 "b" => address.lines.push(socket(value)?),
                 "request" => address.request = Some(socket(value)?),
@@ -148,6 +158,10 @@ mod tests {
             ("udp://239.0.0.1:1?bufer=1M", "`buffer` perhaps"),
             ("udp://239.0.0.1:1?busy=5", "no value of `busy`"),
             ("tcp://239.0.0.1:1", "no address"),
+            ("udp://239.0.0.1:0", "has no port"),
+            ("udp://239.0.0.1:1?request=127.0.0.1:0", "has no port"),
+            ("udp://239.0.0.1:1?from=1&from=2", "`from` is given twice"),
+            ("udp://239.0.0.1:1?b=239.0.0.2:1&b=239.0.0.3:1", "`b` is given twice"),
         ] {
             let error = text.parse::<UdpAddress>().expect_err("a mistake");
             assert!(error.to_string().contains(told), "{text}: {error}");
