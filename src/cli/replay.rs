@@ -201,7 +201,7 @@ pub(super) fn run(args: &ReplayArgs) -> Result<Ending> {
     let (journal, damage) = read_back(args.journal.as_deref(), &report);
     print_report(args, &report, journal.as_ref())?;
     tables::write(args, &report)?;
-    args.report.write(&args.feeds, &report, samples.as_ref(), &shape)?;
+    args.report.write(drawn_feeds(args, &report), &report, samples.as_ref(), &shape)?;
     report.error = report.error.or(damage);
     ending(report, args.strict, expected)
 }
@@ -231,6 +231,14 @@ fn drive(
     Ok((engine.join(), samples))
 }
 
+/// What the market of a report is drawn from: a live feed comes once, but is in its journal.
+fn drawn_feeds<'a>(args: &'a ReplayArgs, report: &RunReport) -> &'a [PathBuf] {
+    match &args.journal {
+        Some(journal) if report.feed.arrival.is_some() => std::slice::from_ref(journal),
+        _ => &args.feeds,
+    }
+}
+
 /// Refuses what a live feed cannot do.
 fn check_live(args: &ReplayArgs) -> Result<()> {
     let given = [("speed", args.speed.is_some()), ("rate", args.rate.is_some())];
@@ -238,6 +246,12 @@ fn check_live(args: &ReplayArgs) -> Result<()> {
         return Err(Error::usage(
             "without a server to ask, a live feed has nothing of what came before",
             "name one with `request=`, or leave --resume out",
+        ));
+    }
+    if args.report.is_wanted() && args.journal.is_none() {
+        return Err(Error::usage(
+            "a report draws the market from a second pass, and a live feed comes once",
+            "keep what comes with --journal DIR, from which it is drawn, or leave --report out",
         ));
     }
     match given.into_iter().find(|(_, is_given)| *is_given) {

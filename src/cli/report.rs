@@ -21,7 +21,8 @@ const PAGE: &str = "index.html";
 /// The flags of `replay` that ask for a report.
 #[derive(Debug, Args)]
 pub(super) struct ReportFlags {
-    /// Write a page of charts into this new directory, with its histograms and drawings beside it
+    /// Write a page of charts into this new directory, with its histograms and drawings beside it;
+    /// of a live feed only with --journal, from which the market is drawn
     #[arg(long, value_name = "DIR")]
     report: Option<PathBuf>,
     /// Symbol whose market the report shows; unless given the one with the most fills or messages
@@ -91,7 +92,11 @@ impl ReportFlags {
         if is_stream || first >= last {
             return Ok(None);
         }
-        let open = || input::open(feeds, shape.date.as_deref(), shape.instruments.as_ref());
+        let open = || match feeds {
+            // The times in a journal have their date.
+            [dir] if dir.is_dir() => input::open(feeds, None, None),
+            _ => input::open(feeds, shape.date.as_deref(), shape.instruments.as_ref()),
+        };
         let most_fills = run.portfolio.iter().max_by_key(|row| row.fills);
         let symbol = match (&self.report_symbol, most_fills) {
             (Some(symbol), _) => Some(symbol.clone()),

@@ -193,9 +193,10 @@ fn the_journal_of_a_live_run_repeats_it_with_its_times() {
     let day = session_of(folder.path(), "4200", "3", "300");
     let address = Place::new(5).address(true, true, "");
     let run_dir = folder.path().join("run").display().to_string();
-    let live =
-        ["replay", &address, "--journal", &run_dir, "--strategy", "maker:symbols=ACME", "--json"];
-    let listener = start(live);
+    let page = folder.path().join("page");
+    let page_dir = page.display().to_string();
+    let live = ["replay", &address, "--journal", &run_dir, "--report", &page_dir, "--json"];
+    let listener = start([&live[..], &["--strategy", "maker:symbols=ACME"]].concat());
     std::thread::sleep(Duration::from_millis(400));
     // Slow enough for a silence after every message.
     let sender = start(["convert", &day, &address, "--rate", "700"]);
@@ -208,6 +209,9 @@ fn the_journal_of_a_live_run_repeats_it_with_its_times() {
     let times = run(["journal", "tail", &run_dir, "--kind", "time", "--json", "--limit", "3"]);
     assert_eq!(times.code, 0, "{}", times.all());
     assert!(times.stdout.lines().count() >= 1, "silence was told");
+    // Drawn from the journal: the feed comes once.
+    let page = std::fs::read_to_string(page.join("index.html")).expect("a report");
+    assert!(page.contains("Price of ACME and own fills"), "no market");
 }
 
 #[test]
@@ -266,6 +270,7 @@ fn mistakes_about_live_feeds_are_named() {
         ("replay udp://239.1.1.1:5?bufer=1", "`buffer` perhaps"),
         ("replay udp://239.1.1.1:9?interface=127.0.0.1 --speed 2x", "--speed does nothing"),
         ("info udp://239.1.1.1:9?interface=127.0.0.1", "never over"),
+        ("replay udp://239.1.1.1:9?interface=127.0.0.1 --report target/never", "--journal DIR"),
         ("replay udp://239.1.1.1:0", "has no port"),
         ("replay udp://239.1.1.1:9?from=1&from=2", "`from` is given twice"),
         ("convert feeds/sample.itch.gz udp://239.1.1.1:9 --two-lines", "--two-lines does nothing"),
