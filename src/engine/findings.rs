@@ -9,7 +9,7 @@
 //! What a batch has several of stands before the last of them, and before the first of all. Nobody
 //! who follows the ring acts on it: books, orders and money are those of the messages.
 
-use crate::event::kinds::{Letter, Raw};
+use crate::event::kinds::{Group, Letter, Raw};
 use crate::event::{Event, EventView, Flags, Kind, payload};
 use crate::feed::{Checks, Feed, Found, Gap, Located};
 use crate::limits::FEEDS_MERGED_MAX;
@@ -214,6 +214,8 @@ pub(super) struct Heard {
     sources: Vec<Source>,
     /// Messages older than the one before, as their times tell.
     backwards: Located,
+    /// The time of the last message that has its place in that order.
+    last_ts: Option<u64>,
 }
 
 #[derive(Clone, Copy, Debug, Default)]
@@ -257,13 +259,16 @@ impl Heard {
         }
     }
 
-    /// Takes note of the last record of the feed's message of this number, and of the time of the
-    /// message before it.
-    pub(super) fn note_message(&mut self, message: u64, event: &Event, last_ts: Option<u64>) {
-        // The times of a silence and of a snapshot are not the order in which messages came.
-        let is_timely = event.kind() != Some(Kind::Time) && !event.has(Flags::SNAPSHOT);
-        if is_timely && last_ts.is_some_and(|last| event.ts_event < last) {
-            self.backwards.note(message, event.ts_event);
+    /// Takes note of the last record of the feed's message of this number.
+    pub(super) fn note_message(&mut self, message: u64, event: &Event) {
+        // A silence and commands that came in it, a snapshot: their times are not the order in
+        // which messages came.
+        let is_of_venue = event.kind().is_some_and(|kind| kind.info().group == Group::Market);
+        if is_of_venue && !event.has(Flags::SNAPSHOT) {
+            if self.last_ts.is_some_and(|last| event.ts_event < last) {
+                self.backwards.note(message, event.ts_event);
+            }
+            self.last_ts = Some(event.ts_event);
         }
         let (found, is_first) = match event.source() {
             Some(source) => {

@@ -160,7 +160,7 @@ impl JournalFeed {
         if event.is_continued() {
             return;
         }
-        self.heard.note_message(self.position.message, event, self.checks.last_ts);
+        self.heard.note_message(self.position.message, event);
         self.checks.first_ts.get_or_insert(event.ts_event);
         self.checks.last_ts = Some(event.ts_event);
         let kind = match event.kind() {

@@ -1,6 +1,8 @@
 //! Captures built byte by byte: MoldUDP64 packets in UDP in IPv4 in Ethernet in pcap and pcapng.
 #![allow(dead_code, unreachable_pub)]
 
+use super::Message;
+
 /// Session of the packets made here.
 pub const SESSION: &[u8; 10] = b"TEST000001";
 
@@ -17,6 +19,18 @@ pub fn packet(number: u64, frames: &[&[u8]]) -> Vec<u8> {
 pub fn mold(session: &[u8; 10], number: u64, count: u16, messages: &[u8]) -> Vec<u8> {
     let (number, count) = (number.to_be_bytes(), count.to_be_bytes());
     [session, &number[..], &count[..], messages].concat()
+}
+
+/// A framed order whose reference and time, in ns from 9:30 on, are this number.
+pub fn numbered(number: u64) -> Vec<u8> {
+    let message = Message::new(b'A', 1, 0, 34_200_000_000_000 + number).u64(number).text("B");
+    message.u32(100).text("ACME    ").u32(100_000).frame()
+}
+
+/// A packet of such orders from one number to before another.
+pub fn numbered_packet(numbers: std::ops::Range<u64>) -> Vec<u8> {
+    let frames: Vec<_> = numbers.clone().map(numbered).collect();
+    packet(numbers.start, &frames.iter().map(Vec::as_slice).collect::<Vec<_>>())
 }
 
 /// The packet that ends a session, `next` the number that would come next.
