@@ -273,6 +273,7 @@ fn mistakes_about_live_feeds_are_named() {
         ("replay udp://239.1.1.1:9?interface=127.0.0.1 --report target/never", "--journal DIR"),
         ("replay udp://239.1.1.1:0", "has no port"),
         ("replay udp://239.1.1.1:9?from=1&from=2", "`from` is given twice"),
+        ("convert feeds/sample.itch.gz target/never.itch --linger 2s", "--linger does nothing"),
         ("convert feeds/sample.itch.gz udp://239.1.1.1:9 --two-lines", "--two-lines does nothing"),
         ("convert feeds/sample.itch.gz udp://239.1.1.1:9 --loss 101%", "no share"),
     ] {

@@ -1,6 +1,7 @@
 //! Live feeds as commands receive and send them, over the loopback without multicast.
 //!
-//! Would catch a journal that finds faults which its live run had not.
+//! Would catch a journal that finds faults which its live run had not, and receivers that take a part
+//! of a session for all.
 #![cfg(feature = "cli")]
 
 use std::net::UdpSocket;
@@ -9,7 +10,8 @@ use std::process::Child;
 use std::time::Duration;
 
 use crate::common::program::{end, run, start};
-use crate::feed_common::packets::{end_of_session, numbered_packet as of};
+use crate::feed_common::packets::{end_of_session, numbered as frame, numbered_packet as of};
+use crate::feed_common::start as start_of_session;
 
 /// A port that nobody has.
 fn free_port() -> u16 {
@@ -30,6 +32,11 @@ fn listening(arguments: &[&str], port: u16) -> (Child, UdpSocket) {
     let sender = UdpSocket::bind("127.0.0.1:0").expect("a port");
     sender.connect(("127.0.0.1", port)).expect("an address");
     (child, sender)
+}
+
+fn interrupt(child: &Child) {
+    let id = rustix::process::Pid::from_raw(child.id() as i32).expect("a process");
+    rustix::process::kill_process(id, rustix::process::Signal::INT).expect("it runs");
 }
 
 fn place(folder: &Path, name: &str) -> String {
@@ -55,4 +62,36 @@ fn a_journal_finds_what_its_live_run_found_whatever_silences_it_has() {
     assert_eq!(repeated["feed"]["faults"], live["feed"]["faults"]);
     let times = run(["journal", "tail", &run_dir, "--kind", "time", "--json", "--limit", "3"]);
     assert!(times.stdout.lines().count() >= 1, "silence was told: {}", times.all());
+}
+
+#[test]
+fn the_end_of_a_session_is_told_once_at_least_and_never_when_it_was_stopped() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let day = place(folder.path(), "day.itch");
+    let frames: Vec<_> = (1..200).map(frame).collect();
+    std::fs::write(&day, [start_of_session(), frames.concat()].concat()).expect("a file");
+    let listener = UdpSocket::bind("127.0.0.1:0").expect("a port");
+    listener.set_read_timeout(Some(Duration::from_millis(500))).expect("a time");
+    let address = format!("udp://{}", listener.local_addr().expect("bound"));
+    // How many packets came, and how many of them told the end.
+    let heard = || {
+        let mut packet = [0; 2_048];
+        let (mut packets, mut ends) = (0, 0);
+        while let Ok(bytes) = listener.recv(&mut packet) {
+            packets += 1;
+            ends += usize::from(bytes == 20 && packet[18..20] == [0xff; 2]);
+        }
+        (packets, ends)
+    };
+    let ran = run(["convert", &day, &address, "--speed", "max", "--linger", "0ms"]);
+    assert_eq!(ran.code, 0, "{}", ran.all());
+    let (packets, ends) = heard();
+    assert!(packets > 1 && ends == 1, "{packets} packets, {ends} ends");
+    let sender = start(["convert", &day, &address, "--rate", "100"]);
+    std::thread::sleep(Duration::from_millis(900));
+    interrupt(&sender);
+    let ran = end(sender);
+    assert_eq!(ran.code, 130, "{}", ran.all());
+    let (packets, ends) = heard();
+    assert!(packets > 0 && ends == 0, "{packets} packets, {ends} ends");
 }

@@ -71,9 +71,10 @@ pub(super) struct ConvertArgs {
     /// Pace of a live feed: so many messages a second
     #[arg(long, value_name = "N")]
     rate: Option<String>,
-    /// Time for which a live feed's end is told and requests are answered
-    #[arg(long, value_name = "TIME", default_value = "2s")]
-    linger: String,
+    /// Time for which a live feed's end is told, once at least, and requests are answered
+    /// [default: 2s]
+    #[arg(long, value_name = "TIME")]
+    linger: Option<String>,
     /// Overwrite files
     #[arg(long)]
     force: bool,

@@ -7,6 +7,7 @@ use ringtape::feed::moldudp64::{Packed, Packer};
 use ringtape::feed::udp::{SenderConfig, UdpAddress, UdpSender};
 use ringtape::feed::{Feed, Pace, Pacer};
 use ringtape::report::format::{duration, thousands};
+use ringtape::runtime::StopFlag;
 
 use super::super::{Ending, parse};
 use super::tape::{Transcript, impairment};
@@ -14,6 +15,9 @@ use super::{ConvertArgs, drive, ending, stop_on_interrupt};
 
 /// Time between two packets that say that the session has ended.
 const END_INTERVAL: Duration = Duration::from_millis(20);
+
+/// Time for which the end is told and requests are answered.
+const LINGER: &str = "2s";
 
 /// Silence after which a heartbeat is sent.
 const HEARTBEAT: Duration = Duration::from_secs(1);
@@ -44,7 +48,7 @@ pub(super) fn play(
         (None, Some(rate)) => Pace::per_second(parse::count(rate)?)?,
         (None, None) => "1x".parse()?,
     };
-    let linger = Duration::from_nanos(parse::duration(&args.linger)?);
+    let linger = Duration::from_nanos(parse::duration(args.linger.as_deref().unwrap_or(LINGER))?);
     let config = SenderConfig { impairment: impairment(args)?, seed: args.seed };
     let now = Instant::now();
     let mut player = Player {
@@ -69,7 +73,10 @@ pub(super) fn play(
     full.extend(player.packer.flush());
     full.drain(..).try_for_each(|packed| player.send(&packed))?;
     let wall = player.started.elapsed();
-    player.linger(linger)?;
+    // Who was told the end of a session that was stopped would take a part for the whole.
+    if driven.is_ok() && !stop.is_set() {
+        player.linger(linger, &stop)?;
+    }
     transcript.tell(&*feed, &player.summary(wall));
     driven.map(|()| ending(&stop))
 }
@@ -113,22 +120,25 @@ impl Player {
         self.sender.send(packed)
     }
 
-    /// Tells the session's end, and answers requests, until nobody has asked for `linger`.
-    fn linger(&mut self, linger: Duration) -> Result<()> {
+    /// Tells the session's end, once at least, and answers requests, until nobody has asked for
+    /// `linger`, or until a stop.
+    fn linger(&mut self, linger: Duration, stop: &StopFlag) -> Result<()> {
         let mut last_asked = Instant::now();
         let mut last_told = None;
-        while last_asked.elapsed() < linger {
+        loop {
+            if last_told.is_none_or(|told: Instant| told.elapsed() >= END_INTERVAL) {
+                self.sender.put(&self.packer.end())?;
+                last_told = Some(Instant::now());
+            }
+            if last_asked.elapsed() >= linger || stop.is_set() {
+                return Ok(());
+            }
             if self.sender.serve(&self.packer)? > 0 {
                 last_asked = Instant::now();
             } else {
                 std::thread::sleep(Duration::from_micros(200));
             }
-            if last_told.is_none_or(|told: Instant| told.elapsed() >= END_INTERVAL) {
-                self.sender.put(&self.packer.end())?;
-                last_told = Some(Instant::now());
-            }
         }
-        Ok(())
     }
 
     fn summary(&self, wall: Duration) -> String {

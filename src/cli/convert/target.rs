@@ -105,6 +105,7 @@ impl Target {
             ("reorder", args.reorder.is_some() && !has_packets),
             ("speed", args.speed.is_some() && !is_live),
             ("rate", args.rate.is_some() && !is_live),
+            ("linger", args.linger.is_some() && !is_live),
         ];
         match given.into_iter().find(|(_, does_nothing)| *does_nothing) {
             Some((name, _)) => Err(Error::usage(
