@@ -69,7 +69,7 @@ pub(super) fn run(args: &BookArgs) -> Result<Ending> {
     }
     let followed = follow(feed.as_mut(), &mut follower, csv.as_mut());
     args.input.tell_empty(&follower.begin, feed.checks());
-    input::tell_missing(feed.checks());
+    input::tell_missing(feed.description(), feed.checks());
     match (followed.and_then(|()| follower.chosen()), csv) {
         (Ok(instrument), None) => {
             let depth = Depth {

@@ -67,7 +67,7 @@ pub(super) fn run(args: &DumpArgs) -> Result<Ending> {
         }
     }
     args.input.tell_empty(&dump.begin, feed.checks());
-    input::tell_missing(feed.checks());
+    input::tell_missing(feed.description(), feed.checks());
     dump.out.finish()?;
     input::warn_of_missing(&args.symbol, &dump.instruments);
     Ok(Ending::Done)

@@ -8,7 +8,8 @@ use ringtape::error::{Error, Result};
 use ringtape::event::InstrumentTable;
 use ringtape::feed::orders::ORDERS_FORMAT;
 use ringtape::feed::{
-    self, Begin, Checks, Date, Feed, Merged, Moment, OpenOptions, TimeOfDay, Until, Zone,
+    self, Begin, Checks, Date, Description, Feed, Merged, Moment, OpenOptions, TimeOfDay, Until,
+    Zone,
 };
 use ringtape::report::format::thousands;
 
@@ -69,14 +70,27 @@ impl Input {
     }
 }
 
-/// Tells how many messages of a feed are missing, where its format numbers them.
-pub(super) fn tell_missing(checks: &Checks) {
-    let count = checks.gaps.count;
-    if count > 0 {
-        term::tell(format_args!(
-            "! {} messages are missing in the feed: `ringtape info` tells which",
-            thousands(count)
-        ));
+/// Tells how many messages of a feed are missing, where its format numbers them; of a live one,
+/// which nobody can look at again, also which.
+pub(super) fn tell_missing(feed: &Description, checks: &Checks) {
+    let count = thousands(checks.gaps.count);
+    match feed.arrival {
+        _ if checks.gaps.count == 0 => {}
+        None => term::tell(format_args!(
+            "! {count} messages are missing in the feed: `ringtape info` tells which"
+        )),
+        Some(_) => {
+            term::tell(format_args!(
+                "! {count} messages are missing in the feed, and only a journal says so itself:"
+            ));
+            for gap in &checks.gap_ranges {
+                let (count, last) = (thousands(gap.count()), gap.until - 1);
+                let (from, message) = (gap.from, gap.message);
+                term::tell(format_args!(
+                    "!   {count}, numbers {from} to {last}, before message {message}"
+                ));
+            }
+        }
     }
 }
 

@@ -89,7 +89,7 @@ pub(super) fn write(args: &ConvertArgs, mut feed: Box<dyn Feed>, path: &Path) ->
         let book_rows = book_file.into_inner();
         Ok(outcome.and_then(|()| term::write_whole(&books, |mut file| file.write_all(&book_rows))))
     })?;
-    tell_notes(&feed.description().assumptions, feed.checks());
+    tell_notes(feed.description(), feed.checks());
     if left_out > 0 {
         term::tell(format_args!(
             "! {} messages are left out: LOBSTER has no row for them, or the book not their orders",

@@ -15,7 +15,7 @@ use clap::Args;
 use ringtape::engine::{Engine, EngineConfig, JournalConfig};
 use ringtape::error::{Error, Result};
 use ringtape::event::{Event, EventView};
-use ringtape::feed::{Checks, Feed, Fill};
+use ringtape::feed::{Checks, Description, Feed, Fill};
 use ringtape::limits::FEED_BATCH_RECORDS;
 use ringtape::report::format::thousands;
 use ringtape::runtime::StopFlag;
@@ -143,7 +143,7 @@ fn to_journal(args: &ConvertArgs, feed: Box<dyn Feed>, dir: &Path) -> Result<End
     let journal = JournalConfig::new(dir, shape.to_toml());
     let config = EngineConfig { journal: Some(journal), ..EngineConfig::default() };
     let report = Engine::start(feed, config)?.join();
-    tell_notes(&report.feed.assumptions, &report.checks);
+    tell_notes(&report.feed, &report.checks);
     if let Some(error) = report.error {
         return Err(error);
     }
@@ -203,9 +203,9 @@ fn parted(records: &[Event]) -> (&[Event], &[Event]) {
 }
 
 /// Tells what a reader assumed, and what is missing in its feed.
-fn tell_notes(notes: &[String], checks: &Checks) {
-    notes.iter().for_each(|note| term::tell(format_args!("! {note}")));
-    input::tell_missing(checks);
+fn tell_notes(feed: &Description, checks: &Checks) {
+    feed.assumptions.iter().for_each(|note| term::tell(format_args!("! {note}")));
+    input::tell_missing(feed, checks);
 }
 
 /// How a command ended that may have been stopped.

@@ -86,7 +86,7 @@ pub(super) fn write(mut feed: Box<dyn Feed>, path: &Path) -> Result<Ending> {
             term::write_whole(&increments, |mut file| file.write_all(text.as_bytes()))
         }))
     })?;
-    tell_notes(&feed.description().assumptions, feed.checks());
+    tell_notes(feed.description(), feed.checks());
     let (rows, left_out) = told;
     if left_out > 0 {
         let left_out = thousands(left_out);

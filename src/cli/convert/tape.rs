@@ -107,7 +107,7 @@ impl Transcript {
 
     /// Tells what was written, and what could not be.
     pub(super) fn tell(&self, feed: &dyn Feed, into: &str) {
-        tell_notes(&feed.description().assumptions, feed.checks());
+        tell_notes(feed.description(), feed.checks());
         for (kind, count) in &self.unsaid {
             term::tell(format_args!(
                 "! {} messages of kind {kind} are left out: ITCH 5.0 cannot say them",

@@ -263,7 +263,7 @@ fn write(
         }
     };
     args.input.tell_empty(&begin, feed.checks());
-    input::tell_missing(feed.checks());
+    input::tell_missing(feed.description(), feed.checks());
     let at = Moment { replica: &replica, message, ts_ns, symbols: &args.symbols };
     if let Err(error) = rows.end(&at, &mut table).and_then(|()| table.finish()) {
         return failed(error);
