@@ -223,7 +223,10 @@ impl Intake {
         self.stage_commands(room);
         if self.parts.stop.is_set() {
             self.outcome.interrupted = true;
-            self.end();
+            match self.parts.feed.stop() {
+                true => self.stage_messages(room),
+                false => self.end(),
+            }
         } else if !self.parts.valve.is_closed() {
             self.stage_messages(room);
         }

@@ -134,6 +134,8 @@ pub struct PacketCounts {
     pub copies: u64,
     /// Packets that came behind a later one of their own line.
     pub late: u64,
+    /// Messages that came and are before the first one that was asked for, `from=` of a live feed.
+    pub skipped: u64,
     /// Packets that were none of the feed's.
     pub foreign: u64,
     /// Packets of a live feed that the system dropped, because a socket was full.

@@ -70,6 +70,12 @@ pub trait Feed: Send {
     /// [`fill`](Self::fill) has told of it. A run that goes on relies on that.
     fn checks(&self) -> &Checks;
 
+    /// Asks a live feed to stop: it delivers what has come, and then its end. Whether there may be
+    /// something left to [`fill`](Self::fill); a recording is left where it is.
+    fn stop(&mut self) -> bool {
+        false
+    }
+
     /// Where each of several feeds is that are read as one; empty for a feed alone.
     fn sources(&self) -> &[SourcePosition] {
         &[]

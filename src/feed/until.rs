@@ -112,6 +112,10 @@ impl Feed for Until {
         }
     }
 
+    fn stop(&mut self) -> bool {
+        !self.is_ended && self.feed.stop()
+    }
+
     fn position(&self) -> Position {
         self.position
     }

@@ -94,12 +94,13 @@ fn packet_lines(checks: &Checks) -> Vec<(&'static str, String)> {
     lines
 }
 
-fn counts(packets: &PacketCounts) -> [(&'static str, u64); 8] {
+fn counts(packets: &PacketCounts) -> [(&'static str, u64); 9] {
     [
         ("received", packets.packets),
         ("heartbeats", packets.heartbeats),
         ("copies of messages", packets.copies),
         ("late", packets.late),
+        ("messages before the first wanted", packets.skipped),
         ("of others", packets.foreign),
         ("dropped", packets.dropped),
         ("requests", packets.requests),
@@ -116,6 +117,7 @@ pub fn packets_json(checks: &Checks) -> Value {
             "heartbeats": packets.heartbeats,
             "copies": packets.copies,
             "late": packets.late,
+            "skipped": packets.skipped,
             "foreign": packets.foreign,
             "dropped": packets.dropped,
             "requests": packets.requests,

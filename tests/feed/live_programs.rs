@@ -1,7 +1,7 @@
 //! Live feeds as commands receive and send them, over the loopback without multicast.
 //!
-//! Would catch a journal that finds faults which its live run had not, and receivers that take a part
-//! of a session for all.
+//! Would catch a journal that finds faults which its live run had not, what waits behind a gap lost
+//! at Ctrl-C, advice that cannot be followed, and receivers that take a part of a session for all.
 #![cfg(feature = "cli")]
 
 use std::net::UdpSocket;
@@ -62,6 +62,42 @@ fn a_journal_finds_what_its_live_run_found_whatever_silences_it_has() {
     assert_eq!(repeated["feed"]["faults"], live["feed"]["faults"]);
     let times = run(["journal", "tail", &run_dir, "--kind", "time", "--json", "--limit", "3"]);
     assert!(times.stdout.lines().count() >= 1, "silence was told: {}", times.all());
+}
+
+#[test]
+fn a_recording_that_is_stopped_has_what_waited_behind_a_gap_and_tells_the_gap() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let (port, out) = (free_port(), place(folder.path(), "out.itch"));
+    let address = format!("udp://127.0.0.1:{port}?patience=20s");
+    let (child, sender) = listening(&["convert", &address, &out], port);
+    for numbers in [1..11, 21..31] {
+        sender.send(&of(numbers)).expect("sent");
+    }
+    std::thread::sleep(Duration::from_millis(300));
+    interrupt(&child);
+    let ran = end(child);
+    assert_eq!(ran.code, 130, "{}", ran.all());
+    assert!(ran.stderr.contains("10, numbers 11 to 20, before message 10"), "{}", ran.all());
+    assert!(!ran.stderr.contains("ringtape info"), "{}", ran.all());
+    let written = std::fs::read(&out).expect("a file");
+    assert_eq!(written.len(), 20 * frame(1).len());
+}
+
+#[test]
+fn a_run_that_is_stopped_has_what_waited_behind_a_gap() {
+    let port = free_port();
+    let address = format!("udp://127.0.0.1:{port}?patience=20s");
+    let (child, sender) = listening(&["replay", &address, "--json"], port);
+    for numbers in [1..11, 21..31, 41..51] {
+        sender.send(&of(numbers)).expect("sent");
+    }
+    std::thread::sleep(Duration::from_millis(300));
+    interrupt(&child);
+    let ran = end(child);
+    assert_eq!(ran.code, 130, "{}", ran.all());
+    let feed = &ran.json()["feed"];
+    assert_eq!((&feed["messages"], &feed["gaps"]), (&30.into(), &20.into()), "{feed}");
+    assert_eq!(feed["packets"]["packets"], 3);
 }
 
 #[test]

@@ -16,6 +16,7 @@ mod journaled;
 mod levels;
 mod live;
 mod live_namespaces;
+mod live_packets;
 mod live_programs;
 mod lobster;
 mod merged;

@@ -177,7 +177,7 @@ fn drive(
     mut take: impl FnMut(&[Event]) -> Result<()>,
 ) -> Result<()> {
     let mut batch = vec![Event::default(); FEED_BATCH_RECORDS];
-    while !stop.is_set() {
+    while !stop.is_set() || feed.stop() {
         match feed.fill(&mut batch)? {
             Fill::Records(count) => batch[..count]
                 .split_inclusive(|event| !event.is_continued() || is_clear(event))

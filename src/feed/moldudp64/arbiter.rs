@@ -9,19 +9,25 @@
 //!
 //! The arbiter knows no clock and no socket: who drives it says when a packet came, looks at
 //! [`Arbiter::missing`], and decides when to ask for messages again or to [give
-//! up](Arbiter::give_up). A session whose first number is not known starts with its first packet;
-//! or with the lowest number that comes until who drives it says that [it starts](Arbiter::start),
-//! and then what is below and comes later is lost like what was given up.
+//! up](Arbiter::give_up). A session whose first number is not known starts with the lowest number
+//! that comes until who drives it says that [it starts](Arbiter::start); what is below and comes
+//! later is lost like what was given up.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, VecDeque};
 
 use super::line::{Line, Ranges};
 use super::packet::{Content, LENGTH_BYTES, Packet, messages_from};
-use crate::feed::Gap;
 use crate::feed::unpack::Findings;
+use crate::feed::{Gap, LineCounts};
 
 /// Bytes of packets that are held while others are awaited: some seconds of a busy feed.
 const HELD_BYTES_MAX: usize = 32 << 20;
+
+/// The same in packets, for those of single messages.
+const HELD_PACKETS_MAX: usize = 1 << 17;
+
+/// Messages that a packet without one may be ahead: more than a session has in a day.
+const AHEAD_MAX: u64 = 1 << 32;
 
 /// A packet ahead of its time.
 #[derive(Debug)]
@@ -49,20 +55,21 @@ pub(crate) struct Missing {
     pub(crate) from: u64,
     /// The number of the first message after it that is there, or known to exist.
     pub(crate) until: u64,
-    /// When that was found, in the caller's time.
+    /// When it was first known that the first one exists, in the caller's time.
     pub(crate) since_ns: u64,
 }
 
-/// Puts the packets of a session in order.
+/// Puts the packets of sessions in order, each of which [starts](Self::start) when who drives it
+/// says so, unless its first number is known.
 #[derive(Debug, Default)]
 pub(crate) struct Arbiter {
     /// The number that comes next; `None` before the session starts.
     expected: Option<u64>,
+    /// The number of the first message wanted; what is below is skipped.
+    wanted_from: u64,
     /// The lowest number before a session was [started](Self::start).
     lowest: Option<u64>,
-    /// Whether lower numbers than the first packet's are awaited.
-    awaits_start: bool,
-    /// When the first packet came, in the caller's time, while they are.
+    /// When the first packet came, in the caller's time, while lower numbers are awaited.
     starting_since_ns: Option<u64>,
     held: BTreeMap<u64, Held>,
     held_bytes: usize,
@@ -70,7 +77,8 @@ pub(crate) struct Arbiter {
     known: u64,
     /// Where the packet that said so begins in the capture.
     known_byte: Option<u64>,
-    missing_since_ns: Option<u64>,
+    /// Numbers before which messages were known to exist, and since when; both grow.
+    frontier: VecDeque<(u64, u64)>,
     lines: Vec<Line>,
     /// What was given up.
     lost: Ranges,
@@ -83,13 +91,7 @@ impl Arbiter {
     /// An arbiter that hands out the messages of a session from number `first` on.
     #[cfg(feature = "udp")]
     pub(crate) fn starting_at(first: u64) -> Self {
-        Self { expected: Some(first), ..Self::default() }
-    }
-
-    /// An arbiter of sessions that [start](Self::start) when who drives it says so.
-    #[cfg(feature = "pcap")]
-    pub(crate) fn awaiting_start() -> Self {
-        Self { awaits_start: true, ..Self::default() }
+        Self { expected: Some(first), wanted_from: first, ..Self::default() }
     }
 
     /// The number that comes next.
@@ -101,59 +103,84 @@ impl Arbiter {
     /// Begins another session behind this one.
     #[cfg(feature = "pcap")]
     pub(crate) fn begin_session(&mut self) {
-        *self = Self { delivered: self.delivered, ..Self::awaiting_start() };
+        *self = Self { delivered: self.delivered, ..Self::default() };
+    }
+
+    /// The number after a session's last message; `None` before it ended.
+    #[cfg(feature = "udp")]
+    pub(crate) fn end(&self) -> Option<u64> {
+        self.end
+    }
+
+    /// The number of the first message wanted; 0 where all are.
+    #[cfg(feature = "udp")]
+    pub(crate) fn wanted_from(&self) -> u64 {
+        self.wanted_from
+    }
+
+    /// The lowest number of a session that has not started.
+    #[cfg(feature = "udp")]
+    pub(crate) fn lowest(&self) -> Option<u64> {
+        self.lowest
     }
 
     /// Since when a session that has not started holds its packets back.
-    #[cfg(feature = "pcap")]
     pub(crate) fn starting_since_ns(&self) -> Option<u64> {
         self.starting_since_ns
     }
 
     /// Starts a session with the lowest number that came.
-    #[cfg(feature = "pcap")]
-    pub(crate) fn start(&mut self, now_ns: u64, findings: &mut Findings, out: &mut Vec<u8>) {
-        if self.starting_since_ns.take().is_none() {
-            return;
+    pub(crate) fn start(&mut self, findings: &mut Findings, out: &mut Vec<u8>) {
+        if self.starting_since_ns.take().is_some() {
+            self.expected = self.lowest;
+            self.release(findings, out);
+            self.forget_known();
         }
-        self.expected = self.lowest;
-        self.release(findings, out);
-        // What is missing then has been since what is behind it came.
-        let behind = self.held.values().next();
-        self.note_missing(behind.map_or(now_ns, |held| held.arrival.now_ns));
     }
 
     /// Hands out all that is there of a session, whatever is missing.
-    #[cfg(feature = "pcap")]
-    pub(crate) fn finish(&mut self, now_ns: u64, findings: &mut Findings, out: &mut Vec<u8>) {
-        self.start(now_ns, findings, out);
+    pub(crate) fn finish(&mut self, findings: &mut Findings, out: &mut Vec<u8>) {
+        self.start(findings, out);
         while self.missing().is_some() {
-            self.give_up(now_ns, findings, out);
+            self.give_up(findings, out);
         }
     }
 
     /// Messages handed out so far.
-    #[cfg(feature = "pcap")]
     pub(crate) fn delivered(&self) -> u64 {
         self.delivered
     }
 
     /// Whether all messages of a session that has ended were handed out.
     pub(crate) fn is_ended(&self) -> bool {
-        self.end.is_some() && self.end <= self.expected
+        self.end.is_some_and(|end| end == 0 || Some(end) <= self.expected)
     }
 
     /// What is awaited; `None` when nothing is.
     pub(crate) fn missing(&self) -> Option<Missing> {
         let from = self.expected?;
         let until = self.held.keys().next().copied().unwrap_or(self.known);
-        let since_ns = self.missing_since_ns?;
+        let &(_, since_ns) = self.frontier.front()?;
         (from < until).then_some(Missing { from, until, since_ns })
+    }
+
+    /// The numbers that are missing between held packets from `number` on, or behind the last.
+    #[cfg(feature = "udp")]
+    pub(crate) fn missing_from(&self, number: u64) -> Option<std::ops::Range<u64>> {
+        let before = self.held.range(..number).next_back();
+        let mut end = before.map_or(number, |(_, held)| held.next.max(number));
+        for (&start, held) in self.held.range(number..) {
+            if start > end {
+                return Some(end..start);
+            }
+            end = end.max(held.next);
+        }
+        (end < self.known).then_some(end..self.known)
     }
 
     /// Whether so much is held that what is missing must be given up.
     pub(crate) fn is_overfull(&self) -> bool {
-        self.held_bytes > HELD_BYTES_MAX
+        self.held_bytes > HELD_BYTES_MAX || self.held.len() > HELD_PACKETS_MAX
     }
 
     /// Takes a packet that came on a line of `findings`, or was asked for; appends to `out` what is
@@ -166,11 +193,22 @@ impl Arbiter {
         out: &mut Vec<u8>,
     ) {
         let counts = &mut findings.packets;
+        let ahead = packet.number.saturating_sub(self.known.max(self.expected.unwrap_or(0)));
+        if !packet.has_messages() && ahead > AHEAD_MAX {
+            counts.foreign += 1;
+            return;
+        }
         counts.packets += 1;
         if packet.content == Content::Heartbeat {
             counts.heartbeats += 1;
         }
         if packet.is_unnumbered() {
+            if let Some(line) = arrival.line {
+                note_packet(packet, &mut findings.lines[line]);
+            }
+            if packet.content == Content::End {
+                self.end = Some(packet.number);
+            }
             return self.append(packet.messages, 0, out);
         }
         self.note_start(packet, arrival, findings);
@@ -179,6 +217,7 @@ impl Arbiter {
         }
         if packet.next() > self.known {
             (self.known, self.known_byte) = (packet.next(), arrival.byte);
+            self.frontier.push_back((self.known, arrival.now_ns));
         }
         if packet.content == Content::End {
             self.end = Some(packet.number);
@@ -188,7 +227,10 @@ impl Arbiter {
                 Some(expected) => {
                     let known = (expected - packet.number).min(u64::from(count));
                     let numbers = packet.number..packet.number + known;
-                    note_copies(known - self.lost.count(&numbers), arrival.line, findings);
+                    let skipped = numbers.end.min(self.wanted_from).saturating_sub(numbers.start);
+                    findings.packets.skipped += skipped;
+                    let copies = known - skipped - self.lost.count(&numbers);
+                    note_copies(copies, arrival.line, findings);
                     if packet.next() > expected {
                         self.append(packet.messages, known, out);
                         self.expected = Some(packet.next());
@@ -201,19 +243,14 @@ impl Arbiter {
                 }
             }
         }
-        self.note_missing(arrival.now_ns);
+        self.forget_known();
     }
 
     /// Takes note of a packet that may be the session's first, or below it: what is comes too late.
     fn note_start(&mut self, packet: &Packet<'_>, arrival: Arrival, findings: &mut Findings) {
         if self.expected.is_none() {
-            match self.awaits_start {
-                true => {
-                    self.lowest = Some(packet.number.min(self.lowest.unwrap_or(packet.number)));
-                    self.starting_since_ns.get_or_insert(arrival.now_ns);
-                }
-                false => self.expected = Some(packet.number),
-            }
+            self.lowest = Some(packet.number.min(self.lowest.unwrap_or(packet.number)));
+            self.starting_since_ns.get_or_insert(arrival.now_ns);
             return;
         }
         let late = packet.number..packet.next().min(self.lowest.unwrap_or(0));
@@ -227,28 +264,36 @@ impl Arbiter {
         }
     }
 
-    /// Takes note of since when something is missing.
-    fn note_missing(&mut self, now_ns: u64) {
-        match self.expected {
-            Some(expected) if expected < self.known => {
-                self.missing_since_ns.get_or_insert(now_ns);
-            }
-            _ => self.missing_since_ns = None,
-        }
+    /// Forgets since when messages were known that are there now.
+    fn forget_known(&mut self) {
+        let expected = self.expected.unwrap_or(0);
+        while self.frontier.pop_front_if(|(until, _)| *until <= expected).is_some() {}
     }
 
-    /// Gives up what is missing before the first message that is there, and goes on behind it.
-    pub(crate) fn give_up(&mut self, now_ns: u64, findings: &mut Findings, out: &mut Vec<u8>) {
+    /// Gives up what is missing before the first message that is there, as far as it has been
+    /// missing as long as the first of it, and goes on behind it.
+    pub(crate) fn give_up(&mut self, findings: &mut Findings, out: &mut Vec<u8>) {
         let Some(Missing { from, until, .. }) = self.missing() else { return };
-        let byte = self.held.values().next().map_or(self.known_byte, |held| held.arrival.byte);
-        findings.gaps.push_back(Gap { message: self.delivered, from, until, byte });
+        let until = self.frontier.front().map_or(until, |(known, _)| until.min(*known));
+        let behind = self.held.get(&until).map(|held| held.arrival.byte);
+        let byte = behind.unwrap_or(self.known_byte);
+        match findings.gaps.back_mut() {
+            // Nothing was handed out between the two.
+            Some(gap) if (gap.message, gap.until) == (self.delivered, from) => {
+                (gap.until, gap.byte) = (until, byte);
+            }
+            _ => {
+                let message = self.delivered;
+                findings.gaps.push_back(Gap { message, from, until, byte });
+            }
+        }
         for (line, counts) in self.lines.iter_mut().zip(&mut findings.lines) {
             line.give_up(&(from..until), counts);
         }
         self.lost.push(from..until);
         self.expected = Some(until);
         self.release(findings, out);
-        self.missing_since_ns = (self.expected < Some(self.known)).then_some(now_ns);
+        self.forget_known();
     }
 
     /// Notes what a line brought.
@@ -257,9 +302,11 @@ impl Arbiter {
             self.lines.resize_with(line + 1, Line::default);
         }
         let counts = &mut findings.lines[line];
+        note_packet(packet, counts);
+        if !packet.has_messages() {
+            return;
+        }
         let numbers = packet.number..packet.next();
-        counts.packets += 1;
-        counts.messages += numbers.end - numbers.start;
         let is_late = self.lines[line].note(numbers, &self.lost, counts);
         findings.packets.late += u64::from(is_late);
     }
@@ -301,6 +348,14 @@ impl Arbiter {
             out.extend_from_slice(frame);
             self.delivered += 1;
         }
+    }
+}
+
+/// Counts a packet on its line.
+fn note_packet(packet: &Packet<'_>, counts: &mut LineCounts) {
+    counts.packets += 1;
+    if let Content::Messages(count) = packet.content {
+        counts.messages += u64::from(count);
     }
 }
 

@@ -68,9 +68,22 @@ impl<'a> Packet<'a> {
         }
     }
 
+    /// Whether it is for messages, which heartbeats and end marks are not.
+    pub(crate) fn has_messages(&self) -> bool {
+        matches!(self.content, Content::Messages(_))
+    }
+
     /// Whether the packets of its session have no numbers.
     pub(crate) fn is_unnumbered(&self) -> bool {
         self.session == NO_SESSION && self.number == 0
+    }
+}
+
+/// A session's name for people.
+pub(crate) fn session_name(session: &[u8; SESSION_BYTES]) -> String {
+    match *session {
+        NO_SESSION => "of ten zeros".to_owned(),
+        _ => format!("`{}`", String::from_utf8_lossy(session).trim()),
     }
 }
 

@@ -3,7 +3,7 @@
 use std::net::SocketAddr;
 
 use super::arbiter::{Arbiter, Arrival};
-use super::packet::{NO_SESSION, Packet, SESSION_BYTES};
+use super::packet::{Packet, SESSION_BYTES, session_name};
 use crate::error::{Error, Result};
 use crate::feed::LineCounts;
 use crate::feed::capture::{Capture, Datagram};
@@ -48,7 +48,7 @@ impl MoldUnwrap {
     pub(crate) fn new(capture: Capture) -> Self {
         Self {
             capture,
-            arbiter: Arbiter::awaiting_start(),
+            arbiter: Arbiter::default(),
             session: None,
             lines: Vec::new(),
             findings: Findings::default(),
@@ -59,7 +59,7 @@ impl MoldUnwrap {
 
     /// Ends the session where the capture does.
     fn end(&mut self, ready: &mut Vec<u8>) -> Result<bool> {
-        self.arbiter.finish(0, &mut self.findings, ready);
+        self.arbiter.finish(&mut self.findings, ready);
         let passed = self.capture.passed();
         if self.arbiter.delivered() == 0 {
             return Err(self.nothing_found());
@@ -102,7 +102,7 @@ impl MoldUnwrap {
             tell(format!(
                 "{others} packets of session {} to {address} were left out: give them in a \
                  capture of their own, for example with `tcpdump -r IN -w OUT udp dst port {}`",
-                name(&session),
+                session_name(&session),
                 address.port(),
             ));
         }
@@ -143,7 +143,7 @@ impl Unwrap for MoldUnwrap {
             Ok(Some(datagram)) => datagram,
             Ok(None) => return self.end(ready),
             Err(fault) => {
-                self.arbiter.finish(0, &mut self.findings, ready);
+                self.arbiter.finish(&mut self.findings, ready);
                 self.fault = Some(fault);
                 return Ok(true);
             }
@@ -165,12 +165,12 @@ impl Unwrap for MoldUnwrap {
             (Some(session), _) if session == packet.session => {}
             (None, _) => self.session = Some(packet.session),
             (Some(before), Some(_)) => {
-                self.arbiter.finish(captured_ns, &mut self.findings, ready);
+                self.arbiter.finish(&mut self.findings, ready);
                 self.findings.notes.push(format!(
                     "session {} follows session {} at message {}: if they are different days, \
                      give each in a file of its own",
-                    name(&packet.session),
-                    name(&before),
+                    session_name(&packet.session),
+                    session_name(&before),
                     self.arbiter.delivered(),
                 ));
                 self.arbiter.begin_session();
@@ -195,11 +195,12 @@ impl Unwrap for MoldUnwrap {
         let is_over = |since_ns: u64| captured_ns.saturating_sub(since_ns) > AWAIT_NS;
         let is_full = self.arbiter.is_overfull();
         if self.arbiter.starting_since_ns().is_some_and(|since| is_full || is_over(since)) {
-            self.arbiter.start(captured_ns, &mut self.findings, ready);
+            self.arbiter.start(&mut self.findings, ready);
         }
-        let overdue = self.arbiter.missing().is_some_and(|missing| is_over(missing.since_ns));
-        if overdue || self.arbiter.is_overfull() {
-            self.arbiter.give_up(captured_ns, &mut self.findings, ready);
+        while let Some(missing) = self.arbiter.missing()
+            && (is_over(missing.since_ns) || self.arbiter.is_overfull())
+        {
+            self.arbiter.give_up(&mut self.findings, ready);
         }
         Ok(true)
     }
@@ -214,13 +215,5 @@ impl Unwrap for MoldUnwrap {
 
     fn inflate_ns(&self) -> u64 {
         self.capture.inflate_ns()
-    }
-}
-
-/// A session's name for people.
-fn name(session: &[u8; SESSION_BYTES]) -> String {
-    match *session {
-        NO_SESSION => "of ten zeros".to_owned(),
-        _ => format!("`{}`", String::from_utf8_lossy(session).trim()),
     }
 }

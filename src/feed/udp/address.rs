@@ -30,7 +30,7 @@ const PATIENCE_WITH_SERVER: Duration = Duration::from_secs(3);
 /// | `interface` | address of the interface that the groups are on | the system's choice |
 /// | `buffer` | bytes that each socket should hold, `8M` | `8M` |
 /// | `busy` | time that the kernel polls the network card, `50us` | 0: as the system is set |
-/// | `from` | number of the first message wanted | 1 with a server, else the first to come |
+/// | `from` | number of the first message wanted | 1 with a server, else the lowest to come |
 /// | `patience` | time that missing messages are awaited | `3s` with a server, else `100ms` |
 ///
 /// ```

@@ -6,14 +6,13 @@ use std::time::{Duration, Instant};
 
 use super::UdpAddress;
 use super::socket::{LineSocket, open_sender};
+use super::stream::Stream;
 use crate::error::{Error, Result};
 use crate::event::kinds::Raw;
 use crate::event::{Event, Flags, payload};
 use crate::feed::itch::{Decoder, Framing, Stop, mark_message};
-use crate::feed::moldudp64::arbiter::{Arbiter, Arrival};
-use crate::feed::moldudp64::packet::{Packet, SESSION_BYTES, messages_from};
+use crate::feed::moldudp64::packet::messages_from;
 use crate::feed::source::{WINDOW_MARGIN, Window};
-use crate::feed::unpack::Findings;
 use crate::feed::{Checks, Description, Feed, Fill, LineCounts, OpenOptions, Position};
 use crate::hash::hash_bytes;
 
@@ -38,6 +37,12 @@ const ASK_AGAIN: Duration = Duration::from_millis(5);
 /// Messages that are asked for at once.
 const ASK_MESSAGES: u64 = 1_000;
 
+/// Gaps behind the first one that are asked for each time that this one is asked for again.
+const ASK_BEHIND: usize = 4;
+
+/// Time within which what has come is read once the feed is to stop.
+const STOP_WITHIN: Duration = Duration::from_millis(100);
+
 /// A live feed.
 pub struct UdpFeed {
     address: UdpAddress,
@@ -58,6 +63,7 @@ pub struct UdpFeed {
     /// Exchange events that go on in the packet after their own.
     split: u64,
     fault: Option<Error>,
+    is_stopped: bool,
     is_ended: bool,
 }
 
@@ -89,46 +95,8 @@ struct Awaited {
     number: u64,
     since: Instant,
     asked: Option<Instant>,
-}
-
-/// The messages in order, as far as they have come.
-#[derive(Default)]
-struct Stream {
-    session: Option<[u8; SESSION_BYTES]>,
-    arbiter: Arbiter,
-    findings: Findings,
-    /// Messages, of which the first `taken` bytes are decoded.
-    ready: Vec<u8>,
-    taken: usize,
-    /// Whether what follows the last of them is on its way, because it was asked for: an answer
-    /// ends where it is full, not where an exchange event ends.
-    is_open: bool,
-    /// How old the oldest packet among them was when it was read, in ns.
-    age_ns: u64,
-}
-
-impl Stream {
-    /// Takes a datagram that came on a line, or from a server.
-    fn take(&mut self, payload: &[u8], line: Option<usize>, now_ns: u64) {
-        let counts = &mut self.findings.packets;
-        let packet = Packet::parse(payload)
-            .filter(|packet| self.session.is_none_or(|known| known == packet.session));
-        let Some(packet) = packet else {
-            counts.foreign += 1;
-            return;
-        };
-        self.session = Some(packet.session);
-        if line.is_none() {
-            let first = self.arbiter.expected().unwrap_or(0).max(packet.number);
-            counts.recovered += packet.next().saturating_sub(first);
-        }
-        let before = self.ready.len();
-        let arrival = Arrival { line, now_ns, byte: None };
-        self.arbiter.accept(&packet, arrival, &mut self.findings, &mut self.ready);
-        if self.ready.len() > before {
-            self.is_open = line.is_none() && self.arbiter.missing().is_some();
-        }
-    }
+    /// The number from which on gaps behind it are asked for next.
+    behind: u64,
 }
 
 impl fmt::Debug for UdpFeed {
@@ -160,18 +128,17 @@ impl UdpFeed {
             })
             .transpose()?;
         let from = address.from.or(server.as_ref().map(|_| 1));
-        let arbiter = from.map_or_else(Arbiter::default, Arbiter::starting_at);
         let counts = address.lines.iter().map(|line| {
             let address = line.to_string().into();
             LineCounts { address, ..LineCounts::default() }
         });
-        let findings = Findings { lines: counts.collect(), ..Findings::default() };
+        let stream = Stream::new(from, counts.collect());
         let now = Instant::now();
-        Ok(Self {
+        let mut feed = Self {
             description: describe(&address, &lines, options),
             lines,
             server,
-            stream: Stream { arbiter, findings, ..Stream::default() },
+            stream,
             decoder: Decoder::new(Framing::Prefixed, options.midnight_ns),
             position: Position::default(),
             started: now,
@@ -182,71 +149,94 @@ impl UdpFeed {
             split: 0,
             address,
             fault: None,
+            is_stopped: false,
             is_ended: false,
-        })
+        };
+        feed.note_packets();
+        Ok(feed)
     }
 
-    /// Takes what has come on all sockets.
-    fn receive(&mut self) -> Result<()> {
-        let now_ns = self.started.elapsed().as_nanos() as u64;
+    /// Takes what has come on all sockets; how many datagrams.
+    fn receive(&mut self) -> Result<usize> {
+        let now_ns = self.ns_at(Instant::now());
+        let mut datagrams = 0;
         for (index, line) in self.lines.iter_mut().enumerate() {
             for _ in 0..BURST {
                 let received = line.receive().map_err(|source| {
                     Error::io("receive from", self.address.lines[index].to_string(), source)
                 })?;
                 let Some(received) = received else { break };
+                datagrams += 1;
                 self.stream.age_ns = self.stream.age_ns.max(received.age_ns);
                 self.stream.take(received.payload, Some(index), now_ns);
             }
         }
         let dropped = self.lines.iter().map(|line| u64::from(line.dropped)).sum();
         self.stream.findings.packets.dropped = dropped;
-        let Some(server) = &self.server else { return Ok(()) };
+        let Some(server) = &self.server else { return Ok(datagrams) };
         let mut answer = [0; ANSWER_BYTES];
         for _ in 0..BURST {
             // That a server is not there is told by what stays missing.
             let Ok(count) = server.recv(&mut answer) else { break };
+            datagrams += 1;
             self.stream.take(&answer[..count], None, now_ns);
         }
-        Ok(())
+        Ok(datagrams)
+    }
+
+    /// A moment in the feed's own time.
+    fn ns_at(&self, now: Instant) -> u64 {
+        (now - self.started).as_nanos() as u64
     }
 
     /// Asks for what is missing, or gives it up.
     fn look_for_missing(&mut self, now: Instant) {
+        self.stream.give_up(self.address.patience, self.ns_at(now));
         let Some(missing) = self.stream.arbiter.missing() else {
             self.awaited = None;
             return;
         };
-        let fresh = Awaited { number: missing.from, since: now, asked: None };
-        let awaited = self.awaited.get_or_insert(fresh);
-        if awaited.number != missing.from {
-            // Something came: what is missing now is waited for anew, and asked for at once.
+        let fresh = Awaited { number: missing.from, since: now, asked: None, behind: 0 };
+        let mut awaited = self.awaited.unwrap_or(fresh);
+        let is_next = awaited.number != missing.from;
+        if is_next {
+            // Something came, or was given up: what is missing now is asked for at once.
             let asked = awaited.asked.map(|asked| asked - ASK_AGAIN);
-            *awaited = Awaited { asked, ..fresh };
-        }
-        let waited = now - awaited.since;
-        if waited > self.address.patience || self.stream.arbiter.is_overfull() {
-            let now_ns = (now - self.started).as_nanos() as u64;
-            let Stream { arbiter, findings, ready, is_open, .. } = &mut self.stream;
-            arbiter.give_up(now_ns, findings, ready);
-            *is_open = false;
-            self.awaited = None;
-            return;
+            awaited = Awaited { asked, behind: awaited.behind, ..fresh };
         }
         let is_due = match awaited.asked {
             Some(asked) => now - asked >= ASK_AGAIN,
-            None => waited >= ASK_AFTER,
+            None => now - awaited.since >= ASK_AFTER,
         };
-        if let (Some(server), Some(address), true) = (&self.server, self.address.request, is_due) {
-            let count = (missing.until - missing.from).min(ASK_MESSAGES) as u16;
-            let session = self.stream.session.unwrap_or_default();
-            let (from, count) = (missing.from.to_be_bytes(), count.to_be_bytes());
-            let request = [&session[..], &from, &count].concat();
+        if is_due {
+            self.ask(missing.from, missing.until);
+            if awaited.asked.is_some() && !is_next {
+                awaited.behind = self.ask_behind(awaited.behind.max(missing.until));
+            }
             awaited.asked = Some(now);
-            self.stream.findings.packets.requests += 1;
-            // One that cannot be sent now is sent again when it is due again.
-            let _ = server.send_to(&request, address);
         }
+        self.awaited = Some(awaited);
+    }
+
+    /// Asks for gaps from `number` on; where to go on, 0 for the beginning.
+    fn ask_behind(&mut self, mut number: u64) -> u64 {
+        for _ in 0..ASK_BEHIND {
+            let Some(gap) = self.stream.arbiter.missing_from(number) else { return 0 };
+            self.ask(gap.start, gap.end);
+            number = gap.end;
+        }
+        number
+    }
+
+    /// Asks the server, if there is one, for messages.
+    fn ask(&mut self, from: u64, until: u64) {
+        let (Some(server), Some(address)) = (&self.server, self.address.request) else { return };
+        let count = (until - from).min(ASK_MESSAGES) as u16;
+        let session = self.stream.session.unwrap_or_default();
+        let request = [&session[..], &from.to_be_bytes(), &count.to_be_bytes()].concat();
+        self.stream.findings.packets.requests += 1;
+        // One that cannot be sent now is sent again when it is due again.
+        let _ = server.send_to(&request, address);
     }
 
     /// Decodes what is ready into `out`; how many records.
@@ -314,11 +304,18 @@ impl UdpFeed {
         while let Some(gap) = findings.gaps.pop_front_if(|gap| gap.message < checks.messages) {
             checks.note_gap(gap, mark_message(written, gap.message - before));
         }
-        checks.packets = Some(findings.packets);
-        checks.lines.clone_from(&findings.lines);
+        self.note_packets();
+        let checks = &self.decoder.checks;
         self.position.byte_offset = checks.bytes;
         self.position.stored_bytes = checks.bytes;
         self.position.message = checks.messages;
+    }
+
+    /// Takes over what was counted of packets.
+    fn note_packets(&mut self) {
+        let (findings, checks) = (&self.stream.findings, &mut self.decoder.checks);
+        checks.packets = Some(findings.packets);
+        checks.lines.clone_from(&findings.lines);
     }
 
     /// The `time` event of a silence.
@@ -337,13 +334,14 @@ impl UdpFeed {
     /// Ends the feed and says what there is to say about it.
     fn end(&mut self) {
         self.is_ended = true;
+        self.note_packets();
         let Stream { arbiter, findings, .. } = &mut self.stream;
         let checks = &mut self.decoder.checks;
         findings.gaps.drain(..).for_each(|gap| checks.note_gap(gap, None));
-        checks.packets = Some(findings.packets);
-        checks.lines.clone_from(&findings.lines);
         checks.has_end |= arbiter.is_ended();
+        let findings = &self.stream.findings;
         let mut tell = |note: String| self.description.assumptions.push(note);
+        self.stream.tell(&mut tell);
         if self.split > 0 {
             tell(format!(
                 "{} exchange events go on in the packet after their own, and were taken for two: \
@@ -367,6 +365,10 @@ impl Feed for UdpFeed {
             return self.fault.take().map_or(Ok(Fill::End), Err);
         }
         let mut records = self.decode(out);
+        if records == 0 && !self.is_ended && self.is_stopped {
+            self.end();
+            return self.fault.take().map_or(Ok(Fill::End), Err);
+        }
         if records == 0 && !self.is_ended {
             self.stream.age_ns = 0;
             self.receive()?;
@@ -376,7 +378,7 @@ impl Feed for UdpFeed {
             if records > 0 {
                 self.last_message = Some(now);
                 self.last_news = now;
-            } else if self.stream.arbiter.is_ended() {
+            } else if self.stream.is_over(self.address.patience, self.ns_at(now)) {
                 self.end();
                 return Ok(Fill::End);
             } else if let Some(time) = self.time(now) {
@@ -389,6 +391,25 @@ impl Feed for UdpFeed {
             (0, None) => Ok(Fill::Pending),
             (records, None) => Ok(Fill::Records(records)),
         }
+    }
+
+    fn stop(&mut self) -> bool {
+        if !self.is_stopped {
+            self.is_stopped = true;
+            let until = Instant::now() + STOP_WITHIN;
+            loop {
+                match self.receive() {
+                    Ok(datagrams) if datagrams > 0 && Instant::now() < until => {}
+                    Ok(_) => break,
+                    Err(fault) => {
+                        self.fault = self.fault.take().or(Some(fault));
+                        break;
+                    }
+                }
+            }
+            self.stream.finish();
+        }
+        !self.is_ended
     }
 
     fn position(&self) -> Position {
