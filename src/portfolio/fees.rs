@@ -81,10 +81,13 @@ impl FeeSchedule {
             return Some(Money(0));
         }
         let units = i128::from(qty.0).checked_mul(i128::from(listing.qty_increment))?;
-        let by_share = units.checked_mul(i128::from(rate.per_share))? / MONEY_SCALE;
-        let value = worth.value_at(price, qty)?.0;
-        let by_value = value.checked_mul(i128::from(rate.per_notional))? / MONEY_SCALE;
-        let fee = by_share.checked_add(by_value)?.checked_add(i128::from(rate.per_trade))?;
+        let by_share = units.checked_mul(i128::from(rate.per_share))?;
+        let by_trade = i128::from(rate.per_trade) * MONEY_SCALE;
+        // The sum is rounded, not its parts: what is left over after 1e-18 only shows which way.
+        let (by_value, rest) = worth.times(price, qty, i128::from(rate.per_notional))?;
+        let sum = by_share.checked_add(by_trade)?.checked_add(by_value)?;
+        let toward_zero = i128::from(sum < 0 && rest);
+        let fee = (sum + toward_zero) / MONEY_SCALE;
         i64::try_from(fee).ok().map(|fee| Money(i128::from(fee)))
     }
 
@@ -212,6 +215,34 @@ pub(super) fn decimal(scaled: i128, places_min: usize) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::event::Instrument;
+
+    #[test]
+    fn the_sum_of_all_parts_is_rounded_toward_zero_once() {
+        let listing = Instrument::us_equity("X").listing();
+        let worth = Worth::of(&listing).expect("small numbers");
+        for (text, expected) in [
+            ("maker=-1/trade+0.001ppm", -999_995_211),
+            ("maker=1/trade+-0.001ppm", 999_995_211),
+            ("maker=-0.001ppm", -4_788),
+            ("maker=0.001ppm", 4_788),
+            ("maker=-0.000000001/share+0.001ppm", 4_767),
+        ] {
+            let fees: FeeSchedule = text.parse().expect(text);
+            let fee = fees.fee(Liquidity::Maker, Price(2_280_100), Qty(21), &listing, worth);
+            assert_eq!(fee, Some(Money(expected)), "{text}");
+        }
+        // Values that have more places than money.
+        let listing = Listing { price_increment: 1, qty_increment: 1, ..listing };
+        let worth = Worth::of(&listing).expect("small numbers");
+        for (text, expected) in
+            [("maker=0.000000001/trade+-1ppm", 0), ("maker=-0.000000001/trade+1ppm", 0)]
+        {
+            let fees: FeeSchedule = text.parse().expect(text);
+            let fee = fees.fee(Liquidity::Maker, Price(1), Qty(1), &listing, worth);
+            assert_eq!(fee, Some(Money(expected)), "{text}");
+        }
+    }
 
     #[test]
     fn the_canonical_text_parses_back() {

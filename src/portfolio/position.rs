@@ -40,6 +40,18 @@ impl Worth {
         Some(Money(scaled / self.denominator))
     }
 
+    /// The value of `qty` at a price in whole increments, times a rate, rounded down, and whether
+    /// there was anything to round; `None` beyond `i128`.
+    pub(super) fn times(self, price: Price, qty: Qty, rate: i128) -> Option<(i128, bool)> {
+        let half_price = 2 * i128::from(price.0);
+        let scaled = half_price.checked_mul(i128::from(qty.0))?.checked_mul(self.numerator)?;
+        // Part by part, so that no product is larger than it must be.
+        let (whole, rest) = (scaled / self.denominator, scaled % self.denominator);
+        let rest = rest.checked_mul(rate)?;
+        let sum = whole.checked_mul(rate)?.checked_add(rest.div_euclid(self.denominator))?;
+        Some((sum, rest.rem_euclid(self.denominator) != 0))
+    }
+
     /// The value of `qty` at a price in whole increments.
     pub fn value_at(self, price: Price, qty: Qty) -> Option<Money> {
         self.value(2 * i128::from(price.0), i128::from(qty.0))
