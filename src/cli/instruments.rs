@@ -12,7 +12,7 @@
 //! stp-group = 7   # of orders that name no self-trade group
 //! open = "09:30"   # the hours of its session, in the feed's clock
 //! close = "16:01"   # day orders end then, so after the closing cross if they are to take part;
-//!                   # not after `open`: on the next day
+//!                   # before `open`: on the next day; the same: it never stops, its days end then
 //! zone = "eastern"   # or "utc": the clock of the hours where it is another
 //! ```
 
@@ -35,8 +35,12 @@ use super::{parse, toml_file};
 const PLACES: u32 = 9;
 
 // Keys that are told of in more than one place.
+const CURRENCY: &str = "currency";
 const FEES: &str = "fees";
 const TICKS: &str = "ticks";
+const MAX_PRICE: &str = "max-price";
+const COLLAR: &str = "collar";
+const PREVIOUS_CLOSE: &str = "previous-close";
 const OPEN: &str = "open";
 const CLOSE: &str = "close";
 const ZONE: &str = "zone";
@@ -125,10 +129,18 @@ impl Instruments {
             Ok((symbol.clone(), own))
         });
         let overrides = InstrumentOverrides::new(overrides.collect::<Result<Vec<_>>>()?);
-        let with_ticks = self.entries.iter().filter(|(_, entry)| entry.ticks.is_some());
-        let places =
-            with_ticks.filter_map(|(symbol, _)| Some((symbol.clone(), self.place(symbol, TICKS)?)));
-        Ok(Arc::new(overrides.with_tick_places(places)))
+        let places = self.entries.iter().flat_map(|(symbol, entry)| {
+            let prices = [
+                (TICKS, entry.ticks.is_some()),
+                (MAX_PRICE, entry.max_price.is_some()),
+                (COLLAR, entry.collar.is_some()),
+                (PREVIOUS_CLOSE, entry.previous_close.is_some()),
+            ];
+            let given = prices.into_iter().filter(|(_, is_given)| *is_given);
+            given
+                .filter_map(move |(key, _)| Some(((symbol.clone(), key), self.place(symbol, key)?)))
+        });
+        Ok(Arc::new(overrides.with_places(places)))
     }
 
     /// Fees of the symbols that have their own.
@@ -214,6 +226,7 @@ fn cure_of(key: &str) -> &'static str {
             "write open = \"09:30\" and close = \"16:00\", and zone = \"eastern\" or \"utc\" where \
              that is not the feed's own clock"
         }
+        CURRENCY => "write its code in capital letters, such as \"USD\"",
         _ => "prices are decimals in quotes above 0, quantities whole numbers above 0",
     }
 }
@@ -233,16 +246,16 @@ impl Entry {
         };
         let own = InstrumentOverride {
             venue: short("venue", self.venue.as_deref())?,
-            currency: short("currency", self.currency.as_deref())?,
+            currency: currency(self.currency.as_deref())?,
             price_increment: increment,
             round_lot: positive("round-lot", self.round_lot)?,
             multiplier: positive("multiplier", self.multiplier)?,
             lot: positive("lot", self.lot)?.map(Qty),
             qty_min: positive("min-qty", self.min_qty)?.map(Qty),
             qty_max: positive("max-qty", self.max_qty)?.map(Qty),
-            price_max: on_tick("max-price", &self.max_price)?,
-            collar: on_tick("collar", &self.collar)?,
-            previous_close: on_tick("previous-close", &self.previous_close)?,
+            price_max: on_tick(MAX_PRICE, &self.max_price)?,
+            collar: on_tick(COLLAR, &self.collar)?,
+            previous_close: on_tick(PREVIOUS_CLOSE, &self.previous_close)?,
             ticks: self.ticks.as_ref().map(|bands| ticks(bands, increment)).transpose()?,
             self_trade_group: positive("stp-group", self.stp_group)?,
             hours: self.hours(clock)?,
@@ -317,6 +330,15 @@ fn short<const N: usize>(
     }
 }
 
+fn currency(text: Option<&str>) -> Result<Option<Text<4>>, (&'static str, String)> {
+    match text {
+        Some(text) if !text.bytes().all(|letter| letter.is_ascii_uppercase()) => {
+            Err((CURRENCY, format!("`{text}` is not 1 to 4 capital letters")))
+        }
+        text => short(CURRENCY, text),
+    }
+}
+
 fn positive<T: Default + PartialEq>(
     name: &'static str,
     value: Option<T>,
@@ -344,6 +366,10 @@ mod tests {
             ("[A]\ncollar = \"-1\"", "`collar` of [A]: `-1` is no price"),
             ("[A]\nprice-increment = \"0.05\"\ncollar = \"0.01\"", "no multiple"),
             ("[A]\ncurrency = \"DOLLARS\"", "1 to 4 letters"),
+            ("[A]\ncurrency = \"\"", "1 to 4 letters"),
+            ("[A]\ncurrency = \"-1\"", "`-1` is not 1 to 4 capital letters; write its code"),
+            ("[A]\ncurrency = \"A=B\"", "`A=B` is not 1 to 4 capital letters"),
+            ("[A]\ncurrency = \"usd\"", "`usd` is not 1 to 4 capital letters"),
             ("[A]\nstp-group = 0", "`stp-group` of [A]: it is 0"),
             ("[A.ticks]\n\"1\" = \"0.01\"", "`ticks` of [A]: the first band does not begin at 0"),
             ("[A]\nopen = \"09:30\"", "`open` of [A]: there is no `close`"),

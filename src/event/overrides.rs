@@ -63,8 +63,8 @@ pub struct InstrumentOverride {
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct InstrumentOverrides {
     by_symbol: BTreeMap<String, InstrumentOverride>,
-    /// Where the user wrote a symbol's ticks, such as `FILE, line 7`.
-    tick_places: BTreeMap<String, String>,
+    /// Where the user wrote a price of a symbol, such as `FILE, line 7`, by symbol and key.
+    places: BTreeMap<(String, &'static str), String>,
     met: BTreeSet<String>,
     /// Whose terms come next.
     at_hand: Option<InstrumentOverride>,
@@ -76,31 +76,43 @@ impl InstrumentOverrides {
         Self { by_symbol: by_symbol.into_iter().collect(), ..Self::default() }
     }
 
-    /// The same with where the user wrote the ticks of symbols, for errors.
-    pub fn with_tick_places(self, places: impl IntoIterator<Item = (String, String)>) -> Self {
-        Self { tick_places: places.into_iter().collect(), ..self }
+    /// The same with where the user wrote prices, for errors: by symbol and by `ticks`,
+    /// `max-price`, `collar` or `previous-close`.
+    pub fn with_places(
+        self,
+        places: impl IntoIterator<Item = ((String, &'static str), String)>,
+    ) -> Self {
+        Self { places: places.into_iter().collect(), ..self }
     }
 
     /// Refuses what cannot be of an instrument as it is defined.
     ///
     /// # Errors
     ///
-    /// [`Error::Usage`] for ticks that are no multiples of the price increment: no price of an
-    /// order could lie on them.
+    /// [`Error::Usage`] for ticks and prices that are no multiples of the price increment: no price
+    /// of an order could lie on them.
     pub fn check(&self, symbol: &str, price_increment: u64) -> Result<()> {
-        let ticks = self.get(symbol).and_then(|own| own.ticks);
-        let steps = ticks.iter().flat_map(|ticks| ticks.bands());
-        let is_off = |&(_, step): &(u64, u64)| !step.is_multiple_of(price_increment.max(1));
-        let Some((_, step)) = steps.copied().find(is_off) else { return Ok(()) };
-        let place = self.tick_places.get(symbol).map_or_else(String::new, |at| format!("{at}: "));
-        let [step, increment] =
-            [step, price_increment].map(|amount| format_price(Price(1), amount));
+        let Some(own) = self.get(symbol) else { return Ok(()) };
+        let ticks = own.ticks.iter().flat_map(|ticks| ticks.bands());
+        let prices = [
+            ("max-price", "highest price", own.price_max),
+            ("collar", "collar", own.collar),
+            ("previous-close", "previous close", own.previous_close),
+        ];
+        let prices = prices.into_iter().filter_map(|(key, name, price)| Some((key, name, price?)));
+        let all = ticks.map(|&(_, step)| ("ticks", "tick", step)).chain(prices);
+        let mut off = all.filter(|(.., amount)| !amount.is_multiple_of(price_increment.max(1)));
+        let Some((key, name, amount)) = off.next() else { return Ok(()) };
+        let place = self.places.get(&(symbol.to_owned(), key));
+        let place = place.map_or_else(String::new, |at| format!("{at}: "));
+        let [amount, increment] =
+            [amount, price_increment].map(|amount| format_price(Price(1), amount));
         Err(Error::usage(
             format!(
-                "{place}the tick {step} of [{symbol}] is no multiple of {increment}, in which its \
-                 prices are"
+                "{place}the {name} {amount} of [{symbol}] is no multiple of {increment}, in which \
+                 its prices are"
             ),
-            format!("write ticks that are multiples of {increment}"),
+            format!("write multiples of {increment}"),
         ))
     }
 

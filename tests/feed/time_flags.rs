@@ -393,6 +393,16 @@ fn ticks_that_no_price_can_lie_on_are_refused_with_file_line_and_value() {
         let what = "fine.toml, line 1: the tick 0.00005 of [ACME] is no multiple of 0.0001";
         assert!(refused.stderr.contains(what), "{line}: {}", refused.stderr);
     }
+    // A price is held to the feed's grid like a tick.
+    for (key, name) in
+        [("max-price", "highest price"), ("collar", "collar"), ("previous-close", "previous close")]
+    {
+        let off = write(folder, "off.toml", &format!("[ACME]\nlot = 1\n{key} = \"9.00005\"\n"));
+        let refused = run(["replay", SAMPLE, "--instruments", &off]);
+        assert_eq!(refused.code, 2, "{key}: {}", refused.all());
+        let what = format!("off.toml, line 3: the {name} 9.00005 of [ACME] is no multiple of");
+        assert!(refused.stderr.contains(&what), "{}", refused.stderr);
+    }
     // What is wrong with a value of its own is told with its line too.
     let lot = write(folder, "lot.toml", "[X]\nlot = 1\n\n[ACME]\nmax-qty = 9\nlot = 0\n");
     let refused = run(["replay", SAMPLE, "--instruments", &lot]);
