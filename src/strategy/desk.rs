@@ -85,6 +85,11 @@ impl<'a> Desk<'a> {
         self.office.rules(instrument, self.books).on_tick(side, price, known)
     }
 
+    /// What quantities of new orders of an instrument must be multiples of.
+    pub fn lot(&self, instrument: InstrumentId) -> Qty {
+        self.office.rules(instrument, self.books).lot
+    }
+
     /// The account that the strategy trades for.
     pub fn account_id(&self) -> AccountId {
         self.seat.account

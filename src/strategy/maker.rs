@@ -2,7 +2,7 @@
 //!
 //! | situation | what it does on a side |
 //! |---|---|
-//! | no order, a touch to join | sends a post-only order at the touch |
+//! | no order, a touch to join | sends a post-only order at the touch, of whole lots |
 //! | the touch moved away from its order | replaces the order |
 //! | filled | joins again after the next exchange event |
 //! | a full fill would exceed the inventory limit | cancels and does not quote |
@@ -119,7 +119,7 @@ impl Quoter {
                 quoted.is_pending = match price {
                     Some(price) if price == quoted.price && order.leaves.0 <= room => false,
                     Some(price) if price != quoted.price && size.0 <= room => {
-                        let total = Qty(order.cum.0 + size.0);
+                        let total = whole_lots(self.instrument, order.cum.0 + size.0, desk);
                         let new_id = desk.replace(quoted.order_id, price, total);
                         quoted.moving_to = Some((new_id, price));
                         true
@@ -208,11 +208,33 @@ fn step_back(
 }
 
 fn quote_size(instrument: InstrumentId, config: &MakerConfig, desk: &Desk<'_>) -> Qty {
-    if let Some(size) = config.size {
-        return Qty(size);
-    }
-    let round_lot = desk.books().instruments().get(instrument).map_or(0, |known| known.round_lot);
-    Qty(u64::from(config.lots) * u64::from(round_lot))
+    let by_lots = || {
+        let known = desk.books().instruments().get(instrument);
+        u64::from(config.lots) * u64::from(known.map_or(0, |known| known.round_lot))
+    };
+    whole_lots(instrument, config.size.unwrap_or_else(by_lots), desk)
+}
+
+/// The most of a quantity that an order may have.
+fn whole_lots(instrument: InstrumentId, qty: u64, desk: &Desk<'_>) -> Qty {
+    Qty(qty - qty % desk.lot(instrument).0.max(1))
+}
+
+/// Why a maker of these sizes can quote nothing in an instrument; `None` when it can.
+fn never_quotes(instrument: InstrumentId, config: &MakerConfig, desk: &Desk<'_>) -> Option<String> {
+    let symbol = desk.books().instruments().get(instrument)?.symbol;
+    let (size, limit) = (quote_size(instrument, config, desk).0, config.limit);
+    let why = if size == 0 {
+        format!(
+            "its size is less than the lot of {}: write `size` or `lots` larger",
+            desk.lot(instrument)
+        )
+    } else if i128::from(size) > i128::from(limit) {
+        format!("a fill of {size} would exceed its limit of {limit}: set `limit={size}` or more")
+    } else {
+        return None;
+    };
+    Some(format!("strategy `maker` could not quote `{}`: {why}", symbol.as_str()))
 }
 
 impl Strategy for Maker {
@@ -252,6 +274,9 @@ impl Strategy for Maker {
 
     fn on_end(&mut self, desk: &mut Desk<'_>) {
         self.warnings.extend(self.symbols.missing(desk));
+        let instruments = self.quoters.iter().map(|quoter| quoter.instrument);
+        let unquoted = instruments.filter_map(|one| never_quotes(one, &self.config, desk));
+        self.warnings.extend(unquoted);
     }
 
     fn save(&self, writer: &mut StateWriter) {

@@ -398,7 +398,8 @@ fn rejects_are_told_with_their_reasons() {
     let folder = tempfile::tempdir().expect("a folder");
     let rules = folder.path().join("rules.toml");
     fs::write(&rules, "[ACME]\nlot = 10\n").expect("a free disk");
-    let words = format!("--strategy maker:symbols=ACME,size=105 --instruments {}", text(&rules));
+    let strategy = "momentum:symbols=ACME,size=105,threshold=1";
+    let words = format!("--strategy {strategy} --instruments {}", text(&rules));
     let orders = &replay(&words)["orders"];
     assert!(orders["rejected"].as_u64() > Some(0), "{orders}");
     assert_eq!(orders["rejects"], json!({ "off_lot": orders["rejected"] }));

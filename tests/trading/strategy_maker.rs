@@ -10,7 +10,7 @@ use ringtape::event::{
 };
 use ringtape::feed::{self, Fill, OpenOptions};
 use ringtape::portfolio::{Portfolio, PortfolioConfig};
-use ringtape::units::{AccountId, InstrumentId, Price, Side};
+use ringtape::units::{AccountId, InstrumentId, Price, Qty, Side};
 
 use Side::{Buy, Sell};
 
@@ -123,6 +123,41 @@ fn the_kill_switch_stops_the_maker_for_good() {
     run.play_all(&[add(3, Buy, d(1001), 100), delete(99), delete(99)]);
     assert_eq!(run.resting(), []);
     assert_eq!(run.trader.counts().submitted, 2);
+}
+
+#[test]
+fn the_maker_quotes_whole_lots_also_after_a_fill_of_a_part() {
+    let own = InstrumentOverride { lot: Some(Qty(10)), ..InstrumentOverride::default() };
+    let mut run = Run::new(maker_of("maker:size=105", own));
+    run.play_all(&[add(1, Buy, d(1000), 300), add(2, Sell, d(1004), 300), delete(99)]);
+    assert_eq!(run.resting(), [(Buy, 1000, 100), (Sell, 1004, 100)]);
+    run.play_all(&[add(3, Buy, d(1000), 700), execute(1, 300), execute(3, 7)]);
+    assert_eq!(run.resting(), [(Buy, 1000, 93), (Sell, 1004, 100)]);
+    // 7 are filled: of 107 the order that follows the touch asks for 100.
+    run.play_all(&[add(4, Buy, d(1001), 300), delete(99)]);
+    assert_eq!(run.resting(), [(Buy, 1001, 93), (Sell, 1004, 100)]);
+    assert_eq!(run.trader.counts().rejected, 0);
+}
+
+#[test]
+fn a_maker_that_can_never_quote_says_why() {
+    let lots_of_10 = InstrumentOverride { lot: Some(Qty(10)), ..InstrumentOverride::default() };
+    for (spec, own, told) in [
+        ("maker:size=2000", InstrumentOverride::default(), Some("set `limit=2000` or more")),
+        ("maker:lots=3,limit=299", InstrumentOverride::default(), Some("of 300 would exceed")),
+        ("maker:size=9", lots_of_10, Some("less than the lot of 10")),
+        ("maker:size=1000", InstrumentOverride::default(), None),
+    ] {
+        let mut run = Run::new(maker_of(spec, own));
+        run.play_all(&[add(1, Buy, d(1000), 300), add(2, Sell, d(1004), 300), delete(99)]);
+        run.end();
+        let counts = run.trader.counts();
+        assert_eq!(counts.submitted == 0, told.is_some(), "{spec}");
+        let warnings = run.trader.warnings();
+        let warned: Vec<_> = warnings.iter().filter(|one| one.contains("not quote `X`")).collect();
+        assert_eq!(warned.len(), usize::from(told.is_some()), "{warnings:?}");
+        assert!(told.is_none_or(|told| warned[0].contains(told)), "{warnings:?}");
+    }
 }
 
 #[test]
