@@ -7,10 +7,14 @@
 //!   |<------------------------- row "books" ------------------------------------------>|
 //! ```
 //!
+//! Beside the replica, in turns with it, plain books take the same bytes ([`plain`]): what a
+//! machine gives a day's books for nothing special.
+//!
 //! A replica starts empty in every round, with room for the session's peak and its memory touched,
 //! as an engine does before it runs; growing is timed among the worst cases. The hash of the books
 //! is taken after the clock stopped, and must be the same in all rounds.
 
+mod plain;
 mod rounds;
 mod streams;
 mod table;

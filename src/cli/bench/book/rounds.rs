@@ -10,7 +10,9 @@ use ringtape::event::Event;
 use ringtape::feed::itch::ItchFeed;
 use ringtape::feed::{Feed, Fill, OpenOptions};
 use ringtape::limits::BATCH_RECORDS_MAX;
+use ringtape::units::Side;
 
+use super::plain::PlainBooks;
 use super::streams::Stream;
 use crate::cli::bench::yardstick::Looks;
 
@@ -20,6 +22,8 @@ pub(super) struct Figures {
     pub(super) messages: u64,
     /// Time of each round, ascending.
     pub(super) rounds: Vec<Duration>,
+    /// Times of plain books over the same messages, ascending; none where they took none.
+    pub(super) plain: Vec<Duration>,
     /// The longest time of one message, where that was looked for: the least of the rounds.
     pub(super) longest: Option<Duration>,
     /// Sizes and hash at the end, where books were built.
@@ -36,6 +40,7 @@ impl Figures {
             name: name.to_owned(),
             messages,
             rounds: Vec::new(),
+            plain: Vec::new(),
             longest: None,
             books: None,
             is_deterministic: true,
@@ -50,9 +55,15 @@ impl Figures {
         self.books = Some((replica.totals(), hash));
     }
 
-    /// Minimum, median and maximum of the rounds' times.
-    pub(super) fn min_median_max(&self) -> [Duration; 3] {
-        [self.rounds[0], self.rounds[self.rounds.len() / 2], self.rounds[self.rounds.len() - 1]]
+    /// Takes note of a round of plain books, which must end as the replica did.
+    fn note_plain(&mut self, elapsed: Duration, plain: &PlainBooks, replica: &Replica) {
+        self.plain.push(elapsed);
+        let instruments = replica.instruments().iter().map(|(id, _)| id);
+        let sides = instruments.flat_map(|id| [Side::Buy, Side::Sell].map(|side| (id, side)));
+        let levels = sides.flat_map(|(id, side)| replica.levels(id, side));
+        let qty = levels.map(|level| level.qty.0).sum();
+        let totals = replica.totals();
+        self.is_deterministic &= plain.totals() == (totals.live_orders, totals.levels, qty);
     }
 }
 
@@ -93,10 +104,29 @@ pub(super) fn measure_stream(
         figures.messages = feed.checks().messages;
         if let Some(replica) = &replica {
             figures.note_books(replica);
+            let (elapsed, plain) = play_plain(name, session, peak, &mut batch)?;
+            figures.note_plain(elapsed, &plain, replica);
         }
     }
     figures.rounds.sort_unstable();
+    figures.plain.sort_unstable();
     Ok(figures)
+}
+
+/// Plain books of a session, with room for its peak, and how long they took.
+fn play_plain(
+    name: &str,
+    session: &Arc<[u8]>,
+    peak: usize,
+    batch: &mut [Event],
+) -> Result<(Duration, PlainBooks)> {
+    let mut feed = ItchFeed::from_bytes(name, session.clone(), &OpenOptions::default())?;
+    let mut books = PlainBooks::with_capacity(peak);
+    let start = Instant::now();
+    while let Fill::Records(count) = feed.fill(batch)? {
+        batch[..count].iter().for_each(|event| books.apply(event));
+    }
+    Ok((start.elapsed(), books))
 }
 
 /// Times a stream of events that is hard on books; and once more message by message.

@@ -14,10 +14,9 @@ fn rate(figures: &Figures, time: Duration) -> f64 {
     figures.messages as f64 / time.as_secs_f64()
 }
 
-/// Minimum, median and maximum of messages a second.
-fn rates(figures: &Figures) -> [f64; 3] {
-    let [min, median, max] = figures.min_median_max();
-    [max, median, min].map(|time| rate(figures, time))
+/// Minimum, median and maximum of messages a second, over the ascending times of rounds.
+fn rates(figures: &Figures, rounds: &[Duration]) -> [f64; 3] {
+    [rounds[rounds.len() - 1], rounds[rounds.len() / 2], rounds[0]].map(|time| rate(figures, time))
 }
 
 /// Bytes of all books for each order at the peak.
@@ -30,7 +29,7 @@ pub(super) fn describe(all: &[Figures]) {
     let machine = Machine::look();
     term::tell(format_args!("machine  {}, one core of {}", machine.cpu, machine.cores_allowed));
     for figures in all {
-        let [min, median, max] = rates(figures);
+        let [min, median, max] = rates(figures, &figures.rounds);
         let each = 1e9 / median;
         term::tell(format_args!("{}", figures.name));
         term::tell(format_args!(
@@ -42,6 +41,12 @@ pub(super) fn describe(all: &[Figures]) {
             figures.rounds.len(),
             thousands(figures.messages),
         ));
+        if !figures.plain.is_empty() {
+            let [min, median, max] = rates(figures, &figures.plain).map(|rate| rate / 1e6);
+            term::tell(format_args!(
+                "  plain books, in turns: {min:.2} / {median:.2} / {max:.2} M messages/s"
+            ));
+        }
         if let Some(longest) = figures.longest {
             let longest = duration(longest.as_nanos() as u64);
             term::tell(format_args!("  longest message {longest} (least of the rounds)"));
@@ -71,12 +76,17 @@ pub(super) fn to_json(all: &[Figures]) -> Value {
 }
 
 fn row_to_json(figures: &Figures) -> Value {
-    let [min, median, max] = rates(figures).map(|rate| rate as u64);
-    let rounds: Vec<u64> = figures.rounds.iter().map(|time| rate(figures, *time) as u64).collect();
+    let per_s = |rounds: &[Duration]| {
+        let [min, median, max] = rates(figures, rounds).map(|rate| rate as u64);
+        let rounds: Vec<u64> = rounds.iter().map(|time| rate(figures, *time) as u64).collect();
+        json!({ "min": min, "median": median, "max": max, "rounds": rounds })
+    };
+    let plain = || json!({ "control": "peer", "messages_per_s": per_s(&figures.plain) });
     json!({
         "row": figures.name,
         "messages": figures.messages,
-        "messages_per_s": { "min": min, "median": median, "max": max, "rounds": rounds },
+        "messages_per_s": per_s(&figures.rounds),
+        "plain_books": (!figures.plain.is_empty()).then(plain),
         "longest_message_ns": figures.longest.map(|longest| longest.as_nanos() as u64),
         "peak_live_orders": figures.books.map(|(totals, _)| totals.peak_live_orders),
         "bytes_per_live_order": bytes_an_order(figures),
