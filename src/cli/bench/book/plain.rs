@@ -131,7 +131,7 @@ impl PlainBooks {
     }
 
     fn add(&mut self, order_id: OrderId, side: u32, price: Price, qty: Qty) {
-        let key = if side % 2 == 0 { price.0 } else { -price.0 };
+        let key = if side.is_multiple_of(2) { price.0 } else { -price.0 };
         let keys = &mut self.sides[side as usize];
         let end = end_of(keys, key);
         let level = match keys[..end].last() {
