@@ -11,9 +11,9 @@
 //! A loss on one line is filled by the other; one on both is asked for again, where there is a
 //! server, and told with its numbers once patience is over. Patience runs from when a loss was
 //! seen, or from the last answer of the server; a session that does not begin with number 1 waits
-//! as long for lower numbers, and what comes later is lost, and told. Nothing waits: without news the feed
-//! is [pending](super::Fill::Pending), and after each millisecond of silence it delivers a `time`
-//! event, so that strategies and expiries go on. A journal of the run repeats all of that.
+//! as long for lower numbers, and what comes later is lost, and told. Nothing waits: without news
+//! the feed is [pending](super::Fill::Pending), and after each millisecond of silence it delivers a
+//! `time` event, so that strategies and expiries go on. A journal of the run repeats all of that.
 //!
 //! Exchange events end with the packets that hold them: a sender that spreads one over two packets
 //! is found out by its times and tracking numbers, and told.
