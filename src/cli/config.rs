@@ -17,7 +17,7 @@ use serde::{Deserialize, Deserializer, Serialize};
 use toml::Value;
 
 use super::instruments::{self, Instruments};
-use super::{toml_file, trading};
+use super::{parse, toml_file, trading};
 
 /// The `book` of a feed of price levels.
 const OF_LEVELS: &str = "levels";
@@ -36,7 +36,7 @@ const AWAY: &str = "gateway";
 pub(super) struct RunConfig {
     /// Date of the session, YYYY-MM-DD, for feeds that only have times of day; one for each of
     /// several feeds, separated by commas
-    #[arg(long, value_name = "DATE")]
+    #[arg(long, value_name = "DATE", value_parser = parse::some_text())]
     #[serde(skip_serializing_if = "Option::is_none")]
     pub(super) date: Option<String>,
     /// Clock of the feed's times, as its format says: `eastern` or `utc`
@@ -78,7 +78,7 @@ pub(super) struct RunConfig {
     #[serde(skip_serializing_if = "Option::is_none")]
     pub(super) seed: Option<u64>,
     /// Limits of the risk gate for each account: `position=1000,loss=250.00,...`, or a TOML file
-    #[arg(long, value_name = "LIMITS|FILE.toml")]
+    #[arg(long, value_name = "LIMITS|FILE.toml", value_parser = parse::some_text())]
     #[serde(skip_serializing_if = "Option::is_none", deserialize_with = "limits")]
     pub(super) limits: Option<String>,
     /// Way to the venue and back: `order=50us,report=30us,jitter=5us,seed=1`, or recorded ones,

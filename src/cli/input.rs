@@ -15,7 +15,7 @@ use ringtape::report::format::thousands;
 
 use super::config::RunConfig;
 use super::instruments::Instruments;
-use super::term;
+use super::{parse, term};
 
 /// What a window without a message is told as.
 pub(super) const NOTHING_IN_WINDOW: &str = "no message is in the window of --from and --until: \
@@ -31,7 +31,7 @@ pub(super) struct Input {
     pub(super) feeds: Vec<PathBuf>,
     /// Date of the session, YYYY-MM-DD, for feeds that only have times of day; one for each of
     /// several feeds, separated by commas
-    #[arg(long, value_name = "DATE")]
+    #[arg(long, value_name = "DATE", value_parser = parse::some_text())]
     pub(super) date: Option<String>,
     /// Messages from this time on: HH:MM[:SS[.n]] in the feed's clock, with Z behind it in UTC
     #[arg(long, value_name = "TIME")]

@@ -1,10 +1,16 @@
 //! Values of flags: counts, durations, lists.
 
+use clap::builder::NonEmptyStringValueParser;
 use ringtape::error::{Error, Result};
 use ringtape::units::CoreId;
 
 /// Highest number of a core that a list may name.
 const CORE_MAX: usize = 65_535;
+
+/// Text that is not empty.
+pub(super) fn some_text() -> NonEmptyStringValueParser {
+    NonEmptyStringValueParser::new()
+}
 
 /// A count with an optional suffix: `10M`, `1.9M`, `800k`, `123_456`.
 pub(super) fn count(text: &str) -> Result<u64> {
@@ -83,7 +89,10 @@ pub(super) fn decimal(text: &str, places: u32) -> Option<u64> {
 
 /// A state hash.
 pub(super) fn hash(text: &str) -> Result<u64> {
-    u64::from_str_radix(text.trim_start_matches("0x"), 16).map_err(|_| {
+    let digits = text.strip_prefix("0x").unwrap_or(text);
+    let is_whole = digits.len() == 16 && digits.bytes().all(|digit| digit.is_ascii_hexdigit());
+    let hash = u64::from_str_radix(digits, 16).ok().filter(|_| is_whole);
+    hash.ok_or_else(|| {
         Error::usage(format!("`{text}` is no hash"), "give the 16 hex digits of a state hash")
     })
 }

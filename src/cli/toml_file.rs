@@ -17,9 +17,7 @@ pub(super) fn read<T: DeserializeOwned>(path: &Path, cure: &str) -> Result<T> {
                 (format!("unknown key `{key}`"), format!("did you mean `{near}`?"))
             }
             Some((key, None)) => (format!("unknown key `{key}`"), cure.to_owned()),
-            None => {
-                (error.message().to_owned(), wrong_type(error.message()).unwrap_or(cure).to_owned())
-            }
+            None => told(error.message(), cure),
         };
         Error::usage(format!("{}, line {line}: {what}", path.display()), cure)
     })
@@ -64,13 +62,36 @@ fn line_of(text: &str, key: &str) -> Option<usize> {
     text.lines().position(is_it).map(|index| index + 1)
 }
 
+/// What a message of the reader says, in words of the file instead of the program's types, and what
+/// to do about it.
+fn told(message: &str, cure: &str) -> (String, String) {
+    // What this program says itself of a value comes with what to do.
+    let own = message.rsplit_once(": ").filter(|(_, cure)| cure.starts_with("write "));
+    if let Some((what, cure)) = own {
+        return (what.to_owned(), cure.to_owned());
+    }
+    let cure = match message {
+        "duplicate key" => "give it once",
+        _ => wrong_type(message).unwrap_or(cure),
+    };
+    let what = match message.rsplit_once(", expected ") {
+        Some((before, "u64")) => format!("{before}, expected a whole number of at least 0"),
+        Some((before, "u32")) => format!("{before}, expected a whole number of 0 to {}", u32::MAX),
+        Some((before, other)) if other.starts_with("struct ") => {
+            format!("{before}, expected a table")
+        }
+        _ => message.to_owned(),
+    };
+    (what, cure.to_owned())
+}
+
 /// What to do about a value of the type that a message of the reader complains of.
 fn wrong_type(message: &str) -> Option<&'static str> {
-    let (_, expected) = message.strip_prefix("invalid type: ")?.rsplit_once(", expected ")?;
+    let (_, expected) = message.strip_prefix("invalid ")?.rsplit_once(", expected ")?;
     match expected {
         "a string" => Some("write it in quotes"),
         "a sequence" => Some("write a list, as in `[\"A\", \"B\"]`"),
-        "u64" => Some("write a number without quotes"),
+        "u64" | "u32" => Some("write such a number, without quotes"),
         _ => None,
     }
 }
@@ -94,6 +115,32 @@ mod tests {
         let two = "unknown field `zzz`, expected `date` or `seed`";
         assert_eq!(unknown_key(two), Some(("zzz", None)));
         assert_eq!(unknown_key("invalid type: map, expected a string"), None);
+    }
+
+    #[test]
+    fn a_message_is_told_in_words_of_the_file_with_what_to_do() {
+        for (message, what, cure) in [
+            ("duplicate key", "duplicate key", "give it once"),
+            (
+                "invalid value: integer `-3`, expected u64",
+                "invalid value: integer `-3`, expected a whole number of at least 0",
+                "write such a number, without quotes",
+            ),
+            (
+                "invalid value: integer `5000000000`, expected u32",
+                "invalid value: integer `5000000000`, expected a whole number of 0 to 4294967295",
+                "write such a number, without quotes",
+            ),
+            (
+                "invalid type: integer `3`, expected struct Entry",
+                "invalid type: integer `3`, expected a table",
+                "the cure",
+            ),
+            ("it has no name: write name = \"x\"", "it has no name", "write name = \"x\""),
+            ("string values must be quoted", "string values must be quoted", "the cure"),
+        ] {
+            assert_eq!(told(message, "the cure"), (what.to_owned(), cure.to_owned()));
+        }
     }
 
     #[test]

@@ -21,7 +21,7 @@ use super::instruments::{self, Instruments};
 use super::matching::MatcherFlags;
 use super::replay::read_back;
 use super::threads::ThreadFlags;
-use super::{Ending, input, term};
+use super::{Ending, input, parse, term};
 
 /// How often an end is looked for.
 const LOOK: Duration = Duration::from_millis(20);
@@ -45,7 +45,7 @@ pub(super) struct VenueArgs {
     #[arg(long, value_name = "LEVEL", default_value = "interval:10ms")]
     durability: String,
     /// Date of the session, YYYY-MM-DD, for feeds that only have times of day
-    #[arg(long, value_name = "DATE")]
+    #[arg(long, value_name = "DATE", value_parser = parse::some_text())]
     date: Option<String>,
     /// Open with the books as they are before the first message at or after this time
     #[arg(long, value_name = "TIME")]

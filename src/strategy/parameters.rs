@@ -56,7 +56,7 @@ impl<'a> Parameters<'a> {
     /// A whole number of `least..=most`; the default when it is left out.
     pub(super) fn whole(&self, key: &str, least: u64, most: u64, default: u64) -> Result<u64> {
         let read = |value: &str| value.parse().ok().filter(|n| (least..=most).contains(n));
-        let what = format!("whole number of at least {least}");
+        let what = format!("whole number of {least} to {most}");
         self.one(key, default, read, &what, &100.clamp(least, most).to_string())
     }
 

@@ -216,8 +216,8 @@ fn a_bad_file_of_instruments_is_refused_with_its_line_and_what_to_do() {
         ("tik = 1", "unknown key `tik`", "did you mean `ticks`?"),
         (
             "lot = \"ten\"",
-            "invalid type: string \"ten\", expected u64",
-            "write a number without quotes",
+            "invalid type: string \"ten\", expected a whole number of at least 0",
+            "write such a number, without quotes",
         ),
         ("lot =", "string values must be quoted, expected literal string", table),
         ("collar = \"-1\"", "`collar` of [ACME]: `-1` is no price", amounts),
