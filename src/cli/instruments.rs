@@ -367,7 +367,7 @@ mod tests {
             ("[A]\nprice-increment = \"0.05\"\ncollar = \"0.01\"", "no multiple"),
             ("[A]\ncurrency = \"DOLLARS\"", "1 to 4 letters"),
             ("[A]\ncurrency = \"\"", "1 to 4 letters"),
-            ("[A]\ncurrency = \"-1\"", "`-1` is not 1 to 4 capital letters; write its code"),
+            ("[A]\ncurrency = \"-1\"", "`-1` is not 1 to 4 capital letters: write its code"),
             ("[A]\ncurrency = \"A=B\"", "`A=B` is not 1 to 4 capital letters"),
             ("[A]\ncurrency = \"usd\"", "`usd` is not 1 to 4 capital letters"),
             ("[A]\nstp-group = 0", "`stp-group` of [A]: it is 0"),
