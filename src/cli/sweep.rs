@@ -8,6 +8,7 @@ use std::thread;
 
 use ringtape::engine::{Engine, EngineConfig, RunReport};
 use ringtape::error::{Error, Result};
+use ringtape::feed::udp::SCHEME;
 use ringtape::portfolio::PortfolioConfig;
 use ringtape::runtime::allowed_cores;
 use ringtape::strategy::StrategySpec;
@@ -48,7 +49,9 @@ pub(super) fn run(
             ));
         }
     };
-    if feeds.iter().any(|feed| feed == Path::new("-")) {
+    let comes_once =
+        |feed: &PathBuf| feed == Path::new("-") || feed.to_string_lossy().starts_with(SCHEME);
+    if feeds.iter().any(comes_once) {
         return Err(Error::usage("a sweep reads its feed again and again", "name a file"));
     }
     let specs = points.iter().map(|point| at(&spec, point)).collect::<Result<Vec<_>>>()?;

@@ -32,6 +32,7 @@ const MISTAKES: &[(&str, u8, &str, &str)] = &[
     ("bench door --runners 0", 2, "nothing measured", "1 or more"),
     ("replay FEED --strategy maker:symbols=ACME --limits posn=10", 2, "`posn`", "position"),
     ("replay FEED --date 2020-01-30,2020-01-31", 2, "2 dates for one feed", "one date for all"),
+    ("replay udp://127.0.0.1:27 --strategy maker --sweep size=1..2", 2, "again and", "name a file"),
     ("replay - -", 2, "stdin is there once", "by their files"),
     ("replay @/empty", 2, "empty holds no run", "`replay --journal` made"),
     ("dump @/empty", 2, "empty holds no run", "`replay --journal` made"),
