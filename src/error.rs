@@ -88,6 +88,14 @@ pub enum Error {
         /// What is wrong there.
         what: String,
     },
+    /// A venue says what cannot be, or a run and a venue do not fit together.
+    #[error("{what}: {cure}")]
+    Venue {
+        /// What was said.
+        what: String,
+        /// What to do about it.
+        cure: String,
+    },
     /// A journal does not hold what it should.
     #[error("{}, byte {offset}: {what}: {cure}", path.display())]
     BadJournal {
@@ -215,6 +223,7 @@ impl Error {
             | Self::UpstreamFailed { .. }
             | Self::StageCut { .. }
             | Self::Overwritten { .. }
+            | Self::Venue { .. }
             | Self::AgentPanicked { .. } => 4,
         }
     }

@@ -137,6 +137,13 @@ macro_rules! messages {
         ];
 
         impl Message {
+            /// What it is called.
+            pub fn name(&self) -> &'static str {
+                match self {
+                    $( Self::$name(_) => stringify!($name), )+
+                }
+            }
+
             fn code(&self) -> u8 {
                 match self {
                     $( Self::$name(_) => $code, )+

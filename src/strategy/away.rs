@@ -73,7 +73,9 @@ impl Trader {
         match event.view() {
             EventView::Session(session) => door.session(session, at, reports),
             EventView::Report(head) => door.head = Some(*head),
-            EventView::ReportMore(more) => door.report(more, at, replica, reports)?,
+            EventView::ReportMore(more) => {
+                door.report((more, event.side()), at, replica, reports)?;
+            }
             _ => return Ok(()),
         }
         self.office.now = at;

@@ -9,7 +9,7 @@ use crate::event::{Execution, ExecutionKind, Reason, payload};
 use crate::gateway::{Request, Standing, Terms};
 use crate::matching::venue::InFlight;
 use crate::matching::{Command, NewOrder, OpenOrder, OrderState};
-use crate::units::{AccountId, InstrumentId, Nanos, OrderId, Price, Qty};
+use crate::units::{AccountId, InstrumentId, Nanos, OrderId, Price, Qty, Side};
 
 /// Differences that are told one by one; all are counted.
 pub(super) const NOTES_MAX: usize = 5;
@@ -180,6 +180,8 @@ impl Door {
             }
         }
         if self.is_up {
+            // A list that was cut off is told again from its beginning.
+            self.listed.clear();
             self.sessions += 1;
             self.next_command = session.next_command;
             for account in self.killed.clone() {
@@ -220,11 +222,11 @@ impl Door {
     ///
     /// # Errors
     ///
-    /// [`Error::CheckFailed`] for what cannot be booked: a number that is missing, an order or a
-    /// price that the run cannot have.
+    /// [`Error::Venue`](crate::error::Error::Venue) for what cannot be booked: a number that is
+    /// missing, an order or a price that the run cannot have, what contradicts the order.
     pub(super) fn report(
         &mut self,
-        more: &payload::ReportMore,
+        (more, side): (&payload::ReportMore, Option<Side>),
         ts_event: Nanos,
         books: &Replica,
         out: &mut Vec<Execution>,
@@ -245,14 +247,14 @@ impl Door {
         }
         self.next_report += 1;
         let Some(kind) = ExecutionKind::from_code(head.report) else { return Ok(()) };
-        out.extend(self.execution(kind, &head, more, ts_event, books)?);
+        out.extend(self.execution((kind, side), &head, more, ts_event, books)?);
         Ok(())
     }
 
     /// What a report says, booked; `None` for one about an order that is not known.
     fn execution(
         &mut self,
-        kind: ExecutionKind,
+        (kind, side): (ExecutionKind, Option<Side>),
         head: &payload::Report,
         more: &payload::ReportMore,
         ts_event: Nanos,
@@ -299,6 +301,7 @@ impl Door {
             ..Execution::new(kind, ts_event.0, instrument.0)
         };
         let Some(away) = known else { return Ok(Some(record)) };
+        away.check(kind, &record, side, head.account)?;
         let cum = self.book(kind, (order_id, new_id), away, &record);
         Ok(Some(Execution { cum: cum.0, ..record }))
     }

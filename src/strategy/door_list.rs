@@ -99,7 +99,7 @@ impl Units {
 }
 
 pub(super) fn unsound(what: &str) -> Error {
-    Error::CheckFailed {
+    Error::Venue {
         what: format!("a report of the venue cannot be booked: {what}"),
         cure: "stop trading there and compare its orders and fills with the run's".to_owned(),
     }

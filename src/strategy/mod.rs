@@ -35,6 +35,7 @@ mod away;
 mod counts;
 mod desk;
 mod door;
+mod door_check;
 mod door_list;
 mod door_save;
 mod entry;

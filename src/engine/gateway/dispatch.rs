@@ -115,7 +115,8 @@ fn of_report(report: &Report) -> [Event; 2] {
         qty: report.qty,
         match_id: report.match_id,
     };
-    [Event::new(0, 0, head), Event::new(0, 0, more)]
+    let side = report.side.map_or(0, |side| side as u8);
+    [Event::new(0, 0, head), Event { side, ..Event::new(0, 0, more) }]
 }
 
 /// The events of an open order.
