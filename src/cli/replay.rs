@@ -195,7 +195,7 @@ pub(super) fn run(args: &ReplayArgs) -> Result<Ending> {
     }
     report.feed.assumptions.extend(queue_assumption(&shape));
     report.trader_warnings.extend(trading::missing_rates(&shape, &report));
-    if shape.until.is_some() && report.checks.messages == 0 {
+    if shape.until.is_some() && report.checks.messages == 0 && report.error.is_none() {
         report.feed.assumptions.push(NOTHING_IN_WINDOW.to_owned());
     }
     let (journal, damage) = read_back(args.journal.as_deref(), &report);

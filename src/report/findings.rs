@@ -247,6 +247,14 @@ pub fn warnings(run: &RunReport) -> Vec<String> {
     }));
     warnings.extend(run.trader_warnings.iter().cloned());
     warnings.extend(snapshot_warnings(run));
+    warnings.extend(run.gateway.iter().flat_map(|gateway| gateway.counts.breaks.first()).map(
+        |first| {
+            format!(
+                "the session with the venue broke, or there was none, first because: {first}; \
+                 commands between sessions were rejected as `disconnected`"
+            )
+        },
+    ));
     for (index, runner) in run.runners.iter().enumerate() {
         if let Some(core) = runner.core_asked
             && runner.cores_got != [core]

@@ -6,6 +6,7 @@
 //! kept.
 #![cfg(feature = "cli")]
 
+mod contradictions;
 mod cuts;
 mod differences;
 mod inside;
@@ -261,7 +262,7 @@ fn a_venue_that_lost_reports_or_commands_is_not_traded_with() {
     fs::remove_dir_all(dir.join("venue")).expect("it was there");
     let venue = Venue::start(dir, "127.0.0.1:0");
     let again = end(start(trading(dir, &venue.gateway(), &["--resume"])));
-    assert_eq!(again.code, 1, "{}", again.all());
+    assert_eq!(again.code, 4, "{}", again.all());
     assert!(again.stderr.contains("has made 0 reports to this run"), "{}", again.stderr);
     venue.close();
 }

@@ -10,7 +10,7 @@ use super::connection::Connection;
 use crate::error::{Error, Result};
 use crate::gateway::message::PROTOCOL_VERSION;
 use crate::gateway::{
-    Accepted, Flag, Gateway, GatewayCounts, ListOrders, Login, Logout, Message, News,
+    Accepted, Flag, Gateway, GatewayCounts, ListOrders, Login, Logout, Message, News, OrdersListed,
     RefusalReason, Refused, Report, Request, Standing,
 };
 
@@ -22,6 +22,10 @@ const CONNECT: Duration = Duration::from_secs(2);
 
 /// Time that a goodbye may take.
 const GOODBYE: Duration = Duration::from_secs(2);
+
+/// What to do where both sides do not fit together any more.
+const CURE: &str = "one of them lost the end of its journal: compare orders and positions with the \
+                    venue, and start a new run";
 
 /// Breaks that are told one by one.
 const BREAKS_MAX: usize = 10;
@@ -42,6 +46,8 @@ pub struct TcpGateway {
     name: String,
     standing: Standing,
     state: State,
+    /// Open orders that were told since the session began.
+    listed: u64,
     /// Until when a goodbye is awaited, once the run is over.
     closing: Option<Instant>,
     counts: GatewayCounts,
@@ -66,6 +72,7 @@ impl TcpGateway {
             address,
             standing: Standing::default(),
             state: State::Resting,
+            listed: 0,
             closing: None,
             counts: GatewayCounts::default(),
         }
@@ -161,7 +168,10 @@ impl TcpGateway {
                 self.state = State::LoggingIn(connection);
                 return Ok(0);
             }
-            Ok(Some(Message::Accepted(Accepted { next_command, next_report }))) => {
+            Ok(Some(Message::Accepted(accepted))) => {
+                let Accepted { next_command, next_report } = accepted;
+                self.check(&accepted)?;
+                self.listed = 0;
                 connection.send(ListOrders {});
                 self.standing.next_command = next_command;
                 self.standing.sessions += 1;
@@ -199,9 +209,27 @@ impl TcpGateway {
                     self.counts.recovered += u64::from(report.report < *made_before);
                     news.push(News::Report(report));
                 }
-                Message::OpenOrder(order) => news.push(News::OpenOrder(order)),
-                Message::OrdersListed(listed) => news.push(News::OrdersListed(listed)),
+                Message::OpenOrder(order) => {
+                    self.listed += 1;
+                    news.push(News::OpenOrder(order));
+                }
+                Message::OrdersListed(listed) => {
+                    let own = OrdersListed {
+                        count: std::mem::take(&mut self.listed),
+                        next_report: self.standing.next_report,
+                    };
+                    if listed != own {
+                        return Err(ill_listed(connection, &listed, &own));
+                    }
+                    news.push(News::OrdersListed(listed));
+                }
                 Message::Heartbeat(_) => self.counts.heartbeats += 1,
+                Message::Goodbye(_) if self.closing.is_none() => {
+                    return Err(Error::Venue {
+                        what: format!("{} said goodbye, which nobody asked for", connection.peer()),
+                        cure: "its orders are looked for in the next session".to_owned(),
+                    });
+                }
                 Message::Goodbye(goodbye) => {
                     news.push(News::Down { next_command: goodbye.next_command });
                     self.state = State::Resting;
@@ -212,6 +240,23 @@ impl TcpGateway {
         }
         connection.keep_alive(now, self.standing.next_command)?;
         Ok(work)
+    }
+
+    /// Refuses a session in which the venue says that it has had what was never sent, or has not
+    /// made what has come.
+    fn check(&self, accepted: &Accepted) -> Result<()> {
+        let (own, Accepted { next_command, next_report }) = (self.standing, *accepted);
+        if (1..=own.next_command).contains(&next_command) && next_report >= own.next_report {
+            return Ok(());
+        }
+        Err(Error::Venue {
+            what: format!(
+                "no session: the venue at {} takes command {next_command} next and makes report \
+                 {next_report}, and this run would send command {} and needs report {}",
+                self.name, own.next_command, own.next_report
+            ),
+            cure: CURE.to_owned(),
+        })
     }
 
     /// Why there cannot be a session.
@@ -231,18 +276,32 @@ impl TcpGateway {
             ),
             RefusalReason::Misplaced => "does not take the login".to_owned(),
         };
-        Error::CheckFailed {
+        let cure = match reason {
+            RefusalReason::Version => "run both of one version",
+            RefusalReason::Misplaced => "see what it says of that",
+            RefusalReason::UnknownCommands | RefusalReason::UnknownReports => CURE,
+        };
+        Error::Venue {
             what: format!("no session: the venue at {} {what}", self.name),
-            cure: "one of them lost the end of its journal: compare orders and positions with the \
-                   venue, and start a new run"
-                .to_owned(),
+            cure: cure.to_owned(),
         }
     }
 }
 
 fn misplaced(connection: &Connection, message: &Message) -> Error {
-    let what = format!("{message:?} stands where none may stand");
+    let what = format!("a message {} stands where none may stand", message.name());
     Error::BadMessage { peer: connection.peer().to_owned(), offset: 0, what }
+}
+
+fn ill_listed(connection: &Connection, told: &OrdersListed, own: &OrdersListed) -> Error {
+    let [told, own] = [told, own].map(|list| {
+        let OrdersListed { count, next_report } = list;
+        format!("{count} orders before report {next_report}")
+    });
+    Error::Venue {
+        what: format!("{} counts {told} in its list of {own}", connection.peer()),
+        cure: "it is asked again in the next session".to_owned(),
+    }
 }
 
 fn out_of_turn(connection: &Connection, report: &Report, awaited: u64) -> Error {

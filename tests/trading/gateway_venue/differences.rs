@@ -39,7 +39,7 @@ impl Strategy for Rester {
     }
 }
 
-fn rester() -> Box<dyn Strategy> {
+pub(crate) fn rester() -> Box<dyn Strategy> {
     Box::<Rester>::default()
 }
 

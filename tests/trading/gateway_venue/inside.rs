@@ -144,6 +144,13 @@ fn away(make: Make) -> Trader {
 /// Trades the session at whoever listens at an address, at so many messages a second; goes on with
 /// what an earlier run left of it.
 pub(crate) fn trade(dir: &Path, at: SocketAddr, rate: u64, make: Make) -> RunReport {
+    let report = try_trade(dir, at, rate, make);
+    assert!(report.error.is_none(), "{:?}", report.error);
+    report
+}
+
+/// The same, of a run that may fail.
+pub(crate) fn try_trade(dir: &Path, at: SocketAddr, rate: u64, make: Make) -> RunReport {
     let gateway = TcpGateway::new(format!("tcp://{at}?heartbeat=200ms").parse().expect("one"));
     let feed = ItchFeed::from_bytes("session", session().0, &OpenOptions::default());
     let config = EngineConfig {
@@ -155,9 +162,7 @@ pub(crate) fn trade(dir: &Path, at: SocketAddr, rate: u64, make: Make) -> RunRep
         pace: Pace::per_second(rate).expect("a rate"),
         ..EngineConfig::default()
     };
-    let report = Engine::start(Box::new(feed.expect("a session")), config).expect("a run").join();
-    assert!(report.error.is_none(), "{:?}", report.error);
-    report
+    Engine::start(Box::new(feed.expect("a session")), config).expect("a run").join()
 }
 
 /// The same run once more, from its journal alone.
