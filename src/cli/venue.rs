@@ -108,9 +108,10 @@ pub(super) fn run(args: &VenueArgs) -> Result<Ending> {
     let served = server.stop();
     engine.handle().stop();
     // A venue is open until it is closed.
-    let report = RunReport { interrupted: false, ..engine.join() };
+    let mut report = RunReport { interrupted: false, ..engine.join() };
     let (journal, damage) = read_back(Some(&args.journal), &report);
     let counts = served?;
+    counts.leave_out_own(&mut report.trades);
     let machine = Machine::look();
     if args.json {
         let mut document = report::run_json(&report, &machine, journal.as_ref());
@@ -158,7 +159,7 @@ fn stop_on_interrupt() -> Result<Arc<AtomicBool>> {
 }
 
 fn tell_counts(counts: &VenueCounts) {
-    let VenueCounts { runs, sessions, commands, reports, breaks } = counts;
+    let VenueCounts { runs, sessions, commands, reports, breaks, .. } = counts;
     term::tell(format_args!(
         "venue: {runs} runs, {sessions} sessions, {commands} commands taken, {reports} reports sent"
     ));

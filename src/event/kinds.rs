@@ -306,7 +306,9 @@ kinds! {
         /// Account that asks for a replacement.
         account: AccountId,
         /// 1 when an account asks; 0 when the order's own does.
-        has_account: u32,
+        has_account: u16,
+        /// 1 when an order of the sender had the number before, which makes it a duplicate.
+        is_used: u16,
     }
     /// A new order.
     Command "new_order" NewOrder = 66 {

@@ -32,13 +32,14 @@ impl Matcher {
         is_of.then_some(found)
     }
 
-    /// The account that terms before a replacement name.
+    /// The account that terms before a replacement name, and whether its number was used before.
     #[cold]
-    fn take_asking_account(&mut self) -> Option<AccountId> {
+    fn take_asking(&mut self) -> (Option<AccountId>, bool) {
         self.has_terms = false;
         self.terms_at_hand = None;
-        let more = self.more_terms_at_hand.take()?;
-        (more.has_account != 0).then_some(more.account)
+        let more = self.more_terms_at_hand.take();
+        let account = more.filter(|more| more.has_account != 0).map(|more| more.account);
+        (account, more.is_some_and(|more| more.is_used != 0))
     }
 
     #[inline]
@@ -88,7 +89,7 @@ impl Matcher {
         out: &mut Vec<Execution>,
     ) {
         let &payload::ReplaceOrder { order_id, price, qty, new_order_id } = replace;
-        let account = if self.has_terms { self.take_asking_account() } else { None };
+        let (account, is_used) = if self.has_terms { self.take_asking() } else { (None, false) };
         let Some(found) = self.find_of(event, order_id, account) else {
             let record = Execution {
                 qty: qty.0,
@@ -98,13 +99,17 @@ impl Matcher {
             self.reject(record, Reason::UnknownOrder, out);
             return;
         };
-        if let Some(new) = self.plain_replacement(found, replace) {
+        if !is_used && let Some(new) = self.plain_replacement(found, replace) {
             self.exchange_plain(found, new, replace.order_id, out);
             return;
         }
         let old = self.look(found.handle);
         let total = if qty.0 == 0 { old.shown.total() } else { qty };
-        match self.check_replacement(&old, replace, total) {
+        let checked = match is_used {
+            true => Err(Reason::DuplicateOrder),
+            false => self.check_replacement(&old, replace, total),
+        };
+        match checked {
             Err(reason) => {
                 let record = old.shown.record(ExecutionKind::Rejected, qty, Reason::None, self.now);
                 self.reject(Execution { new_order_id: new_order_id.0, ..record }, reason, out);

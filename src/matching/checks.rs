@@ -119,7 +119,8 @@ impl Matcher {
         if !self.is_known(instrument) {
             return Err(Reason::UnknownInstrument);
         }
-        if self.books.find(order_id).is_some() {
+        let is_used = request.more.is_some_and(|more| more.is_used != 0);
+        if is_used || self.books.find(order_id).is_some() {
             return Err(Reason::DuplicateOrder);
         }
         let price = request.price();

@@ -31,7 +31,7 @@
 //! |---|---|
 //! | `bad_terms` | a code means nothing, or there is no side |
 //! | `unknown_instrument` | no record defined it |
-//! | `duplicate_order` | a live order has the number: resting, pending or waiting; numbers of dead orders are free |
+//! | `duplicate_order` | a live order has the number: resting, pending or waiting; numbers of dead orders are free, unless `terms_more` says that the sender used it |
 //! | `bad_quantity` | 0, above [`ORDER_QTY_MAX`](crate::book::ORDER_QTY_MAX), or outside the instrument's limits |
 //! | `off_lot` | not a multiple of the lot |
 //! | `bad_price` | a limit, cap or stop price that is not positive, a limit or cap above the maximum, a trail that is not positive |

@@ -85,10 +85,14 @@ impl Server {
         }
         let now = self.clock.now().0;
         let run = self.runs.get_mut(index);
+        let is_used = match message {
+            Message::NewOrder(_) | Message::Replace(_) => run.used.note(new_order_id.0),
+            _ => false,
+        };
         let desk = Desk { run, listed: &self.listed, now };
         match message {
             Message::NewOrder(new) => {
-                let events = desk.new_order(new);
+                let events = desk.new_order(new, is_used);
                 let instrument = events.last().map_or(0, |event| event.instrument);
                 self.pending.extend(events);
                 run.sent.insert(order_id.0, instrument);
@@ -98,7 +102,7 @@ impl Server {
             Message::Reduce(reduce) => self.pending.push_back(desk.reduce(reduce)),
             Message::Replace(replace) => {
                 let instrument = run.instrument_of(order_id.0);
-                self.pending.push_back(desk.replace(replace));
+                self.pending.extend(desk.replace(replace, is_used));
                 run.sent.extend(instrument.map(|instrument| (new_order_id.0, instrument)));
             }
             _ => {}
@@ -112,7 +116,10 @@ impl Server {
         Error::BadMessage {
             peer: self.clients[client].connection.peer().to_owned(),
             offset: 0,
-            what: format!("{message:?} stands where none may stand, or names what cannot be"),
+            what: format!(
+                "a message {} stands where none may stand, or names what cannot be",
+                message.name()
+            ),
         }
     }
 }

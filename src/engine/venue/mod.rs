@@ -22,6 +22,7 @@ mod heed;
 mod opening;
 mod runs;
 mod server;
+mod used;
 mod wire;
 
 pub use opening::OpeningBook;

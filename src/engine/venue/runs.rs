@@ -3,6 +3,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::Path;
 
+use super::used::Used;
 use crate::error::Result;
 use crate::event::{Event, EventView, Execution, ExecutionKind};
 use crate::gateway::RunId;
@@ -42,6 +43,8 @@ pub(super) struct Run {
     pub(super) open: BTreeMap<u64, Open>,
     /// Instruments of orders that the matcher has not answered, by the client's number.
     pub(super) sent: BTreeMap<u64, u32>,
+    /// Numbers that orders of the client have or had.
+    pub(super) used: Used,
     /// The client's accounts that have sent orders.
     pub(super) accounts: BTreeSet<u32>,
     /// Whether it has a session, and what is done when that ends.
@@ -121,6 +124,8 @@ pub(super) struct Runs {
     /// Echoes that were sent, and those that were heard.
     pub(super) echoes_sent: u64,
     pub(super) echoes: u64,
+    /// Rejections of the venue's own commands: of echoes, and of mass cancels that found no order.
+    pub(super) own_rejects: u64,
 }
 
 impl Runs {
@@ -146,6 +151,7 @@ impl Runs {
             }
             EventView::NewOrder(new) => {
                 if let Some(run) = self.run_of(new.order_id.0) {
+                    self.runs[run].used.note(client_order(new.order_id.0));
                     self.runs[run].accounts.insert(client_account(new.account.0));
                 } else {
                     self.opened += 1;
@@ -158,7 +164,12 @@ impl Runs {
             }
             EventView::CancelOrder(cancel) => cancel.order_id,
             EventView::ReduceOrder(reduce) => reduce.order_id,
-            EventView::ReplaceOrder(replace) => replace.order_id,
+            EventView::ReplaceOrder(replace) => {
+                if let Some(run) = self.run_of(replace.order_id.0) {
+                    self.runs[run].used.note(client_order(replace.new_order_id.0));
+                }
+                replace.order_id
+            }
             _ => return,
         };
         if let Some(run) = self.run_of(order_id.0) {
@@ -169,6 +180,7 @@ impl Runs {
     /// Takes in an execution; the run that is to hear of it, if one is.
     pub(super) fn note(&mut self, execution: &Execution) -> Option<usize> {
         self.echoes += u64::from(is_echo(execution));
+        self.own_rejects += u64::from(is_of_own_command(execution));
         self.listings += usize::from(execution.listing().is_some());
         let run = self.concerned(execution)?;
         self.runs[run].note(execution);
@@ -213,7 +225,10 @@ impl Runs {
 }
 
 fn is_echo(execution: &Execution) -> bool {
-    execution.kind() == Some(ExecutionKind::Rejected)
-        && execution.order_id == 0
-        && execution.account == NOBODY
+    is_of_own_command(execution) && execution.account == NOBODY
+}
+
+/// Whether a mass cancel is rejected, which no client sends.
+fn is_of_own_command(execution: &Execution) -> bool {
+    execution.kind() == Some(ExecutionKind::Rejected) && execution.order_id == 0
 }

@@ -17,12 +17,13 @@ use crate::engine::gateway::Connection;
 use crate::engine::outcomes::{Handover, hand_over, take};
 use crate::engine::{EXECUTIONS_DIR, Engine, MARKET_DIR};
 use crate::error::{Error, Result};
-use crate::event::{Event, Execution, InstrumentTable};
+use crate::event::{Event, Execution, InstrumentTable, Reason};
 use crate::gateway::{Accepted, Goodbye, Login, RefusalReason, Refused};
 use crate::journal::{Read, Reader};
 use crate::limits::{BATCH_RECORDS_MAX, INBOX_CAPACITY};
 use crate::ring::{InboxSender, Wait};
 use crate::runtime::{Agent, PlannedRunner, Runner, StopFlag};
+use crate::strategy::TraderCounts;
 use crate::units::Nanos;
 
 /// Heartbeats until a login says otherwise, and time that one may take.
@@ -42,8 +43,20 @@ pub struct VenueCounts {
     pub commands: u64,
     /// Reports that were sent, those sent again included.
     pub reports: u64,
+    /// Commands of the venue's own that its matching engine rejected, in earlier lives too: mass
+    /// cancels that found no order.
+    pub own_rejects: u64,
     /// Why connections ended that nobody asked to end, the first ones.
     pub breaks: Vec<String>,
+}
+
+impl VenueCounts {
+    /// Takes the venue's own commands out of what clients were rejected.
+    pub fn leave_out_own(&self, trades: &mut TraderCounts) {
+        let own = self.own_rejects.min(trades.rejects.rejected(Reason::UnknownOrder));
+        trades.rejects.by_reason[Reason::UnknownOrder as usize] -= own;
+        trades.rejected -= own;
+    }
 }
 
 /// A venue's server, on a thread of its own.
@@ -418,6 +431,7 @@ impl Agent for Server {
 
     fn finish(&mut self) {
         self.counts.runs = self.runs.len() as u64;
+        self.counts.own_rejects = self.runs.own_rejects;
         hand_over(&self.handover, std::mem::take(&mut self.counts));
     }
 }

@@ -15,6 +15,9 @@ const BY_ACCOUNT: u32 = 1;
 /// A price that no order may have.
 const NO_PRICE: Price = Price(-1);
 
+/// A quantity that no order may have.
+const NO_QTY: Qty = Qty(u64::MAX);
+
 /// An instrument that no record defines.
 const UNLISTED: InstrumentId = InstrumentId(u32::MAX);
 
@@ -32,7 +35,9 @@ impl Desk<'_> {
     ///
     /// What the venue has no step for becomes a price or quantity that no order may have, and the
     /// matcher rejects it.
-    pub(super) fn new_order(&self, order: &NewOrder) -> Vec<Event> {
+    ///
+    /// One whose number was used before is rejected too.
+    pub(super) fn new_order(&self, order: &NewOrder, is_used: bool) -> Vec<Event> {
         let id = self.listed.find(order.symbol.as_str()).unwrap_or(UNLISTED);
         let steps = Steps::of(self.listed.get(id));
         // Whoever counts in coarser steps than the venue could not be told of its fills.
@@ -50,8 +55,9 @@ impl Desk<'_> {
             let terms = payload::Terms { stop_price, trail, display_qty, expire_ts };
             events.push(Event::new(self.now, id.0, terms).with_flags(Flags::CONTINUED));
         }
-        if min_qty.0 != 0 {
-            let terms = payload::TermsMore { min_qty, ..bytemuck::Zeroable::zeroed() };
+        if min_qty.0 != 0 || is_used {
+            let zeroed: payload::TermsMore = bytemuck::Zeroable::zeroed();
+            let terms = payload::TermsMore { min_qty, is_used: u16::from(is_used), ..zeroed };
             events.push(Event::new(self.now, id.0, terms).with_flags(Flags::CONTINUED));
         }
         let new = payload::NewOrder {
@@ -91,16 +97,25 @@ impl Desk<'_> {
         self.about(reduce.order_id, payload)
     }
 
-    /// The record of a replacement; what the venue has no step for becomes what no order may have.
-    pub(super) fn replace(&self, replace: &Replace) -> Event {
+    /// The records of a replacement: who asks, and itself; what the venue has no step for becomes
+    /// what no order may have.
+    pub(super) fn replace(&self, replace: &Replace, is_used: bool) -> [Event; 2] {
+        let asking = payload::TermsMore {
+            account: AccountId(self.run.account(replace.account.0)),
+            has_account: 1,
+            is_used: u16::from(is_used),
+            ..bytemuck::Zeroable::zeroed()
+        };
         let steps = self.steps_of(replace.order_id);
         let payload = payload::ReplaceOrder {
             order_id: OrderId(self.run.order(replace.order_id.0)),
             price: steps.price(replace.price).unwrap_or(NO_PRICE),
-            qty: steps.qty(replace.qty).unwrap_or(Qty(u64::MAX)),
+            qty: steps.qty(replace.qty).unwrap_or(NO_QTY),
             new_order_id: OrderId(self.run.order(replace.new_order_id.0)),
         };
-        self.about(replace.order_id, payload)
+        let replace = self.about(replace.order_id, payload);
+        let asking = Event::new(self.now, replace.instrument, asking);
+        [asking.with_flags(Flags::CONTINUED), replace]
     }
 
     /// A record about an order, at its instrument while that is known.
@@ -163,12 +178,15 @@ pub(super) fn echo(now: u64) -> Event {
 /// The message of an execution.
 pub(super) fn report(number: u64, execution: &Execution, listed: &InstrumentTable) -> Report {
     let steps = Steps::of(listed.get(InstrumentId(execution.instrument)));
+    // What the venue has no step for is told as 0.
+    let price = if execution.price == NO_PRICE.0 { 0 } else { execution.price };
+    let qty = if execution.qty == NO_QTY.0 { 0 } else { execution.qty };
     Report {
         report: number,
         order_id: OrderId(client_order(execution.order_id)),
         new_order_id: OrderId(client_order(execution.new_order_id)),
-        price: execution.price.wrapping_mul(steps.price.cast_signed()),
-        qty: execution.qty.wrapping_mul(steps.qty),
+        price: price.wrapping_mul(steps.price.cast_signed()),
+        qty: qty.wrapping_mul(steps.qty),
         leaves: execution.leaves.wrapping_mul(steps.qty),
         match_id: MatchId(execution.match_id),
         ts_event: execution.ts_event,

@@ -31,14 +31,24 @@ impl Peer {
 
     /// A client that has logged in as a new run.
     pub(crate) fn log_in(address: &str, run: RunId) -> Self {
+        Self::log_in_at(address, run, 1, 1)
+    }
+
+    /// A client that has logged in and sends and needs these numbers next.
+    pub(crate) fn log_in_at(
+        address: &str,
+        run: RunId,
+        next_command: u64,
+        next_report: u64,
+    ) -> Self {
         let mut peer = Self::of(TcpStream::connect(address).expect("a venue"));
         peer.send(Login {
             version: PROTOCOL_VERSION,
             cancel_on_disconnect: Flag(false),
             heartbeat_ms: 1_000,
             run,
-            next_command: 1,
-            next_report: 1,
+            next_command,
+            next_report,
         });
         assert!(matches!(peer.next(), Message::Accepted(_)));
         peer

@@ -3,8 +3,8 @@
 use std::fs;
 
 use ringtape::event::{Execution, ExecutionKind, Reason};
-use ringtape::gateway::{NewOrder, RunId};
-use ringtape::units::OrderId;
+use ringtape::gateway::{Cancel, NewOrder, Replace, RunId};
+use ringtape::units::{AccountId, OrderId};
 
 use super::inside::{Inside, executions};
 use super::peer::{Peer, buy};
@@ -79,4 +79,72 @@ fn a_venue_rejects_what_its_rules_do_not_allow_and_says_why() {
     let recorded = ["venue", "feeds/sample.itch.gz", "--instruments", &rules];
     let refused = run([&recorded[..], &at].concat());
     assert!(refused.stderr.contains("`price-increment` of [ACME]"), "{}", refused.all());
+}
+
+/// Would catch a number that two orders have had, a rejection with values of no order, and the
+/// venue's own commands among those that it rejected.
+#[test]
+fn a_number_is_taken_once_and_a_rejection_tells_what_was_asked_for() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let orders = folder.path().join("orders.csv").display().to_string();
+    let rows = "action,order_id,symbol,side,price,qty\nnew,1,ACME,sell,50.05,100\n";
+    fs::write(&orders, rows).expect("written");
+    let (run, account) = (RunId([7; 16]), AccountId(0));
+    let mut venue = Venue::open(folder.path(), &[&orders], "127.0.0.1:0");
+    let mut peer = Peer::log_in(&venue.address, run);
+    let new = |command, id| NewOrder {
+        order_id: OrderId(id),
+        ..buy(command, "ACME", 1_000 * CENT, 20 * SHARE)
+    };
+    let replace = |command, id, new_id| Replace {
+        command,
+        order_id: OrderId(id),
+        new_order_id: OrderId(new_id),
+        price: 1_001 * CENT,
+        qty: 0,
+        account,
+    };
+    let told = |peer: &mut Peer| {
+        let report = peer.report();
+        (report.kind, report.reason)
+    };
+    let accepted = (ExecutionKind::Accepted, Reason::None);
+    let duplicate = (ExecutionKind::Rejected, Reason::DuplicateOrder);
+    peer.send(new(1, 50));
+    assert_eq!(told(&mut peer), accepted);
+    peer.send(Cancel { command: 2, order_id: OrderId(50), account });
+    assert_eq!(told(&mut peer), (ExecutionKind::Cancelled, Reason::Requested));
+    peer.send(new(3, 50));
+    assert_eq!(told(&mut peer), duplicate);
+    peer.send(new(4, 1));
+    assert_eq!(told(&mut peer), accepted);
+    peer.send(replace(5, 1, 1));
+    assert_eq!(told(&mut peer), duplicate);
+    peer.send(replace(6, 1, 2));
+    assert_eq!(told(&mut peer), (ExecutionKind::Replaced, Reason::Requested));
+    peer.send(replace(7, 2, 1));
+    assert_eq!(told(&mut peer), duplicate);
+    // A venue that was killed has not forgotten them.
+    venue.kill();
+    venue = Venue::open(folder.path(), &[&orders], "127.0.0.1:0");
+    peer = Peer::log_in_at(&venue.address, run, 8, 8);
+    for (command, number) in [(8, 50), (9, 1), (10, 2)] {
+        peer.send(new(command, number));
+        assert_eq!(told(&mut peer), duplicate, "{number}");
+    }
+    peer.send(Replace { account: AccountId(3), ..replace(11, 2, 4) });
+    let report = peer.report();
+    assert_eq!((report.reason, report.account), (Reason::UnknownOrder, AccountId(3)));
+    peer.send(NewOrder { price: 1_000 * CENT + 1, ..new(12, 5) });
+    let report = peer.report();
+    assert_eq!((report.reason, report.price, report.qty), (Reason::BadPrice, 0, 20 * SHARE));
+    peer.send(Replace { qty: SHARE + 1, ..replace(13, 2, 6) });
+    let report = peer.report();
+    assert_eq!((report.reason, report.qty), (Reason::BadQuantity, 0));
+    let told = venue.close();
+    let rejects = serde_json::json!({
+        "duplicate_order": 6, "unknown_order": 1, "bad_price": 1, "bad_quantity": 1
+    });
+    assert_eq!(told["orders"]["rejects"], rejects, "{}", told["orders"]);
+    assert_eq!(told["orders"]["rejected"], 9);
 }
