@@ -145,7 +145,7 @@ fn shown(line: &str) -> String {
     }
 }
 
-/// Reads commands from a file, a named pipe or stdin as long as the run goes on, and passes them on.
+/// Passes on commands from a file, a named pipe or stdin as long as the run goes on.
 ///
 /// Those that are in a plain file already are there before the run has begun in earnest, and a
 /// mistake among them is refused; then comes what is appended. A named pipe outlives its writers.
@@ -193,8 +193,8 @@ struct CommandDesk {
 }
 
 impl CommandDesk {
-    /// Passes the lines of a stream on to its end; a named pipe has none, only writers that come and
-    /// go.
+    /// Passes the lines of a stream on to its end; a named pipe has none, only writers that come
+    /// and go.
     fn read_stream(&self, source: &mut impl Read, is_pipe: bool) {
         let mut lines = Lines::default();
         let mut room = [0; LINE_BYTES_MAX];

@@ -1,5 +1,4 @@
-//! The one table of record kinds: code, name, group and payload fields of everything that rides
-//! the market ring.
+//! The one table of record kinds on the market ring: code, name, group and payload fields.
 //!
 //! The list below is the only one. From it come the [`Kind`] enum, the payload structures, the
 //! [`EventView`] that consumers match on, and the table [`KINDS`] that the decoder, the encoder,
@@ -294,8 +293,7 @@ kinds! {
         /// Time of expiry in ns; 0 when none.
         expire_ts: u64,
     }
-    /// More terms of the new order that follows: minimum quantity, self-trade group, cap; or the
-    /// account that asks for the replacement that follows.
+    /// More terms of the new order that follows, or who asks for the replacement that follows.
     Command "terms_more" TermsMore = 65 {
         /// Quantity to be filled on entry at least; 0 when none.
         min_qty: Qty,

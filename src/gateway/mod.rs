@@ -34,8 +34,8 @@
 //!
 //! A report that contradicts its order (another side or account, more than is open, a price that is
 //! none or worse than the limit) is not booked but ends the run: whoever trades on would not know
-//! what it has. A session that the venue ends unasked, or whose list does not count what it tells, is
-//! told as a break and begun again.
+//! what it has. A session that the venue ends unasked, or whose list does not count what it tells,
+//! is told as a break and begun again.
 //!
 //! Where a power cut took the end of a journal, the two do not fit together any more, and the login
 //! is refused rather than guessed at: the side that has lost something says so. That is why a run
