@@ -51,7 +51,8 @@ pub(crate) struct InFlight {
 }
 
 impl InFlight {
-    /// Of the command that sends a replacement under this number: what it replaces, price, quantity.
+    /// Of the command that sends a replacement under this number: what it replaces, price and
+    /// quantity.
     pub(crate) fn replacement(&self, number: OrderId) -> Option<(OrderId, Price, Qty)> {
         match self.command {
             Command::Replace { order_id, new_order_id, price, qty } if new_order_id == number => {

@@ -23,10 +23,10 @@
 //! | always | the kill switch was thrown | `killed` |
 //!
 //! A replacement is a message and is tested as an order in the place of the old one, which may be a
-//! replacement on its way itself. Cancels and reductions count as messages and always pass; what the
-//! gate refuses is not sent and counts as none. What is on its way counts as open, of an order and
-//! its replacements the largest; so does what is filled until the report of it has come. Values are
-//! price x quantity x multiplier, at the mark for what is held or where there is none at the
+//! replacement on its way itself. Cancels and reductions count as messages and always pass; what
+//! the gate refuses is not sent and counts as none. What is on its way counts as open, of an order
+//! and its replacements the largest; so does what is filled until the report of it has come. Values
+//! are price x quantity x multiplier, at the mark for what is held or where there is none at the
 //! order's limit, else its stop price, else the other side of the market, in the base currency
 //! where rates are known.
 //!
