@@ -6,17 +6,16 @@
 
 use std::net::{SocketAddr, TcpListener};
 
-use ringtape::event::{ExecutionKind, Liquidity, Reason};
+use ringtape::event::{ExecutionKind, Liquidity};
 use ringtape::gateway::{
-    Accepted, Goodbye, ListOrders, Message, NewOrder, OpenOrder, OrdersListed, RefusalReason,
-    Refused, Report,
+    Accepted, Goodbye, Message, NewOrder, OpenOrder, OrdersListed, RefusalReason, Refused, Report,
 };
 use ringtape::report::warnings;
 use ringtape::units::{AccountId, MatchId, OrderId, Side};
 
 use super::differences::rester;
 use super::inside::{executions, try_trade};
-use super::peer::Peer;
+use super::peer::{Peer, accepted};
 
 fn listener() -> (TcpListener, SocketAddr) {
     let listener = TcpListener::bind("127.0.0.1:0").expect("a port");
@@ -55,35 +54,12 @@ fn a_session_that_begins_with_numbers_that_nobody_has_is_none() {
     assert!(told.contains("another version than 1: run both of one version"), "{told}");
 }
 
-/// Opens a session in which nothing was done yet.
-fn open_session(listener: &TcpListener) -> Peer {
-    let mut peer = Peer::accept(listener);
-    assert!(matches!(peer.next(), Message::Login(_)));
-    peer.send(Accepted { next_command: 1, next_report: 1 });
-    assert_eq!(peer.next(), ListOrders {}.into());
-    peer
-}
-
 /// Takes an order and fills it in a way.
 fn fill(listener: &TcpListener, change: fn(&mut Report, &NewOrder)) -> Peer {
-    let mut peer = open_session(listener);
+    let mut peer = Peer::admit(listener, 1);
     peer.send(OrdersListed { count: 0, next_report: 1 });
     let Message::NewOrder(new) = peer.next() else { panic!("an order was awaited") };
-    let accepted = Report {
-        report: 1,
-        order_id: new.order_id,
-        new_order_id: OrderId(0),
-        price: new.price,
-        qty: new.qty,
-        leaves: new.qty,
-        match_id: MatchId(0),
-        ts_event: 0,
-        account: new.account,
-        kind: ExecutionKind::Accepted,
-        side: Some(new.side),
-        liquidity: None,
-        reason: Reason::None,
-    };
+    let accepted = accepted(1, &new);
     peer.send(accepted);
     let mut filled = Report {
         report: 2,
@@ -139,9 +115,9 @@ fn a_session_that_ends_unasked_or_lists_what_it_does_not_count_is_told_and_begun
         let folder = tempfile::tempdir().expect("a folder");
         let (listener, at) = listener();
         let venue = std::thread::spawn(move || {
-            let mut first = open_session(&listener);
+            let mut first = Peer::admit(&listener, 1);
             opening(&mut first);
-            let mut peer = open_session(&listener);
+            let mut peer = Peer::admit(&listener, 1);
             peer.send(OpenOrder {
                 order_id: OrderId(77),
                 price: 400_000_000,

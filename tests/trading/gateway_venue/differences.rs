@@ -4,14 +4,14 @@ use std::net::TcpListener;
 
 use ringtape::error::Result;
 use ringtape::event::{ExecutionKind, Instrument, Reason};
-use ringtape::gateway::{Accepted, Goodbye, Message, OpenOrder, OrdersListed, Report};
+use ringtape::gateway::{Goodbye, Message, OpenOrder, OrdersListed};
 use ringtape::matching::NewOrder;
 use ringtape::state::{StateReader, StateWriter};
 use ringtape::strategy::{Desk, Strategy};
-use ringtape::units::{AccountId, InstrumentId, MatchId, OrderId, Price, Qty, Side};
+use ringtape::units::{AccountId, InstrumentId, OrderId, Price, Qty, Side};
 
 use super::inside::{executions, repeat, trade};
-use super::peer::Peer;
+use super::peer::{Peer, accepted};
 
 /// Has two bids rest, and sends no more once they do.
 #[derive(Default)]
@@ -45,14 +45,7 @@ pub(crate) fn rester() -> Box<dyn Strategy> {
 
 /// Lets a client log in, with where both directions stand, and tells it of open orders.
 fn open_session(listener: &TcpListener, next: u64, open: &[(OrderId, u64)]) -> Peer {
-    let mut peer = Peer::accept(listener);
-    let login = match peer.next() {
-        Message::Login(login) => login,
-        other => panic!("{other:?}"),
-    };
-    assert_eq!(login.next_report, next);
-    peer.send(Accepted { next_command: next, next_report: next });
-    assert!(matches!(peer.next(), Message::ListOrders(_)));
+    let mut peer = Peer::admit(listener, next);
     for &(order_id, leaves) in open {
         peer.send(OpenOrder { order_id, price: 400_000_000, leaves, account: AccountId(0) });
     }
@@ -68,21 +61,7 @@ fn forgetful_venue(listener: &TcpListener) {
         let Message::NewOrder(new) = peer.next() else { panic!("an order was awaited") };
         assert_eq!(new.command, report);
         orders.push(new.order_id);
-        peer.send(Report {
-            report,
-            order_id: new.order_id,
-            new_order_id: OrderId(0),
-            price: new.price,
-            qty: new.qty,
-            leaves: new.qty,
-            match_id: MatchId(0),
-            ts_event: 0,
-            account: new.account,
-            kind: ExecutionKind::Accepted,
-            side: Some(new.side),
-            liquidity: None,
-            reason: Reason::None,
-        });
+        peer.send(accepted(report, &new));
     }
     drop(peer);
     let listed = [(orders[0], 8_000_000_000), (OrderId(77), 5_000_000_000)];

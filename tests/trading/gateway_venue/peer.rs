@@ -6,12 +6,13 @@ use std::net::{TcpListener, TcpStream};
 use std::time::Duration;
 
 use ringtape::event::kinds::Text;
-use ringtape::event::{OrderType, SelfTrade, TimeInForce};
+use ringtape::event::{ExecutionKind, OrderType, Reason, SelfTrade, TimeInForce};
 use ringtape::gateway::message::PROTOCOL_VERSION;
 use ringtape::gateway::{
-    Flag, Heartbeat, Incoming, Login, Message, NewOrder, OrderBits, Report, RunId,
+    Accepted, Flag, Heartbeat, Incoming, ListOrders, Login, Message, NewOrder, OrderBits, Report,
+    RunId,
 };
-use ringtape::units::{AccountId, OrderId, Side};
+use ringtape::units::{AccountId, MatchId, OrderId, Side};
 
 pub(crate) struct Peer {
     stream: TcpStream,
@@ -27,6 +28,19 @@ impl Peer {
 
     pub(crate) fn accept(listener: &TcpListener) -> Self {
         Self::of(listener.accept().expect("a client").0)
+    }
+
+    /// Lets a client log in, with where both directions stand; it asks for open orders.
+    pub(crate) fn admit(listener: &TcpListener, next: u64) -> Self {
+        let mut peer = Self::accept(listener);
+        let login = match peer.next() {
+            Message::Login(login) => login,
+            other => panic!("{other:?}"),
+        };
+        assert_eq!(login.next_report, next);
+        peer.send(Accepted { next_command: next, next_report: next });
+        assert_eq!(peer.next(), ListOrders {}.into());
+        peer
     }
 
     /// A client that has logged in as a new run.
@@ -81,6 +95,25 @@ impl Peer {
             Message::Report(report) => report,
             other => panic!("{other:?} in place of a report"),
         }
+    }
+}
+
+/// The report of an order that was accepted.
+pub(crate) fn accepted(report: u64, new: &NewOrder) -> Report {
+    Report {
+        report,
+        order_id: new.order_id,
+        new_order_id: OrderId(0),
+        price: new.price,
+        qty: new.qty,
+        leaves: new.qty,
+        match_id: MatchId(0),
+        ts_event: 0,
+        account: new.account,
+        kind: ExecutionKind::Accepted,
+        side: Some(new.side),
+        liquidity: None,
+        reason: Reason::None,
     }
 }
 
