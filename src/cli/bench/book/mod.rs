@@ -26,15 +26,14 @@ use std::sync::Arc;
 use clap::Args;
 use ringtape::engine::generate::{Generator, Profile};
 use ringtape::error::{Error, Result};
+use ringtape::feed::itch::ItchFeed;
+use ringtape::feed::{Feed, OpenOptions};
 
 use self::rounds::{Figures, measure_stream, measure_worst};
 use crate::cli::{Ending, parse, term};
 
 /// Rows by the names that `--row` knows.
 const ROWS: [&str; 4] = ["decode", "books", "one-symbol", "worst"];
-
-/// How files compressed by gzip and by zstd begin.
-const PACKED: [&[u8]; 2] = [&[0x1f, 0x8b], &[0x28, 0xb5, 0x2f, 0xfd]];
 
 #[derive(Debug, Args)]
 pub(crate) struct BookArgs {
@@ -119,13 +118,15 @@ pub(crate) fn run(args: &BookArgs) -> Result<Ending> {
     }
     for path in &args.feeds {
         let bytes = fs::read(path).map_err(|error| Error::io("read", path, error))?;
-        if PACKED.iter().any(|magic| bytes.starts_with(magic)) {
+        let (name, session): (_, Arc<[u8]>) = (path.display().to_string(), bytes.into());
+        let feed = ItchFeed::from_bytes(&name, session.clone(), &OpenOptions::default())?;
+        if feed.description().compression != "none" {
             return Err(Error::usage(
-                format!("{} is compressed, and unpacking it would be timed", path.display()),
+                format!("{name} is compressed, and unpacking it would be timed"),
                 "unpack it first",
             ));
         }
-        figures.extend(session_figures(args, &path.display().to_string(), &bytes.into())?);
+        figures.extend(session_figures(args, &name, &session)?);
     }
     if args.wants("worst") {
         for stream in streams::worst_cases() {

@@ -98,7 +98,11 @@ impl PlainBooks {
         }
     }
 
-    pub(super) fn apply(&mut self, event: &Event) {
+    pub(super) fn apply_all(&mut self, events: &[Event]) {
+        events.iter().for_each(|event| self.apply(event));
+    }
+
+    fn apply(&mut self, event: &Event) {
         match event.view() {
             EventView::Add(add) => {
                 let Some(side) = event.side() else { return };

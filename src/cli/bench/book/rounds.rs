@@ -81,20 +81,12 @@ pub(super) fn measure_stream(
     for round in 0..=rounds {
         let mut feed = ItchFeed::from_bytes(name, session.clone(), &OpenOptions::default())?;
         let mut replica = has_books.then(|| Replica::with_capacity(peak));
-        let start = Instant::now();
-        match &mut replica {
-            Some(replica) => {
-                while let Fill::Records(count) = feed.fill(&mut batch)? {
-                    replica.apply_all(&batch[..count]);
-                }
-            }
-            None => {
-                while let Fill::Records(count) = feed.fill(&mut batch)? {
-                    black_box(&batch[..count]);
-                }
-            }
-        }
-        let elapsed = start.elapsed();
+        let elapsed = match &mut replica {
+            Some(replica) => drive(&mut feed, &mut batch, |events| replica.apply_all(events))?,
+            None => drive(&mut feed, &mut batch, |events| {
+                black_box(events);
+            })?,
+        };
         peak = replica.as_ref().map_or(0, |replica| replica.totals().peak_live_orders);
         if round == 0 {
             continue;
@@ -104,7 +96,9 @@ pub(super) fn measure_stream(
         figures.messages = feed.checks().messages;
         if let Some(replica) = &replica {
             figures.note_books(replica);
-            let (elapsed, plain) = play_plain(name, session, peak, &mut batch)?;
+            let mut feed = ItchFeed::from_bytes(name, session.clone(), &OpenOptions::default())?;
+            let mut plain = PlainBooks::with_capacity(peak);
+            let elapsed = drive(&mut feed, &mut batch, |events| plain.apply_all(events))?;
             figures.note_plain(elapsed, &plain, replica);
         }
     }
@@ -113,20 +107,17 @@ pub(super) fn measure_stream(
     Ok(figures)
 }
 
-/// Plain books of a session, with room for its peak, and how long they took.
-fn play_plain(
-    name: &str,
-    session: &Arc<[u8]>,
-    peak: usize,
+/// Decodes a session, hands its events on in batches, and says how long that took.
+fn drive(
+    feed: &mut ItchFeed,
     batch: &mut [Event],
-) -> Result<(Duration, PlainBooks)> {
-    let mut feed = ItchFeed::from_bytes(name, session.clone(), &OpenOptions::default())?;
-    let mut books = PlainBooks::with_capacity(peak);
+    mut take: impl FnMut(&[Event]),
+) -> Result<Duration> {
     let start = Instant::now();
     while let Fill::Records(count) = feed.fill(batch)? {
-        batch[..count].iter().for_each(|event| books.apply(event));
+        take(&batch[..count]);
     }
-    Ok((start.elapsed(), books))
+    Ok(start.elapsed())
 }
 
 /// Times a stream of events that is hard on books; and once more message by message.
