@@ -227,7 +227,7 @@ impl Replica {
     #[inline(always)]
     fn order_qty(&mut self, qty: Qty) -> Option<Qty> {
         let is_usual = qty.0.wrapping_sub(1) < ORDER_QTY_MAX.0;
-        if !is_usual { self.odd_qty(qty) } else { Some(qty) }
+        if is_usual { Some(qty) } else { self.odd_qty(qty) }
     }
 
     #[cold]
