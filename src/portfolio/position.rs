@@ -36,15 +36,18 @@ impl Worth {
     /// assert_eq!(worth.value(200_001, 100), Some(Money(1_000_005_000_000)));
     /// ```
     pub fn value(self, half_price: i128, qty: i128) -> Option<Money> {
-        let scaled = half_price.checked_mul(qty)?.checked_mul(self.numerator)?;
-        Some(Money(scaled / self.denominator))
+        Some(Money(self.scaled(half_price, qty)? / self.denominator))
+    }
+
+    /// A value before it is divided by the denominator.
+    fn scaled(self, half_price: i128, qty: i128) -> Option<i128> {
+        half_price.checked_mul(qty)?.checked_mul(self.numerator)
     }
 
     /// The value of `qty` at a price in whole increments, times a rate, rounded down, and whether
     /// there was anything to round; `None` beyond `i128`.
     pub(super) fn times(self, price: Price, qty: Qty, rate: i128) -> Option<(i128, bool)> {
-        let half_price = 2 * i128::from(price.0);
-        let scaled = half_price.checked_mul(i128::from(qty.0))?.checked_mul(self.numerator)?;
+        let scaled = self.scaled(2 * i128::from(price.0), i128::from(qty.0))?;
         // Part by part, so that no product is larger than it must be.
         let (whole, rest) = (scaled / self.denominator, scaled % self.denominator);
         let rest = rest.checked_mul(rate)?;
