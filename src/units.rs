@@ -64,6 +64,11 @@ impl OrderId {
     pub fn is_own(self) -> bool {
         self.0 & Self::OWN != 0
     }
+
+    /// The number without the bit of own orders: as a venue knows one of ours and people are told.
+    pub fn number(self) -> u64 {
+        self.0 & !Self::OWN
+    }
 }
 
 /// A duration with its unit, such as `500ns`, `50us`, `1.5ms`, `2s`, `10m` or `1h`; `None` when it

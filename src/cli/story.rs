@@ -117,7 +117,7 @@ fn name_of(reason: Reason) -> String {
 }
 
 fn number(order_id: u64) -> String {
-    if order_id == 0 { String::new() } else { (order_id & !OrderId::OWN).to_string() }
+    if order_id == 0 { String::new() } else { OrderId(order_id).number().to_string() }
 }
 
 /// The event that caused a chapter, as `ringtape dump` names its fields.

@@ -108,5 +108,5 @@ impl Request {
 
 /// The number under which the venue knows an order of the run.
 fn number_of(order_id: OrderId) -> OrderId {
-    OrderId(order_id.0 & !OrderId::OWN)
+    OrderId(order_id.number())
 }

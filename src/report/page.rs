@@ -222,7 +222,7 @@ impl Page<'_> {
         }
         let rows = story.orders.iter().map(|order| {
             vec![
-                (order.order_id & !OrderId::OWN).to_string(),
+                OrderId(order.order_id).number().to_string(),
                 time_of_day(order.came, self.run.feed.zone),
                 order.symbol.clone(),
                 order.account.to_string(),

@@ -6,7 +6,7 @@ use super::format::csv_field;
 use crate::engine::{FillRecord, RunReport};
 use crate::event::{ExecutionKind, Liquidity};
 use crate::portfolio::{Measured, PositionRow};
-use crate::units::{Money, OrderId};
+use crate::units::Money;
 
 /// Columns of the fills.
 const FILLS: &str = "ts_event,account,symbol,order_id,match_id,side,price,qty,leaves,cum,\
@@ -51,7 +51,7 @@ fn fill_line(text: &mut String, fill: &FillRecord) {
         execution.ts_event,
         execution.account,
         csv_field(symbol.as_str()),
-        execution.order_id & !OrderId::OWN,
+        execution.order_id().number(),
         execution.match_id,
         execution.qty,
         execution.leaves,

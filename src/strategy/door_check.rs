@@ -4,7 +4,7 @@ use super::door::Away;
 use super::door_list::unsound;
 use crate::error::Result;
 use crate::event::{Execution, ExecutionKind, Liquidity, OrderType};
-use crate::units::{AccountId, OrderId, Price, Qty, Side};
+use crate::units::{AccountId, Price, Qty, Side};
 
 impl Away {
     /// Refuses a report that contradicts the order: of another side or account, a fill of more than
@@ -19,7 +19,7 @@ impl Away {
         account: AccountId,
     ) -> Result<()> {
         let refuse = |what: String| {
-            let number = record.order_id & !OrderId::OWN;
+            let number = record.order_id().number();
             Err(unsound(&format!("report of order {number}: {what}")))
         };
         if kind == ExecutionKind::Rejected {

@@ -44,7 +44,7 @@ impl Door {
             .collect();
         for (order_id, away) in missing {
             self.orders.remove(&order_id);
-            let number = order_id.0 & !OrderId::OWN;
+            let number = order_id.number();
             self.differ(format!("it does not have order {number}, which is open here"));
             let record = away.record(order_id, ExecutionKind::Cancelled, ts_event);
             let (qty, reason) = (away.leaves().0, Reason::UnknownOrder as u16);

@@ -7,7 +7,7 @@ use crate::book::Replica;
 use crate::error::{Error, Result};
 use crate::event::{Execution, ExecutionKind, Liquidity, Quote, Reason};
 use crate::portfolio::MARKOUT_LONGEST;
-use crate::units::{InstrumentId, Nanos, OrderId, Price, Qty};
+use crate::units::{InstrumentId, Nanos, Price, Qty};
 
 impl Trader {
     /// Writes what was answered: listing first, fees added, own accounts kept.
@@ -96,7 +96,7 @@ impl Trader {
         fee().ok_or_else(|| Error::CheckFailed {
             what: format!(
                 "the fee of a fill of order {} is beyond i64",
-                execution.order_id & !OrderId::OWN
+                execution.order_id().number()
             ),
             cure: "check the fee schedule and the order's size".into(),
         })

@@ -136,5 +136,5 @@ impl Errands {
 }
 
 fn slot(order_id: OrderId) -> usize {
-    (order_id.0 & !OrderId::OWN) as usize % TICKS
+    order_id.number() as usize % TICKS
 }
